@@ -1,0 +1,5 @@
+// The addon's entry point.
+#include <napi.h>
+
+static Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+NODE_API_MODULE(alexnode, Init)

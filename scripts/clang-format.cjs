@@ -1,0 +1,14 @@
+// Formats the native sources, or with --check says which are not formatted.
+const { spawnSync } = require('node:child_process')
+const { readdirSync } = require('node:fs')
+const { resolve, join } = require('node:path')
+
+process.chdir(resolve(__dirname, '..'))
+const files = readdirSync('native', { recursive: true })
+  .filter((file) => /\.(h|cc)$/.test(file))
+  .map((file) => join('native', file))
+const how = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i']
+const { error, status } = spawnSync('clang-format', [...how, ...files], { stdio: 'inherit' })
+if (error)
+  console.error('clang-format is missing. Install it with\n  sudo apt-get install clang-format')
+process.exit(error ? 1 : status)
