@@ -1,7 +1,10 @@
-// What compiling the addon needs from the system. Exits 0 when all is there; else it prints what is
-// missing and the command that installs it, or, with --install, runs that command.
-// node-gyp-build runs this only when no prebuilt binary fits; scripts/setup.cjs runs it with --install.
+// What alexnode needs from the system: to compile the addon, or, if named, for the tests or the
+// linter. Exits 0 when all is there. Else it prints what is missing and the command that installs
+// it, or, with --install, runs that command where it may.
+//   node scripts/native-deps.cjs [build|test|lint] [--install]
+// node-gyp-build runs it (without --install) when no prebuilt binary fits the machine.
 const { execSync, spawnSync } = require('node:child_process')
+const { existsSync } = require('node:fs')
 
 const ok = (command) => {
   try {
@@ -11,22 +14,38 @@ const ok = (command) => {
     return false
   }
 }
-const compiler = 'c++ -std=c++20 -fsyntax-only -x c++ -'
-const needs = [
-  [
-    'C++20 compiler',
-    `echo '#include <version>' | ${compiler}`,
-    { apt: 'g++', dnf: 'gcc-c++', brew: 'gcc' }
+const has = (program) => ok(`command -v ${program}`)
+const compiles = (header) => () =>
+  ok(`echo '#include <${header}>' | \${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -`)
+
+const needs = {
+  build: [
+    ['a C++20 compiler', compiles('version'), { apt: 'g++', dnf: 'gcc-c++', brew: 'gcc' }],
+    ['make', () => has('make'), { apt: 'make', dnf: 'make', brew: 'make' }],
+    ['CMake', () => has('cmake'), { apt: 'cmake', dnf: 'cmake', brew: 'cmake' }],
+    ['Python 3', () => has('python3'), { apt: 'python3', dnf: 'python3', brew: 'python3' }],
+    [
+      'oneDNN',
+      compiles('oneapi/dnnl/dnnl.hpp'),
+      { apt: 'libdnnl-dev', dnf: 'onednn-devel', brew: 'onednn' }
+    ]
   ],
-  ['make', 'command -v make', { apt: 'make', dnf: 'make', brew: 'make' }],
-  ['CMake', 'command -v cmake', { apt: 'cmake', dnf: 'cmake', brew: 'cmake' }],
-  ['Python 3', 'command -v python3', { apt: 'python3', dnf: 'python3', brew: 'python3' }],
-  [
-    'oneDNN',
-    `echo '#include <oneapi/dnnl/dnnl.hpp>' | ${compiler}`,
-    { apt: 'libdnnl-dev', dnf: 'onednn-devel', brew: 'onednn' }
+  // Importing torch would take seconds; its folder is proof enough.
+  test: [
+    [
+      'PyTorch (for the parity tests)',
+      () => existsSync('/usr/lib/python3/dist-packages/torch'),
+      { apt: 'python3-torch' }
+    ]
+  ],
+  lint: [
+    [
+      'clang-format',
+      () => has('clang-format'),
+      { apt: 'clang-format', dnf: 'clang-tools-extra', brew: 'clang-format' }
+    ]
   ]
-]
+}
 const managers = {
   apt: (list) =>
     `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${list}`,
@@ -34,22 +53,39 @@ const managers = {
   brew: (list) => `brew install ${list}`
 }
 
-const missing = needs.filter(([, test]) => !ok(test))
-if (missing.length === 0) process.exit(0)
+const missing = (group) => needs[group].filter(([, test]) => !test())
 
-const names = missing.map(([name]) => name).join(', ')
-const manager = Object.keys(managers).find((m) => ok(`command -v ${m === 'apt' ? 'apt-get' : m}`))
-const command =
-  manager && managers[manager](missing.map(([, , packages]) => packages[manager]).join(' '))
-const root = manager === 'brew' || process.getuid?.() === 0 ? '' : 'sudo '
-const shown = command && `${root}sh -c '${command}'`
+/** Whether all of a group is there. */
+const isThere = (group) => missing(group).length === 0
 
-if (command && process.argv.includes('--install')) {
-  console.error(`alexnode: installing ${names}:\n  ${shown}`)
-  process.exit(spawnSync(shown, { stdio: 'inherit', shell: '/bin/sh' }).status ?? 1)
+/** Says what a group lacks and how to install it; installs it with `run`. True when all is there. */
+function install(group, run = true) {
+  const lacking = missing(group)
+  if (lacking.length === 0) return true
+  const names = lacking.map(([name]) => name).join(', ')
+  const manager = Object.keys(managers).find(
+    (name) => has(name === 'apt' ? 'apt-get' : name) && lacking.every(([, , on]) => on[name])
+  )
+  const command = managers[manager]?.(lacking.map(([, , on]) => on[manager]).join(' '))
+  const free = manager === 'brew' || process.getuid?.() === 0
+  const shown = free ? command : command && `sudo sh -c '${command}'`
+  // A password can be asked for only at a terminal, and is not for what one can do without.
+  const may =
+    free || ok('sudo -n true') || (has('sudo') && process.stdin.isTTY && group === 'build')
+
+  if (shown && may && run) {
+    console.error(`alexnode: installing ${names}:\n  ${shown}`)
+    // The installer's talk goes to stderr: stdout belongs to the program that comes after.
+    spawnSync(shown, { stdio: ['inherit', 2, 2], shell: '/bin/sh' })
+    if (isThere(group)) return true
+  }
+  console.error(`alexnode: missing: ${names}.`)
+  console.error(shown ? `Install it with\n  ${shown}\nand try again.` : 'Install it and try again.')
+  return false
 }
-console.error(
-  `alexnode has no prebuilt binary for this machine, so it must be compiled, and this is missing: ${names}.`
-)
-console.error(shown ? `Install it with\n  ${shown}\nand try again.` : 'Install it and try again.')
-process.exit(1)
+
+if (require.main === module) {
+  const [group = 'build'] = process.argv.slice(2).filter((word) => word in needs)
+  process.exit(install(group, process.argv.includes('--install')) ? 0 : 1)
+}
+module.exports = { has, install, isThere }

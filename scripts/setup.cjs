@@ -1,21 +1,161 @@
-// Makes a fresh clone ready: system packages, npm's, the addon, dist. Each step does nothing when
-// already done. npm runs it before `npm start` and `npm test`.
-const { execFileSync } = require('node:child_process')
-const { existsSync, statSync } = require('node:fs')
-const { resolve } = require('node:path')
+// Makes a fresh clone ready: system packages, npm's, the addon, dist. Every step says what it is
+// about to do, does nothing when already done, and starts again from what is whole after an
+// interruption. npm runs it before `npm start`, `npm test` (--test) and `npm run lint` (--lint).
+const { execFileSync, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const { availableParallelism, totalmem } = require('node:os')
+const { join, resolve } = require('node:path')
+const { has, install, isThere } = require('./native-deps.cjs')
 
-process.chdir(resolve(__dirname, '..'))
-const run = (command, ...args) => execFileSync(command, args, { stdio: 'inherit' })
-const older = (file, than) => !existsSync(file) || statSync(file).mtimeMs < statSync(than).mtimeMs
+const root = resolve(__dirname, '..')
+const addon = join(root, 'build/Release/alexnode.node')
+const nativeStamp = 'build/native.stamp'
+const distStamp = 'build/dist.stamp'
 
-try {
-  run(process.execPath, 'scripts/native-deps.cjs', '--install')
-  if (older('node_modules/.package-lock.json', 'package-lock.json')) {
-    run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
+process.chdir(root)
+
+const say = (text) => console.error(`alexnode: ${text}`)
+// stdout belongs to the program that comes after (`npm start -- --json`).
+const run = (command, ...args) => execFileSync(command, args, { stdio: ['inherit', 2, 2] })
+
+/** Whether every npm package is there, at the locked version. */
+function packagesAreWhole() {
+  try {
+    const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8')).packages
+    const wanted = Object.entries(read('package-lock.json')).filter(([path]) => path !== '')
+    const installed = read('node_modules/.package-lock.json')
+    return (
+      wanted.every(([path, { version, optional }]) =>
+        path in installed ? installed[path].version === version : optional
+      ) && Object.keys(installed).every((path) => fs.existsSync(join(path, 'package.json')))
+    )
+  } catch {
+    return false
   }
-  run('cmake', '-S', '.', '-B', 'build/cmake', '-DCMAKE_BUILD_TYPE=Release')
-  run('cmake', '--build', 'build/cmake', '--parallel', '2')
-  run('npx', 'tsc', '-p', 'tsconfig.build.json')
+}
+
+/** The files and folders under `paths`; a folder's time tells of files that came or went. */
+function* walk(...paths) {
+  for (const path of paths) {
+    yield path
+    if (!fs.statSync(path).isDirectory()) continue
+    for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
+      const inner = join(path, entry.name)
+      if (entry.isDirectory()) yield* walk(inner)
+      else yield inner
+    }
+  }
+}
+
+/** Whether any of `paths` changed after the step that `stamp` stands for began. */
+function changedSince(stamp, ...paths) {
+  const time = fs.statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return [...walk(...paths.filter(fs.existsSync))].some((path) => fs.statSync(path).mtimeMs > time)
+}
+
+/** Runs `step`, then stamps it with the time at which it began: what is edited meanwhile is newer. */
+function stamped(stamp, step) {
+  const start = new Date()
+  step()
+  fs.mkdirSync('build', { recursive: true })
+  fs.writeFileSync(stamp, '')
+  fs.utimesSync(stamp, start, start)
+}
+
+function loadError() {
+  try {
+    require(addon)
+  } catch (error) {
+    return error.message
+  }
+}
+
+function compile() {
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
+  let stage = ''
+  const attempt = () => {
+    stage = 'configure'
+    const node = `-DNODE_EXECUTABLE=${process.execPath}`
+    run('cmake', '-S', '.', '-B', 'build/cmake', '-DCMAKE_BUILD_TYPE=Release', node)
+    stage = 'build'
+    run('cmake', '--build', 'build/cmake', '--parallel', process.env.JOBS ?? `${jobs}`)
+    stage = 'load'
+    const problem = loadError()
+    if (problem) throw new Error(`the addon does not load: ${problem}`)
+  }
+  // A build folder that was copied from elsewhere, or whose build was cut short, may be broken.
+  const cutShort = fs.existsSync('build/unfinished')
+  fs.mkdirSync('build', { recursive: true })
+  fs.writeFileSync('build/unfinished', '')
+  try {
+    attempt()
+  } catch (error) {
+    if (stage !== 'build' || cutShort) {
+      say('starting the build afresh')
+      fs.rmSync('build/cmake', { recursive: true, force: true })
+      attempt()
+    } else throw error
+  } finally {
+    fs.rmSync('build/unfinished')
+  }
+}
+
+/** The steps that are not done yet. */
+function steps({ lint, test }) {
+  const todo = []
+  if (!packagesAreWhole()) {
+    todo.push(() => {
+      say('installing the packages of package-lock.json into node_modules (npm ci)')
+      run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
+    })
+  }
+  if (lint) {
+    if (!isThere('lint')) todo.push(() => install('lint'))
+    return todo
+  }
+  const native = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
+  if (changedSince(nativeStamp, ...native) || loadError()) {
+    todo.push(() => {
+      if (!install('build')) process.exit(1)
+      say('compiling the addon (cmake, in build/)')
+      stamped(nativeStamp, compile)
+    })
+  }
+  const outputs = [...walk(...['lib', 'examples'].filter(fs.existsSync))]
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => join('dist', path.replace(/ts$/, 'js')))
+  if (
+    changedSince(distStamp, 'lib', 'examples', 'tsconfig.json', 'tsconfig.build.json') ||
+    !outputs.every(fs.existsSync)
+  ) {
+    todo.push(() => {
+      say('compiling TypeScript into dist')
+      stamped(distStamp, () => run('npm', 'run', '--silent', 'build:ts'))
+    })
+  }
+  if (test && !isThere('test')) {
+    todo.push(() => install('test') || say('without PyTorch the parity tests are skipped'))
+  }
+  return todo
+}
+
+const args = process.argv.slice(2)
+const options = { lint: args.includes('--lint'), test: args.includes('--test') }
+try {
+  const todo = steps(options)
+  if (todo.length > 0 && !args.includes('--locked') && has('flock')) {
+    // Two set-ups at once would spoil each other's work: the second waits, then finds it done.
+    const { status } = spawnSync(
+      'flock',
+      ['.', process.execPath, __filename, ...args, '--locked'],
+      {
+        stdio: 'inherit'
+      }
+    )
+    process.exit(status ?? 1)
+  }
+  for (const step of todo) step()
 } catch (error) {
-  process.exit(error.status || 1)
+  say(error.message)
+  process.exit(1)
 }
