@@ -1,5 +1,16 @@
-// The addon's entry point.
-#include <napi.h>
+// The addon: an environment's state, and the functions that lib/native.ts calls. No mathematics.
+#include <dlfcn.h>
 
-static Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+#include "js/environment.h"
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  using namespace alexnode::js;
+  // A worker that ends unloads its addons; oneDNN's and OpenMP's threads may still be on their way out of theirs.
+  if (Dl_info self; dladdr(reinterpret_cast<void*>(&Init), &self)) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+  env.SetInstanceData(new std::shared_ptr<Environment>(std::make_shared<Environment>(env)));
+  export_ops(env, exports);
+  export_device(env, exports);
+  return exports;
+}
+
 NODE_API_MODULE(alexnode, Init)

@@ -1,0 +1,33 @@
+// The CPU as a device: host memory in slabs, counted, and streams that are threads.
+#pragma once
+#include "device.h"
+
+namespace alexnode::cpu {
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(std::shared_ptr<Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
+  MemoryPtr allocate(size_t bytes) override;
+  MemoryInfo memory() const override;
+  StreamPtr stream(int threads) override;
+  EventPtr event() override;
+  void begin_record(const std::vector<StreamPtr>& streams) override;
+  ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) override;
+
+ private:
+  std::shared_ptr<Mailbox> mailbox_;
+  std::shared_ptr<MemoryCount> count_ = std::make_shared<MemoryCount>();
+  std::shared_ptr<class CpuProgram> recording_;
+};
+
+/// What this CPU is and can do.
+struct CpuInfo {
+  std::string onednn, isa;
+  bool bf16, fast_bf16;
+};
+CpuInfo describe();
+
+/// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where the CPU has none.
+KernelPtr make(size_t op, const void* fields, Specs specs);
+
+}  // namespace alexnode::cpu

@@ -1,0 +1,116 @@
+#include "cpu/onednn.h"
+
+#include <oneapi/dnnl/dnnl_debug.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <mutex>
+
+#include "cpu/device.h"
+
+namespace alexnode::cpu {
+
+const dnnl::engine& engine() {
+  static const dnnl::engine e(dnnl::engine::kind::cpu, 0);
+  return e;
+}
+
+dnnl::memory::data_type onednn_dtype(DType t) {
+  using dt = dnnl::memory::data_type;
+  switch (t) {
+    case DType::f32: return dt::f32;
+    case DType::bf16: return dt::bf16;
+    case DType::f16: return dt::f16;
+    case DType::u8: return dt::u8;
+    case DType::i32: return dt::s32;
+    default: fail("[onednn] has no dtype ", name_of(t));
+  }
+}
+
+namespace {
+/// Every tag that oneDNN has a name for, by that name.
+const std::unordered_map<std::string, dnnl::memory::format_tag>& tags() {
+  static const auto table = [] {
+    std::unordered_map<std::string, dnnl::memory::format_tag> t;
+    for (int i = 2; i < int(dnnl_format_tag_last); i++) {
+      const char* name = dnnl_fmt_tag2str(dnnl_format_tag_t(i));
+      if (name && std::strncmp(name, "unknown", 7)) t.emplace(name, dnnl::memory::format_tag(i));
+    }
+    return t;
+  }();
+  return table;
+}
+}  // namespace
+
+Md descriptor(const Spec& s) {
+  const auto dtype = onednn_dtype(s.dtype);
+  if (s.layout == "any") return Md(s.shape, dtype, dnnl::memory::format_tag::any);
+  const auto found = tags().find(s.layout);
+  if (found == tags().end()) fail("[onednn] does not know the layout '", s.layout, "'");
+  return Md(s.shape, dtype, found->second);
+}
+
+std::string tag_of(const Md& md, const Shape& shape) {
+  if (md == Md(shape, md.data_type(), tags().at(dense_layout(shape.size())))) return dense_layout(shape.size());
+  for (const auto& [name, tag] : tags()) {
+    if (size_t(std::count_if(name.begin(), name.end(), [](char c) { return std::isalpha(static_cast<unsigned char>(c)); })) < shape.size()) continue;
+    const Md candidate(shape, md.data_type(), tag, /*allow_empty=*/true);
+    if (candidate == md) return name;
+  }
+  fail("[onednn] chose a layout for ", to_text(shape), " that it has no name for");
+}
+
+bool is_reference(const std::string& name) { return name.rfind("ref:", 0) == 0 || name.find("_ref:") != std::string::npos; }
+
+dnnl::primitive_attr attributes(bool relu) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (relu) {
+    dnnl::post_ops ops;
+#if DNNL_VERSION_MAJOR >= 3
+    ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+#else
+    ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+#endif
+    attr.set_post_ops(ops);
+  }
+  return attr;
+}
+
+Primitive::Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, const Md& scratchpad)
+    : primitive_(std::move(primitive)), scratchpad_(scratchpad, engine(), DNNL_MEMORY_NONE) {
+  for (const auto& a : args) {
+    dnnl::memory m(a.md, engine(), DNNL_MEMORY_NONE);
+    memory_.emplace(a.arg, m);
+    slots_.emplace_back(a.slot, m);
+  }
+  if (scratchpad.get_size()) memory_.emplace(DNNL_ARG_SCRATCHPAD, scratchpad_);
+}
+
+void Primitive::run(const Args& args, size_t scratch_offset) const {
+  static thread_local dnnl::stream stream(engine());
+  for (auto& [slot, memory] : slots_) memory.set_data_handle(args.slot[slot]);
+  if (scratch_bytes()) scratchpad_.set_data_handle(static_cast<std::byte*>(args.scratch) + scratch_offset);
+  primitive_.execute(stream, memory_);
+}
+
+CpuInfo describe() {
+  const auto* v = dnnl_version();
+  const char* isa = "sse";
+  bool bf16 = false, fast = false;
+  switch (dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_sse41: isa = "SSE4.1"; break;
+    case dnnl_cpu_isa_avx: isa = "AVX"; break;
+    case dnnl_cpu_isa_avx2: isa = "AVX2"; break;
+    case dnnl_cpu_isa_avx2_vnni: isa = "AVX2 with VNNI"; break;
+    case dnnl_cpu_isa_avx512_core: isa = "AVX-512", bf16 = true; break;
+    case dnnl_cpu_isa_avx512_core_vnni: isa = "AVX-512 with VNNI", bf16 = true; break;
+    case dnnl_cpu_isa_avx512_core_bf16: isa = "AVX-512 with bf16", bf16 = true; break;
+    case dnnl_cpu_isa_avx512_core_amx: isa = "AVX-512 with AMX", bf16 = fast = true; break;
+    default: isa = "unknown"; break;
+  }
+  return {text(v->major, ".", v->minor, ".", v->patch), isa, bf16, fast};
+}
+
+}  // namespace alexnode::cpu

@@ -1,0 +1,45 @@
+// oneDNN as this backend uses it, and the one place where versions 2 and 3 differ: in 3 the operation descriptors went away,
+// and memory descriptors became opaque. Layouts travel as tags ("aBcd8b"), which both versions can name.
+#pragma once
+#include <oneapi/dnnl/dnnl.hpp>
+#include <unordered_map>
+
+#include "op.h"
+
+namespace alexnode::cpu {
+
+using Md = dnnl::memory::desc;
+
+const dnnl::engine& engine();
+dnnl::memory::data_type onednn_dtype(DType t);
+
+/// The descriptor of a spec, its layout included ("any" stays the primitive's to choose).
+Md descriptor(const Spec& spec);
+/// The tag of a descriptor that a primitive chose. Throws where oneDNN has no name for it.
+std::string tag_of(const Md& md, const Shape& shape);
+/// True for the implementations that oneDNN itself calls reference code.
+bool is_reference(const std::string& implementation);
+
+/// A primitive with its memory objects made once; running it only sets their pointers. The scratchpad is the caller's.
+class Primitive {
+ public:
+  /// `args`: which slot goes to which DNNL_ARG, with the descriptor it has there.
+  struct Arg {
+    int arg, slot;
+    Md md;
+  };
+  Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, const Md& scratchpad);
+  void run(const Args& args, size_t scratch_offset = 0) const;
+  size_t scratch_bytes() const { return scratchpad_.get_desc().get_size(); }
+
+ private:
+  dnnl::primitive primitive_;
+  std::unordered_map<int, dnnl::memory> memory_;
+  std::vector<std::pair<int, dnnl::memory>> slots_;
+  dnnl::memory scratchpad_;
+};
+
+/// Attributes with the scratchpad in the caller's hands, and a ReLU after the op where asked for.
+dnnl::primitive_attr attributes(bool relu = false);
+
+}  // namespace alexnode::cpu

@@ -1,0 +1,22 @@
+#include "cpu/device.h"
+#include "cpu/kernels.h"
+
+namespace alexnode::cpu {
+
+namespace {
+template <class Op>
+KernelPtr make_erased(const void* fields, Specs specs) {
+  KernelPtr (*factory)(const Op&, Specs) = &make;
+  if (!factory) fail("[", Op::name, "] no cpu implementation");
+  return factory(*static_cast<const Op*>(fields), std::move(specs));
+}
+}  // namespace
+
+KernelPtr make(size_t op, const void* fields, Specs specs) {
+#define ALEXNODE_ROW(Op) &make_erased<Op>,
+  static constexpr KernelPtr (*rows[])(const void*, Specs) = {ALEXNODE_OPS(ALEXNODE_ROW)};
+#undef ALEXNODE_ROW
+  return rows[op](fields, std::move(specs));
+}
+
+}  // namespace alexnode::cpu

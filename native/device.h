@@ -1,0 +1,92 @@
+// What every backend offers: memory, streams that run commands in order, events between streams, and programs, which are
+// recorded commands that run again and again. native/cpu/ and native/cuda/ implement it; native/js/ gives it to JavaScript.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "op.h"
+#include "ticket.h"
+
+namespace alexnode {
+
+/// What a device's memory counts; shared with the blocks, which may outlive the device's handle.
+struct MemoryCount {
+  std::atomic<int64_t> bytes{0}, blocks{0}, peak{0};
+};
+
+/// One block of device memory, given back when the last holder lets go.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  std::byte* data = nullptr;
+  size_t bytes = 0;
+  const void* device = nullptr;  // whose it is, for checks alone
+  std::atomic<int> programs{0};  // live programs that use it
+};
+using MemoryPtr = std::shared_ptr<Memory>;
+
+/// Bytes inside a block.
+struct Place {
+  MemoryPtr memory;
+  size_t offset = 0;
+  std::byte* data() const { return memory ? memory->data + offset : nullptr; }
+};
+
+/// Marks a point in one stream that another waits for.
+class Event {
+ public:
+  virtual ~Event() = default;
+};
+using EventPtr = std::shared_ptr<Event>;
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// Queues one run; the ticket settles when all of it is done. With `profile` it brings the time of each command.
+  virtual void run(Ticket* ticket, bool profile) = 0;
+  std::vector<MemoryPtr> uses;
+};
+using ProgramPtr = std::shared_ptr<Program>;
+
+/// Runs what it is given in order. All calls come from the JS thread; none blocks. What a stream cannot do any more, since it
+/// was closed, throws. A failure without a ticket of its own is told to the next one.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  using Prepare = std::function<std::shared_ptr<Kernel>()>;
+  virtual void prepare(Prepare prepare, Ticket* ticket) = 0;
+  virtual void run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) = 0;
+  virtual void copy(Place to, Place from, size_t bytes) = 0;
+  virtual void read(Place from, size_t bytes, Ticket* ticket) = 0;
+  virtual void record(EventPtr event) = 0;
+  virtual void wait(EventPtr event) = 0;
+  virtual void synchronize(Ticket* ticket) = 0;
+  /// Queued work is rejected; the ticket settles when what runs is done and the stream's resources are given back.
+  virtual void close(Ticket* ticket) = 0;
+  /// The environment ends: stop as soon as possible, tell nobody.
+  virtual void abandon() = 0;
+  virtual bool recording() const = 0;
+  const void* device = nullptr;
+};
+using StreamPtr = std::shared_ptr<Stream>;
+
+struct MemoryInfo {
+  int64_t live, blocks, peak, available, total;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual MemoryPtr allocate(size_t bytes) = 0;
+  virtual MemoryInfo memory() const = 0;
+  virtual StreamPtr stream(int threads) = 0;
+  virtual EventPtr event() = 0;
+  /// From here to end_record, what these streams are given is kept and not run.
+  virtual void begin_record(const std::vector<StreamPtr>& streams) = 0;
+  virtual ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) = 0;
+};
+
+}  // namespace alexnode

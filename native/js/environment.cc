@@ -1,0 +1,76 @@
+#include "js/environment.h"
+
+#include <node_api.h>
+
+namespace alexnode::js {
+
+Environment::Environment(Napi::Env env) {
+  uv_loop_s* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  mailbox = std::make_shared<Mailbox>(loop, [this, env](Ticket& t) { deliver(env, t); });
+  // The hook runs when the environment ends, with work under way or not: streams stop between two commands, and the hook
+  // waits for them, since a thread that computes while the process tears down its libraries would crash it.
+  napi_async_cleanup_hook_handle ignored;
+  napi_add_async_cleanup_hook(
+      env,
+      [](napi_async_cleanup_hook_handle handle, void* self) {
+        auto* e = static_cast<Environment*>(self);
+        e->end();
+        auto mailbox = e->mailbox;
+        mailbox->close([handle, mailbox] { napi_remove_async_cleanup_hook(handle); });
+      },
+      this, &ignored);
+}
+
+void Environment::end() {
+  for (auto& [id, stream] : streams) stream->abandon();
+  mailbox->wait_for_threads();
+  programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
+}
+
+void Environment::deliver(Napi::Env env, Ticket& t) {
+  Napi::HandleScope scope(env);
+  napi_value function;
+  if (on_settled.IsEmpty() || napi_get_reference_value(env, on_settled, &function) != napi_ok) return;
+  napi_value args[3];
+  napi_value undefined;
+  napi_get_undefined(env, &undefined);
+  args[0] = Napi::Number::New(env, t.id);
+  args[1] = t.error.empty() ? undefined : napi_value(Napi::String::New(env, t.error));
+  args[2] = undefined;
+  if (t.error.empty()) {
+    if (t.kernel) {
+      auto result = Napi::Object::New(env);
+      auto specs = Napi::Array::New(env, t.kernel->specs.size());
+      for (size_t i = 0; i < t.kernel->specs.size(); i++) {
+        const auto& s = t.kernel->specs[i];
+        if (s.absent) continue;
+        auto spec = Napi::Object::New(env);
+        auto shape = Napi::Array::New(env, s.shape.size());
+        for (size_t d = 0; d < s.shape.size(); d++) shape[d] = double(s.shape[d]);
+        spec["shape"] = shape;
+        spec["dtype"] = std::string(name_of(s.dtype));
+        spec["layout"] = s.layout;
+        spec["bytes"] = double(s.bytes());
+        specs[i] = spec;
+      }
+      result["specs"] = specs;
+      result["scratch"] = double(t.kernel->scratch);
+      result["implementation"] = t.kernel->implementation;
+      result["id"] = ops.add(std::make_shared<PreparedOp>(PreparedOp{t.kernel, nullptr}));
+      args[2] = result;
+    } else if (t.has_bytes) {
+      auto buffer = Napi::ArrayBuffer::New(env, t.bytes.size());
+      std::copy(t.bytes.begin(), t.bytes.end(), static_cast<uint8_t*>(buffer.Data()));
+      args[2] = buffer;
+    } else if (t.has_times) {
+      auto times = Napi::Float64Array::New(env, t.times.size());
+      std::copy(t.times.begin(), t.times.end(), times.Data());
+      args[2] = times;
+    }
+  }
+  // A terminating worker can call nothing any more; then nobody is left to be told.
+  napi_make_callback(env, nullptr, Napi::Object::New(env), function, 3, args, nullptr);
+}
+
+}  // namespace alexnode::js

@@ -1,0 +1,92 @@
+// What one JavaScript environment (the main thread, or a worker) holds: its mailbox and the objects that JavaScript names by
+// number. Numbers are never used twice, so a stale or foreign one is an error and not a crash.
+#pragma once
+#include <napi.h>
+
+#include <unordered_map>
+
+#include "device.h"
+
+namespace alexnode::js {
+
+template <class T>
+class Table {
+ public:
+  explicit Table(const char* what) : what_(what) {}
+  double add(std::shared_ptr<T> object) {
+    objects_[++last_] = std::move(object);
+    return double(last_);
+  }
+  const std::shared_ptr<T>& at(double id) const {
+    auto found = objects_.find(uint64_t(id));
+    if (id < 1 || found == objects_.end()) fail("[", what_, "] is closed, or was opened on another thread");
+    return found->second;
+  }
+  void remove(double id) {
+    at(id);
+    objects_.erase(uint64_t(id));
+  }
+  auto begin() const { return objects_.begin(); }
+  auto end() const { return objects_.end(); }
+  void clear() { objects_.clear(); }
+
+ private:
+  const char* what_;
+  std::unordered_map<uint64_t, std::shared_ptr<T>> objects_;
+  uint64_t last_ = 0;
+};
+
+/// A prepared op, with the stream's device it was prepared for.
+struct PreparedOp {
+  std::shared_ptr<Kernel> kernel;
+  const void* device;
+};
+
+struct Environment {
+  explicit Environment(Napi::Env env);
+  static Environment& of(Napi::Env env) { return **env.GetInstanceData<std::shared_ptr<Environment>>(); }
+
+  std::shared_ptr<Mailbox> mailbox;
+  Table<Device> devices{"device"};
+  Table<Memory> buffers{"buffer"};
+  Table<Stream> streams{"stream"};
+  Table<PreparedOp> ops{"op"};
+  Table<Event> events{"event"};
+  Table<Program> programs{"program"};
+  Napi::FunctionReference on_settled;
+  const void* preparing_device = nullptr;
+
+ private:
+  void deliver(Napi::Env env, Ticket& ticket);
+  void end();
+};
+
+using Info = const Napi::CallbackInfo&;
+
+// Registered by addon.cc, each in the file of its name.
+void export_ops(Napi::Env env, Napi::Object exports);
+void export_device(Napi::Env env, Napi::Object exports);
+
+/// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that happens.
+template <class F>
+void export_function(Napi::Env env, Napi::Object exports, const char* name, F f) {
+  exports.Set(name, Napi::Function::New(
+                        env,
+                        [f](Info info) -> Napi::Value {
+                          try {
+                            if constexpr (std::is_void_v<decltype(f(info))>) {
+                              f(info);
+                              return info.Env().Undefined();
+                            } else {
+                              return f(info);
+                            }
+                          } catch (const Napi::Error&) {
+                            throw;
+                          } catch (const std::exception& e) {
+                            throw Napi::Error::New(info.Env(), e.what());
+                          }
+                        },
+                        name));
+}
+
+}  // namespace alexnode::js

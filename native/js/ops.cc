@@ -1,0 +1,251 @@
+// The op table in JavaScript: what ops there are, their shape rules, and preparing one for a stream. Fields and slots are read
+// from the ops' own structs, so nothing about an op is written here.
+#include "cpu/device.h"
+#include "js/values.h"
+#include "ops/table.h"
+
+namespace alexnode::js {
+
+namespace {
+
+/// Reads an op's fields from a JavaScript object by name, and refuses names that the op does not have.
+class FieldReader {
+ public:
+  FieldReader(const char* op, Napi::Object from) : op_(op), from_(from) {}
+  void operator()(const char* name, int64_t& out) {
+    if (has(name)) out = integer(value_, name);
+  }
+  void operator()(const char* name, float& out) {
+    if (has(name)) out = float(number(value_, name));
+  }
+  void operator()(const char* name, bool& out) {
+    if (!has(name)) return;
+    if (!value_.IsBoolean()) fail("[", op_, "] ", name, ": expected true or false");
+    out = value_.As<Napi::Boolean>().Value();
+  }
+  template <size_t N>
+  void operator()(const char* name, std::array<int64_t, N>& out) {
+    if (!has(name)) return;
+    if (!value_.IsArray() || value_.As<Napi::Array>().Length() != N) fail("[", op_, "] ", name, ": expected an array of ", N, " whole numbers");
+    for (uint32_t i = 0; i < N; i++) out[i] = integer(value_.As<Napi::Array>().Get(i), name);
+  }
+  void refuse_unknown() {
+    auto names = from_.GetPropertyNames();
+    for (uint32_t i = 0; i < names.Length(); i++) {
+      const auto name = string(names.Get(i), "field");
+      if (known_.find("'" + name + "'") == std::string::npos && !from_.Get(name).IsUndefined())
+        fail("[", op_, "] has no field '", name, "': expected one of ", known_.empty() ? "none" : known_);
+    }
+  }
+
+ private:
+  bool has(const char* name) {
+    known_ += (known_.empty() ? "'" : ", '") + std::string(name) + "'";
+    value_ = from_.Get(name);
+    return !value_.IsUndefined();
+  }
+  const char* op_;
+  Napi::Object from_;
+  Napi::Value value_;
+  std::string known_;
+};
+
+/// Lists an op's fields with their defaults.
+class FieldLister {
+ public:
+  explicit FieldLister(Napi::Env env) : out(Napi::Object::New(env)), env_(env) {}
+  void operator()(const char* name, int64_t& v) { out.Set(name, Napi::Number::New(env_, double(v))); }
+  void operator()(const char* name, float& v) { out.Set(name, Napi::Number::New(env_, v)); }
+  void operator()(const char* name, bool& v) { out.Set(name, Napi::Boolean::New(env_, v)); }
+  template <size_t N>
+  void operator()(const char* name, std::array<int64_t, N>& v) {
+    auto list = Napi::Array::New(env_, N);
+    for (size_t i = 0; i < N; i++) list[uint32_t(i)] = double(v[i]);
+    out.Set(name, list);
+  }
+  Napi::Object out;
+
+ private:
+  Napi::Env env_;
+};
+
+struct OpRow {
+  const char* name;
+  std::span<const Slot> slots;
+  std::shared_ptr<void> (*read)(Napi::Object);
+  Napi::Object (*list)(Napi::Env);
+  void (*rule)(const void*, Specs&);
+};
+
+template <class Op>
+constexpr OpRow row() {
+  return {Op::name, Op::slots,
+          [](Napi::Object from) -> std::shared_ptr<void> {
+            auto fields = std::make_shared<Op>();
+            FieldReader reader(Op::name, from);
+            fields->visit(reader);
+            reader.refuse_unknown();
+            return fields;
+          },
+          [](Napi::Env env) {
+            Op fields;
+            FieldLister lister(env);
+            fields.visit(lister);
+            return lister.out;
+          },
+          [](const void* fields, Specs& specs) { static_cast<const Op*>(fields)->rule(specs); }};
+}
+
+#define ALEXNODE_ROW(Op) row<Op>(),
+const OpRow kRows[] = {ALEXNODE_OPS(ALEXNODE_ROW)};
+#undef ALEXNODE_ROW
+
+size_t find(const std::string& name) {
+  for (size_t i = 0; i < std::size(kRows); i++)
+    if (name == kRows[i].name) return i;
+  fail("[op] there is no op '", name, "'");
+}
+
+Specs read_specs(const OpRow& op, Napi::Array given) {
+  Specs specs(op.name, op.slots);
+  if (given.Length() != specs.size()) specs.fail("expected ", specs.size(), " tensors, got ", given.Length());
+  for (uint32_t i = 0; i < specs.size(); i++) {
+    auto& spec = specs[i];
+    const Napi::Value v = given[i];
+    if ((spec.absent = !v.IsObject())) continue;
+    auto o = v.As<Napi::Object>();
+    if (auto shape = o.Get("shape"); !shape.IsUndefined()) {
+      auto list = array(shape, "shape");
+      for (uint32_t d = 0; d < list.Length(); d++) spec.shape.push_back(integer(list[d], "shape"));
+    }
+    if (auto dtype = o.Get("dtype"); !dtype.IsUndefined()) {
+      const auto name = string(dtype, "dtype");
+      spec.dtype = dtype_named(name);
+      if (spec.dtype == DType::none) specs.fail(op.slots[i].name, ": there is no dtype '", name, "'");
+    }
+    if (auto layout = o.Get("layout"); !layout.IsUndefined()) spec.layout = string(layout, "layout");
+  }
+  return specs;
+}
+
+/// An op's struct, filled in, and its specs, checked and with their shapes told.
+struct Request {
+  size_t op;
+  std::shared_ptr<void> fields;
+  Specs specs;
+};
+
+Request read_request(Info info, int at) {
+  const auto op = find(string(info[at], "op"));
+  const auto& r = kRows[op];
+  auto fields = r.read(object(info[at + 1], "fields"));
+  auto specs = read_specs(r, array(info[at + 2], "specs"));
+  specs.check_given();
+  r.rule(fields.get(), specs);
+  specs.check_settled();
+  return {op, fields, std::move(specs)};
+}
+
+Napi::Value describe(Info info) {
+  auto env = info.Env();
+  auto list = Napi::Array::New(env);
+  for (const auto& op : kRows) {
+    auto slots = Napi::Array::New(env);
+    for (const auto& s : op.slots) {
+      auto slot = Napi::Object::New(env);
+      slot["name"] = s.name;
+      slot["role"] = s.role == Role::out ? "out" : s.role == Role::in ? "in" : "inout";
+      auto dtypes = Napi::Array::New(env);
+      for (auto t : {DType::f32, DType::bf16, DType::u8, DType::i32, DType::u32})
+        if (s.dtypes >> int(t) & 1) dtypes[dtypes.Length()] = std::string(name_of(t));
+      slot["dtypes"] = dtypes;
+      slot["optional"] = s.optional;
+      slot["chooses"] = (s.dtypes & kChooses) != 0;
+      slots[slots.Length()] = slot;
+    }
+    auto entry = Napi::Object::New(env);
+    entry["name"] = op.name;
+    entry["slots"] = slots;
+    entry["fields"] = op.list(env);
+    list[list.Length()] = entry;
+  }
+  const auto cpu = cpu::describe();
+  auto c = Napi::Object::New(env);
+  c["onednn"] = cpu.onednn;
+  c["isa"] = cpu.isa;
+  c["bf16"] = cpu.bf16;
+  c["fastBf16"] = cpu.fast_bf16;
+  auto out = Napi::Object::New(env);
+  out["ops"] = list;
+  out["cpu"] = c;
+  return out;
+}
+
+/// infer(op, fields, specs) → the shape of each slot, null where absent.
+Napi::Value infer(Info info) {
+  const auto request = read_request(info, 0);
+  auto out = Napi::Array::New(info.Env());
+  for (uint32_t i = 0; i < request.specs.size(); i++) {
+    const auto& s = request.specs[i];
+    if (s.absent) {
+      out[i] = info.Env().Null();
+      continue;
+    }
+    auto shape = Napi::Array::New(info.Env());
+    for (uint32_t d = 0; d < s.shape.size(); d++) shape[d] = double(s.shape[d]);
+    out[i] = shape;
+  }
+  return out;
+}
+
+/// prepare(stream, ticket, op, fields, specs): the ticket brings the op.
+void prepare(Info info) {
+  auto& e = Environment::of(info.Env());
+  auto stream = e.streams.at(number(info[0], "stream"));
+  if (stream->recording()) fail("[", string(info[2], "op"), "] was not prepared before record(): prepare ops first, record only runs them");
+  auto request = std::make_shared<Request>(read_request(info, 2));
+  auto* ticket = e.mailbox->take(number(info[1], "ticket"), 1);
+  try {
+    stream->prepare([request] { return std::shared_ptr<Kernel>(cpu::make(request->op, request->fields.get(), std::move(request->specs))); }, ticket);
+  } catch (const std::exception& error) {
+    e.mailbox->settle(ticket, error.what());
+  }
+}
+
+/// run(stream, op, [buffer, offset] a slot, then of the scratch; buffer 0 where absent)
+void run(Info info) {
+  auto& e = Environment::of(info.Env());
+  auto& stream = e.streams.at(number(info[0], "stream"));
+  auto& op = e.ops.at(number(info[1], "op"));
+  const auto& specs = op->kernel->specs;
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array || info[2].As<Napi::Float64Array>().ElementLength() != 2 * (specs.size() + 1))
+    specs.fail("expected a Float64Array of ", 2 * (specs.size() + 1), " numbers");
+  auto refs = info[2].As<Napi::Float64Array>();
+  const auto place = [&](size_t i, const char* name, size_t bytes) -> Place {
+    const double id = refs[2 * i], offset = refs[2 * i + 1];
+    if (id == 0) {
+      if (bytes) specs.fail("needs the tensor '", name, "', and got none");
+      return {};
+    }
+    auto& memory = e.buffers.at(id);
+    if (memory->device != stream->device) specs.fail(name, " lies on another device than the stream");
+    if (!(offset >= 0) || offset + double(bytes) > double(memory->bytes)) specs.fail(name, " needs ", bytes, " bytes at ", offset, ", and its buffer has ", memory->bytes);
+    if (size_t(offset) % 4) specs.fail(name, ": expected an offset that is a multiple of 4, got ", offset);
+    return {memory, size_t(offset)};
+  };
+  std::vector<Place> slots;
+  for (size_t i = 0; i < specs.size(); i++) slots.push_back(place(i, specs.slots[i].name, specs[i].bytes()));
+  stream->run(op->kernel, std::move(slots), place(specs.size(), "scratch", op->kernel->scratch));
+}
+
+}  // namespace
+
+void export_ops(Napi::Env env, Napi::Object exports) {
+  export_function(env, exports, "describe", describe);
+  export_function(env, exports, "infer", infer);
+  export_function(env, exports, "prepare", prepare);
+  export_function(env, exports, "run", run);
+  export_function(env, exports, "closeOp", [](Info info) { Environment::of(info.Env()).ops.remove(number(info[0], "op")); });
+}
+
+}  // namespace alexnode::js

@@ -1,0 +1,96 @@
+#include "layout.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "error.h"
+
+namespace alexnode {
+
+std::string to_text(const Shape& shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); i++) out += (i ? ", " : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+int64_t elements(const Shape& shape) {
+  int64_t n = 1;
+  for (auto d : shape) n *= d;
+  return n;
+}
+
+Layout Layout::parse(std::string_view tag, size_t rank) {
+  const auto bad = [&] { fail("[layout] expected a layout of ", rank, " dims such as '", dense_layout(rank), "', got '", tag, "'"); };
+  Layout out;
+  size_t i = 0;
+  unsigned seen = 0, blocked = 0, closed = 0;
+  for (; i < tag.size() && std::isalpha(static_cast<unsigned char>(tag[i])); i++) {
+    const bool upper = std::isupper(static_cast<unsigned char>(tag[i]));
+    const int dim = tag[i] - (upper ? 'A' : 'a');
+    if (dim < 0 || size_t(dim) >= rank || (seen >> dim & 1)) bad();
+    seen |= 1u << dim;
+    if (upper) blocked |= 1u << dim;
+    out.outer.push_back(dim);
+  }
+  if (out.outer.size() != rank) bad();
+  while (i < tag.size()) {
+    int64_t block = 0;
+    for (; i < tag.size() && std::isdigit(static_cast<unsigned char>(tag[i])) && block < 4096; i++) block = block * 10 + (tag[i] - '0');
+    if (i >= tag.size() || block < 2) bad();
+    const int dim = tag[i++] - 'a';
+    if (dim < 0 || size_t(dim) >= rank || !(blocked >> dim & 1)) bad();
+    closed |= 1u << dim;
+    out.inner.emplace_back(dim, block);
+  }
+  if (closed != blocked) bad();
+  return out;
+}
+
+int64_t Layout::block(int dim) const {
+  int64_t b = 1;
+  for (auto [d, size] : inner)
+    if (d == dim) b *= size;
+  return b;
+}
+
+int64_t Layout::elements(const Shape& shape) const {
+  int64_t n = 1;
+  for (size_t d = 0; d < shape.size(); d++) {
+    const int64_t b = block(int(d));
+    n *= (shape[d] + b - 1) / b * b;
+  }
+  return n;
+}
+
+std::string dense_layout(size_t rank) { return std::string("abcdefgh").substr(0, rank); }
+
+size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout) {
+  return size_t(Layout::parse(layout, shape.size()).elements(shape)) * size_of(dtype);
+}
+
+ImageView ImageView::of(std::string_view op, const Shape& shape, std::string_view layout) {
+  if (shape.size() != 4 && shape.size() != 2) fail("[", op, "] expected [N, C, H, W] or [N, C], got ", to_text(shape));
+  ImageView v{};
+  v.n = shape[0], v.c = shape[1];
+  v.h = shape.size() == 4 ? shape[2] : 1, v.w = shape.size() == 4 ? shape[3] : 1;
+  v.pixels = v.h * v.w;
+  if (layout == "abcd" || layout == "ab") {
+    v.block = 1, v.block_stride = v.pixels, v.pixel_stride = 1, v.image_stride = v.c * v.pixels;
+    // One pixel: channels lie side by side, which kernels that walk along channels would rather know.
+    if (v.pixels == 1) v.block = v.c, v.block_stride = 0, v.pixel_stride = v.c;
+    return v;
+  }
+  if (layout == "acdb") {
+    v.block = v.c, v.block_stride = 0, v.pixel_stride = v.c, v.image_stride = v.c * v.pixels;
+    return v;
+  }
+  const auto parsed = Layout::parse(layout, shape.size());
+  const bool in_order = std::is_sorted(parsed.outer.begin(), parsed.outer.end());
+  if (!in_order || parsed.inner.size() != 1 || parsed.inner[0].first != 1)
+    fail("[", op, "] cannot work in the layout '", layout, "': expected NCHW (abcd), NHWC (acdb) or blocked channels (aBcd8b); reorder first");
+  v.block = parsed.inner[0].second, v.block_stride = v.block * v.pixels, v.pixel_stride = v.block;
+  v.image_stride = v.blocks() * v.block_stride;
+  return v;
+}
+
+}  // namespace alexnode

@@ -1,0 +1,49 @@
+// How a tensor's elements lie in memory, in oneDNN's tag notation: letters are dims in physical order, a capital
+// one is blocked, trailing number+letter pairs are the blocks inside. "abcd" is NCHW, "acdb" NHWC, "aBcd8b" nChw8c.
+// Blocked dims are padded with zeros up to the block.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dtype.h"
+
+namespace alexnode {
+
+using Shape = std::vector<int64_t>;
+
+std::string to_text(const Shape& shape);
+int64_t elements(const Shape& shape);
+
+struct Layout {
+  std::vector<int> outer;                     // dims, outermost first
+  std::vector<std::pair<int, int64_t>> inner;  // (dim, block), outermost first
+
+  /// Throws where `tag` is not a layout of `rank` dims.
+  static Layout parse(std::string_view tag, size_t rank);
+  int64_t block(int dim) const;
+  /// Elements in memory, padding included.
+  int64_t elements(const Shape& shape) const;
+};
+
+/// The row-major layout: "ab", "abcd", …
+std::string dense_layout(size_t rank);
+size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout);
+
+/// Where an image tensor [N, C, H, W] keeps element (n, c, pixel): one formula for NCHW, NHWC and nChw8c/16c.
+/// Also takes [N, C], as images of one pixel.
+struct ImageView {
+  int64_t n, c, h, w, pixels;
+  int64_t block;                                     // channels that lie side by side
+  int64_t image_stride, block_stride, pixel_stride;  // in elements
+  int64_t blocks() const { return (c + block - 1) / block; }
+  int64_t at(int64_t image, int64_t channel, int64_t pixel) const {
+    return image * image_stride + channel / block * block_stride + pixel * pixel_stride + channel % block;
+  }
+  /// Throws "[op] …" for a layout that has no such formula.
+  static ImageView of(std::string_view op, const Shape& shape, std::string_view layout);
+};
+
+}  // namespace alexnode

@@ -1,0 +1,112 @@
+// What an op is, whatever device runs it: one plain struct with its fields (visited by name), its slots (the tensors
+// it takes, outputs first) and its shape rule. native/ops/ holds them, one file a topic; native/ops/table.h lists them.
+// A backend turns such a struct and the tensors' specs into a Kernel, once; running a Kernel only launches.
+#pragma once
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "error.h"
+#include "layout.h"
+
+namespace alexnode {
+
+using Int2 = std::array<int64_t, 2>;
+using Int4 = std::array<int64_t, 4>;
+
+enum class Role : uint8_t { out, in, inout };
+
+/// A set of dtypes. T: f32 or bf16, and all slots of a call marked so agree.
+enum DTypes : uint16_t {
+  kF32 = 1 << int(DType::f32),
+  kBf16 = 1 << int(DType::bf16),
+  kU8 = 1 << int(DType::u8),
+  kI32 = 1 << int(DType::i32),
+  kU32 = 1 << int(DType::u32),
+  kChooses = 1 << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs
+  kAgree = 1 << 15,
+  kFloat = kF32 | kBf16,
+  kT = kFloat | kAgree,
+};
+
+struct Slot {
+  const char* name;
+  Role role;
+  unsigned dtypes;
+  bool optional = false;
+};
+
+/// A tensor as an op sees it before there is memory. A layout of "any" is the op's to choose.
+struct Spec {
+  Shape shape;
+  DType dtype = DType::none;
+  std::string layout = "any";
+  bool absent = false;
+  size_t bytes() const { return absent ? 0 : bytes_of(shape, dtype, layout); }
+};
+
+/// The specs of one call, in slot order, with the checks that shape rules are made of.
+struct Specs : std::vector<Spec> {
+  const char* op;
+  std::span<const Slot> slots;
+
+  Specs(const char* op, std::span<const Slot> slots) : std::vector<Spec>(slots.size()), op(op), slots(slots) {}
+  const Shape& shape(int slot) const { return (*this)[slot].shape; }
+  bool has(int slot) const { return !(*this)[slot].absent; }
+  /// An output without a shape takes this one; anything else must have it.
+  void expect(int slot, const Shape& shape);
+  void rank(int slot, size_t rank) const;
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    alexnode::fail("[", op, "] ", parts...);
+  }
+  void require(bool holds, std::string_view message) const {
+    if (!holds) fail(message);
+  }
+  /// Presence, dtypes, and positive dims; before the op's own rule.
+  void check_given();
+  /// All shapes, dtypes known; after the op's own rule. Layouts other than "any" must be layouts of the shape.
+  void check_settled() const;
+  /// Gives every slot that is still "any" the layout of `like`, or row-major where the ranks differ.
+  void settle_as(int like);
+};
+
+/// What a kernel gets at each run: a pointer a slot (null where absent), and its scratch.
+struct Args {
+  void* const* slot;
+  void* scratch;
+  template <class T>
+  T* at(int i) const {
+    return static_cast<T*>(slot[i]);
+  }
+};
+
+class Kernel {
+ public:
+  explicit Kernel(Specs specs) : specs(std::move(specs)) {}
+  virtual ~Kernel() = default;
+  virtual void run(const Args& args) const = 0;
+  Specs specs;                 // layouts settled
+  size_t scratch = 0;          // bytes, 64-byte aligned
+  std::string implementation;  // for people
+};
+using KernelPtr = std::unique_ptr<Kernel>;
+
+/// Most kernels are a function over prepared values.
+template <class F>
+KernelPtr make_kernel(Specs specs, std::string implementation, F f, size_t scratch = 0) {
+  struct Closure final : Kernel {
+    Closure(Specs specs, F f) : Kernel(std::move(specs)), f(std::move(f)) {}
+    void run(const Args& args) const override { f(args); }
+    F f;
+  };
+  auto kernel = std::make_unique<Closure>(std::move(specs), std::move(f));
+  kernel->implementation = std::move(implementation);
+  kernel->scratch = scratch;
+  return kernel;
+}
+
+}  // namespace alexnode

@@ -1,0 +1,55 @@
+// Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax against labels, with top-1 and top-k counts.
+#pragma once
+#include "op.h"
+
+namespace alexnode {
+
+struct Softmax {
+  static constexpr const char* name = "softmax";
+  enum { Y, X };
+  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"x", Role::in, kT}};
+  template <class V>
+  void visit(V&) {}
+  void rule(Specs& s) const {
+    s.rank(X, 2);
+    s.expect(Y, s.shape(X));
+  }
+};
+
+struct SoftmaxBackward {
+  static constexpr const char* name = "softmax_backward";
+  enum { DX, Y, DY };
+  static constexpr Slot slots[] = {{"dx", Role::out, kT}, {"y", Role::in, kT}, {"dy", Role::in, kT}};
+  template <class V>
+  void visit(V&) {}
+  void rule(Specs& s) const {
+    s.rank(Y, 2);
+    s.expect(DX, s.shape(Y));
+    s.expect(DY, s.shape(Y));
+  }
+};
+
+/// stats: mean loss over the first `valid` rows; rows whose label is the largest logit; rows whose label is among the
+/// `topk` largest (a tie goes to the smaller class); rows with a label out of range, which count for nothing else.
+/// dlogits = (softmax - onehot) / valid · scale, zero from row `valid` on.
+struct CrossEntropy {
+  static constexpr const char* name = "cross_entropy";
+  enum { DLogits, Stats, Logits, Labels, Valid, Factor };
+  static constexpr Slot slots[] = {{"dlogits", Role::out, kT, true}, {"stats", Role::out, kF32}, {"logits", Role::in, kT}, {"labels", Role::in, kI32}, {"valid", Role::in, kI32}, {"scale", Role::in, kF32}};
+  int64_t topk = 5;
+  template <class V>
+  void visit(V& v) {
+    v("topk", topk);
+  }
+  void rule(Specs& s) const {
+    if (topk < 1) s.fail("expected topk of 1 or more, got ", topk);
+    s.rank(Logits, 2);
+    s.expect(DLogits, s.shape(Logits));
+    s.expect(Stats, {4});
+    s.expect(Labels, {s.shape(Logits)[0]});
+    s.expect(Valid, {1});
+    s.expect(Factor, {1});
+  }
+};
+
+}  // namespace alexnode

@@ -1,0 +1,60 @@
+// How work that ran elsewhere answers JavaScript. A Ticket is the promise's native half: taken on the JS thread, settled on
+// any thread. The Mailbox hands settled tickets back on the JS thread through one uv_async for the whole environment.
+// Tickets are pooled: a training step takes and settles one without allocating.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "op.h"
+#include "uv.h"
+
+namespace alexnode {
+
+struct Ticket {
+  double id = 0;
+  std::atomic<int> parts{0};         // settles when all parts are done
+  std::string error;                 // of the first part that failed; empty: it went well
+  std::vector<uint8_t> bytes;        // what was read
+  std::shared_ptr<Kernel> kernel;    // what was prepared
+  std::vector<double> times;         // a profile: milliseconds a command
+  bool has_bytes = false, has_times = false;
+  std::mutex mutex;
+  Ticket* next = nullptr;
+};
+
+class Mailbox {
+ public:
+  using Deliver = std::function<void(Ticket&)>;
+  /// On the JS thread. `deliver` is called there for each settled ticket.
+  Mailbox(uv_loop_s* loop, Deliver deliver);
+  ~Mailbox();
+  Ticket* take(double id, int parts);
+  /// One part is done; any thread. An empty error means success.
+  void settle(Ticket* ticket, const std::string& error = {});
+  /// After this nothing is delivered any more. `done` is called when the loop has let go of the handle.
+  void close(std::function<void()> done);
+
+  /// Streams' threads that are alive, so that the end of the environment can wait for them.
+  void thread_started();
+  void thread_ended();
+  void wait_for_threads();
+
+ private:
+  void drain();
+  uv_handle_s* handle() const { return reinterpret_cast<uv_handle_s*>(async_); }
+  uv_async_s* async_;
+  Deliver deliver_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::vector<std::unique_ptr<Ticket>> all_;
+  Ticket *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
+  int pending_ = 0, threads_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace alexnode
