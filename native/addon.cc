@@ -5,8 +5,10 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   using namespace alexnode::js;
-  // A worker that ends unloads its addons; oneDNN's and OpenMP's threads may still be on their way out of theirs.
-  if (Dl_info self; dladdr(reinterpret_cast<void*>(&Init), &self)) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+  // A worker that ends unloads its addons; oneDNN's and OpenMP's threads may still be on their way out of
+  // theirs.
+  if (Dl_info self; dladdr(reinterpret_cast<void*>(&Init), &self))
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
   env.SetInstanceData(new std::shared_ptr<Environment>(std::make_shared<Environment>(env)));
   export_ops(env, exports);
   export_device(env, exports);

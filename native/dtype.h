@@ -14,11 +14,15 @@ constexpr size_t size_of(DType t) {
   switch (t) {
     case DType::f32:
     case DType::i32:
-    case DType::u32: return 4;
+    case DType::u32:
+      return 4;
     case DType::bf16:
-    case DType::f16: return 2;
-    case DType::u8: return 1;
-    case DType::none: break;
+    case DType::f16:
+      return 2;
+    case DType::u8:
+      return 1;
+    case DType::none:
+      break;
   }
   return 0;
 }

@@ -20,7 +20,9 @@ int64_t elements(const Shape& shape) {
 }
 
 Layout Layout::parse(std::string_view tag, size_t rank) {
-  const auto bad = [&] { fail("[layout] expected a layout of ", rank, " dims such as '", dense_layout(rank), "', got '", tag, "'"); };
+  const auto bad = [&] {
+    fail("[layout] expected a layout of ", rank, " dims such as '", dense_layout(rank), "', got '", tag, "'");
+  };
   Layout out;
   size_t i = 0;
   unsigned seen = 0, blocked = 0, closed = 0;
@@ -35,7 +37,8 @@ Layout Layout::parse(std::string_view tag, size_t rank) {
   if (out.outer.size() != rank) bad();
   while (i < tag.size()) {
     int64_t block = 0;
-    for (; i < tag.size() && std::isdigit(static_cast<unsigned char>(tag[i])) && block < 4096; i++) block = block * 10 + (tag[i] - '0');
+    for (; i < tag.size() && std::isdigit(static_cast<unsigned char>(tag[i])) && block < 4096; i++)
+      block = block * 10 + (tag[i] - '0');
     if (i >= tag.size() || block < 2) bad();
     const int dim = tag[i++] - 'a';
     if (dim < 0 || size_t(dim) >= rank || !(blocked >> dim & 1)) bad();
@@ -69,7 +72,8 @@ size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout) {
 }
 
 ImageView ImageView::of(std::string_view op, const Shape& shape, std::string_view layout) {
-  if (shape.size() != 4 && shape.size() != 2) fail("[", op, "] expected [N, C, H, W] or [N, C], got ", to_text(shape));
+  if (shape.size() != 4 && shape.size() != 2)
+    fail("[", op, "] expected [N, C, H, W] or [N, C], got ", to_text(shape));
   ImageView v{};
   v.n = shape[0], v.c = shape[1];
   v.h = shape.size() == 4 ? shape[2] : 1, v.w = shape.size() == 4 ? shape[3] : 1;
@@ -87,7 +91,8 @@ ImageView ImageView::of(std::string_view op, const Shape& shape, std::string_vie
   const auto parsed = Layout::parse(layout, shape.size());
   const bool in_order = std::is_sorted(parsed.outer.begin(), parsed.outer.end());
   if (!in_order || parsed.inner.size() != 1 || parsed.inner[0].first != 1)
-    fail("[", op, "] cannot work in the layout '", layout, "': expected NCHW (abcd), NHWC (acdb) or blocked channels (aBcd8b); reorder first");
+    fail("[", op, "] cannot work in the layout '", layout,
+         "': expected NCHW (abcd), NHWC (acdb) or blocked channels (aBcd8b); reorder first");
   v.block = parsed.inner[0].second, v.block_stride = v.block * v.pixels, v.pixel_stride = v.block;
   v.image_stride = v.blocks() * v.block_stride;
   return v;

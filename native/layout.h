@@ -1,6 +1,6 @@
-// How a tensor's elements lie in memory, in oneDNN's tag notation: letters are dims in physical order, a capital
-// one is blocked, trailing number+letter pairs are the blocks inside. "abcd" is NCHW, "acdb" NHWC, "aBcd8b" nChw8c.
-// Blocked dims are padded with zeros up to the block.
+// How a tensor's elements lie in memory, in oneDNN's tag notation: letters are dims in physical order, a
+// capital one is blocked, trailing number+letter pairs are the blocks inside. "abcd" is NCHW, "acdb" NHWC,
+// "aBcd8b" nChw8c. Blocked dims are padded with zeros up to the block.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@ std::string to_text(const Shape& shape);
 int64_t elements(const Shape& shape);
 
 struct Layout {
-  std::vector<int> outer;                     // dims, outermost first
+  std::vector<int> outer;                      // dims, outermost first
   std::vector<std::pair<int, int64_t>> inner;  // (dim, block), outermost first
 
   /// Throws where `tag` is not a layout of `rank` dims.

@@ -6,20 +6,25 @@ void Specs::expect(int slot, const Shape& shape) {
   auto& spec = (*this)[slot];
   if (spec.absent) return;
   for (auto d : shape)
-    if (d <= 0) fail(slots[slot].name, " would have the shape ", to_text(shape), ": the input is too small for this window");
+    if (d <= 0)
+      fail(slots[slot].name, " would have the shape ", to_text(shape),
+           ": the input is too small for this window");
   if (spec.shape.empty() && slots[slot].role == Role::out) spec.shape = shape;
-  if (spec.shape != shape) fail(slots[slot].name, ": expected ", to_text(shape), ", got ", to_text(spec.shape));
+  if (spec.shape != shape)
+    fail(slots[slot].name, ": expected ", to_text(shape), ", got ", to_text(spec.shape));
 }
 
 void Specs::rank(int slot, size_t rank) const {
-  if (has(slot) && shape(slot).size() != rank)
+  if (has(slot) && !shape(slot).empty() && shape(slot).size() != rank)
     fail(slots[slot].name, ": expected ", rank, " dims, got ", to_text(shape(slot)));
 }
 
 void Specs::check_given() {
   DType agreed = DType::none;
   for (size_t i = 0; i < size(); i++)
-    if (auto& s = (*this)[i]; !s.absent && slots[i].dtypes & kAgree && s.dtype != DType::none && agreed == DType::none) agreed = s.dtype;
+    if (auto& s = (*this)[i];
+        !s.absent && slots[i].dtypes & kAgree && s.dtype != DType::none && agreed == DType::none)
+      agreed = s.dtype;
   for (size_t i = 0; i < size(); i++) {
     auto& s = (*this)[i];
     const auto& slot = slots[i];
@@ -28,7 +33,8 @@ void Specs::check_given() {
       continue;
     }
     if (s.dtype == DType::none) {
-      if (slot.dtypes & kAgree) s.dtype = agreed == DType::none ? DType::f32 : agreed;
+      if (slot.dtypes & kAgree)
+        s.dtype = agreed == DType::none ? DType::f32 : agreed;
       else
         for (auto t : {DType::f32, DType::u8, DType::i32, DType::u32})
           if (s.dtype == DType::none && slot.dtypes >> int(t) & 1) s.dtype = t;
@@ -40,7 +46,8 @@ void Specs::check_given() {
       fail(slot.name, ": expected dtype ", allowed, ", got ", name_of(s.dtype));
     }
     if (slot.dtypes & kAgree && s.dtype != agreed && agreed != DType::none)
-      fail(slot.name, ": expected dtype ", name_of(agreed), " as the other tensors of this call, got ", name_of(s.dtype));
+      fail(slot.name, ": expected dtype ", name_of(agreed), " as the other tensors of this call, got ",
+           name_of(s.dtype));
     if (s.shape.empty() && slot.role != Role::out) fail(slot.name, ": expected a shape, got none");
     int64_t count = 1;
     for (auto d : s.shape)
@@ -61,7 +68,9 @@ void Specs::check_settled() const {
 void Specs::settle_as(int like) {
   for (auto& s : *this)
     if (!s.absent && s.layout == "any")
-      s.layout = (*this)[like].layout != "any" && s.shape.size() == shape(like).size() ? (*this)[like].layout : dense_layout(s.shape.size());
+      s.layout = (*this)[like].layout != "any" && s.shape.size() == shape(like).size()
+                     ? (*this)[like].layout
+                     : dense_layout(s.shape.size());
 }
 
 }  // namespace alexnode

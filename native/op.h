@@ -1,6 +1,7 @@
-// What an op is, whatever device runs it: one plain struct with its fields (visited by name), its slots (the tensors
-// it takes, outputs first) and its shape rule. native/ops/ holds them, one file a topic; native/ops/table.h lists them.
-// A backend turns such a struct and the tensors' specs into a Kernel, once; running a Kernel only launches.
+// What an op is, whatever device runs it: one plain struct with its fields (visited by name), its slots (the
+// tensors it takes, outputs first) and its shape rule. native/ops/ holds them, one file a topic;
+// native/ops/table.h lists them. A backend turns such a struct and the tensors' specs into a Kernel, once;
+// running a Kernel only launches.
 #pragma once
 #include <array>
 #include <memory>
@@ -26,7 +27,9 @@ enum DTypes : uint16_t {
   kU8 = 1 << int(DType::u8),
   kI32 = 1 << int(DType::i32),
   kU32 = 1 << int(DType::u32),
-  kChooses = 1 << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs
+  kChooses =
+      1
+      << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs
   kAgree = 1 << 15,
   kFloat = kF32 | kBf16,
   kT = kFloat | kAgree,
@@ -53,7 +56,8 @@ struct Specs : std::vector<Spec> {
   const char* op;
   std::span<const Slot> slots;
 
-  Specs(const char* op, std::span<const Slot> slots) : std::vector<Spec>(slots.size()), op(op), slots(slots) {}
+  Specs(const char* op, std::span<const Slot> slots)
+      : std::vector<Spec>(slots.size()), op(op), slots(slots) {}
   const Shape& shape(int slot) const { return (*this)[slot].shape; }
   bool has(int slot) const { return !(*this)[slot].absent; }
   /// An output without a shape takes this one; anything else must have it.
@@ -68,7 +72,8 @@ struct Specs : std::vector<Spec> {
   }
   /// Presence, dtypes, and positive dims; before the op's own rule.
   void check_given();
-  /// All shapes, dtypes known; after the op's own rule. Layouts other than "any" must be layouts of the shape.
+  /// All shapes, dtypes known; after the op's own rule. Layouts other than "any" must be layouts of the
+  /// shape.
   void check_settled() const;
   /// Gives every slot that is still "any" the layout of `like`, or row-major where the ranks differ.
   void settle_as(int like);

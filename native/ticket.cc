@@ -3,7 +3,8 @@
 namespace alexnode {
 
 Mailbox::Mailbox(uv_loop_s* loop, Deliver deliver)
-    : async_(static_cast<uv_async_s*>(::operator new(uv_handle_size(kUvAsync)))), deliver_(std::move(deliver)) {
+    : async_(static_cast<uv_async_s*>(::operator new(uv_handle_size(kUvAsync)))),
+      deliver_(std::move(deliver)) {
   uv_async_init(loop, async_, [](uv_async_s* a) {
     static_cast<Mailbox*>(uv_handle_get_data(reinterpret_cast<uv_handle_s*>(a)))->drain();
   });

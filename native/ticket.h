@@ -1,6 +1,6 @@
-// How work that ran elsewhere answers JavaScript. A Ticket is the promise's native half: taken on the JS thread, settled on
-// any thread. The Mailbox hands settled tickets back on the JS thread through one uv_async for the whole environment.
-// Tickets are pooled: a training step takes and settles one without allocating.
+// How work that ran elsewhere answers JavaScript. A Ticket is the promise's native half: taken on the JS
+// thread, settled on any thread. The Mailbox hands settled tickets back on the JS thread through one uv_async
+// for the whole environment. Tickets are pooled: a training step takes and settles one without allocating.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -17,11 +17,11 @@ namespace alexnode {
 
 struct Ticket {
   double id = 0;
-  std::atomic<int> parts{0};         // settles when all parts are done
-  std::string error;                 // of the first part that failed; empty: it went well
-  std::vector<uint8_t> bytes;        // what was read
-  std::shared_ptr<Kernel> kernel;    // what was prepared
-  std::vector<double> times;         // a profile: milliseconds a command
+  std::atomic<int> parts{0};       // settles when all parts are done
+  std::string error;               // of the first part that failed; empty: it went well
+  std::vector<uint8_t> bytes;      // what was read
+  std::shared_ptr<Kernel> kernel;  // what was prepared
+  std::vector<double> times;       // a profile: milliseconds a command
   bool has_bytes = false, has_times = false;
   std::mutex mutex;
   Ticket* next = nullptr;

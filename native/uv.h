@@ -1,5 +1,5 @@
-// The few functions of libuv that the addon calls, declared here: Node exports them, and their ABI has not changed since libuv
-// 1.19, but Node-API's header package does not carry uv.h.
+// The few functions of libuv that the addon calls, declared here: Node exports them, and their ABI has not
+// changed since libuv 1.19, but Node-API's header package does not carry uv.h.
 #pragma once
 #include <cstddef>
 

@@ -52,7 +52,8 @@ int64_t available_memory() {
     info.ignore(64, '\n');
   }
   int64_t limit = 0, used = 0;
-  if (std::ifstream max("/sys/fs/cgroup/memory.max"), now("/sys/fs/cgroup/memory.current"); max >> limit && now >> used)
+  if (std::ifstream max("/sys/fs/cgroup/memory.max"), now("/sys/fs/cgroup/memory.current");
+      max >> limit && now >> used)
     available = std::min(available, limit - used);
   if (available == INT64_MAX) available = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   return available;
@@ -67,7 +68,8 @@ MemoryPtr CpuDevice::allocate(size_t bytes) {
 }
 
 MemoryInfo CpuDevice::memory() const {
-  return {count_->bytes, count_->blocks, count_->peak, available_memory(), int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)};
+  return {count_->bytes, count_->blocks, count_->peak, available_memory(),
+          int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)};
 }
 
 StreamPtr CpuDevice::stream(int threads) { return std::make_shared<CpuStream>(mailbox_, threads, this); }

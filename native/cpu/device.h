@@ -1,6 +1,6 @@
 // The CPU as a device: host memory in slabs, counted, and streams that are threads.
 #pragma once
-#include "device.h"
+#include "backend.h"
 
 namespace alexnode::cpu {
 
@@ -27,7 +27,8 @@ struct CpuInfo {
 };
 CpuInfo describe();
 
-/// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where the CPU has none.
+/// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where the CPU has
+/// none.
 KernelPtr make(size_t op, const void* fields, Specs specs);
 
 }  // namespace alexnode::cpu

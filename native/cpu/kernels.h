@@ -1,5 +1,5 @@
-// One factory an op, in the file of the op's name: `KernelPtr make(const Conv2d&, Specs)`. They are declared weak, so an op
-// without one is told apart at run time and nobody writes a stub.
+// One factory an op, in the file of the op's name: `KernelPtr make(const Conv2d&, Specs)`. They are declared
+// weak, so an op without one is told apart at run time and nobody writes a stub.
 #pragma once
 #include "ops/table.h"
 

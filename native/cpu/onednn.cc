@@ -19,12 +19,18 @@ const dnnl::engine& engine() {
 dnnl::memory::data_type onednn_dtype(DType t) {
   using dt = dnnl::memory::data_type;
   switch (t) {
-    case DType::f32: return dt::f32;
-    case DType::bf16: return dt::bf16;
-    case DType::f16: return dt::f16;
-    case DType::u8: return dt::u8;
-    case DType::i32: return dt::s32;
-    default: fail("[onednn] has no dtype ", name_of(t));
+    case DType::f32:
+      return dt::f32;
+    case DType::bf16:
+      return dt::bf16;
+    case DType::f16:
+      return dt::f16;
+    case DType::u8:
+      return dt::u8;
+    case DType::i32:
+      return dt::s32;
+    default:
+      fail("[onednn] has no dtype ", name_of(t));
   }
 }
 
@@ -52,16 +58,22 @@ Md descriptor(const Spec& s) {
 }
 
 std::string tag_of(const Md& md, const Shape& shape) {
-  if (md == Md(shape, md.data_type(), tags().at(dense_layout(shape.size())))) return dense_layout(shape.size());
+  if (md == Md(shape, md.data_type(), tags().at(dense_layout(shape.size()))))
+    return dense_layout(shape.size());
   for (const auto& [name, tag] : tags()) {
-    if (size_t(std::count_if(name.begin(), name.end(), [](char c) { return std::isalpha(static_cast<unsigned char>(c)); })) < shape.size()) continue;
+    if (size_t(std::count_if(name.begin(), name.end(), [](char c) {
+          return std::isalpha(static_cast<unsigned char>(c));
+        })) < shape.size())
+      continue;
     const Md candidate(shape, md.data_type(), tag, /*allow_empty=*/true);
     if (candidate == md) return name;
   }
   fail("[onednn] chose a layout for ", to_text(shape), " that it has no name for");
 }
 
-bool is_reference(const std::string& name) { return name.rfind("ref:", 0) == 0 || name.find("_ref:") != std::string::npos; }
+bool is_reference(const std::string& name) {
+  return name.rfind("ref:", 0) == 0 || name.find("_ref:") != std::string::npos;
+}
 
 dnnl::primitive_attr attributes(bool relu) {
   dnnl::primitive_attr attr;
@@ -100,15 +112,33 @@ CpuInfo describe() {
   const char* isa = "sse";
   bool bf16 = false, fast = false;
   switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41: isa = "SSE4.1"; break;
-    case dnnl_cpu_isa_avx: isa = "AVX"; break;
-    case dnnl_cpu_isa_avx2: isa = "AVX2"; break;
-    case dnnl_cpu_isa_avx2_vnni: isa = "AVX2 with VNNI"; break;
-    case dnnl_cpu_isa_avx512_core: isa = "AVX-512", bf16 = true; break;
-    case dnnl_cpu_isa_avx512_core_vnni: isa = "AVX-512 with VNNI", bf16 = true; break;
-    case dnnl_cpu_isa_avx512_core_bf16: isa = "AVX-512 with bf16", bf16 = true; break;
-    case dnnl_cpu_isa_avx512_core_amx: isa = "AVX-512 with AMX", bf16 = fast = true; break;
-    default: isa = "unknown"; break;
+    case dnnl_cpu_isa_sse41:
+      isa = "SSE4.1";
+      break;
+    case dnnl_cpu_isa_avx:
+      isa = "AVX";
+      break;
+    case dnnl_cpu_isa_avx2:
+      isa = "AVX2";
+      break;
+    case dnnl_cpu_isa_avx2_vnni:
+      isa = "AVX2 with VNNI";
+      break;
+    case dnnl_cpu_isa_avx512_core:
+      isa = "AVX-512", bf16 = true;
+      break;
+    case dnnl_cpu_isa_avx512_core_vnni:
+      isa = "AVX-512 with VNNI", bf16 = true;
+      break;
+    case dnnl_cpu_isa_avx512_core_bf16:
+      isa = "AVX-512 with bf16", bf16 = true;
+      break;
+    case dnnl_cpu_isa_avx512_core_amx:
+      isa = "AVX-512 with AMX", bf16 = fast = true;
+      break;
+    default:
+      isa = "unknown";
+      break;
   }
   return {text(v->major, ".", v->minor, ".", v->patch), isa, bf16, fast};
 }

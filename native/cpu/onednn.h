@@ -1,5 +1,6 @@
-// oneDNN as this backend uses it, and the one place where versions 2 and 3 differ: in 3 the operation descriptors went away,
-// and memory descriptors became opaque. Layouts travel as tags ("aBcd8b"), which both versions can name.
+// oneDNN as this backend uses it, and the one place where versions 2 and 3 differ: in 3 the operation
+// descriptors went away, and memory descriptors became opaque. Layouts travel as tags ("aBcd8b"), which both
+// versions can name.
 #pragma once
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
@@ -20,7 +21,8 @@ std::string tag_of(const Md& md, const Shape& shape);
 /// True for the implementations that oneDNN itself calls reference code.
 bool is_reference(const std::string& implementation);
 
-/// A primitive with its memory objects made once; running it only sets their pointers. The scratchpad is the caller's.
+/// A primitive with its memory objects made once; running it only sets their pointers. The scratchpad is the
+/// caller's.
 class Primitive {
  public:
   /// `args`: which slot goes to which DNNL_ARG, with the descriptor it has there.

@@ -10,7 +10,8 @@ namespace alexnode::cpu {
 namespace {
 
 struct RunCommand final : Command {
-  RunCommand(std::shared_ptr<Kernel> k, std::vector<Place> places, Place s) : kernel(std::move(k)), slots(std::move(places)), scratch(std::move(s)) {
+  RunCommand(std::shared_ptr<Kernel> k, std::vector<Place> places, Place s)
+      : kernel(std::move(k)), slots(std::move(places)), scratch(std::move(s)) {
     for (auto& p : slots) pointers.push_back(p.data());
   }
   void execute() override { kernel->run({pointers.data(), scratch.data()}); }
@@ -183,7 +184,8 @@ void CpuStream::State::loop(int threads) {
   if (ticket) mailbox->settle(ticket);
 }
 
-CpuStream::CpuStream(std::shared_ptr<Mailbox> mailbox, int threads, const void* owner) : state_(std::make_shared<State>(mailbox)) {
+CpuStream::CpuStream(std::shared_ptr<Mailbox> mailbox, int threads, const void* owner)
+    : state_(std::make_shared<State>(mailbox)) {
   device = owner;
   mailbox->thread_started();
   std::thread([state = state_, mailbox, threads] {
@@ -236,7 +238,8 @@ void CpuStream::record(EventPtr event) {
 void CpuStream::wait(EventPtr event) {
   auto& e = static_cast<CpuEvent&>(*event);
   if (recording_) {
-    if (!e.recorded) fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
+    if (!e.recorded)
+      fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
     submit(std::make_unique<WaitCommand>(e.recorded, 0));
   } else if (e.issued) {
     submit(std::make_unique<WaitCommand>(e.gate, e.issued));
@@ -247,8 +250,11 @@ void CpuStream::synchronize(Ticket* ticket) {
   state_->push([&](Job& job) { job.ticket = ticket; });
 }
 
-void CpuStream::run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket, bool profile) {
-  state_->push([&](Job& job) { job.program = std::move(program), job.segment = segment, job.ticket = ticket, job.profile = profile; });
+void CpuStream::run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket,
+                            bool profile) {
+  state_->push([&](Job& job) {
+    job.program = std::move(program), job.segment = segment, job.ticket = ticket, job.profile = profile;
+  });
 }
 
 void CpuStream::close(Ticket* ticket) {
@@ -274,7 +280,8 @@ CpuProgram::Segment& CpuProgram::of(const CpuStream* stream) {
 
 void CpuProgram::run(Ticket* ticket, bool profile) {
   if (profile) ticket->times.clear(), ticket->has_times = true;
-  for (size_t i = 0; i < segments.size(); i++) segments[i].stream->run_segment(shared_from_this(), i, ticket, profile);
+  for (size_t i = 0; i < segments.size(); i++)
+    segments[i].stream->run_segment(shared_from_this(), i, ticket, profile);
 }
 
 }  // namespace alexnode::cpu

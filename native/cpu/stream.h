@@ -1,11 +1,12 @@
-// A CPU stream: one thread with a queue. oneDNN's primitives are made and run on it, so they see its thread count, and OpenMP
-// keeps one team for it. A program is a list of commands a stream, run without touching the heap.
+// A CPU stream: one thread with a queue. oneDNN's primitives are made and run on it, so they see its thread
+// count, and OpenMP keeps one team for it. A program is a list of commands a stream, run without touching the
+// heap.
 #pragma once
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-#include "device.h"
+#include "backend.h"
 
 namespace alexnode::cpu {
 

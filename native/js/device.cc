@@ -1,8 +1,10 @@
-// Devices, buffers, streams, events and programs, as functions over numbers. lib/native.ts is their only caller.
+// Devices, buffers, streams, events and programs, as functions over numbers. lib/native.ts is their only
+// caller.
+#include "cpu/device.h"
+
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/device.h"
 #include "js/values.h"
 
 namespace alexnode::js {
@@ -15,7 +17,8 @@ Napi::Value id(Info info, double value) { return Napi::Number::New(info.Env(), v
 Place place(Environment& e, Info info, int at, size_t bytes) {
   auto& memory = e.buffers.at(number(info[at], "buffer"));
   const size_t offset = size(info[at + 1], "offset");
-  if (offset > memory->bytes || bytes > memory->bytes - offset) fail("[buffer] ", bytes, " bytes at ", offset, " do not fit in ", memory->bytes);
+  if (offset > memory->bytes || bytes > memory->bytes - offset)
+    fail("[buffer] ", bytes, " bytes at ", offset, " do not fit in ", memory->bytes);
   return {memory, offset};
 }
 
@@ -40,7 +43,8 @@ std::vector<StreamPtr> streams_of(Environment& e, Napi::Value v) {
 }
 
 void refuse_recording(const Stream& stream, const char* what) {
-  if (stream.recording()) fail("[record] cannot ", what, " while a program is recorded: do it before or after");
+  if (stream.recording())
+    fail("[record] cannot ", what, " while a program is recorded: do it before or after");
 }
 
 void on_settled(Info info) {
@@ -50,7 +54,8 @@ void on_settled(Info info) {
 
 Napi::Value open_device(Info info) {
   auto& e = environment(info);
-  if (string(info[0], "kind") != "cpu") fail("[device] there is no device of the kind '", string(info[0], "kind"), "': expected 'cpu'");
+  if (string(info[0], "kind") != "cpu")
+    fail("[device] there is no device of the kind '", string(info[0], "kind"), "': expected 'cpu'");
   return id(info, e.devices.add(std::make_shared<cpu::CpuDevice>(e.mailbox)));
 }
 
@@ -64,20 +69,27 @@ Napi::Value device_memory(Info info) {
 
 Napi::Value open_buffer(Info info) {
   auto& e = environment(info);
-  return id(info, e.buffers.add(e.devices.at(number(info[0], "device"))->allocate(std::max<size_t>(size(info[1], "bytes"), 1))));
+  return id(
+      info,
+      e.buffers.add(
+          e.devices.at(number(info[0], "device"))->allocate(std::max<size_t>(size(info[1], "bytes"), 1))));
 }
 
 void close_buffer(Info info) {
   auto& e = environment(info);
   const double buffer = number(info[0], "buffer");
-  if (const int n = e.buffers.at(buffer)->programs) fail("[buffer] ", n, n == 1 ? " live program uses it: close that first" : " live programs use it: close those first");
+  if (const int n = e.buffers.at(buffer)->programs)
+    fail("[buffer] ", n,
+         n == 1 ? " live program uses it: close that first" : " live programs use it: close those first");
   e.buffers.remove(buffer);
 }
 
-/// writeBuffer(buffer, offset, Uint8Array): at once, from the JS thread; the caller knows that nothing reads there now.
+/// writeBuffer(buffer, offset, Uint8Array): at once, from the JS thread; the caller knows that nothing reads
+/// there now.
 void write_buffer(Info info) {
   auto& e = environment(info);
-  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) fail("[buffer] expected a Uint8Array");
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    fail("[buffer] expected a Uint8Array");
   auto from = info[2].As<Napi::Uint8Array>();
   const auto to = place(e, info, 0, from.ByteLength());
   if (from.ByteLength()) std::memcpy(to.data(), from.Data(), from.ByteLength());
@@ -85,7 +97,8 @@ void write_buffer(Info info) {
 
 Napi::Value open_stream(Info info) {
   auto& e = environment(info);
-  return id(info, e.streams.add(e.devices.at(number(info[0], "device"))->stream(int(integer(info[1], "threads")))));
+  return id(info,
+            e.streams.add(e.devices.at(number(info[0], "device"))->stream(int(integer(info[1], "threads")))));
 }
 
 void close_stream(Info info) {
@@ -102,7 +115,8 @@ void copy(Info info) {
   auto& stream = e.streams.at(number(info[0], "stream"));
   const size_t bytes = size(info[5], "bytes");
   auto to = place(e, info, 1, bytes), from = place(e, info, 3, bytes);
-  if (to.memory->device != stream->device || from.memory->device != stream->device) fail("[copy] a buffer lies on another device than the stream");
+  if (to.memory->device != stream->device || from.memory->device != stream->device)
+    fail("[copy] a buffer lies on another device than the stream");
   stream->copy(std::move(to), std::move(from), bytes);
 }
 
@@ -125,7 +139,8 @@ void synchronize(Info info) {
 
 Napi::Value end_record(Info info) {
   auto& e = environment(info);
-  auto program = e.devices.at(number(info[0], "device"))->end_record(streams_of(e, info[1]), info[2].ToBoolean());
+  auto program =
+      e.devices.at(number(info[0], "device"))->end_record(streams_of(e, info[1]), info[2].ToBoolean());
   if (!program) return info.Env().Null();
   std::sort(program->uses.begin(), program->uses.end());
   program->uses.erase(std::unique(program->uses.begin(), program->uses.end()), program->uses.end());
@@ -136,7 +151,8 @@ Napi::Value end_record(Info info) {
 void run_program(Info info) {
   auto& e = environment(info);
   auto program = e.programs.at(number(info[0], "program"));
-  with_ticket(e, info[1], int(integer(info[2], "streams")), [&](Ticket* t) { program->run(t, info[3].ToBoolean()); });
+  with_ticket(e, info[1], int(integer(info[2], "streams")),
+              [&](Ticket* t) { program->run(t, info[3].ToBoolean()); });
 }
 
 void close_program(Info info) {
@@ -151,7 +167,8 @@ void close_program(Info info) {
 void export_device(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "onSettled", on_settled);
   export_function(env, exports, "openDevice", open_device);
-  export_function(env, exports, "closeDevice", [](Info info) { environment(info).devices.remove(number(info[0], "device")); });
+  export_function(env, exports, "closeDevice",
+                  [](Info info) { environment(info).devices.remove(number(info[0], "device")); });
   export_function(env, exports, "deviceMemory", device_memory);
   export_function(env, exports, "openBuffer", open_buffer);
   export_function(env, exports, "closeBuffer", close_buffer);
@@ -165,7 +182,8 @@ void export_device(Napi::Env env, Napi::Object exports) {
     auto& e = environment(info);
     return id(info, e.events.add(e.devices.at(number(info[0], "device"))->event()));
   });
-  export_function(env, exports, "closeEvent", [](Info info) { environment(info).events.remove(number(info[0], "event")); });
+  export_function(env, exports, "closeEvent",
+                  [](Info info) { environment(info).events.remove(number(info[0], "event")); });
   export_function(env, exports, "recordEvent", [](Info info) {
     auto& e = environment(info);
     e.streams.at(number(info[0], "stream"))->record(e.events.at(number(info[1], "event")));

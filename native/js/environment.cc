@@ -8,8 +8,9 @@ Environment::Environment(Napi::Env env) {
   uv_loop_s* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
   mailbox = std::make_shared<Mailbox>(loop, [this, env](Ticket& t) { deliver(env, t); });
-  // The hook runs when the environment ends, with work under way or not: streams stop between two commands, and the hook
-  // waits for them, since a thread that computes while the process tears down its libraries would crash it.
+  // The hook runs when the environment ends, with work under way or not: streams stop between two commands,
+  // and the hook waits for them, since a thread that computes while the process tears down its libraries
+  // would crash it.
   napi_async_cleanup_hook_handle ignored;
   napi_add_async_cleanup_hook(
       env,

@@ -1,11 +1,12 @@
-// What one JavaScript environment (the main thread, or a worker) holds: its mailbox and the objects that JavaScript names by
-// number. Numbers are never used twice, so a stale or foreign one is an error and not a crash.
+// What one JavaScript environment (the main thread, or a worker) holds: its mailbox and the objects that
+// JavaScript names by number. Numbers are never used twice, so a stale or foreign one is an error and not a
+// crash.
 #pragma once
 #include <napi.h>
 
 #include <unordered_map>
 
-#include "device.h"
+#include "backend.h"
 
 namespace alexnode::js {
 
@@ -67,7 +68,8 @@ using Info = const Napi::CallbackInfo&;
 void export_ops(Napi::Env env, Napi::Object exports);
 void export_device(Napi::Env env, Napi::Object exports);
 
-/// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that happens.
+/// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that
+/// happens.
 template <class F>
 void export_function(Napi::Env env, Napi::Object exports, const char* name, F f) {
   exports.Set(name, Napi::Function::New(

@@ -1,5 +1,5 @@
-// The op table in JavaScript: what ops there are, their shape rules, and preparing one for a stream. Fields and slots are read
-// from the ops' own structs, so nothing about an op is written here.
+// The op table in JavaScript: what ops there are, their shape rules, and preparing one for a stream. Fields
+// and slots are read from the ops' own structs, so nothing about an op is written here.
 #include "cpu/device.h"
 #include "js/values.h"
 #include "ops/table.h"
@@ -26,7 +26,8 @@ class FieldReader {
   template <size_t N>
   void operator()(const char* name, std::array<int64_t, N>& out) {
     if (!has(name)) return;
-    if (!value_.IsArray() || value_.As<Napi::Array>().Length() != N) fail("[", op_, "] ", name, ": expected an array of ", N, " whole numbers");
+    if (!value_.IsArray() || value_.As<Napi::Array>().Length() != N)
+      fail("[", op_, "] ", name, ": expected an array of ", N, " whole numbers");
     for (uint32_t i = 0; i < N; i++) out[i] = integer(value_.As<Napi::Array>().Get(i), name);
   }
   void refuse_unknown() {
@@ -202,11 +203,18 @@ Napi::Value infer(Info info) {
 void prepare(Info info) {
   auto& e = Environment::of(info.Env());
   auto stream = e.streams.at(number(info[0], "stream"));
-  if (stream->recording()) fail("[", string(info[2], "op"), "] was not prepared before record(): prepare ops first, record only runs them");
+  if (stream->recording())
+    fail("[", string(info[2], "op"),
+         "] was not prepared before record(): prepare ops first, record only runs them");
   auto request = std::make_shared<Request>(read_request(info, 2));
   auto* ticket = e.mailbox->take(number(info[1], "ticket"), 1);
   try {
-    stream->prepare([request] { return std::shared_ptr<Kernel>(cpu::make(request->op, request->fields.get(), std::move(request->specs))); }, ticket);
+    stream->prepare(
+        [request] {
+          return std::shared_ptr<Kernel>(
+              cpu::make(request->op, request->fields.get(), std::move(request->specs)));
+        },
+        ticket);
   } catch (const std::exception& error) {
     e.mailbox->settle(ticket, error.what());
   }
@@ -218,7 +226,8 @@ void run(Info info) {
   auto& stream = e.streams.at(number(info[0], "stream"));
   auto& op = e.ops.at(number(info[1], "op"));
   const auto& specs = op->kernel->specs;
-  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array || info[2].As<Napi::Float64Array>().ElementLength() != 2 * (specs.size() + 1))
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[2].As<Napi::Float64Array>().ElementLength() != 2 * (specs.size() + 1))
     specs.fail("expected a Float64Array of ", 2 * (specs.size() + 1), " numbers");
   auto refs = info[2].As<Napi::Float64Array>();
   const auto place = [&](size_t i, const char* name, size_t bytes) -> Place {
@@ -229,7 +238,8 @@ void run(Info info) {
     }
     auto& memory = e.buffers.at(id);
     if (memory->device != stream->device) specs.fail(name, " lies on another device than the stream");
-    if (!(offset >= 0) || offset + double(bytes) > double(memory->bytes)) specs.fail(name, " needs ", bytes, " bytes at ", offset, ", and its buffer has ", memory->bytes);
+    if (!(offset >= 0) || offset + double(bytes) > double(memory->bytes))
+      specs.fail(name, " needs ", bytes, " bytes at ", offset, ", and its buffer has ", memory->bytes);
     if (size_t(offset) % 4) specs.fail(name, ": expected an offset that is a multiple of 4, got ", offset);
     return {memory, size_t(offset)};
   };
@@ -245,7 +255,8 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "infer", infer);
   export_function(env, exports, "prepare", prepare);
   export_function(env, exports, "run", run);
-  export_function(env, exports, "closeOp", [](Info info) { Environment::of(info.Env()).ops.remove(number(info[0], "op")); });
+  export_function(env, exports, "closeOp",
+                  [](Info info) { Environment::of(info.Env()).ops.remove(number(info[0], "op")); });
 }
 
 }  // namespace alexnode::js

@@ -13,7 +13,8 @@ inline double number(Napi::Value v, const char* what) {
 
 inline int64_t integer(Napi::Value v, const char* what) {
   const double d = number(v, what);
-  if (!(std::abs(d) <= 9007199254740991.0) || d != std::floor(d)) fail("[native] ", what, ": expected a whole number, got ", d);
+  if (!(std::abs(d) <= 9007199254740991.0) || d != std::floor(d))
+    fail("[native] ", what, ": expected a whole number, got ", d);
   return int64_t(d);
 }
 

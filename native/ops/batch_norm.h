@@ -1,5 +1,6 @@
-// Batch normalisation over [N, C] or [N, C, H, W], a mean and a variance a channel. Source: Ioffe and Szegedy 2015.
-// Training uses the batch's own (biased) variance; the running variance is the unbiased one, as in PyTorch.
+// Batch normalisation over [N, C] or [N, C, H, W], a mean and a variance a channel. Source: Ioffe and Szegedy
+// 2015. Training uses the batch's own (biased) variance; the running variance is the unbiased one, as in
+// PyTorch.
 #pragma once
 #include "op.h"
 
@@ -8,7 +9,8 @@ namespace alexnode {
 namespace batch_norm {
 inline void rule(Specs& s, int x, int like, std::initializer_list<int> per_channel) {
   const Shape X = s.shape(x);
-  if (X.size() != 4 && X.size() != 2) s.fail(s.slots[x].name, ": expected [N, C, H, W] or [N, C], got ", to_text(X));
+  if (X.size() != 4 && X.size() != 2)
+    s.fail(s.slots[x].name, ": expected [N, C, H, W] or [N, C], got ", to_text(X));
   s.expect(like, X);
   for (int i : per_channel) s.expect(i, {X[1]});
 }
@@ -17,7 +19,9 @@ inline void rule(Specs& s, int x, int like, std::initializer_list<int> per_chann
 struct BatchNorm {
   static constexpr const char* name = "batch_norm";
   enum { Y, Mean, Var, X, Gamma, Beta };
-  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"mean", Role::out, kF32}, {"var", Role::out, kF32}, {"x", Role::in, kT}, {"scale", Role::in, kF32}, {"shift", Role::in, kF32}};
+  static constexpr Slot slots[] = {{"y", Role::out, kT},      {"mean", Role::out, kF32},
+                                   {"var", Role::out, kF32},  {"x", Role::in, kT},
+                                   {"scale", Role::in, kF32}, {"shift", Role::in, kF32}};
   float epsilon = 1e-5f;
   bool relu = false;
   template <class V>
@@ -30,7 +34,10 @@ struct BatchNorm {
 struct BatchNormBackward {
   static constexpr const char* name = "batch_norm_backward";
   enum { DX, DGamma, DBeta, X, DY, Gamma, Mean, Var };
-  static constexpr Slot slots[] = {{"dx", Role::out, kT}, {"dscale", Role::out, kF32}, {"dshift", Role::out, kF32}, {"x", Role::in, kT}, {"dy", Role::in, kT}, {"scale", Role::in, kF32}, {"mean", Role::in, kF32}, {"var", Role::in, kF32}};
+  static constexpr Slot slots[] = {{"dx", Role::out, kT},       {"dscale", Role::out, kF32},
+                                   {"dshift", Role::out, kF32}, {"x", Role::in, kT},
+                                   {"dy", Role::in, kT},        {"scale", Role::in, kF32},
+                                   {"mean", Role::in, kF32},    {"var", Role::in, kF32}};
   float epsilon = 1e-5f;
   template <class V>
   void visit(V& v) {
@@ -45,7 +52,12 @@ struct BatchNormBackward {
 struct BatchNormInference {
   static constexpr const char* name = "batch_norm_inference";
   enum { Y, X, Gamma, Beta, Mean, Var };
-  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"x", Role::in, kT}, {"scale", Role::in, kF32}, {"shift", Role::in, kF32}, {"running_mean", Role::in, kF32}, {"running_var", Role::in, kF32}};
+  static constexpr Slot slots[] = {{"y", Role::out, kT},
+                                   {"x", Role::in, kT},
+                                   {"scale", Role::in, kF32},
+                                   {"shift", Role::in, kF32},
+                                   {"running_mean", Role::in, kF32},
+                                   {"running_var", Role::in, kF32}};
   float epsilon = 1e-5f;
   bool relu = false;
   template <class V>
@@ -59,7 +71,11 @@ struct BatchNormInference {
 struct BatchNormUpdate {
   static constexpr const char* name = "batch_norm_update";
   enum { RunningMean, RunningVar, Mean, Var, Ok };
-  static constexpr Slot slots[] = {{"running_mean", Role::inout, kF32}, {"running_var", Role::inout, kF32}, {"mean", Role::in, kF32}, {"var", Role::in, kF32}, {"ok", Role::in, kI32, true}};
+  static constexpr Slot slots[] = {{"running_mean", Role::inout, kF32},
+                                   {"running_var", Role::inout, kF32},
+                                   {"mean", Role::in, kF32},
+                                   {"var", Role::in, kF32},
+                                   {"ok", Role::in, kI32, true}};
   float momentum = .1f;
   int64_t count = 0;
   template <class V>

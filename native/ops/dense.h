@@ -18,7 +18,8 @@ inline void rule(Specs& s, int x, int y, int w, int b) {
 struct Dense {
   static constexpr const char* name = "dense";
   enum { Y, X, W, B };
-  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"x", Role::in, kT}, {"w", Role::in, kT | kChooses}, {"b", Role::in, kF32, true}};
+  static constexpr Slot slots[] = {
+      {"y", Role::out, kT}, {"x", Role::in, kT}, {"w", Role::in, kT | kChooses}, {"b", Role::in, kF32, true}};
   bool relu = false;
   template <class V>
   void visit(V& v) {
@@ -30,11 +31,13 @@ struct Dense {
 struct DenseBackwardData {
   static constexpr const char* name = "dense_backward_data";
   enum { DX, DY, W };
-  static constexpr Slot slots[] = {{"dx", Role::out, kT}, {"dy", Role::in, kT}, {"w", Role::in, kT | kChooses}};
+  static constexpr Slot slots[] = {
+      {"dx", Role::out, kT}, {"dy", Role::in, kT}, {"w", Role::in, kT | kChooses}};
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const {
-    if (s.shape(DX).empty() && s.shape(DY).size() == 2 && s.shape(W).size() == 2) s.expect(DX, {s.shape(DY)[0], s.shape(W)[1]});
+    if (s.shape(DX).empty() && s.shape(DY).size() == 2 && s.shape(W).size() == 2)
+      s.expect(DX, {s.shape(DY)[0], s.shape(W)[1]});
     dense::rule(s, DX, DY, W, -1);
   }
 };
@@ -42,11 +45,13 @@ struct DenseBackwardData {
 struct DenseBackwardWeights {
   static constexpr const char* name = "dense_backward_weights";
   enum { DW, DB, X, DY };
-  static constexpr Slot slots[] = {{"dw", Role::out, kF32}, {"db", Role::out, kF32, true}, {"x", Role::in, kT}, {"dy", Role::in, kT}};
+  static constexpr Slot slots[] = {
+      {"dw", Role::out, kF32}, {"db", Role::out, kF32, true}, {"x", Role::in, kT}, {"dy", Role::in, kT}};
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const {
-    if (s.shape(DW).empty() && s.shape(DY).size() == 2 && s.shape(X).size() == 2) s.expect(DW, {s.shape(DY)[1], s.shape(X)[1]});
+    if (s.shape(DW).empty() && s.shape(DY).size() == 2 && s.shape(X).size() == 2)
+      s.expect(DW, {s.shape(DY)[1], s.shape(X)[1]});
     dense::rule(s, X, DY, DW, DB);
   }
 };
@@ -65,7 +70,9 @@ struct Gemm {
   void rule(Specs& s) const {
     s.rank(A, 2), s.rank(B, 2);
     const auto &a = s.shape(A), &b = s.shape(B);
-    if (a[!transpose_a] != b[transpose_b]) s.fail("a ", to_text(a), " and b ", to_text(b), " differ in their inner dim: ", a[!transpose_a], " against ", b[transpose_b]);
+    if (a[!transpose_a] != b[transpose_b])
+      s.fail("a ", to_text(a), " and b ", to_text(b), " differ in their inner dim: ", a[!transpose_a],
+             " against ", b[transpose_b]);
     s.expect(C, {a[transpose_a], b[!transpose_b]});
   }
 };

@@ -1,5 +1,5 @@
-// Ops whose every element stands alone: activations and their backward (from y, not x), sum, scale. Outputs may lie where
-// an input lies. Layouts are free, but all tensors of a call share one.
+// Ops whose every element stands alone: activations and their backward (from y, not x), sum, scale. Outputs
+// may lie where an input lies. Layouts are free, but all tensors of a call share one.
 #pragma once
 #include "op.h"
 
@@ -29,7 +29,9 @@ struct ActivationBackward {
 };
 
 namespace names {
-inline constexpr const char *relu = "relu", *relu_backward = "relu_backward", *tanh = "tanh", *tanh_backward = "tanh_backward", *sigmoid = "sigmoid", *sigmoid_backward = "sigmoid_backward";
+inline constexpr const char *relu = "relu", *relu_backward = "relu_backward", *tanh = "tanh",
+                            *tanh_backward = "tanh_backward", *sigmoid = "sigmoid",
+                            *sigmoid_backward = "sigmoid_backward";
 }
 using Relu = Activation<names::relu>;
 using ReluBackward = ActivationBackward<names::relu_backward>;

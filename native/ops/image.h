@@ -8,7 +8,10 @@ namespace alexnode {
 struct Normalize {
   static constexpr const char* name = "normalize";
   enum { Y, X, Mean, Factor };
-  static constexpr Slot slots[] = {{"y", Role::out, kFloat}, {"x", Role::in, kF32 | kU8}, {"mean", Role::in, kF32}, {"scale", Role::in, kF32}};
+  static constexpr Slot slots[] = {{"y", Role::out, kFloat},
+                                   {"x", Role::in, kF32 | kU8},
+                                   {"mean", Role::in, kF32},
+                                   {"scale", Role::in, kF32}};
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const {
@@ -18,7 +21,8 @@ struct Normalize {
   }
 };
 
-/// Bilinear, half-pixel centres, edges clamped, no antialias (align_corners=False), into y less its border, which is `value`.
+/// Bilinear, half-pixel centres, edges clamped, no antialias (align_corners=False), into y less its border,
+/// which is `value`.
 struct Resize {
   static constexpr const char* name = "resize";
   enum { Y, X };
@@ -36,7 +40,8 @@ struct Resize {
     if (x[0] != y[0] || x[1] != y[1]) s.fail("y: expected [", x[0], ", ", x[1], ", H, W], got ", to_text(y));
     for (auto p : padding)
       if (p < 0) s.fail("expected padding of 0 or more, got ", p);
-    if (y[2] <= padding[0] + padding[1] || y[3] <= padding[2] + padding[3]) s.fail("the padding leaves nothing of y ", to_text(y));
+    if (y[2] <= padding[0] + padding[1] || y[3] <= padding[2] + padding[3])
+      s.fail("the padding leaves nothing of y ", to_text(y));
   }
 };
 

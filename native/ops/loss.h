@@ -1,4 +1,5 @@
-// Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax against labels, with top-1 and top-k counts.
+// Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax against labels, with top-1 and top-k
+// counts.
 #pragma once
 #include "op.h"
 
@@ -29,13 +30,15 @@ struct SoftmaxBackward {
   }
 };
 
-/// stats: mean loss over the first `valid` rows; rows whose label is the largest logit; rows whose label is among the
-/// `topk` largest (a tie goes to the smaller class); rows with a label out of range, which count for nothing else.
-/// dlogits = (softmax - onehot) / valid · scale, zero from row `valid` on.
+/// stats: mean loss over the first `valid` rows; rows whose label is the largest logit; rows whose label is
+/// among the `topk` largest (a tie goes to the smaller class); rows with a label out of range, which count
+/// for nothing else. dlogits = (softmax - onehot) / valid · scale, zero from row `valid` on.
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   enum { DLogits, Stats, Logits, Labels, Valid, Factor };
-  static constexpr Slot slots[] = {{"dlogits", Role::out, kT, true}, {"stats", Role::out, kF32}, {"logits", Role::in, kT}, {"labels", Role::in, kI32}, {"valid", Role::in, kI32}, {"scale", Role::in, kF32}};
+  static constexpr Slot slots[] = {{"dlogits", Role::out, kT, true}, {"stats", Role::out, kF32},
+                                   {"logits", Role::in, kT},         {"labels", Role::in, kI32},
+                                   {"valid", Role::in, kI32},        {"scale", Role::in, kF32}};
   int64_t topk = 5;
   template <class V>
   void visit(V& v) {

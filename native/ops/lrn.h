@@ -1,7 +1,7 @@
-// Local response normalisation, y = x · scale^-beta. alpha MULTIPLIES THE SUM of squares (oneDNN, Caffe, cuDNN and
-// PyTorch divide alpha by the window's size first: pass them size·alpha).
-// lrn: scale_c = k + alpha · Σ x², over the channels c - ⌊size/2⌋ … c - ⌊size/2⌋ + size - 1 that are in c's group.
-// lrn_within: the same sum over a size×size window of c's own map. Source: Krizhevsky 2012, section 3.3.
+// Local response normalisation, y = x · scale^-beta. alpha MULTIPLIES THE SUM of squares (oneDNN, Caffe,
+// cuDNN and PyTorch divide alpha by the window's size first: pass them size·alpha). lrn: scale_c = k + alpha
+// · Σ x², over the channels c - ⌊size/2⌋ … c - ⌊size/2⌋ + size - 1 that are in c's group. lrn_within: the
+// same sum over a size×size window of c's own map. Source: Krizhevsky 2012, section 3.3.
 #pragma once
 #include "op.h"
 
@@ -30,7 +30,8 @@ struct LrnGroupedFields : LrnFields {
   }
   void rule(Specs& s, int x, int y, int dy) const {
     LrnFields::rule(s, x, y, dy);
-    if (groups < 1 || s.shape(x)[1] % groups) s.fail("expected groups that divide ", s.shape(x)[1], " channels, got ", groups);
+    if (groups < 1 || s.shape(x)[1] % groups)
+      s.fail("expected groups that divide ", s.shape(x)[1], " channels, got ", groups);
   }
 };
 

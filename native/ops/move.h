@@ -1,4 +1,5 @@
-// Ops that move or set values: reorder (layout and dtype), channel copies (concat and slice, forward and backward), fill.
+// Ops that move or set values: reorder (layout and dtype), channel copies (concat and slice, forward and
+// backward), fill.
 #pragma once
 #include "op.h"
 
@@ -26,11 +27,15 @@ struct CopyChannels {
   }
   void rule(Specs& s) const {
     Shape x = s.shape(X), y = s.shape(Y);
-    if ((x.size() != 2 && x.size() != 4) || x.size() != y.size()) s.fail("expected two tensors [N, C] or [N, C, H, W], got ", to_text(x), " and ", to_text(y));
+    if ((x.size() != 2 && x.size() != 4) || x.size() != y.size())
+      s.fail("expected two tensors [N, C] or [N, C, H, W], got ", to_text(x), " and ", to_text(y));
     if (count < 1 || from < 0 || to < 0 || from + count > x[1] || to + count > y[1])
-      s.fail("cannot copy channels ", from, "…", from + count - 1, " of ", to_text(x), " to ", to, "…", to + count - 1, " of ", to_text(y));
+      s.fail("cannot copy channels ", from, "…", from + count - 1, " of ", to_text(x), " to ", to, "…",
+             to + count - 1, " of ", to_text(y));
     x[1] = y[1] = 0;
-    if (x != y) s.fail("expected shapes that differ in their channels alone, got ", to_text(s.shape(X)), " and ", to_text(s.shape(Y)));
+    if (x != y)
+      s.fail("expected shapes that differ in their channels alone, got ", to_text(s.shape(X)), " and ",
+             to_text(s.shape(Y)));
   }
 };
 

@@ -1,34 +1,43 @@
-// Parameter updates over f32 masters. What may change between steps is read from device memory. `ok` of 0 skips the
-// update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16, in the same layout.
+// Parameter updates over f32 masters. What may change between steps is read from device memory. `ok` of 0
+// skips the update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16,
+// in the same layout.
 #pragma once
 #include "op.h"
 
 namespace alexnode {
 
 /// hyper: f32[4] = rate, momentum, weight decay, factor on the gradient.
-/// v ← m·v + (f·g + λ·w), w ← w - ε·v (PyTorch); rate_in_velocity: v ← m·v - ε·λ·w - ε·f·g, w ← w + v (Krizhevsky 2012).
+/// v ← m·v + (f·g + λ·w), w ← w - ε·v (PyTorch); rate_in_velocity: v ← m·v - ε·λ·w - ε·f·g, w ← w + v
+/// (Krizhevsky 2012).
 struct Sgd {
   static constexpr const char* name = "sgd";
   enum { W, V, W16, G, Hyper, Ok };
-  static constexpr Slot slots[] = {{"w", Role::inout, kF32}, {"v", Role::inout, kF32}, {"w16", Role::out, kBf16, true}, {"g", Role::in, kF32}, {"hyper", Role::in, kF32}, {"ok", Role::in, kI32, true}};
+  static constexpr Slot slots[] = {{"w", Role::inout, kF32},        {"v", Role::inout, kF32},
+                                   {"w16", Role::out, kBf16, true}, {"g", Role::in, kF32},
+                                   {"hyper", Role::in, kF32},       {"ok", Role::in, kI32, true}};
   bool rate_in_velocity = false, nesterov = false;
   template <class Visitor>
   void visit(Visitor& v) {
     v("rate_in_velocity", rate_in_velocity), v("nesterov", nesterov);
   }
   void rule(Specs& s) const {
-    if (rate_in_velocity && nesterov) s.fail("nesterov goes with PyTorch's form alone: leave rate_in_velocity out");
+    if (rate_in_velocity && nesterov)
+      s.fail("nesterov goes with PyTorch's form alone: leave rate_in_velocity out");
     for (int i : {V, W16, G}) s.expect(i, s.shape(W));
     s.expect(Hyper, {4});
     s.expect(Ok, {1});
   }
 };
 
-/// hyper: f32[8] = rate, β1, β2, ε, weight decay (added to the gradient), factor on the gradient, step from 1, 0.
+/// hyper: f32[8] = rate, β1, β2, ε, weight decay (added to the gradient), factor on the gradient, step from
+/// 1, 0.
 struct Adam {
   static constexpr const char* name = "adam";
   enum { W, M, V, W16, G, Hyper, Ok };
-  static constexpr Slot slots[] = {{"w", Role::inout, kF32}, {"m", Role::inout, kF32}, {"v", Role::inout, kF32}, {"w16", Role::out, kBf16, true}, {"g", Role::in, kF32}, {"hyper", Role::in, kF32}, {"ok", Role::in, kI32, true}};
+  static constexpr Slot slots[] = {{"w", Role::inout, kF32},    {"m", Role::inout, kF32},
+                                   {"v", Role::inout, kF32},    {"w16", Role::out, kBf16, true},
+                                   {"g", Role::in, kF32},       {"hyper", Role::in, kF32},
+                                   {"ok", Role::in, kI32, true}};
   template <class Visitor>
   void visit(Visitor&) {}
   void rule(Specs& s) const {

@@ -16,7 +16,9 @@ struct PoolFields {
   void rule(Specs& s, int x, int y) const {
     check_window(s, kernel, stride, padding, {1, 1});
     for (int i : {0, 1})
-      if (std::max(padding[2 * i], padding[2 * i + 1]) >= kernel[i]) s.fail("expected padding smaller than the window, got ", padding[2 * i], " and ", padding[2 * i + 1], " around ", kernel[i]);
+      if (std::max(padding[2 * i], padding[2 * i + 1]) >= kernel[i])
+        s.fail("expected padding smaller than the window, got ", padding[2 * i], " and ", padding[2 * i + 1],
+               " around ", kernel[i]);
     s.rank(x, 4);
     const Shape X = s.shape(x);
     if (X.empty()) s.fail("needs the shape of ", s.slots[x].name);
@@ -29,7 +31,8 @@ struct PoolFields {
     s.expect(index, s.shape(y));
     auto& spec = s[index];
     if (spec.dtype != index_dtype()) {
-      if (s.slots[index].role != Role::out) s.fail("index: expected dtype ", name_of(index_dtype()), ", got ", name_of(spec.dtype));
+      if (s.slots[index].role != Role::out)
+        s.fail("index: expected dtype ", name_of(index_dtype()), ", got ", name_of(spec.dtype));
       spec.dtype = index_dtype();
     }
   }
@@ -39,7 +42,8 @@ struct PoolFields {
 struct MaxPool : PoolFields {
   static constexpr const char* name = "max_pool";
   enum { Y, X, Index };
-  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"x", Role::in, kT}, {"index", Role::out, kU8 | kI32, true}};
+  static constexpr Slot slots[] = {
+      {"y", Role::out, kT}, {"x", Role::in, kT}, {"index", Role::out, kU8 | kI32, true}};
   void rule(Specs& s) const {
     PoolFields::rule(s, X, Y);
     index_rule(s, Index, Y);
@@ -50,7 +54,8 @@ struct MaxPool : PoolFields {
 struct MaxPoolBackward : PoolFields {
   static constexpr const char* name = "max_pool_backward";
   enum { DX, DY, Index };
-  static constexpr Slot slots[] = {{"dx", Role::out, kT}, {"dy", Role::in, kT}, {"index", Role::in, kU8 | kI32}};
+  static constexpr Slot slots[] = {
+      {"dx", Role::out, kT}, {"dy", Role::in, kT}, {"index", Role::in, kU8 | kI32}};
   void rule(Specs& s) const {
     PoolFields::rule(s, DX, DY);
     index_rule(s, Index, DY);

@@ -4,9 +4,11 @@
 
 namespace alexnode {
 
-/// Steps of a window of `size` (spread by `dilation`) along `length` with `before` and `after` cells of padding. With
-/// `ceil` a last, partly empty window is kept where it still starts inside the input or its leading padding.
-inline int64_t window_steps(int64_t length, int64_t size, int64_t stride, int64_t dilation, int64_t before, int64_t after, bool ceil = false) {
+/// Steps of a window of `size` (spread by `dilation`) along `length` with `before` and `after` cells of
+/// padding. With `ceil` a last, partly empty window is kept where it still starts inside the input or its
+/// leading padding.
+inline int64_t window_steps(int64_t length, int64_t size, int64_t stride, int64_t dilation, int64_t before,
+                            int64_t after, bool ceil = false) {
   const int64_t room = length + before + after - (dilation * (size - 1) + 1);
   if (room < 0) return 0;
   int64_t steps = (room + (ceil ? stride - 1 : 0)) / stride + 1;
@@ -14,7 +16,8 @@ inline int64_t window_steps(int64_t length, int64_t size, int64_t stride, int64_
   return steps;
 }
 
-inline void check_window(const Specs& s, const Int2& size, const Int2& stride, const Int4& padding, const Int2& dilation) {
+inline void check_window(const Specs& s, const Int2& size, const Int2& stride, const Int4& padding,
+                         const Int2& dilation) {
   for (int i : {0, 1}) {
     if (size[i] < 1) s.fail("expected a window of 1 or more, got ", size[0], "×", size[1]);
     if (stride[i] < 1) s.fail("expected strides of 1 or more, got ", stride[0], " and ", stride[1]);

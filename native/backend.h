@@ -1,5 +1,6 @@
-// What every backend offers: memory, streams that run commands in order, events between streams, and programs, which are
-// recorded commands that run again and again. native/cpu/ and native/cuda/ implement it; native/js/ gives it to JavaScript.
+// What every backend offers: memory, streams that run commands in order, events between streams, and
+// programs, which are recorded commands that run again and again. native/cpu/ and native/cuda/ implement it;
+// native/js/ gives it to JavaScript.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -45,14 +46,15 @@ using EventPtr = std::shared_ptr<Event>;
 class Program {
  public:
   virtual ~Program() = default;
-  /// Queues one run; the ticket settles when all of it is done. With `profile` it brings the time of each command.
+  /// Queues one run; the ticket settles when all of it is done. With `profile` it brings the time of each
+  /// command.
   virtual void run(Ticket* ticket, bool profile) = 0;
   std::vector<MemoryPtr> uses;
 };
 using ProgramPtr = std::shared_ptr<Program>;
 
-/// Runs what it is given in order. All calls come from the JS thread; none blocks. What a stream cannot do any more, since it
-/// was closed, throws. A failure without a ticket of its own is told to the next one.
+/// Runs what it is given in order. All calls come from the JS thread; none blocks. What a stream cannot do
+/// any more, since it was closed, throws. A failure without a ticket of its own is told to the next one.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -64,7 +66,8 @@ class Stream {
   virtual void record(EventPtr event) = 0;
   virtual void wait(EventPtr event) = 0;
   virtual void synchronize(Ticket* ticket) = 0;
-  /// Queued work is rejected; the ticket settles when what runs is done and the stream's resources are given back.
+  /// Queued work is rejected; the ticket settles when what runs is done and the stream's resources are given
+  /// back.
   virtual void close(Ticket* ticket) = 0;
   /// The environment ends: stop as soon as possible, tell nobody.
   virtual void abandon() = 0;
