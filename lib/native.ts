@@ -1,0 +1,177 @@
+/**
+ * The one file that knows the binary: it finds the addon, types what it exports, and turns its
+ * tickets into promises. Everything else goes through lib/device.ts.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { DType } from './dtype.ts'
+
+export type Shape = readonly number[]
+/** What an op can be told besides its tensors. */
+export type FieldValue = number | boolean | readonly number[]
+export type Fields = Readonly<Record<string, FieldValue | undefined>>
+
+/** A tensor before there is memory; what is left out is the op's to tell or to choose. */
+export interface Spec {
+  readonly shape?: Shape
+  readonly dtype?: DType
+  readonly layout?: string
+}
+
+/** A slot of an op: a tensor it takes or fills. */
+export interface SlotInfo {
+  readonly name: string
+  readonly role: 'out' | 'in' | 'inout'
+  readonly dtypes: readonly DType[]
+  readonly optional: boolean
+  /** An input whose layout the op would rather choose itself. */
+  readonly chooses: boolean
+}
+
+export interface OpInfo {
+  readonly name: string
+  readonly slots: readonly SlotInfo[]
+  /** Every field with its default. */
+  readonly fields: Readonly<Record<string, FieldValue>>
+}
+
+export interface CpuInfo {
+  /** Version of oneDNN. */
+  readonly onednn: string
+  /** The widest instruction set in use, for people. */
+  readonly isa: string
+  /** Whether this CPU can compute in bf16 at all. */
+  readonly bf16: boolean
+  /** Whether bf16 is faster than f32 here (AMX). */
+  readonly fastBf16: boolean
+}
+
+export interface MemoryInfo {
+  /** Bytes taken and not given back. */
+  readonly live: number
+  readonly blocks: number
+  readonly peak: number
+  /** Bytes that could still be taken. */
+  readonly available: number
+  readonly total: number
+}
+
+export interface PreparedInfo {
+  readonly id: number
+  readonly specs: readonly (
+    | {
+        readonly shape: Shape
+        readonly dtype: DType
+        readonly layout: string
+        readonly bytes: number
+      }
+    | undefined
+  )[]
+  readonly scratch: number
+  readonly implementation: string
+}
+
+interface Addon {
+  describe(): { ops: OpInfo[]; cpu: CpuInfo }
+  infer(op: string, fields: Fields, specs: (Spec | undefined)[]): (number[] | null)[]
+  onSettled(callback: (ticket: number, error: string | undefined, result: unknown) => void): void
+  openDevice(kind: string): number
+  closeDevice(device: number): void
+  deviceMemory(device: number): MemoryInfo
+  openBuffer(device: number, bytes: number): number
+  closeBuffer(buffer: number): void
+  writeBuffer(buffer: number, offset: number, bytes: Uint8Array): void
+  openStream(device: number, threads: number): number
+  closeStream(stream: number, ticket: number): void
+  openEvent(device: number): number
+  closeEvent(event: number): void
+  recordEvent(stream: number, event: number): void
+  waitEvent(stream: number, event: number): void
+  prepare(
+    stream: number,
+    ticket: number,
+    op: string,
+    fields: Fields,
+    specs: (Spec | undefined)[]
+  ): void
+  closeOp(op: number): void
+  run(stream: number, op: number, places: Float64Array): void
+  copy(
+    stream: number,
+    to: number,
+    toOffset: number,
+    from: number,
+    fromOffset: number,
+    bytes: number
+  ): void
+  read(stream: number, ticket: number, buffer: number, offset: number, bytes: number): void
+  synchronize(stream: number, ticket: number): void
+  beginRecord(device: number, streams: number[]): void
+  endRecord(device: number, streams: number[], keep: boolean): number | null
+  runProgram(program: number, ticket: number, streams: number, profile: boolean): void
+  closeProgram(program: number): void
+}
+
+/** The package's folder: this file lies in lib/ in a clone and in dist/lib/ in a package. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+function load(): Addon {
+  const require = createRequire(import.meta.url)
+  const root = packageRoot()
+  try {
+    return require('node-gyp-build')(root) as Addon
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(
+      `[alexnode] the native addon could not be loaded: ${reason}\n` +
+        `Looked in build/Release/ and prebuilds/ under ${root}, for ${process.platform}-` +
+        `${process.arch} with Node ${process.version}.\n` +
+        'In a clone, `npm start` builds it; in a project, `npm rebuild alexnode` does.',
+      { cause }
+    )
+  }
+}
+
+interface Waiting {
+  resolve(result: unknown): void
+  reject(error: Error): void
+}
+
+const waiting = new Map<number, Waiting>()
+let tickets = 0
+
+export const native: Addon = load()
+native.onSettled((ticket, error, result) => {
+  const promise = waiting.get(ticket)
+  waiting.delete(ticket)
+  if (error === undefined) promise?.resolve(result)
+  else promise?.reject(new Error(error))
+})
+
+/** Starts native work and resolves with what it brings. `start` gets the work's ticket. */
+export function settled<Result>(start: (ticket: number) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const ticket = ++tickets
+    waiting.set(ticket, { resolve: resolve as (result: unknown) => void, reject })
+    try {
+      start(ticket)
+    } catch (error) {
+      waiting.delete(ticket)
+      reject(error)
+    }
+  })
+}
+
+const description = native.describe()
+/** What the CPU is and can do. */
+export const cpuInfo: CpuInfo = description.cpu
+/** Every op there is, by name. */
+export const opTable: ReadonlyMap<string, OpInfo> = new Map(
+  description.ops.map((op) => [op.name, op])
+)

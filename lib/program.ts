@@ -1,0 +1,71 @@
+import type { Device } from './device.ts'
+import { native, settled } from './native.ts'
+import type { Stream } from './stream.ts'
+
+/** Recorded ops that run again and again in one call, always on the same memory. */
+export class Program {
+  readonly device: Device
+  readonly #id: number
+  readonly #streams: number
+  #closed = false
+
+  /** @internal Use `record`. */
+  constructor(device: Device, id: number, streams: number) {
+    this.device = device
+    this.#id = id
+    this.#streams = streams
+  }
+
+  get #open(): number {
+    if (this.#closed) throw new Error('[program] is closed')
+    return this.#id
+  }
+
+  /** Queues one run; resolves when it is done. */
+  run(): Promise<void> {
+    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, false))
+  }
+
+  /** Runs once and resolves with the milliseconds of each command, in the order recorded. */
+  profile(): Promise<Float64Array> {
+    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, true))
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    native.closeProgram(this.#id)
+    this.device.forget(this)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/**
+ * Keeps the ops that `fn` gives these streams, instead of running them, as a program.
+ * Everything must be prepared and allocated before; reading and waiting throw inside `fn`.
+ *
+ * @example
+ * const program = record([stream], () => stream.run(op, { y, x }))
+ * await program.run()
+ */
+export function record(streams: readonly Stream[], fn: () => void): Program {
+  const device = streams[0]?.device
+  if (!device) throw new Error('[record] expected one stream or more, got none')
+  if (streams.some((stream) => stream.device !== device)) {
+    throw new Error('[record] expected streams of one device')
+  }
+  const ids = streams.map((stream) => stream.id)
+  native.beginRecord(device.id, ids)
+  try {
+    fn()
+  } catch (error) {
+    native.endRecord(device.id, ids, false)
+    throw error
+  }
+  const id = native.endRecord(device.id, ids, true)
+  if (id === null) throw new Error('[record] kept nothing')
+  return device.adopt(new Program(device, id, ids.length))
+}
