@@ -1,7 +1,10 @@
-// Convolution by oneDNN. Layouts left "any" are oneDNN's choice; a choice of its reference code is refused,
-// loudly, since it is hundreds of times slower.
+// Convolution by oneDNN, or by Winograd where that is expected to win. Layouts left "any" are oneDNN's
+// choice; a choice of its reference code is refused, loudly, since it is hundreds of times slower.
+#include <utility>
+
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
+#include "cpu/winograd/op.h"
 
 namespace alexnode::cpu {
 
@@ -48,15 +51,89 @@ Md any(const Spec& s, DType dtype) {
   return descriptor(copy);
 }
 
+dnnl::convolution_forward::primitive_desc describe(const Conv2d& f, const Specs& specs) {
+  using Op = Conv2d;
+  const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
+  return forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]), Geometry(f),
+                 dnnl::prop_kind::forward_training, attributes(f.relu));
+}
+
+dnnl::convolution_backward_data::primitive_desc describe(const Conv2dBackwardData& f, const Specs& specs) {
+  using Op = Conv2dBackwardData;
+  const Geometry g(f);
+  const auto dx = descriptor(specs[Op::DX]), w = descriptor(specs[Op::W]), dy = descriptor(specs[Op::DY]);
+  const auto dtype = specs[Op::DX].dtype;
+  const auto hint = forward(any(specs[Op::DX], dtype), any(specs[Op::W], dtype), Md(),
+                            any(specs[Op::DY], dtype), g, dnnl::prop_kind::forward_training, attributes());
+#if DNNL_VERSION_MAJOR >= 3
+  return {
+      engine(),    algorithm::convolution_direct, dx, w, dy, g.stride, g.dilation, g.before, g.after, hint,
+      attributes()};
+#else
+  return {{algorithm::convolution_direct, dx, w, dy, g.stride, g.dilation, g.before, g.after},
+          attributes(),
+          engine(),
+          hint};
+#endif
+}
+
+dnnl::convolution_backward_weights::primitive_desc describe(const Conv2dBackwardWeights& f,
+                                                            const Specs& specs) {
+  using Op = Conv2dBackwardWeights;
+  const Geometry g(f);
+  const bool bias = specs.has(Op::DB);
+  const auto x = descriptor(specs[Op::X]), dw = descriptor(specs[Op::DW]), dy = descriptor(specs[Op::DY]);
+  const auto db = bias ? descriptor(specs[Op::DB]) : Md();
+  const auto dtype = specs[Op::X].dtype;
+  const auto hint = forward(any(specs[Op::X], dtype), any(specs[Op::DW], dtype), db,
+                            any(specs[Op::DY], dtype), g, dnnl::prop_kind::forward_training, attributes());
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), algorithm::convolution_direct,
+          x,        dw,
+          db,       dy,
+          g.stride, g.dilation,
+          g.before, g.after,
+          hint,     attributes()};
+#else
+  using Desc = dnnl::convolution_backward_weights::desc;
+  const auto desc =
+      bias ? Desc(algorithm::convolution_direct, x, dw, db, dy, g.stride, g.dilation, g.before, g.after)
+           : Desc(algorithm::convolution_direct, x, dw, dy, g.stride, g.dilation, g.before, g.after);
+  return {desc, attributes(), engine(), hint};
+#endif
+}
+
+void settle_images(Specs& specs, const dnnl::convolution_forward::primitive_desc& pd) {
+  settle(specs, Conv2d::X, pd.src_desc());
+  settle(specs, Conv2d::Y, pd.dst_desc());
+}
+void settle_images(Specs& specs, const dnnl::convolution_backward_data::primitive_desc& pd) {
+  settle(specs, Conv2dBackwardData::DX, pd.diff_src_desc());
+  settle(specs, Conv2dBackwardData::DY, pd.diff_dst_desc());
+}
+void settle_images(Specs& specs, const dnnl::convolution_backward_weights::primitive_desc& pd) {
+  settle(specs, Conv2dBackwardWeights::X, pd.src_desc());
+  settle(specs, Conv2dBackwardWeights::DY, pd.diff_dst_desc());
+}
+
+/// Winograd takes images as oneDNN likes them best: row-major weights, which are all that Winograd takes,
+/// would make oneDNN choose slow layouts for them.
+template <class Op>
+KernelPtr by_winograd(const Op& f, Specs specs, int weights) {
+  if (!may_winograd(f)) return nullptr;
+  const auto given = std::exchange(specs[weights].layout, "any");
+  settle_images(specs, describe(f, specs));
+  specs[weights].layout = given;
+  return make_winograd(f, specs);
+}
+
 }  // namespace
 
 KernelPtr make(const Conv2d& f, Specs specs) {
   using Op = Conv2d;
-  const Geometry g(f);
   specs[Op::B].layout = "a";
-  const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
-  const auto pd = forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]), g,
-                          dnnl::prop_kind::forward_training, attributes(f.relu));
+  if (auto kernel = by_winograd(f, specs, Op::W)) return kernel;
+  const auto pd = describe(f, specs);
   settle(specs, Op::X, pd.src_desc());
   settle(specs, Op::W, pd.weights_desc());
   settle(specs, Op::Y, pd.dst_desc());
@@ -72,20 +149,8 @@ KernelPtr make(const Conv2d& f, Specs specs) {
 
 KernelPtr make(const Conv2dBackwardData& f, Specs specs) {
   using Op = Conv2dBackwardData;
-  const Geometry g(f);
-  const auto dx = descriptor(specs[Op::DX]), w = descriptor(specs[Op::W]), dy = descriptor(specs[Op::DY]);
-  const auto dtype = specs[Op::DX].dtype;
-  const auto hint = forward(any(specs[Op::DX], dtype), any(specs[Op::W], dtype), Md(),
-                            any(specs[Op::DY], dtype), g, dnnl::prop_kind::forward_training, attributes());
-#if DNNL_VERSION_MAJOR >= 3
-  const dnnl::convolution_backward_data::primitive_desc pd(engine(), algorithm::convolution_direct, dx, w, dy,
-                                                           g.stride, g.dilation, g.before, g.after, hint,
-                                                           attributes());
-#else
-  const dnnl::convolution_backward_data::primitive_desc pd(
-      {algorithm::convolution_direct, dx, w, dy, g.stride, g.dilation, g.before, g.after}, attributes(),
-      engine(), hint);
-#endif
+  if (auto kernel = by_winograd(f, specs, Op::W)) return kernel;
+  const auto pd = describe(f, specs);
   settle(specs, Op::DX, pd.diff_src_desc());
   settle(specs, Op::W, pd.weights_desc());
   settle(specs, Op::DY, pd.diff_dst_desc());
@@ -101,25 +166,10 @@ KernelPtr make(const Conv2dBackwardData& f, Specs specs) {
 
 KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
   using Op = Conv2dBackwardWeights;
-  const Geometry g(f);
   const bool bias = specs.has(Op::DB);
   specs[Op::DB].layout = "a";
-  const auto x = descriptor(specs[Op::X]), dw = descriptor(specs[Op::DW]), dy = descriptor(specs[Op::DY]);
-  const auto db = bias ? descriptor(specs[Op::DB]) : Md();
-  const auto dtype = specs[Op::X].dtype;
-  const auto hint = forward(any(specs[Op::X], dtype), any(specs[Op::DW], dtype), db,
-                            any(specs[Op::DY], dtype), g, dnnl::prop_kind::forward_training, attributes());
-#if DNNL_VERSION_MAJOR >= 3
-  const dnnl::convolution_backward_weights::primitive_desc pd(engine(), algorithm::convolution_direct, x, dw,
-                                                              db, dy, g.stride, g.dilation, g.before, g.after,
-                                                              hint, attributes());
-#else
-  using Desc = dnnl::convolution_backward_weights::desc;
-  const auto desc =
-      bias ? Desc(algorithm::convolution_direct, x, dw, db, dy, g.stride, g.dilation, g.before, g.after)
-           : Desc(algorithm::convolution_direct, x, dw, dy, g.stride, g.dilation, g.before, g.after);
-  const dnnl::convolution_backward_weights::primitive_desc pd(desc, attributes(), engine(), hint);
-#endif
+  if (auto kernel = by_winograd(f, specs, Op::DW)) return kernel;
+  const auto pd = describe(f, specs);
   settle(specs, Op::DW, pd.diff_weights_desc());
   settle(specs, Op::X, pd.src_desc());
   settle(specs, Op::DY, pd.diff_dst_desc());

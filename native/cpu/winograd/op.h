@@ -1,0 +1,17 @@
+// Winograd kernels for the convolution ops. Each is null where Winograd cannot do the convolution, or is not
+// expected to win; images must have their layouts by then, weights may still be "any".
+#pragma once
+#include "ops/conv2d.h"
+
+namespace alexnode::cpu {
+
+/// A quick look at the fields, before there are layouts.
+inline bool may_winograd(const ConvFields& fields) {
+  return fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};
+}
+
+KernelPtr make_winograd(const Conv2d& fields, const Specs& specs);
+KernelPtr make_winograd(const Conv2dBackwardData& fields, const Specs& specs);
+KernelPtr make_winograd(const Conv2dBackwardWeights& fields, const Specs& specs);
+
+}  // namespace alexnode::cpu

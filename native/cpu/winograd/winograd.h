@@ -1,0 +1,115 @@
+// Winograd convolution in f32: 3x3 and 5x5 kernels, stride 1, dilation 1, any padding, groups.
+//
+// F(4x4, 3x3) does a 3x3 convolution with 4 times fewer multiplications than the direct sum, F(6x6, 3x3)
+// with 5.1 and F(4x4, 5x5) with 6.3 times fewer, less what the last tiles of an uneven image waste. Method:
+// Lavin & Gray, arXiv:1509.09308. The error, relative to the greatest output, is about 1e-6 for F(4x4, 3x3),
+// 1e-5 for the others.
+//
+// Nothing here allocates while it runs: the caller gives transformed weights and scratch memory, 64-byte
+// aligned. Results are the same bits for any number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace alexnode::cpu {
+
+namespace winograd {
+struct Kernels;
+}
+
+// The layouts an image may have; the letters are those of oneDNN.
+enum class ImageLayout { abcd, acdb, aBcd8b, aBcd16b };
+
+// A forward convolution: x[n, c, h, w], w[groups, k / groups, c / groups, kernel, kernel], y[n, k, ...].
+struct WinogradShape {
+  int64_t n, c, h, w, k, groups;
+  int kernel;
+  int64_t pad_top, pad_bottom, pad_left, pad_right;
+
+  int64_t out_h() const { return h + pad_top + pad_bottom - kernel + 1; }
+  int64_t out_w() const { return w + pad_left + pad_right - kernel + 1; }
+};
+
+// What the three directions share: the tile, the blocking, the layouts.
+class Winograd {
+ public:
+  // Channels of a group, in and out, must be multiples of 8 (all channels multiples of 16 for aBcd16b).
+  static bool supported(const WinogradShape& shape, ImageLayout in, ImageLayout out);
+  // Whether it is expected to beat a direct convolution, the transform of the weights included.
+  bool worthwhile() const;
+  std::string describe() const;
+
+ protected:
+  Winograd(const WinogradShape& shape, ImageLayout in, ImageLayout out, int threads);
+
+  int64_t tiles() const { return shape_.n * tile_rows_ * tile_columns_; }
+  int64_t frequencies() const;
+  int64_t panels() const;            // of the output channels of a group
+  size_t transformed_bytes() const;  // all groups' weights, transformed
+
+  WinogradShape shape_;
+  ImageLayout in_, out_;
+  int threads_;
+  const winograd::Kernels* kernels_;
+  int64_t tile_rows_, tile_columns_;
+  int64_t in_octets_, out_octets_;  // of a group
+};
+
+class WinogradForward : public Winograd {
+ public:
+  // threads: 0 takes OpenMP's default.
+  WinogradForward(const WinogradShape& shape, ImageLayout in, ImageLayout out, bool relu, int threads = 0);
+
+  size_t weights_bytes() const { return transformed_bytes(); }
+  size_t scratch_bytes() const;
+  // u from w[groups, k / groups, c / groups, kernel, kernel].
+  void transform_weights(float* u, const float* w) const;
+  // y[n, k, out_h, out_w] from x[n, c, h, w] and bias[k], which may be null.
+  void run(float* y, const float* x, const float* u, const float* bias, void* scratch) const;
+
+ protected:
+  void transform(float* u, const float* w, bool adjoint) const;
+
+ private:
+  bool relu_, together_;
+  int64_t block_;  // tiles
+};
+
+// dx from dy. It is the forward convolution of dy with flipped filters, inputs and outputs exchanged.
+class WinogradBackwardData : private WinogradForward {
+ public:
+  // shape is that of the forward convolution.
+  WinogradBackwardData(const WinogradShape& shape, ImageLayout dx, ImageLayout dy, int threads = 0);
+
+  static bool supported(const WinogradShape& shape, ImageLayout dx, ImageLayout dy);
+  using WinogradForward::describe;
+  using WinogradForward::scratch_bytes;
+  using WinogradForward::weights_bytes;
+  using WinogradForward::worthwhile;
+  // u from the forward convolution's w.
+  void transform_weights(float* u, const float* w) const { transform(u, w, true); }
+  // dx[n, c, h, w] from dy[n, k, out_h, out_w].
+  void run(float* dx, const float* dy, const float* u, void* scratch) const {
+    WinogradForward::run(dx, dy, u, nullptr, scratch);
+  }
+};
+
+// dw and db from x and dy, by the adjoint of the forward algorithm: dw = G^T (sum over tiles of V * A dy A^T)
+// G.
+class WinogradBackwardWeights : public Winograd {
+ public:
+  // shape is that of the forward convolution.
+  WinogradBackwardWeights(const WinogradShape& shape, ImageLayout x, ImageLayout dy, int threads = 0);
+
+  size_t scratch_bytes() const;
+  // dw[groups, k / groups, c / groups, kernel, kernel], db[k] (may be null), x[n, c, h, w], dy[n, k, out_h,
+  // out_w].
+  void run(float* dw, float* db, const float* x, const float* dy, void* scratch) const;
+
+ private:
+  int64_t block_;  // tiles
+};
+
+}  // namespace alexnode::cpu
