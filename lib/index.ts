@@ -1,4 +1,3 @@
-export { version } from './version.ts'
 /** What the package gives: devices and ops below, nets and training above. */
 export { Buffer } from './buffer.ts'
 export { type Device, type OpenOptions, open } from './device.ts'
@@ -9,4 +8,4 @@ export type { Op } from './op.ts'
 export { type Program, record } from './program.ts'
 export type { Event, Stream } from './stream.ts'
 export { denseLayout, elements, Tensor, type TensorOptions } from './tensor.ts'
-
+export { version } from './version.ts'

@@ -7,8 +7,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DType } from './dtype.ts'
+import type { Shape } from './layout.ts'
 
-export type Shape = readonly number[]
+export type { Shape }
 /** What an op can be told besides its tensors. */
 export type FieldValue = number | boolean | readonly number[]
 export type Fields = Readonly<Record<string, FieldValue | undefined>>

@@ -1,16 +1,9 @@
 import type { Buffer } from './buffer.ts'
 import { type DType, dtypeBytes } from './dtype.ts'
+import { denseLayout, elements } from './layout.ts'
 import type { Shape } from './native.ts'
 
-/** The row-major layout of `rank` dims: 'ab', 'abcd', … */
-export function denseLayout(rank: number): string {
-  return 'abcdefgh'.slice(0, rank)
-}
-
-/** The number of elements of a shape. */
-export function elements(shape: Shape): number {
-  return shape.reduce((product, dim) => product * dim, 1)
-}
+export { denseLayout, elements }
 
 export interface TensorOptions {
   readonly shape: Shape

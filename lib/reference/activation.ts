@@ -1,0 +1,47 @@
+// Functions of one element, and softmax. Each backward reads y, so that y may overwrite x.
+import { input, logSumExp, map, rows } from './fields.ts'
+import type { Reference } from './types.ts'
+
+const forward =
+  (value: (x: number) => number): Reference =>
+  (_, inputs) => ({ y: map(input(inputs, 'x'), value) })
+
+const backward =
+  (slope: (y: number) => number): Reference =>
+  (_, inputs) => {
+    const y = input(inputs, 'y')
+    return { dx: map(input(inputs, 'dy'), (element, i) => element * slope(y.data[i]!)) }
+  }
+
+/** relu: y = x where x > 0, else 0; NaN stays NaN. */
+export const relu = forward((x) => Math.max(x, 0))
+/** relu_backward: dx = dy where y > 0, else 0. */
+export const reluBackward = backward((y) => (y > 0 ? 1 : 0))
+/** tanh: y = tanh x. */
+export const tanh = forward(Math.tanh)
+/** tanh_backward: dx = dy (1 - y²). */
+export const tanhBackward = backward((y) => 1 - y * y)
+/** sigmoid: y = 1 / (1 + e^-x). */
+export const sigmoid = forward((x) => 1 / (1 + Math.exp(-x)))
+/** sigmoid_backward: dx = dy y (1 - y). */
+export const sigmoidBackward = backward((y) => y * (1 - y))
+
+/** softmax: y [N,C] of x [N,C], each row e^x over its sum. */
+export const softmax: Reference = (_, inputs) => {
+  const x = input(inputs, 'x')
+  const logSums = rows(x).map(logSumExp)
+  const [, columns = 1] = x.shape
+  return { y: map(x, (element, i) => Math.exp(element - logSums[Math.floor(i / columns)]!)) }
+}
+
+/** softmax_backward: dx [N,C] = y (dy - sum over the row of dy y). */
+export const softmaxBackward: Reference = (_, inputs) => {
+  const y = input(inputs, 'y')
+  const dy = input(inputs, 'dy')
+  const products = rows(map(dy, (element, i) => element * y.data[i]!))
+  const dots = products.map((row) => row.reduce((a, b) => a + b, 0))
+  const [, columns = 1] = y.shape
+  return {
+    dx: map(y, (element, i) => element * (dy.data[i]! - dots[Math.floor(i / columns)]!))
+  }
+}

@@ -1,0 +1,96 @@
+// Convolution of images, in the sense of neural networks (the kernel is not mirrored):
+//   y[n,o,oy,ox] = b[o] + sum over i,ky,kx of x[n, i, oy*sy - top + ky*dy, …] * w[o,i,ky,kx]
+// Both gradients go over the same products: each y that x*w went into gives back dy*w and dy*x.
+import { borders, flag, images, input, number, pair, shapeOf, zeros } from './fields.ts'
+import type { Fields, Reference } from './types.ts'
+
+type Visit = (output: number, input: number, weight: number) => void
+
+/** Calls `visit` with the positions of the factors of each product, padding left out. */
+function products(
+  fields: Fields,
+  xShape: readonly number[],
+  wShape: readonly number[],
+  yShape: readonly number[],
+  visit: Visit
+): void {
+  const [strideY, strideX] = pair(fields, 'stride', [1, 1])
+  const [dilationY, dilationX] = pair(fields, 'dilation', [1, 1])
+  const [top, , left] = borders(fields)
+  const groups = number(fields, 'groups', 1)
+  const [count, channels, height, width] = images(xShape)
+  const [, outputs, outHeight, outWidth] = images(yShape)
+  const [kernelY = 1, kernelX = 1] = wShape.slice(-2)
+  const inGroup = channels / groups
+  for (let n = 0; n < count; n++) {
+    for (let o = 0; o < outputs; o++) {
+      const firstChannel = Math.floor(o / (outputs / groups)) * inGroup
+      for (let oy = 0; oy < outHeight; oy++) {
+        for (let ox = 0; ox < outWidth; ox++) {
+          const at = ((n * outputs + o) * outHeight + oy) * outWidth + ox
+          for (let i = 0; i < inGroup; i++) {
+            for (let ky = 0; ky < kernelY; ky++) {
+              const y = oy * strideY - top + ky * dilationY
+              if (y < 0 || y >= height) continue
+              const row = ((n * channels + firstChannel + i) * height + y) * width
+              const weights = ((o * inGroup + i) * kernelY + ky) * kernelX
+              for (let kx = 0; kx < kernelX; kx++) {
+                const x = ox * strideX - left + kx * dilationX
+                if (x >= 0 && x < width) visit(at, row + x, weights + kx)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** conv2d: y [N,O,OH,OW] of x [N,I,H,W], w [O,I,kh,kw] or [g,O/g,I/g,kh,kw], b [O]. */
+export const conv2d: Reference = (fields, inputs, shapes) => {
+  const x = input(inputs, 'x')
+  const w = input(inputs, 'w')
+  const y = zeros(shapeOf(shapes, 'y'))
+  products(fields, x.shape, w.shape, y.shape, (output, from, weight) => {
+    y.data[output]! += x.data[from]! * w.data[weight]!
+  })
+  const [, outputs, height, width] = images(y.shape)
+  const b = inputs.b
+  if (b) {
+    for (let i = 0; i < y.data.length; i++) {
+      y.data[i]! += b.data[Math.floor(i / (height * width)) % outputs]!
+    }
+  }
+  if (flag(fields, 'relu')) {
+    for (let i = 0; i < y.data.length; i++) if (y.data[i]! < 0) y.data[i] = 0
+  }
+  return { y }
+}
+
+/** conv2d_backward_data: dx [N,I,H,W] of dy, w. */
+export const conv2dBackwardData: Reference = (fields, inputs, shapes) => {
+  const dy = input(inputs, 'dy')
+  const w = input(inputs, 'w')
+  const dx = zeros(shapeOf(shapes, 'dx'))
+  products(fields, dx.shape, w.shape, dy.shape, (output, to, weight) => {
+    dx.data[to]! += dy.data[output]! * w.data[weight]!
+  })
+  return { dx }
+}
+
+/** conv2d_backward_weights: dw of the shape of w, and db [O] where asked for, of x, dy. */
+export const conv2dBackwardWeights: Reference = (fields, inputs, shapes) => {
+  const x = input(inputs, 'x')
+  const dy = input(inputs, 'dy')
+  const dw = zeros(shapeOf(shapes, 'dw'))
+  products(fields, x.shape, dw.shape, dy.shape, (output, from, weight) => {
+    dw.data[weight]! += dy.data[output]! * x.data[from]!
+  })
+  if (!shapes.db) return { dw }
+  const db = zeros(shapes.db)
+  const [, outputs, height, width] = images(dy.shape)
+  for (let i = 0; i < dy.data.length; i++) {
+    db.data[Math.floor(i / (height * width)) % outputs]! += dy.data[i]!
+  }
+  return { dw, db }
+}

@@ -1,0 +1,52 @@
+// What turns bytes of pictures into the input of a net.
+import { borders, images, input, map, number, shapeOf, zeros } from './fields.ts'
+import type { Reference } from './types.ts'
+
+/** normalize: y = (x - mean) * scale of x [N,C,H,W], mean [C], scale [C]. */
+export const normalize: Reference = (_, inputs) => {
+  const x = input(inputs, 'x')
+  const mean = input(inputs, 'mean').data
+  const scale = input(inputs, 'scale').data
+  const [, channels, height, width] = images(x.shape)
+  const y = map(x, (element, i) => {
+    const c = Math.floor(i / (height * width)) % channels
+    return (element - mean[c]!) * scale[c]!
+  })
+  return { y }
+}
+
+/** For a line of `to` pixels drawn from one of `from`: both neighbours and the second's share. */
+function neighbours(to: number, from: number) {
+  return Array.from({ length: to }, (_, i) => {
+    const at = Math.max(0, ((i + 0.5) * from) / to - 0.5)
+    const first = Math.min(Math.floor(at), from - 1)
+    return { first, second: Math.min(first + 1, from - 1), share: at - first }
+  })
+}
+
+/**
+ * resize: y [N,C,OH,OW] of x [N,C,H,W], bilinear, pixels taken as squares (half-pixel centres, no
+ * antialiasing). The picture fills y up to `padding` on each side; the border holds `value`.
+ */
+export const resize: Reference = (fields, inputs, shapes) => {
+  const x = input(inputs, 'x')
+  const y = zeros(shapeOf(shapes, 'y'))
+  y.data.fill(number(fields, 'value', 0))
+  const [top, bottom, left, right] = borders(fields)
+  const [count, channels, height, width] = images(x.shape)
+  const [, , outHeight, outWidth] = images(y.shape)
+  const rows = neighbours(outHeight - top - bottom, height)
+  const columns = neighbours(outWidth - left - right, width)
+  for (let m = 0; m < count * channels; m++) {
+    const pixel = (row: number, column: number) => x.data[(m * height + row) * width + column]!
+    rows.forEach((row, i) => {
+      columns.forEach((column, j) => {
+        const line = (at: number) =>
+          pixel(at, column.first) * (1 - column.share) + pixel(at, column.second) * column.share
+        const value = line(row.first) * (1 - row.share) + line(row.second) * row.share
+        y.data[(m * outHeight + top + i) * outWidth + left + j] = value
+      })
+    })
+  }
+  return { y }
+}

@@ -1,0 +1,80 @@
+/**
+ * Every op in plain TypeScript: slow, short, and what the backends are held against.
+ *
+ * @example
+ * const { y } = references['relu']({}, { x: { shape: [2], data: Float64Array.of(-1, 1) } }, {})
+ */
+import * as activation from './activation.ts'
+import * as norm from './batch-norm.ts'
+import * as convolution from './convolution.ts'
+import * as products from './dense.ts'
+import * as random from './dropout.ts'
+import * as image from './image.ts'
+import { crossEntropy } from './loss.ts'
+import * as lrn from './lrn.ts'
+import * as move from './move.ts'
+import { adam, sgd } from './optimizer.ts'
+import * as pooling from './pooling.ts'
+import type { Reference } from './types.ts'
+
+export type { Data, Dense, Fields, Reference, Tensors } from './types.ts'
+
+/** References by the name of their op. */
+export const references: Readonly<Record<string, Reference>> = {
+  conv2d: convolution.conv2d,
+  conv2d_backward_data: convolution.conv2dBackwardData,
+  conv2d_backward_weights: convolution.conv2dBackwardWeights,
+  lrn: lrn.lrn,
+  lrn_backward: lrn.lrnBackward,
+  lrn_within: lrn.lrnWithin,
+  lrn_within_backward: lrn.lrnWithinBackward,
+  max_pool: pooling.maxPool,
+  max_pool_backward: pooling.maxPoolBackward,
+  avg_pool: pooling.avgPool,
+  avg_pool_backward: pooling.avgPoolBackward,
+  dense: products.dense,
+  dense_backward_data: products.denseBackwardData,
+  dense_backward_weights: products.denseBackwardWeights,
+  gemm: products.gemm,
+  batch_norm: norm.batchNorm,
+  batch_norm_backward: norm.batchNormBackward,
+  batch_norm_inference: norm.batchNormInference,
+  batch_norm_update: norm.batchNormUpdate,
+  relu: activation.relu,
+  relu_backward: activation.reluBackward,
+  tanh: activation.tanh,
+  tanh_backward: activation.tanhBackward,
+  sigmoid: activation.sigmoid,
+  sigmoid_backward: activation.sigmoidBackward,
+  softmax: activation.softmax,
+  softmax_backward: activation.softmaxBackward,
+  cross_entropy: crossEntropy,
+  dropout: random.dropout,
+  dropout_backward: random.dropoutBackward,
+  fill_uniform: random.fillUniform,
+  fill_normal: random.fillNormal,
+  fill: move.fill,
+  reorder: move.reorder,
+  copy_channels: move.copyChannels,
+  add: move.add,
+  scale: move.scale,
+  finite: move.finite,
+  advance: move.advance,
+  sgd,
+  adam,
+  normalize: image.normalize,
+  resize: image.resize
+}
+
+/**
+ * The reference of an op.
+ *
+ * @throws when there is no op of that name
+ */
+export function reference(op: string): Reference {
+  const found = references[op]
+  if (found) return found
+  throw new Error(
+    `[reference] expected one of ${Object.keys(references).join(', ')}, got '${op}'; name an op`
+  )
+}

@@ -1,0 +1,59 @@
+// Ops that move, add and fill.
+import { build, copy, flag, images, input, map, number, shapeOf } from './fields.ts'
+import type { Reference } from './types.ts'
+
+/** add: y = a + b, negative sums cut to 0 with `relu`. */
+export const add: Reference = (fields, inputs) => {
+  const b = input(inputs, 'b').data
+  const y = map(input(inputs, 'a'), (element, i) => {
+    const sum = element + b[i]!
+    return flag(fields, 'relu') && sum < 0 ? 0 : sum
+  })
+  return { y }
+}
+
+/** copy_channels: channels from … from + count - 1 of x into to … of y; the rest of y stays. */
+export const copyChannels: Reference = (fields, inputs) => {
+  const x = input(inputs, 'x')
+  const y = copy(input(inputs, 'y'))
+  const [from, to, wanted] = [
+    number(fields, 'from', 0),
+    number(fields, 'to', 0),
+    number(fields, 'count')
+  ]
+  const [count, xChannels, height, width] = images(x.shape)
+  const [, yChannels] = images(y.shape)
+  const pixels = height * width
+  for (let n = 0; n < count; n++) {
+    const first = (n * xChannels + from) * pixels
+    y.data.set(x.data.subarray(first, first + wanted * pixels), (n * yChannels + to) * pixels)
+  }
+  return { y }
+}
+
+/** reorder: y = x; layouts are not seen here. */
+export const reorder: Reference = (_, inputs) => ({ y: map(input(inputs, 'x'), (x) => x) })
+
+/** scale: y = factor * x. */
+export const scale: Reference = (fields, inputs) => {
+  const factor = number(fields, 'factor')
+  return { y: map(input(inputs, 'x'), (x) => factor * x) }
+}
+
+/** fill: y = value. */
+export const fill: Reference = (fields, _, shapes) => ({
+  y: build(shapeOf(shapes, 'y'), () => number(fields, 'value'))
+})
+
+/** finite: ok becomes 0 where an element of x is infinite or NaN, else stays as it is. */
+export const finite: Reference = (_, inputs) => {
+  const whole = input(inputs, 'x').data.every((element) => Number.isFinite(element))
+  return { ok: { shape: [1], data: Int32Array.of(whole ? input(inputs, 'ok').data[0]! : 0) } }
+}
+
+/** advance: the step of rng [4] = seed_lo, seed_hi, step, first_sample goes on by `by`. */
+export const advance: Reference = (fields, inputs) => {
+  const rng = copy(input(inputs, 'rng'))
+  rng.data[2]! += number(fields, 'by', 1)
+  return { rng }
+}

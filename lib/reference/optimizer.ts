@@ -1,0 +1,67 @@
+// Updates of weights. Every number that may change between steps comes from the tensor `hyper`.
+import { roundTo } from '../dtype.ts'
+import { copy, flag, goesThrough, input } from './fields.ts'
+import type { Dense, Reference } from './types.ts'
+
+/** Adds w16, the weights rounded to bf16, where it is asked for. */
+function withCopy(
+  outputs: Record<string, Dense>,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  inputs: Readonly<Record<string, Dense>>
+): Record<string, Dense> {
+  const w = input(outputs, 'w')
+  if (!shapes.w16) return outputs
+  // A step that is skipped leaves the rounded copy alone as well.
+  const before = inputs.w16
+  if (!goesThrough(inputs) && before) return { ...outputs, w16: copy(before) }
+  return { ...outputs, w16: { shape: w.shape, data: roundTo(w.data, 'bf16') } }
+}
+
+/**
+ * sgd: w, v (and w16) of g and hyper [4] = rate, momentum, decay, grad_scale.
+ *
+ * PyTorch's form: v = momentum v + g + decay w; w -= rate v. The form of Krizhevsky et al. 2012,
+ * `rate_in_velocity`: v = momentum v - rate decay w - rate g; w += v. With `nesterov`, PyTorch's
+ * form alone, w -= rate (g + decay w + momentum v).
+ */
+export const sgd: Reference = (fields, inputs, shapes) => {
+  const w = copy(input(inputs, 'w'))
+  const v = copy(input(inputs, 'v'))
+  const g = input(inputs, 'g').data
+  const [rate = 0, momentum = 0, decay = 0, gradScale = 0] = input(inputs, 'hyper').data
+  const inVelocity = flag(fields, 'rate_in_velocity')
+  const nesterov = flag(fields, 'nesterov')
+  if (goesThrough(inputs)) {
+    for (let i = 0; i < g.length; i++) {
+      const slope = g[i]! * gradScale + decay * w.data[i]!
+      v.data[i] = momentum * v.data[i]! + (inVelocity ? -rate * slope : slope)
+      const step = nesterov ? slope + momentum * v.data[i]! : v.data[i]!
+      w.data[i]! += inVelocity ? step : -rate * step
+    }
+  }
+  return withCopy({ w, v }, shapes, inputs)
+}
+
+/**
+ * adam (Kingma and Ba 2015): w, m, v (and w16) of g and hyper [8] = rate, beta1, beta2, epsilon,
+ * decay, grad_scale, t (1 at the first step), 0. Decay is added to the gradient.
+ */
+export const adam: Reference = (_, inputs, shapes) => {
+  const w = copy(input(inputs, 'w'))
+  const m = copy(input(inputs, 'm'))
+  const v = copy(input(inputs, 'v'))
+  const g = input(inputs, 'g').data
+  const hyper = input(inputs, 'hyper').data
+  const [rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, decay = 0, gradScale = 0, t = 1] = hyper
+  if (goesThrough(inputs)) {
+    for (let i = 0; i < g.length; i++) {
+      const slope = g[i]! * gradScale + decay * w.data[i]!
+      m.data[i] = beta1 * m.data[i]! + (1 - beta1) * slope
+      v.data[i] = beta2 * v.data[i]! + (1 - beta2) * slope * slope
+      const mean = m.data[i]! / (1 - beta1 ** t)
+      const square = v.data[i]! / (1 - beta2 ** t)
+      w.data[i]! -= (rate * mean) / (Math.sqrt(square) + epsilon)
+    }
+  }
+  return withCopy({ w, m, v }, shapes, inputs)
+}

@@ -1,0 +1,27 @@
+/**
+ * The table of op cases: every op, several shapes, AlexNet's among them, every dtype and the
+ * layouts that the op takes. Tests and `alexnode selftest` read it.
+ */
+import type { OpCase } from './case.ts'
+import { batchNormCases } from './cases/batch-norm.ts'
+import { convolutionCases } from './cases/convolution.ts'
+import { denseCases } from './cases/dense.ts'
+import { elementwiseCases } from './cases/elementwise.ts'
+import { lossCases } from './cases/loss.ts'
+import { lrnCases } from './cases/lrn.ts'
+import { moveCases } from './cases/move.ts'
+import { optimizerCases } from './cases/optimizer.ts'
+import { poolingCases } from './cases/pooling.ts'
+
+/** All rows; names differ. */
+export const opCases: readonly OpCase[] = [
+  ...convolutionCases,
+  ...poolingCases,
+  ...lrnCases,
+  ...denseCases,
+  ...batchNormCases,
+  ...elementwiseCases,
+  ...lossCases,
+  ...optimizerCases,
+  ...moveCases
+]

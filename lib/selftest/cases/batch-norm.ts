@@ -1,0 +1,114 @@
+import type { DType } from '../../dtype.ts'
+import type { Shape } from '../../layout.ts'
+import { batchNorm } from '../../reference/batch-norm.ts'
+import { floats, fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { imageLayouts } from './shapes.ts'
+
+const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }
+/** Far from 0, so that a variance taken from sums of squares would show its error. */
+const shifted: Values = { kind: 'normal', mean: 30 }
+
+interface Norm {
+  readonly x: Shape
+  readonly epsilon?: number
+  readonly values?: Values
+}
+
+const norms: readonly Norm[] = [
+  { x: [4, 16, 5, 5] },
+  { x: [2, 3, 7, 6], epsilon: 0.01 },
+  { x: [3, 10, 1, 2], epsilon: 0.001 },
+  { x: [1, 1, 4, 4] },
+  { x: [2, 96, 13, 13] },
+  { x: [3, 5, 6, 6], values: shifted },
+  { x: [8, 12] }
+]
+
+function rows({ x, epsilon, values }: Norm, dtype: DType, layout: string): OpCase[] {
+  const [, channels = 1] = x
+  const perChannel = [channels]
+  const fields = epsilon ? { epsilon } : {}
+  const image = { dtype, layout }
+  const given = {
+    x: slot(x, values ? { ...image, values } : image),
+    scale: slot(perChannel, { values: positive }),
+    shift: slot(perChannel)
+  }
+  const running = {
+    running_mean: slot(perChannel),
+    running_var: slot(perChannel, { values: positive })
+  }
+  const statistics = { mean: slot(perChannel), var: slot(perChannel) }
+  const y = { y: slot(x, image) }
+  const training = [false, true].map((relu) =>
+    opCase({
+      op: 'batch_norm',
+      fields: relu ? { ...fields, relu } : fields,
+      inputs: given,
+      outputs: { ...y, ...statistics }
+    })
+  )
+  const inference = [false, true].map((relu) =>
+    opCase({
+      op: 'batch_norm_inference',
+      fields: relu ? { ...fields, relu } : fields,
+      inputs: { ...given, ...running },
+      outputs: y
+    })
+  )
+  const backward = opCase({
+    op: 'batch_norm_backward',
+    fields,
+    inputs: {
+      x: fromForward(x, image),
+      dy: slot(x, image),
+      scale: fromForward(perChannel),
+      mean: fromForward(perChannel),
+      var: fromForward(perChannel)
+    },
+    outputs: { dx: slot(x, image), dscale: slot(perChannel), dshift: slot(perChannel) },
+    // Sums over all elements of a channel, of numbers that mostly cancel out.
+    tolerance: { absolute: 1e-4, relative: 2e-5 },
+    forward: {
+      run: batchNorm,
+      fields,
+      inputs: given,
+      shapes: { y: x, mean: perChannel, var: perChannel },
+      differences: dtype === 'f32' && !['acdb', 'aBcd8b'].includes(layout)
+    }
+  })
+  return [...training, ...inference, backward]
+}
+
+function update(channels: number, count: number, momentum?: number, ok?: number): OpCase {
+  const perChannel = [channels]
+  const running = {
+    running_mean: slot(perChannel),
+    running_var: slot(perChannel, { values: positive })
+  }
+  const flag = slot([1], { dtype: 'i32', values: { kind: 'list', list: [ok ?? 1] } })
+  return opCase({
+    op: 'batch_norm_update',
+    fields: { ...(momentum ? { momentum } : {}), count },
+    inputs: {
+      ...running,
+      mean: slot(perChannel),
+      var: slot(perChannel, { values: positive }),
+      ...(ok === undefined ? {} : { ok: flag })
+    },
+    outputs: running
+  })
+}
+
+/** batch_norm, its gradient, inference and the running statistics. */
+export const batchNormCases: readonly OpCase[] = [
+  ...floats.flatMap((dtype) =>
+    norms.flatMap((norm) =>
+      (norm.x.length === 2 ? ['ab'] : imageLayouts).flatMap((layout) => rows(norm, dtype, layout))
+    )
+  ),
+  update(16, 128),
+  update(3, 2, 0.5),
+  update(5, 20, 0.1, 1),
+  update(5, 20, 0.1, 0)
+]

@@ -1,0 +1,151 @@
+import type { DType } from '../../dtype.ts'
+import { elements, type Shape } from '../../layout.ts'
+import { conv2d } from '../../reference/convolution.ts'
+import type { Fields } from '../../reference/index.ts'
+import { type CaseSlots, floats, fromForward, type OpCase, opCase, slot, spread } from '../case.ts'
+import { type Padding, type Pair, places } from './shapes.ts'
+
+interface Convolution {
+  readonly x: Shape
+  readonly outputs: number
+  readonly kernel: Pair
+  readonly stride?: Pair
+  readonly padding?: Padding
+  readonly dilation?: Pair
+  readonly groups?: number
+  readonly bias?: boolean
+  readonly relu?: boolean
+  /** Of x and y; that of the weights is then the op's to choose. */
+  readonly layout?: string
+}
+
+const convolutions: readonly Convolution[] = [
+  { x: [1, 1, 5, 5], outputs: 1, kernel: [1, 1] },
+  { x: [2, 3, 9, 9], outputs: 4, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [2, 3, 9, 9], outputs: 4, kernel: [3, 3], bias: true, relu: true },
+  { x: [2, 3, 8, 9], outputs: 4, kernel: [3, 3], relu: true },
+  { x: [1, 5, 7, 9], outputs: 7, kernel: [3, 5], stride: [2, 1], padding: [1, 1, 2, 2] },
+  // SAME for a stride of 2 and an even size pads more at the end than at the start.
+  {
+    x: [2, 3, 8, 8],
+    outputs: 5,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [0, 1, 0, 1],
+    bias: true
+  },
+  { x: [2, 3, 7, 7], outputs: 5, kernel: [4, 4], padding: [1, 2, 1, 2] },
+  { x: [1, 4, 6, 5], outputs: 3, kernel: [5, 2], padding: [4, 0, 0, 3], bias: true },
+  { x: [2, 4, 11, 11], outputs: 6, kernel: [3, 3], padding: [2, 2, 2, 2], dilation: [2, 2] },
+  { x: [1, 3, 9, 12], outputs: 2, kernel: [2, 3], dilation: [1, 3], stride: [2, 2], bias: true },
+  { x: [2, 6, 7, 7], outputs: 8, kernel: [3, 3], groups: 2, padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 8, 6, 6], outputs: 12, kernel: [3, 3], groups: 4, relu: true, bias: true },
+  { x: [2, 6, 5, 5], outputs: 6, kernel: [3, 3], groups: 6, padding: [1, 1, 1, 1] },
+  { x: [2, 3, 10, 10], outputs: 4, kernel: [2, 2], stride: [3, 3], bias: true },
+  { x: [3, 16, 6, 6], outputs: 10, kernel: [6, 6], bias: true },
+  { x: [2, 16, 8, 8], outputs: 32, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  // The layouts that people name, and the op's own choice.
+  { x: [2, 16, 6, 6], outputs: 24, kernel: [3, 3], bias: true, layout: 'acdb' },
+  { x: [2, 12, 6, 6], outputs: 10, kernel: [3, 3], bias: true, layout: 'any' },
+  { x: [2, 16, 8, 8], outputs: 32, kernel: [5, 5], padding: [2, 2, 2, 2], layout: 'any' },
+  {
+    x: [2, 32, 6, 6],
+    outputs: 32,
+    kernel: [3, 3],
+    groups: 2,
+    bias: true,
+    relu: true,
+    layout: 'any'
+  },
+  // AlexNet's, with fewer channels.
+  { x: [1, 3, 227, 227], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true, relu: true },
+  { x: [1, 1, 224, 224], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true },
+  { x: [1, 3, 227, 227], outputs: 16, kernel: [11, 11], stride: [4, 4], layout: 'any' },
+  {
+    x: [1, 32, 27, 27],
+    outputs: 32,
+    kernel: [5, 5],
+    padding: [2, 2, 2, 2],
+    groups: 2,
+    bias: true,
+    relu: true,
+    layout: 'any'
+  },
+  { x: [1, 32, 27, 27], outputs: 16, kernel: [5, 5], padding: [2, 2, 2, 2], groups: 2, bias: true },
+  { x: [2, 48, 13, 13], outputs: 64, kernel: [3, 3], padding: [1, 1, 1, 1], layout: 'any' },
+  {
+    x: [2, 64, 13, 13],
+    outputs: 64,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    groups: 2,
+    bias: true,
+    layout: 'any'
+  }
+]
+
+function rows(convolution: Convolution, dtype: DType): OpCase[] {
+  const { x, outputs, kernel, groups = 1, bias = false, relu = false, layout } = convolution
+  const [count = 1, channels = 1] = x
+  const y = [count, outputs, ...places(x, convolution)]
+  const inGroup = channels / groups
+  const w = [...(groups > 1 ? [groups, outputs / groups] : [outputs]), inGroup, ...kernel]
+  const fields = settings(convolution)
+  const image = { dtype, ...(layout ? { layout } : {}) }
+  const weights = { dtype, ...(layout ? { layout: 'any' } : {}) }
+  const gradients = { dtype: 'f32', ...(layout ? { layout: 'any' } : {}) } as const
+  // Sums of products come out near 1.
+  const perOutput = inGroup * kernel[0] * kernel[1]
+  const perWeight = elements(y) / outputs
+  const given: CaseSlots = {
+    x: slot(x, image),
+    w: slot(w, { ...weights, values: spread(perOutput ** -0.5) }),
+    ...(bias ? { b: slot([outputs]) } : {})
+  }
+  const forward = {
+    run: conv2d,
+    fields,
+    inputs: given,
+    shapes: { y },
+    differences: dtype === 'f32' && elements(y) * perOutput < 2e5
+  }
+  return [
+    opCase({
+      op: 'conv2d',
+      fields: { ...fields, ...(relu ? { relu } : {}) },
+      inputs: given,
+      outputs: { y: slot(y, image) }
+    }),
+    opCase({
+      op: 'conv2d_backward_data',
+      fields,
+      inputs: { dy: slot(y, image), w: fromForward(w, weights) },
+      outputs: { dx: slot(x, image) },
+      forward
+    }),
+    opCase({
+      op: 'conv2d_backward_weights',
+      fields,
+      inputs: {
+        x: fromForward(x, image),
+        dy: slot(y, { ...image, values: spread(perWeight ** -0.5) })
+      },
+      outputs: { dw: slot(w, gradients), ...(bias ? { db: slot([outputs]) } : {}) },
+      forward
+    })
+  ]
+}
+
+function settings({ stride, padding, dilation, groups }: Convolution): Fields {
+  return {
+    ...(stride ? { stride } : {}),
+    ...(padding ? { padding } : {}),
+    ...(dilation ? { dilation } : {}),
+    ...(groups ? { groups } : {})
+  }
+}
+
+/** conv2d and its two gradients. */
+export const convolutionCases: readonly OpCase[] = floats.flatMap((dtype) =>
+  convolutions.flatMap((convolution) => rows(convolution, dtype))
+)

@@ -1,0 +1,65 @@
+import type { DType } from '../../dtype.ts'
+import { crossEntropy } from '../../reference/loss.ts'
+import { floats, type OpCase, opCase, slot, type Values } from '../case.ts'
+
+interface Loss {
+  readonly rows: number
+  readonly classes: number
+  readonly valid?: number
+  readonly topk?: number
+  readonly scale?: number
+  readonly labels?: readonly number[]
+  readonly logits?: Values
+}
+
+const losses: readonly Loss[] = [
+  { rows: 1, classes: 1, topk: 1 },
+  { rows: 4, classes: 10 },
+  { rows: 8, classes: 1000, scale: 128 },
+  { rows: 6, classes: 7, valid: 4, topk: 2, scale: 0.5 },
+  { rows: 3, classes: 5, valid: 0 },
+  { rows: 5, classes: 4, labels: [0, -1, 4, 3, 1000], topk: 2 },
+  // Few different numbers: the smaller class goes first among equals.
+  { rows: 16, classes: 12, logits: { kind: 'integers', low: 0, high: 3 } },
+  // Large numbers, whose exponentials overflow.
+  { rows: 3, classes: 6, logits: { kind: 'integers', low: -1000, high: 1000 } }
+]
+
+function rowsOf(loss: Loss, dtype: DType): OpCase[] {
+  const { rows, classes, valid = rows, topk, scale = 1, labels, logits } = loss
+  const labelValues: Values = labels
+    ? { kind: 'list', list: labels }
+    : { kind: 'integers', low: 0, high: classes - 1 }
+  const shape = [rows, classes]
+  const inputs = {
+    logits: slot(shape, { dtype, values: logits ?? { kind: 'normal', std: 2 } }),
+    labels: slot([rows], { dtype: 'i32', values: labelValues }),
+    valid: slot([1], { dtype: 'i32', values: { kind: 'list', list: [valid] } }),
+    scale: slot([1], { values: { kind: 'list', list: [scale] } })
+  }
+  const fields = topk ? { topk } : {}
+  const op = 'cross_entropy'
+  const stats = slot([4])
+  return [
+    opCase({ op, fields, inputs, outputs: { stats } }),
+    opCase({
+      op,
+      fields,
+      inputs,
+      outputs: { dlogits: slot(shape, { dtype }), stats },
+      forward: {
+        run: crossEntropy,
+        fields,
+        inputs,
+        shapes: { stats: [4] },
+        objective: ({ stats }, { scale }) => (stats?.data[0] ?? 0) * (scale?.data[0] ?? 0),
+        differences: dtype === 'f32'
+      }
+    })
+  ]
+}
+
+/** cross_entropy with and without its gradient. */
+export const lossCases: readonly OpCase[] = floats.flatMap((dtype) =>
+  losses.flatMap((loss) => rowsOf(loss, dtype))
+)

@@ -1,0 +1,34 @@
+import type { Shape } from '../../layout.ts'
+
+/** [top, bottom, left, right]. */
+export type Padding = readonly [number, number, number, number]
+/** [vertical, horizontal]. */
+export type Pair = readonly [number, number]
+
+/** A window that slides over images. */
+export interface Sliding {
+  readonly kernel: Pair
+  readonly stride?: Pair
+  readonly padding?: Padding
+  readonly dilation?: Pair
+  readonly ceil?: boolean
+}
+
+/** [OH, OW]: how many places the window has. With `ceil` the last may hang over the border. */
+export function places(shape: Shape, window: Sliding): [number, number] {
+  const [, , height = 1, width = 1] = shape
+  const { kernel, stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1] } = window
+  const along = (size: number, axis: 0 | 1) => {
+    const before = padding[2 * axis] ?? 0
+    const all = size + before + (padding[2 * axis + 1] ?? 0)
+    const room = all - (dilation[axis] * (kernel[axis] - 1) + 1)
+    if (!window.ceil) return Math.floor(room / stride[axis]) + 1
+    const count = Math.ceil(room / stride[axis]) + 1
+    // A window that starts in the padding behind the image has nothing to see.
+    return (count - 1) * stride[axis] >= size + before ? count - 1 : count
+  }
+  return [along(height, 0), along(width, 1)]
+}
+
+/** Layouts of images that every op without a choice of its own takes. */
+export const imageLayouts: readonly string[] = ['abcd', 'acdb', 'aBcd8b']

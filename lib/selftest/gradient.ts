@@ -1,0 +1,128 @@
+/**
+ * Finite differences: what a backward op must return, told from the forward reference alone.
+ *
+ * Source: Caffe's GradientChecker. The derivative by one element is (L(x + h) - L(x - h)) / 2h in
+ * f64. Where a kink lies within reach (a ReLU's 0, two maxima that are as good as equal) there is
+ * no derivative, and the element is left out.
+ */
+import { elements } from '../layout.ts'
+import { fnv1a, philox } from '../random.ts'
+import type { Data, Dense } from '../reference/index.ts'
+import type { Forward, OpCase, Tolerance } from './case.ts'
+import { beyond } from './compare.ts'
+import type { CaseInputs } from './values.ts'
+
+/** How differences are taken. */
+export interface DifferenceOptions {
+  /** h. Default 1e-4. */
+  readonly step?: number
+  /** How near to a kink an element is left out; at least `step`. Default 1e-3. */
+  readonly kinkRange?: number
+  /** Elements of each tensor that are tried, drawn at random; all where there are fewer. Default 24. */
+  readonly samples?: number
+}
+
+/** The derivative by one element. */
+export interface Difference {
+  /** The output of the backward op that holds it: dx, dw … */
+  readonly output: string
+  /** Its place in row-major order. */
+  readonly index: number
+  readonly value: number
+}
+
+/** Derivatives of a row's forward run by its inputs. */
+export interface Differences {
+  readonly found: readonly Difference[]
+  /** Elements left out because a kink is near. */
+  readonly kinks: number
+}
+
+/**
+ * Takes differences for each output of the row that is called d + the name of a forward input.
+ *
+ * @throws when the row has no forward run
+ */
+export function finiteDifferences(
+  row: OpCase,
+  { inputs, forward }: CaseInputs,
+  { step = 1e-4, kinkRange = 1e-3, samples = 24 }: DifferenceOptions = {}
+): Differences {
+  const { forward: pass } = row
+  if (!pass) throw new Error(`[selftest] expected a row with a forward run, got ${row.name}`)
+  const found: Difference[] = []
+  let kinks = 0
+  for (const output of Object.keys(row.outputs)) {
+    const name = output.slice(1)
+    const tensor = pass.inputs[name] && output.startsWith('d') ? forward[name] : undefined
+    if (!tensor) continue
+    for (const index of choose(elements(tensor.shape), samples, fnv1a(row.name))) {
+      const at = (shift: number) => {
+        const { shape, data } = moved(tensor, index, shift)
+        return { ...forward, [name]: { shape, data } }
+      }
+      if (kinkNear(pass, tensor.data[index]!, at, kinkRange)) {
+        kinks++
+        continue
+      }
+      const above = objective(pass, at(step), inputs)
+      const below = objective(pass, at(-step), inputs)
+      found.push({ output, index, value: (above - below) / (2 * step) })
+    }
+  }
+  return { found, kinks }
+}
+
+/** The differences that `outputs` of a backward op do not agree with, in words. */
+export function disagreements(
+  { found }: Differences,
+  outputs: Readonly<Record<string, Dense>>,
+  tolerance: Tolerance = { absolute: 1e-4, relative: 1e-4 }
+): string[] {
+  return found.flatMap(({ output, index, value }) => {
+    const actual = outputs[output]?.data[index]
+    if (actual !== undefined && beyond(actual, value, tolerance) <= 0) return []
+    return [`${output}[${index}] is ${actual}, and its finite difference ${value}`]
+  })
+}
+
+type Inputs = Readonly<Record<string, Dense>>
+
+/** L: what the forward run leads to, weighted by the gradient that comes in from above. */
+function objective(pass: Forward, given: Inputs, inputs: Inputs): number {
+  const outputs = pass.run(pass.fields, given, pass.shapes)
+  if (pass.objective) return pass.objective(outputs, inputs)
+  const { y } = outputs
+  const { dy } = inputs
+  if (!y || !dy) throw new Error('[selftest] expected y from the forward run and dy for it')
+  return Float64Array.from(y.data).reduce((sum, element, i) => sum + element * dy.data[i]!, 0)
+}
+
+function kinkNear(
+  pass: Forward,
+  value: number,
+  at: (shift: number) => Inputs,
+  range: number
+): boolean {
+  if (pass.kink === 'zero') return Math.abs(value) < range
+  if (pass.kink !== 'max') return false
+  const [above, below] = [range, -range].map((shift) => {
+    const { index } = pass.run(pass.fields, at(shift), pass.shapes)
+    return String(index?.data)
+  })
+  return above !== below
+}
+
+function moved({ shape, data }: Dense, index: number, shift: number): Dense {
+  const copy: Data = Float64Array.from(data)
+  copy[index]! += shift
+  return { shape, data: copy }
+}
+
+/** Places of `total` that are tried, in order and each once. */
+function choose(total: number, samples: number, seed: number): number[] {
+  if (total <= samples) return Array.from({ length: total }, (_, i) => i)
+  const places = new Set<number>()
+  for (let i = 0; places.size < samples; i++) places.add(philox([i, 0, 0, 0], [seed, 1])[0] % total)
+  return [...places].sort((a, b) => a - b)
+}

@@ -1,0 +1,78 @@
+/**
+ * The numbers of a row's inputs, and what the reference makes of them.
+ */
+import { type DType, roundTo } from '../dtype.ts'
+import { elements } from '../layout.ts'
+import { fnv1a, philox, toUniform } from '../random.ts'
+import { type Data, type Dense, reference } from '../reference/index.ts'
+import type { CaseSlot, CaseSlots, OpCase, Values } from './case.ts'
+
+/** A row's inputs as the op gets them, and those of its forward run. */
+export interface CaseInputs {
+  readonly inputs: Record<string, Dense>
+  readonly forward: Record<string, Dense>
+}
+
+/** Makes the inputs of a row: the same numbers at each call, rounded to the slots' dtypes. */
+export function makeInputs(row: OpCase): CaseInputs {
+  const forward = make(row.name, row.forward?.inputs ?? {}, {})
+  const { run, fields = {}, shapes = {} } = row.forward ?? {}
+  // The forward run may be long; often only what it reads is wanted.
+  const wanted = Object.entries(row.inputs).some(
+    ([name, { values }]) => values.kind === 'forward' && name in shapes
+  )
+  const outputs = run && wanted ? run(fields, forward, shapes) : {}
+  const inputs = make(row.name, row.inputs, { ...forward, ...outputs })
+  return { inputs, forward: { ...inputs, ...forward } }
+}
+
+/** What the reference returns for a row: not rounded. */
+export function expectedOutputs(row: OpCase, inputs: Record<string, Dense>): Record<string, Dense> {
+  const shapes = Object.entries(row.outputs).map(([name, { shape }]) => [name, shape] as const)
+  return reference(row.op)(row.fields, inputs, Object.fromEntries(shapes))
+}
+
+function make(seed: string, slots: CaseSlots, known: Record<string, Dense>): Record<string, Dense> {
+  const tensors: Record<string, Dense> = {}
+  for (const [name, slot] of Object.entries(slots)) {
+    const { shape, dtype, values } = slot
+    if (values.kind === 'forward') {
+      const source = known[name]
+      if (!source) throw new Error(`[selftest] expected ${name} from the forward run of ${seed}`)
+      tensors[name] = { shape, data: store(source.data, dtype) }
+    } else {
+      tensors[name] = { shape, data: store(draw(values, slot, fnv1a(seed), fnv1a(name)), dtype) }
+    }
+  }
+  return tensors
+}
+
+/** Numbers as a dtype holds them. */
+function store(numbers: ArrayLike<number>, dtype: DType): Data {
+  const rounded = roundTo(numbers, dtype)
+  if (dtype === 'u32') return Uint32Array.from(rounded)
+  return dtype === 'f32' || dtype === 'bf16' ? rounded : Int32Array.from(rounded)
+}
+
+function draw(values: Values, slot: CaseSlot, seed: number, purpose: number): Float64Array {
+  const numbers = new Float64Array(elements(slot.shape))
+  return numbers.map((_, i) => element(values, i, philox([i, 0, 0, purpose], [seed, 0])))
+}
+
+function element(values: Values, i: number, [a, b]: readonly [number, number, ...number[]]) {
+  switch (values.kind) {
+    case 'normal': {
+      const radius = Math.sqrt(-2 * Math.log(toUniform(a) + 2 ** -24))
+      const number = radius * Math.cos(2 * Math.PI * toUniform(b))
+      return (values.mean ?? 0) + (values.std ?? 1) * number
+    }
+    case 'uniform':
+      return values.low + (values.high - values.low) * toUniform(a)
+    case 'integers':
+      return values.low + Math.floor((values.high - values.low + 1) * toUniform(a))
+    case 'list':
+      return values.list[i % values.list.length] ?? 0
+    case 'forward':
+      return 0
+  }
+}
