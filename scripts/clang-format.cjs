@@ -2,6 +2,7 @@
 const { spawnSync } = require('node:child_process')
 const { readdirSync } = require('node:fs')
 const { resolve, join } = require('node:path')
+const { install } = require('./native-deps.cjs')
 
 process.chdir(resolve(__dirname, '..'))
 const files = readdirSync('native', { recursive: true })
@@ -9,6 +10,5 @@ const files = readdirSync('native', { recursive: true })
   .map((file) => join('native', file))
 const how = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i']
 const { error, status } = spawnSync('clang-format', [...how, ...files], { stdio: 'inherit' })
-if (error)
-  console.error('clang-format is missing. Install it with\n  sudo apt-get install clang-format')
+if (error) install('lint', false)
 process.exit(error ? 1 : status)

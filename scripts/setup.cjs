@@ -110,7 +110,7 @@ function steps({ lint, test }) {
     })
   }
   if (lint) {
-    if (!isThere('lint')) todo.push(() => install('lint'))
+    if (!isThere('lint')) todo.push(() => install('lint') || process.exit(1))
     return todo
   }
   const native = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
