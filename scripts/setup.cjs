@@ -103,20 +103,22 @@ function compile() {
 /** The steps that are not done yet. */
 function steps({ lint, test }) {
   const todo = []
+  const native = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
+  const compiles = !lint && (changedSince(nativeStamp, ...native) || loadError() !== undefined)
+  // First what may need an administrator, so that nobody waits for the rest in vain.
+  const system = lint ? 'lint' : 'build'
+  if ((lint || compiles) && !isThere(system)) {
+    todo.push(() => install(system) || process.exit(1))
+  }
   if (!packagesAreWhole()) {
     todo.push(() => {
       say('installing the packages of package-lock.json into node_modules (npm ci)')
       run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
     })
   }
-  if (lint) {
-    if (!isThere('lint')) todo.push(() => install('lint') || process.exit(1))
-    return todo
-  }
-  const native = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
-  if (changedSince(nativeStamp, ...native) || loadError()) {
+  if (lint) return todo
+  if (compiles) {
     todo.push(() => {
-      if (!install('build')) process.exit(1)
       say('compiling the addon (cmake, in build/)')
       stamped(nativeStamp, compile)
     })
