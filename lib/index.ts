@@ -13,13 +13,44 @@ export { type FashionMnistOptions, fashionMnist } from './data/fashion-mnist.ts'
 export { loadIdxFolder } from './data/idx-folder.ts'
 export { type OpenDataOptions, openData } from './data/open.ts'
 export { type ShapesOptions, shapes } from './data/shapes.ts'
+export { defineNet, type InputShape, NetDefinition, type NetOptions } from './definition.ts'
 export { type Device, type OpenOptions, open } from './device.ts'
+export type { LayerSummary, MemoryPlan } from './draft.ts'
 export type { DType, TypedArray } from './dtype.ts'
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+export type { Init } from './init.ts'
+export { sigmoid, softmax, tanh } from './layers/activation.ts'
+export { batchNorm } from './layers/batch-norm.ts'
+export { conv2d } from './layers/conv2d.ts'
+export { dense } from './layers/dense.ts'
+export { dropout } from './layers/dropout.ts'
+export { flatten } from './layers/flatten.ts'
+export { add, concat, slice } from './layers/join.ts'
+export { lrn, lrnWithin } from './layers/lrn.ts'
+export { avgPool, maxPool } from './layers/pool.ts'
+export { relu } from './layers/relu.ts'
 export type { Fields, MemoryInfo, OpInfo, Shape, SlotInfo, Spec } from './native.ts'
 export { cpuInfo, opTable } from './native.ts'
+export type { BuildOptions, Net } from './net.ts'
+export { alexnet } from './nets/alexnet.ts'
+export { fashion } from './nets/fashion.ts'
+export { netByName, netNames } from './nets/index.ts'
+export { torchvision } from './nets/torchvision.ts'
 export type { Op } from './op.ts'
+export { adam, type Optimizer, sgd } from './optimizer.ts'
 export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
-export type { Event, Stream } from './stream.ts'
-export { denseLayout, elements, Tensor, type TensorOptions } from './tensor.ts'
+export * as schedules from './schedule.ts'
+export type { Event, Event, Stream, Stream } from './stream.ts'
+export {
+  denseLayout,
+  denseLayout,
+  elements,
+  elements,
+  Tensor,
+  Tensor,
+  type TensorOptions,
+  type TensorOptions
+} from './tensor.ts'
+export { NonFiniteError, type Snapshot, type Step, type TrainOptions, train } from './train.ts'
 export { version } from './version.ts'

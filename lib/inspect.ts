@@ -1,0 +1,35 @@
+import type { Net } from './net.ts'
+import { Tensor } from './tensor.ts'
+
+/**
+ * Runs a net's step on what lies in its input, one op at a time, and looks at each result.
+ * @returns the first that is not finite, for people; undefined where all are
+ */
+export async function findNonFinite(net: Net): Promise<string | undefined> {
+  const { stream } = net
+  const ok = net.ports.ok.place
+  stream.write(ok, Int32Array.of(1))
+  const { forward, backward } = net.calls
+  for (const [pass, calls] of Object.entries({ forward, backward })) {
+    for (const bound of calls) {
+      if (bound.call.pass === 'update') continue
+      net.run([bound])
+      for (const slot of bound.call.op.info.slots) {
+        const tensor = bound.tensors[slot.name]
+        if (slot.role === 'in' || !tensor || (tensor.dtype !== 'f32' && tensor.dtype !== 'bf16'))
+          continue
+        const count = tensor.bytes / (tensor.dtype === 'f32' ? 4 : 2)
+        const row = new Tensor(tensor.buffer, {
+          ...{ shape: [count], dtype: tensor.dtype, offset: tensor.offset }
+        })
+        const op = await stream.prepare('finite', {}, { ok, x: row })
+        stream.run(op, { ok, x: row })
+        const [flag] = await stream.read(ok)
+        op.close()
+        if (flag !== 1)
+          return `layer '${bound.call.layer}', ${pass}: ${slot.name} of ${bound.call.op.name}`
+      }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,54 @@
+import { NetDefinition } from '../definition.ts'
+import { batchNorm } from '../layers/batch-norm.ts'
+import { conv2d } from '../layers/conv2d.ts'
+import { dense } from '../layers/dense.ts'
+import { dropout } from '../layers/dropout.ts'
+import { flatten } from '../layers/flatten.ts'
+import { maxPool } from '../layers/pool.ts'
+import { relu } from '../layers/relu.ts'
+import type { AlexNetOptions } from './alexnet.ts'
+
+/**
+ * AlexNet as it is often taught on Fashion-MNIST: one grey channel at 224×224, batch norm in place of LRN,
+ * one tower, 10 classes.
+ *
+ * Weights begin as He 2015 (normal, variance 2 / fan-in): with batch norm after conv1 and conv2 the first
+ * activations have unit variance all the way down, and plain SGD at .01 learns from the first step. The
+ * last layer begins as N(0, .01), so that the first loss is ln 10. Biases begin as 0.
+ */
+export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefinition {
+  const {
+    classes = 10,
+    input = { channels: 1, height: 224, width: 224 },
+    dropout: rate = 0.5
+  } = options
+  return new NetDefinition({
+    name: 'fashion',
+    input,
+    layers: [
+      conv2d({ name: 'conv1', filters: 96, size: 11, stride: 4 }),
+      relu(),
+      batchNorm({ name: 'norm1' }),
+      maxPool({ name: 'pool1', size: 3, stride: 2 }),
+      conv2d({ name: 'conv2', filters: 256, size: 5, padding: 'same' }),
+      relu(),
+      batchNorm({ name: 'norm2' }),
+      maxPool({ name: 'pool2', size: 3, stride: 2 }),
+      conv2d({ name: 'conv3', filters: 384, size: 3, padding: 'same' }),
+      relu(),
+      conv2d({ name: 'conv4', filters: 384, size: 3, padding: 'same' }),
+      relu(),
+      conv2d({ name: 'conv5', filters: 256, size: 3, padding: 'same' }),
+      relu(),
+      maxPool({ name: 'pool5', size: 3, stride: 2 }),
+      flatten(),
+      dense({ name: 'fc6', units: 4096 }),
+      relu(),
+      dropout({ name: 'drop6', rate }),
+      dense({ name: 'fc7', units: 4096 }),
+      relu(),
+      dropout({ name: 'drop7', rate }),
+      dense({ name: 'fc8', units: classes, init: { normal: { std: 0.01 } } })
+    ]
+  })
+}

@@ -1,0 +1,49 @@
+import { NetDefinition } from '../definition.ts'
+import { conv2d } from '../layers/conv2d.ts'
+import { dense } from '../layers/dense.ts'
+import { dropout } from '../layers/dropout.ts'
+import { flatten } from '../layers/flatten.ts'
+import { maxPool } from '../layers/pool.ts'
+import { relu } from '../layers/relu.ts'
+import type { AlexNetOptions } from './alexnet.ts'
+
+const start = { init: 'pytorch', biasInit: 'pytorch' } as const
+
+/**
+ * torchvision's `alexnet`: 64-192-384-256-256 filters, no groups, no LRN, input 3×224×224, PyTorch's
+ * default initialisation. 61,100,840 parameters. Krizhevsky 2014, "One weird trick", figure 1, one column.
+ */
+export function torchvision(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefinition {
+  const {
+    classes = 1000,
+    input = { channels: 3, height: 224, width: 224 },
+    dropout: rate = 0.5
+  } = options
+  return new NetDefinition({
+    name: 'torchvision',
+    input,
+    layers: [
+      conv2d({ name: 'conv1', filters: 64, size: 11, stride: 4, padding: 2, ...start }),
+      relu(),
+      maxPool({ name: 'pool1', size: 3, stride: 2 }),
+      conv2d({ name: 'conv2', filters: 192, size: 5, padding: 2, ...start }),
+      relu(),
+      maxPool({ name: 'pool2', size: 3, stride: 2 }),
+      conv2d({ name: 'conv3', filters: 384, size: 3, padding: 1, ...start }),
+      relu(),
+      conv2d({ name: 'conv4', filters: 256, size: 3, padding: 1, ...start }),
+      relu(),
+      conv2d({ name: 'conv5', filters: 256, size: 3, padding: 1, ...start }),
+      relu(),
+      maxPool({ name: 'pool5', size: 3, stride: 2 }),
+      flatten(),
+      dropout({ name: 'drop6', rate }),
+      dense({ name: 'fc6', units: 4096, ...start }),
+      relu(),
+      dropout({ name: 'drop7', rate }),
+      dense({ name: 'fc7', units: 4096, ...start }),
+      relu(),
+      dense({ name: 'fc8', units: classes, ...start })
+    ]
+  })
+}

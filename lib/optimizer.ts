@@ -1,0 +1,71 @@
+/** How gradients change weights: which op, with which device-side scalars, and what state each weight keeps. */
+import type { Fields } from './native.ts'
+
+/** What may change from step to step; read by the op from device memory. */
+export interface StepScalars {
+  /** The rate of this step, the parameter's own factor included. */
+  readonly lr: number
+  /** The weight decay, the parameter's own factor included. */
+  readonly decay: number
+  /** Steps done before this one. */
+  readonly step: number
+}
+
+export interface Optimizer {
+  readonly op: 'sgd' | 'adam'
+  readonly fields: Fields
+  /** Slots of the op that hold state, one f32 a weight each. */
+  readonly state: readonly string[]
+  readonly weightDecay: number
+  /** The op's `hyper` for one parameter. */
+  hyper(scalars: StepScalars): readonly number[]
+}
+
+export interface SgdOptions {
+  /** Default 0. */
+  readonly momentum?: number
+  /** Default 0. */
+  readonly weightDecay?: number
+  /**
+   * Where the rate stands. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. 'paper': v ← m·v - ε·λ·w - ε·g, w ← w + v.
+   * The two differ when the rate changes. Default 'pytorch'.
+   */
+  readonly form?: 'pytorch' | 'paper'
+  /** Default false. */
+  readonly nesterov?: boolean
+}
+
+/** Stochastic gradient descent with momentum and weight decay. */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const { momentum = 0, weightDecay = 0, form = 'pytorch', nesterov = false } = options
+  return {
+    op: 'sgd',
+    fields: { rate_in_velocity: form === 'paper', nesterov },
+    state: ['v'],
+    weightDecay,
+    hyper: ({ lr, decay }) => [lr, momentum, decay, 1]
+  }
+}
+
+export interface AdamOptions {
+  /** Default .9. */
+  readonly beta1?: number
+  /** Default .999. */
+  readonly beta2?: number
+  /** Default 1e-8. */
+  readonly epsilon?: number
+  /** Added to the gradient. Default 0. */
+  readonly weightDecay?: number
+}
+
+/** Kingma and Ba 2015. */
+export function adam(options: AdamOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options
+  return {
+    op: 'adam',
+    fields: {},
+    state: ['m', 'v'],
+    weightDecay,
+    hyper: ({ lr, decay, step }) => [lr, beta1, beta2, epsilon, decay, 1, step + 1, 0]
+  }
+}

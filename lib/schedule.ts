@@ -1,0 +1,82 @@
+/** How the learning rate goes on: a factor on it, from where training stands. */
+
+export interface Progress {
+  /** Steps done. */
+  readonly step: number
+  /** Epochs done, with fraction. */
+  readonly epoch: number
+  /** Steps in all. */
+  readonly steps: number
+}
+
+/** Factor on the learning rate. */
+export type Schedule = (at: Progress) => number
+
+export const constant = (): Schedule => () => 1
+
+/** Times `factor` at each of these epochs: `step({ at: [30, 60], factor: .1 })`, or every so many. */
+export function step(options: {
+  readonly every?: number
+  readonly at?: readonly number[]
+  /** Default .1. */
+  readonly factor?: number
+}): Schedule {
+  const { every, at, factor = 0.1 } = options
+  if ((every === undefined) === (at === undefined)) {
+    throw new Error('[schedule] step expected either every or at, in epochs')
+  }
+  return ({ epoch }) => {
+    const drops = at ? at.filter((drop) => epoch >= drop).length : Math.floor(epoch / (every ?? 1))
+    return factor ** drops
+  }
+}
+
+/** Times `factor` each epoch, smoothly. */
+export function exponential(options: { readonly factor: number }): Schedule {
+  return ({ epoch }) => options.factor ** epoch
+}
+
+/** Half a cosine from 1 down to `end` (default 0) at the last step. Loshchilov and Hutter 2017. */
+export function cosine(options: { readonly end?: number } = {}): Schedule {
+  const { end = 0 } = options
+  return ({ step, steps }) =>
+    end + ((1 - end) * (1 + Math.cos(Math.PI * Math.min(1, step / Math.max(1, steps))))) / 2
+}
+
+/** A straight line up to 1 over the first `steps` steps, times what `then` says. Default then: constant. */
+export function warmUp(options: { readonly steps: number; readonly then?: Schedule }): Schedule {
+  const { steps, then = constant() } = options
+  return (at) => Math.min(1, (at.step + 1) / steps) * then(at)
+}
+
+/** A schedule that is told how training goes, and can be saved with it. */
+export interface Plateau extends Schedule {
+  /** Tells it the value to watch, such as the validation error: lower is better. */
+  observe(value: number): void
+  state: { factor: number; best: number; waited: number }
+}
+
+/** Times `factor` (default .1) when what `observe` was told has not improved for `patience` (default 3) times. */
+export function plateau(
+  options: {
+    readonly factor?: number
+    readonly patience?: number
+    readonly threshold?: number
+  } = {}
+): Plateau {
+  const { factor = 0.1, patience = 3, threshold = 1e-4 } = options
+  const state = { factor: 1, best: Number.POSITIVE_INFINITY, waited: 0 }
+  const schedule = (): number => schedule.state.factor
+  schedule.state = state
+  schedule.observe = (value: number): void => {
+    const now = schedule.state
+    if (value < now.best * (1 - threshold)) {
+      now.best = value
+      now.waited = 0
+    } else if (++now.waited >= patience) {
+      now.factor *= factor
+      now.waited = 0
+    }
+  }
+  return schedule
+}

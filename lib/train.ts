@@ -1,0 +1,228 @@
+import type { ImageSet } from './data/dataset.ts'
+import { findNonFinite } from './inspect.ts'
+import type { Stats } from './metrics.ts'
+import type { Net } from './net.ts'
+import { type Optimizer, sgd } from './optimizer.ts'
+import { permutation } from './random.ts'
+import { constant, type Schedule } from './schedule.ts'
+import { type StepResult, Trainer, type TrainerTensors } from './trainer.ts'
+
+/** Where a run stands; with the tensors, all that going on needs. */
+export interface TrainState {
+  /** Steps done. */
+  readonly step: number
+  /** Whole epochs done. */
+  readonly epoch: number
+  /** Images of this epoch that were seen. */
+  readonly position: number
+  readonly seed: number
+}
+
+export interface Snapshot extends TrainerTensors {
+  readonly state: TrainState
+}
+
+export interface TrainOptions {
+  /** Times through the set. Default 1, unless `steps` is given. */
+  readonly epochs?: number
+  /** Batches in all, instead of epochs. */
+  readonly steps?: number
+  /** Learning rate. */
+  readonly lr: number
+  /** Default 0. Not with `optimizer`. */
+  readonly momentum?: number
+  /** Default 0. Not with `optimizer`. */
+  readonly weightDecay?: number
+  /** Default: `sgd({ momentum, weightDecay })`. */
+  readonly optimizer?: Optimizer
+  /** Factor on the rate. Default: constant. */
+  readonly schedule?: Schedule
+  /** Decides the order of images and all draws. Default: the net's. */
+  readonly seed?: number
+  /** Ends the run after the steps that are under way, without an error. */
+  readonly signal?: AbortSignal
+  /** Goes on from here. */
+  readonly from?: Snapshot
+  /** Called after every so many steps, after the last, and after an abort, with the whole state. */
+  readonly checkpoint?: {
+    readonly every?: number
+    save(snapshot: Snapshot): void | Promise<void>
+  }
+}
+
+/** One step that is done. */
+export interface Step {
+  /** From 1. */
+  readonly step: number
+  /** Steps in all. */
+  readonly steps: number
+  /** Epochs done, with fraction. */
+  readonly epoch: number
+  /** Mean cross-entropy of the batch, in nats. */
+  readonly loss: number
+  /** Fraction of the batch whose class came first. */
+  readonly top1: number
+  /** Fraction of the batch whose class was among the first five. */
+  readonly top5: number
+  readonly lr: number
+  readonly images: number
+  readonly imagesPerSecond: number
+}
+
+/** A loss or gradient was not finite. The weights are those from before the step. */
+export class NonFiniteError extends Error {
+  override name = 'NonFiniteError'
+}
+
+/**
+ * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
+ * waits for JavaScript; leaving the loop waits for it and gives back what the run took.
+ *
+ * @throws NonFiniteError naming the layer where a value first was not finite
+ * @throws Error for options or data that do not suit
+ *
+ * @example
+ * for await (const step of train(net, data.train, { epochs: 1, lr: 0.01, momentum: 0.9 })) {
+ *   console.log(step.loss)
+ * }
+ */
+export async function* train(net: Net, set: ImageSet, options: TrainOptions): AsyncGenerator<Step> {
+  const {
+    lr,
+    momentum = 0,
+    weightDecay = 0,
+    schedule = constant(),
+    signal,
+    from,
+    checkpoint
+  } = options
+  requireNumber('lr', lr, 0)
+  requireNumber('momentum', momentum, 0)
+  requireNumber('weightDecay', weightDecay, 0)
+  const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
+  const seed = from?.state.seed ?? options.seed ?? net.seed
+  const perEpoch = Math.ceil(set.length / net.batch)
+  const steps = options.steps ?? Math.ceil((options.epochs ?? 1) * perEpoch)
+  requireNumber('steps', steps, 0)
+
+  await using trainer = await Trainer.create(net, set, optimizer)
+  if (from) await trainer.import(from)
+  const order = new Order(set.length, net.batch, seed, from?.state)
+  const flying: Flight[] = []
+  let sent = from?.state.step ?? 0
+  let done: TrainState = { ...order.state, step: sent, seed }
+  let saved = sent
+  let last = performance.now()
+
+  const save = async () => {
+    if (!checkpoint || saved === done.step) return
+    await checkpoint.save({ ...(await trainer.export()), state: done })
+    saved = done.step
+    last = performance.now()
+  }
+
+  try {
+    while (sent < steps || flying.length > 0) {
+      // What is saved is the state after the last step sent, so nothing is sent past a checkpoint.
+      const due = checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
+      if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
+        const indices = order.next()
+        const rate = lr * schedule({ step: sent, epoch: sent / perEpoch, steps })
+        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate })
+        sent++
+        flying.push({ result, indices, lr: rate, state: { ...order.state, step: sent, seed } })
+        continue
+      }
+      const flight = flying.shift()
+      if (!flight) {
+        if (due && !signal?.aborted) {
+          await save()
+          continue
+        }
+        break
+      }
+      const stats = await flight.result
+      if (!stats.finite || !Number.isFinite(stats.loss)) {
+        await Promise.allSettled(flying.splice(0).map(({ result }) => result))
+        throw await explain(trainer, flight, stats)
+      }
+      done = flight.state
+      const now = performance.now()
+      const seconds = (now - last) / 1000
+      last = now
+      yield {
+        step: done.step,
+        steps,
+        epoch: done.epoch + done.position / set.length,
+        loss: stats.loss,
+        top1: stats.top1 / flight.indices.length,
+        top5: stats.top5 / flight.indices.length,
+        lr: flight.lr,
+        images: flight.indices.length,
+        imagesPerSecond: flight.indices.length / seconds
+      }
+    }
+    await save()
+  } finally {
+    // The loop was left early: what is under way ends before memory goes.
+    await Promise.allSettled(flying.map(({ result }) => result))
+  }
+}
+
+interface Flight {
+  readonly result: Promise<StepResult>
+  readonly indices: Uint32Array
+  readonly lr: number
+  readonly state: TrainState
+}
+
+async function explain(trainer: Trainer, { indices, state }: Flight, stats: Stats): Promise<Error> {
+  const net = await trainer.replay(indices, { step: state.step - 1, seed: state.seed })
+  const place = await findNonFinite(net)
+  return new NonFiniteError(
+    `[train] step ${state.step}: the loss is ${stats.loss} or a gradient is not finite` +
+      `${place ? `; it began in ${place}` : ''}. The weights are those from before this step. ` +
+      'Try a smaller lr, or look at the images of this batch.'
+  )
+}
+
+function requireNumber(name: string, value: number, least: number): void {
+  if (!Number.isFinite(value) || value < least) {
+    throw new Error(`[train] ${name}: expected a number from ${least}, got ${value}`)
+  }
+}
+
+/** Which images come when: each epoch a permutation of its own, by seed and epoch alone. */
+class Order {
+  readonly #length: number
+  readonly #batch: number
+  readonly #seed: number
+  #epoch: number
+  #position: number
+  #permutation: Uint32Array
+
+  constructor(length: number, batch: number, seed: number, from?: TrainState) {
+    this.#length = length
+    this.#batch = batch
+    this.#seed = seed
+    this.#epoch = from?.epoch ?? 0
+    this.#position = from?.position ?? 0
+    this.#permutation = permutation(length, seed, this.#epoch)
+  }
+
+  get state(): { epoch: number; position: number } {
+    return { epoch: this.#epoch, position: this.#position }
+  }
+
+  next(): Uint32Array {
+    const end = Math.min(this.#position + this.#batch, this.#length)
+    const indices = this.#permutation.slice(this.#position, end)
+    this.#position = end
+    if (end === this.#length) {
+      this.#epoch++
+      this.#position = 0
+      this.#permutation = permutation(this.#length, this.#seed, this.#epoch)
+    }
+    return indices
+  }
+}

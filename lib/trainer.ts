@@ -1,0 +1,264 @@
+/** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
+import { align, line } from './arena.ts'
+import type { Buffer } from './buffer.ts'
+import type { ImageSet } from './data/dataset.ts'
+import type { PlannedSlab } from './draft.ts'
+import { Feed } from './feed.ts'
+import { readStats, type Stats } from './metrics.ts'
+import type { BoundCall, Net } from './net.ts'
+import type { Optimizer } from './optimizer.ts'
+import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
+import { type Program, record } from './program.ts'
+import { Tape } from './tape.ts'
+import type { Tensor } from './tensor.ts'
+import { Value } from './value.ts'
+
+/** What one batch size needs to be trained on. */
+interface Stage {
+  readonly net: Net
+  readonly feed: Feed
+  readonly program: Program
+}
+
+export interface StepResult extends Stats {
+  /** Whether all gradients were; if not, the update was skipped. */
+  readonly finite: boolean
+}
+
+/** All that changes while training, on the host's side of the device. */
+export interface TrainerTensors {
+  readonly weights: ReadonlyMap<string, PublicTensor>
+  /** By state slot: 'v', or 'm' and 'v'; then by parameter. */
+  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
+}
+
+export class Trainer {
+  readonly net: Net
+  readonly set: ImageSet
+  readonly optimizer: Optimizer
+  readonly #slab: Buffer
+  readonly #state: readonly ReadonlyMap<Parameter, Value>[]
+  /** Row i of hyper belongs to the i-th group of parameters with equal rate and decay factors. */
+  readonly #groups: readonly { readonly rate: number; readonly decay: number }[]
+  readonly #hyper: Tensor
+  readonly #rows: readonly Value[]
+  readonly #stages = new Map<number, Promise<Stage>>()
+
+  private constructor(net: Net, set: ImageSet, optimizer: Optimizer) {
+    this.net = net
+    this.set = set
+    this.optimizer = optimizer
+    const trained = net.parameters.trained
+    const key = ({ rate, decay }: { rate: number; decay: number }) => `${rate} ${decay}`
+    const groups = new Map(
+      trained.map(({ rate, decay }) => [key({ rate, decay }), { rate, decay }])
+    )
+    this.#groups = [...groups.values()]
+    const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
+    this.#state = optimizer.state.map(
+      (slot) =>
+        new Map(
+          trained.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)])
+        )
+    )
+    const values = this.#state.flatMap((slot) => [...slot.values()])
+    const { offsets, bytes } = line(values)
+    this.#slab = net.device.allocate(bytes + align(this.#groups.length * width * 4))
+    for (const value of values) {
+      value.tensor = this.#slab.tensor({
+        shape: value.dims,
+        dtype: 'f32',
+        ...(value.layout !== undefined && { layout: value.layout }),
+        offset: offsets.get(value) ?? 0,
+        bytes: value.bytes
+      })
+    }
+    const count = this.#groups.length * width
+    this.#hyper = this.#slab.tensor({ shape: [count], dtype: 'f32', offset: bytes })
+    this.#rows = this.#groups.map((_, i) => {
+      const row = new Value({
+        name: 'hyper',
+        layer: 'update',
+        dtype: 'f32',
+        shape: [width],
+        layout: 'a'
+      })
+      row.tensor = this.#slab.tensor({
+        shape: [width],
+        dtype: 'f32',
+        offset: bytes + i * width * 4
+      })
+      row.bytes = width * 4
+      return row
+    })
+  }
+
+  /** @throws Error where the net was built for inference, or the images do not suit it */
+  static async create(net: Net, set: ImageSet, optimizer: Optimizer): Promise<Trainer> {
+    if (!net.training)
+      throw new Error('[train] expected a net built for training, got one for inference')
+    const trainer = net.own(new Trainer(net, set, optimizer))
+    try {
+      await trainer.#stage(net.batch)
+      net.stream.write(net.ports.ok.place, Int32Array.of(1))
+      return trainer
+    } catch (error) {
+      await trainer.close()
+      throw error
+    }
+  }
+
+  /** What the run takes besides the net. */
+  get slabs(): readonly PlannedSlab[] {
+    return [{ name: 'optimizer', bytes: this.#slab.bytes }]
+  }
+
+  #stage(batch: number): Promise<Stage> {
+    const known = this.#stages.get(batch)
+    if (known) return known
+    const made = this.#makeStage(batch)
+    this.#stages.set(batch, made)
+    made.catch(() => this.#stages.delete(batch))
+    return made
+  }
+
+  async #makeStage(batch: number): Promise<Stage> {
+    const net = await this.net.at({ batch })
+    const feed = await Feed.create(net, this.set, this.#hyper)
+    try {
+      const update = await this.#update(net)
+      const { forward, backward } = net.calls
+      const program = record([net.stream], () => {
+        net.run(forward)
+        net.run(backward)
+        net.run(update)
+      })
+      return { net, feed, program }
+    } catch (error) {
+      feed.close()
+      throw error
+    }
+  }
+
+  /** The optimizer's call for each parameter, then the refreshing of what is packed. */
+  async #update(net: Net): Promise<BoundCall[]> {
+    const tape = new Tape(net.stream)
+    const { packed } = net.draft.tape
+    const written = new Set<Value>()
+    for (const parameter of net.parameters.trained) {
+      const { master, gradient } = parameter
+      const group = this.#groups.findIndex(
+        ({ rate, decay }) => rate === parameter.rate && decay === parameter.decay
+      )
+      const w16 = packed.get(`${parameter.name} bf16 ${master.layout}`)
+      if (w16) written.add(w16)
+      tape.at(parameter.layer, 'update')
+      const state = this.optimizer.state.map((slot, i) => [slot, this.#state[i]?.get(parameter)])
+      await tape.call(this.optimizer.op, this.optimizer.fields, {
+        w: master,
+        w16,
+        g: gradient,
+        hyper: this.#rows[group],
+        ok: net.ports.ok,
+        ...Object.fromEntries(state)
+      })
+    }
+    const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
+    return [...net.bind(tape.calls), ...refresh]
+  }
+
+  /**
+   * Stages one step and queues it; the device need not be done with the step before.
+   * @param lr the rate of this step
+   * @returns when it is queued; `result` resolves when it is done
+   */
+  async step(
+    indices: Uint32Array,
+    at: { readonly step: number; readonly seed: number; readonly lr: number }
+  ): Promise<{ readonly result: Promise<StepResult> }> {
+    const { net, feed, program } = await this.#stage(indices.length)
+    const hyper = Float32Array.from(
+      this.#groups.flatMap(({ rate, decay }) =>
+        this.optimizer.hyper({
+          lr: at.lr * rate,
+          decay: this.optimizer.weightDecay * decay,
+          step: at.step
+        })
+      )
+    )
+    const deliver = await feed.stage({ indices, step: at.step, seed: at.seed, hyper })
+    const delivered = deliver()
+    net.refresh()
+    const ran = program.run()
+    net.refreshed()
+    const all = Promise.all([
+      delivered,
+      ran,
+      net.stream.read(net.ports.stats.place),
+      net.stream.read(net.ports.ok.place)
+    ])
+    const result = all.then(([, , stats, ok]) => ({ ...readStats(stats), finite: ok[0] === 1 }))
+    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
+    result.catch(() => {})
+    return { result }
+  }
+
+  /** Puts a batch into the net's input again and clears the flag of gradients that are not finite. */
+  async replay(indices: Uint32Array, at: { step: number; seed: number }): Promise<Net> {
+    const { net, feed } = await this.#stage(indices.length)
+    const deliver = await feed.stage({ indices, ...at })
+    await deliver()
+    net.refresh()
+    return net
+  }
+
+  /** Weights and optimizer state in public layouts. */
+  async export(): Promise<TrainerTensors> {
+    const { stream, parameters } = this.net
+    const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
+    for (const [i, slot] of this.optimizer.state.entries()) {
+      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
+    }
+    return { weights: await parameters.export(stream), optimizer }
+  }
+
+  /** @throws Error naming a tensor that is missing, unknown or of another shape */
+  async import({ weights, optimizer }: TrainerTensors): Promise<void> {
+    const { stream, parameters } = this.net
+    await parameters.import(stream, weights)
+    for (const [i, slot] of this.optimizer.state.entries()) {
+      const state = optimizer.get(slot)
+      if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
+      await importTensors(stream, this.#places(i), state)
+    }
+  }
+
+  #places(slot: number): [Parameter, Tensor][] {
+    return [...(this.#state[slot] ?? [])].map(([parameter, value]) => [parameter, value.place])
+  }
+
+  async close(): Promise<void> {
+    this.net.disown(this)
+    await this.net.stream.synchronize().catch(() => {})
+    for (const stage of this.#stages.values()) {
+      const made = await stage.catch(() => undefined)
+      made?.program.close()
+      made?.feed.close()
+    }
+    this.#stages.clear()
+    this.#slab.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A value as long as a parameter, in its layout. */
+function like({ master, layer, dims }: Parameter, name: string): Value {
+  return new Value({
+    ...{ name, layer, dtype: 'f32', shape: dims, permanent: true },
+    layout: master.layout,
+    bytes: master.bytes
+  })
+}
