@@ -1,0 +1,243 @@
+/**
+ * Runs a row of the table on a device and holds what comes back against the reference, against
+ * finite differences, and the recorded run against the eager one.
+ */
+import { decode, dtypeBytes, encode, typedArray } from '../dtype.ts'
+import { layoutElements, pack, unpack } from '../layout.ts'
+import type { Op } from '../op.ts'
+import { record } from '../program.ts'
+import type { Dense } from '../reference/index.ts'
+import type { Stream } from '../stream.ts'
+import type { Tensor } from '../tensor.ts'
+import { type OpCase, tolerances } from './case.ts'
+import { compare } from './compare.ts'
+import { disagreements, finiteDifferences } from './gradient.ts'
+import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
+
+/** What became of a row. */
+export interface CaseResult {
+  readonly status: 'passed' | 'failed' | 'skipped'
+  /** Why it failed or was skipped, a sentence each. */
+  readonly reasons: readonly string[]
+  /** Which implementation did the work. */
+  readonly implementation?: string
+}
+
+/** Tries a row on a stream's device. Rows that the device has nothing for are skipped. */
+export async function runCase(stream: Stream, row: OpCase): Promise<CaseResult> {
+  let op: Op
+  try {
+    op = await prepare(stream, row)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { status: missing(stream, row, reason) ? 'skipped' : 'failed', reasons: [reason] }
+  }
+  const values = makeInputs(row)
+  const slab = new Slab(stream, row, op, values.inputs)
+  try {
+    const eager = await slab.run(() => slab.launch())
+    using program = record([stream], () => slab.launch())
+    const recorded = await slab.run(() => program.run())
+    const reasons = [
+      ...slab.trespasses(eager),
+      ...agreements(row, values, slab.outputs(eager)),
+      ...(Buffer.compare(eager, recorded) ? ['the recorded run differs from the eager one'] : [])
+    ]
+    const status = reasons.length > 0 ? 'failed' : 'passed'
+    return { status, reasons, implementation: op.implementation }
+  } finally {
+    slab.close()
+    op.close()
+  }
+}
+
+function prepare(stream: Stream, row: OpCase): Promise<Op> {
+  const specs = Object.entries({ ...row.outputs, ...row.inputs }).map(
+    ([name, { shape, dtype, layout }]) => [name, { shape, dtype, layout }] as const
+  )
+  return stream.prepare(row.op, row.fields, Object.fromEntries(specs))
+}
+
+/** Whether a row cannot run because the backend has no such op, or the device no such dtype. */
+function missing({ device }: Stream, row: OpCase, reason: string): boolean {
+  if (/no \w+ implementation/.test(reason)) return true
+  const slots = Object.values({ ...row.outputs, ...row.inputs })
+  if (!slots.some(({ dtype }) => dtype === 'bf16')) return false
+  try {
+    device.requireDType('bf16')
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** What outputs have against the reference and against finite differences. */
+function agreements(row: OpCase, values: CaseInputs, outputs: Record<string, Dense>): string[] {
+  const expected = expectedOutputs(row, values.inputs)
+  const wrong = Object.entries(row.outputs).flatMap(([name, { dtype }]) => {
+    const [a, b] = [outputs[name], expected[name]]
+    if (!a || !b) return [`${name} is missing`]
+    const tolerance = (dtype === 'f32' && row.tolerance) || tolerances[dtype]
+    const worst = compare(a, b, tolerance)
+    if (!worst) return []
+    const { at, actual, expected: wanted, count } = worst
+    return [`${name}[${at}] is ${actual}, expected ${wanted}; ${count} of ${b.data.length} are off`]
+  })
+  if (!row.forward?.differences) return wrong
+  return [...wrong, ...disagreements(finiteDifferences(row, values), outputs)]
+}
+
+/** Bytes between tensors that no op may touch, and what they hold. */
+const guard = 64
+const guardByte = 0xa5
+
+interface Place {
+  readonly tensor: Tensor
+  /** Its elements before a run, in its own layout; none where the op writes all of it. */
+  readonly start: Uint8Array | undefined
+}
+
+/** A row's tensors, in one buffer with guards between them. */
+class Slab {
+  readonly #stream: Stream
+  readonly #row: OpCase
+  readonly #op: Op
+  readonly #places = new Map<string, Place>()
+  readonly #whole: Tensor
+  readonly #scratch: Tensor
+
+  constructor(stream: Stream, row: OpCase, op: Op, inputs: Readonly<Record<string, Dense>>) {
+    this.#stream = stream
+    this.#row = row
+    this.#op = op
+    const names = Object.keys({ ...row.inputs, ...row.outputs })
+    const own = names.filter((name) => !row.alias?.[name])
+    let end = guard
+    const offsets = own.map((name) => {
+      const offset = end
+      end = align(offset + this.#spec(name).bytes) + guard
+      return offset
+    })
+    const scratchAt = end
+    const total = align(scratchAt + op.scratch) + guard
+    const buffer = stream.device.allocate(total)
+    this.#whole = buffer.tensor({ shape: [total], dtype: 'u8' })
+    this.#scratch = buffer.tensor({ shape: [op.scratch], dtype: 'u8', offset: scratchAt })
+    own.forEach((name, i) => {
+      const { shape, dtype, layout, bytes } = this.#spec(name)
+      const tensor = buffer.tensor({ shape, dtype, layout, bytes, offset: offsets[i] ?? 0 })
+      const input = inputs[name]
+      const start = input && bytesOf(encode(pack(input.data, shape, layout), dtype))
+      this.#places.set(name, { tensor, start })
+    })
+  }
+
+  #spec(name: string) {
+    const spec = this.#op.slots[name]
+    if (!spec) throw new Error(`[selftest] expected ${this.#row.op} to have a tensor ${name}`)
+    const bytes = layoutElements(spec.shape, spec.layout) * dtypeBytes(spec.dtype)
+    if (spec.bytes !== bytes) {
+      throw new Error(`[selftest] expected ${bytes} bytes for ${name}, got ${spec.bytes}`)
+    }
+    return spec
+  }
+
+  #place(name: string): Place {
+    const place = this.#places.get(this.#row.alias?.[name] ?? name)
+    if (!place) throw new Error(`[selftest] expected a tensor ${name}`)
+    return place
+  }
+
+  /** Queues one run of the op. */
+  launch(): void {
+    const names = Object.keys({ ...this.#row.inputs, ...this.#row.outputs })
+    const tensors = names.map((name) => [name, this.#place(name).tensor] as const)
+    this.#stream.run(this.#op, Object.fromEntries(tensors), this.#scratch)
+  }
+
+  /** Sets all bytes to what they are before a run, and returns all but the scratch's after it. */
+  async run(work: () => void | Promise<void>): Promise<Uint8Array> {
+    this.#stream.write(this.#whole, this.#before())
+    await this.#stream.synchronize()
+    await work()
+    const bytes = bytesOf(await this.#stream.read(this.#whole))
+    // What is in there may hang on which thread did which part.
+    return bytes.fill(0, this.#scratch.offset, this.#scratch.offset + this.#scratch.bytes)
+  }
+
+  #before(): Uint8Array {
+    const bytes = new Uint8Array(this.#whole.bytes).fill(guardByte)
+    for (const { tensor, start } of this.#places.values()) {
+      // Outputs begin as NaN, so that what is not written shows.
+      if (start) bytes.set(start, tensor.offset)
+      else bytes.fill(0xff, tensor.offset, tensor.offset + tensor.bytes)
+    }
+    return bytes.fill(0xff, this.#scratch.offset, this.#scratch.offset + this.#scratch.bytes)
+  }
+
+  /** Outputs as the row's shapes have them. */
+  outputs(after: Uint8Array): Record<string, Dense> {
+    const outputs: Record<string, Dense> = {}
+    for (const name of Object.keys(this.#row.outputs)) {
+      const { tensor } = this.#place(name)
+      outputs[name] = {
+        shape: tensor.shape,
+        data: unpack(values(after, tensor), tensor.shape, tensor.layout)
+      }
+    }
+    return outputs
+  }
+
+  /** What was written that is none of the op's business: guards, inputs, the filling of blocks. */
+  trespasses(after: Uint8Array): string[] {
+    const before = this.#before()
+    const found: string[] = []
+    const free = new Uint8Array(after.length)
+    for (const { offset, bytes } of [this.#scratch, ...this.#tensors()]) {
+      free.fill(1, offset, offset + bytes)
+    }
+    const hit = after.findIndex((byte, i) => !free[i] && byte !== before[i])
+    if (hit >= 0) found.push(`byte ${hit} of ${after.length}, which is no tensor's, was written`)
+    const written = new Set(Object.keys(this.#row.outputs).map((name) => this.#place(name)))
+    for (const [name, place] of this.#places) {
+      const { offset, bytes, shape, layout } = place.tensor
+      const now = after.subarray(offset, offset + bytes)
+      if (!written.has(place)) {
+        if (Buffer.compare(now, before.subarray(offset, offset + bytes))) {
+          found.push(`the input ${name} was written`)
+        }
+        continue
+      }
+      const numbers = values(after, place.tensor)
+      const kept = pack(unpack(numbers, shape, layout), shape, layout)
+      if (numbers.some((number, i) => !Object.is(number, kept[i]) && number !== kept[i])) {
+        found.push(`${name}: the filling of its blocks is not zero`)
+      }
+    }
+    return found
+  }
+
+  #tensors(): Tensor[] {
+    return [...this.#places.values()].map(({ tensor }) => tensor)
+  }
+
+  close(): void {
+    this.#whole.buffer.close()
+  }
+}
+
+function align(offset: number): number {
+  return Math.ceil(offset / 64) * 64
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** The numbers of a tensor in its own layout, out of its buffer's bytes. */
+function values(bytes: Uint8Array, { offset, dtype, shape, layout }: Tensor): Float64Array {
+  const size = layoutElements(shape, layout) * dtypeBytes(dtype)
+  const own = new ArrayBuffer(size)
+  new Uint8Array(own).set(bytes.subarray(offset, offset + size))
+  return decode(typedArray(dtype, own), dtype)
+}
