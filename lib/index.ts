@@ -41,15 +41,11 @@ export { adam, type Optimizer, sgd } from './optimizer.ts'
 export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
 export * as schedules from './schedule.ts'
-export type { Event, Event, Stream, Stream } from './stream.ts'
+export type { Event, Stream } from './stream.ts'
 export {
   denseLayout,
-  denseLayout,
-  elements,
   elements,
   Tensor,
-  Tensor,
-  type TensorOptions,
   type TensorOptions
 } from './tensor.ts'
 export { NonFiniteError, type Snapshot, type Step, type TrainOptions, train } from './train.ts'
