@@ -39,12 +39,6 @@ dnnl::convolution_forward::primitive_desc forward(const Md& x, const Md& w, cons
 #endif
 }
 
-/// Writes the primitive's choice of layouts into the specs.
-void settle(Specs& specs, int slot, const Md& chosen) {
-  auto& s = specs[slot];
-  if (s.layout == "any") s.layout = tag_of(chosen, s.shape);
-}
-
 Md any(const Spec& s, DType dtype) {
   Spec copy = s;
   copy.layout = "any", copy.dtype = dtype;
@@ -142,9 +136,7 @@ KernelPtr make(const Conv2d& f, Specs specs) {
                                    {DNNL_ARG_DST, Op::Y, pd.dst_desc()}};
   if (specs.has(Op::B)) args.push_back({DNNL_ARG_BIAS, Op::B, pd.bias_desc()});
   Primitive p(dnnl::convolution_forward(pd), args, pd.scratchpad_desc());
-  const size_t scratch = p.scratch_bytes();
-  return make_kernel(
-      std::move(specs), pd.impl_info_str(), [p = std::move(p)](const Args& a) { p.run(a); }, scratch);
+  return make_kernel(std::move(specs), pd.impl_info_str(), std::move(p));
 }
 
 KernelPtr make(const Conv2dBackwardData& f, Specs specs) {
@@ -159,9 +151,7 @@ KernelPtr make(const Conv2dBackwardData& f, Specs specs) {
                {DNNL_ARG_WEIGHTS, Op::W, pd.weights_desc()},
                {DNNL_ARG_DIFF_DST, Op::DY, pd.diff_dst_desc()}},
               pd.scratchpad_desc());
-  const size_t scratch = p.scratch_bytes();
-  return make_kernel(
-      std::move(specs), pd.impl_info_str(), [p = std::move(p)](const Args& a) { p.run(a); }, scratch);
+  return make_kernel(std::move(specs), pd.impl_info_str(), std::move(p));
 }
 
 KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
@@ -178,9 +168,7 @@ KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
                                    {DNNL_ARG_DIFF_WEIGHTS, Op::DW, pd.diff_weights_desc()}};
   if (bias) args.push_back({DNNL_ARG_DIFF_BIAS, Op::DB, pd.diff_bias_desc()});
   Primitive p(dnnl::convolution_backward_weights(pd), args, pd.scratchpad_desc());
-  const size_t scratch = p.scratch_bytes();
-  return make_kernel(
-      std::move(specs), pd.impl_info_str(), [p = std::move(p)](const Args& a) { p.run(a); }, scratch);
+  return make_kernel(std::move(specs), pd.impl_info_str(), std::move(p));
 }
 
 }  // namespace alexnode::cpu

@@ -93,18 +93,57 @@ dnnl::primitive_attr attributes(bool relu) {
 Primitive::Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, const Md& scratchpad)
     : primitive_(std::move(primitive)), scratchpad_(scratchpad, engine(), DNNL_MEMORY_NONE) {
   for (const auto& a : args) {
-    dnnl::memory m(a.md, engine(), DNNL_MEMORY_NONE);
-    memory_.emplace(a.arg, m);
-    slots_.emplace_back(a.slot, m);
+    memory_.push_back(dnnl::memory(a.md, engine(), DNNL_MEMORY_NONE));
+    slots_.push_back(a.slot);
+    args_.push_back({a.arg, memory_.back().get()});
   }
-  if (scratchpad.get_size()) memory_.emplace(DNNL_ARG_SCRATCHPAD, scratchpad_);
+  if (scratch_bytes()) args_.push_back({DNNL_ARG_SCRATCHPAD, scratchpad_.get()});
 }
 
+namespace {
+/// Only where it differs: each time it is set, oneDNN writes zeros to the tensor's padding.
+void point(const dnnl::memory& memory, void* to) {
+  if (memory.get_data_handle() != to) memory.set_data_handle(to);
+}
+}  // namespace
+
+// The C call: its C++ form makes a list of arguments on the heap each time.
 void Primitive::run(const Args& args, size_t scratch_offset) const {
-  static thread_local dnnl::stream stream(engine());
-  for (auto& [slot, memory] : slots_) memory.set_data_handle(args.slot[slot]);
-  if (scratch_bytes()) scratchpad_.set_data_handle(static_cast<std::byte*>(args.scratch) + scratch_offset);
-  primitive_.execute(stream, memory_);
+  static thread_local const dnnl::stream stream(engine());
+  for (size_t i = 0; i < slots_.size(); i++) point(memory_[i], args.slot[slots_[i]]);
+  if (scratch_bytes()) point(scratchpad_, static_cast<std::byte*>(args.scratch) + scratch_offset);
+  const auto status = dnnl_primitive_execute(primitive_.get(), stream.get(), int(args_.size()), args_.data());
+  if (status != dnnl_success) fail("[onednn] could not run a primitive: ", dnnl_status2str(status));
+}
+
+KernelPtr make_kernel(Specs specs, std::string implementation, Primitive primitive) {
+  const size_t scratch = primitive.scratch_bytes();
+  return make_kernel(
+      std::move(specs), std::move(implementation), [p = std::move(primitive)](const Args& a) { p.run(a); },
+      scratch);
+}
+
+void settle(Specs& specs, int slot, const Md& chosen) {
+  auto& s = specs[slot];
+  if (s.layout == "any") s.layout = tag_of(chosen, s.shape);
+}
+
+void explain(const Specs& specs, const dnnl::error& error) {
+  const auto cpu = describe();
+  bool bf16 = false;
+  std::string call;
+  for (size_t i = 0; i < specs.size(); i++) {
+    const auto& s = specs[i];
+    if (s.absent) continue;
+    bf16 |= s.dtype == DType::bf16;
+    call += text(call.empty() ? "" : ", ", specs.slots[i].name, " ", name_of(s.dtype), " ", to_text(s.shape), " ",
+                 s.layout);
+  }
+  if (error.status != dnnl_unimplemented)
+    specs.fail("oneDNN ", cpu.onednn, " failed: ", error.message, " (", dnnl_status2str(error.status), ") for ", call);
+  if (bf16 && !cpu.bf16) specs.fail("oneDNN cannot do bf16 on this CPU (", cpu.isa, "): use dtype f32");
+  specs.fail("oneDNN ", cpu.onednn, " has no implementation on this CPU (", cpu.isa, ") for ", call,
+             ": leave the layouts to the op");
 }
 
 CpuInfo describe() {

@@ -3,7 +3,7 @@
 // versions can name.
 #pragma once
 #include <oneapi/dnnl/dnnl.hpp>
-#include <unordered_map>
+#include <vector>
 
 #include "op.h"
 
@@ -21,6 +21,11 @@ std::string tag_of(const Md& md, const Shape& shape);
 /// True for the implementations that oneDNN itself calls reference code.
 bool is_reference(const std::string& implementation);
 
+/// Says what oneDNN could not do for this call, and what to do about it: "[conv2d] …".
+[[noreturn]] void explain(const Specs& specs, const dnnl::error& error);
+/// Writes a primitive's choice of layout into a spec that left it open.
+void settle(Specs& specs, int slot, const Md& chosen);
+
 /// A primitive with its memory objects made once; running it only sets their pointers. The scratchpad is the
 /// caller's.
 class Primitive {
@@ -36,10 +41,14 @@ class Primitive {
 
  private:
   dnnl::primitive primitive_;
-  std::unordered_map<int, dnnl::memory> memory_;
-  std::vector<std::pair<int, dnnl::memory>> slots_;
+  std::vector<dnnl::memory> memory_;     // of the slots, then of the scratchpad
+  std::vector<int> slots_;
+  std::vector<dnnl_exec_arg_t> args_;
   dnnl::memory scratchpad_;
 };
+
+/// The kernel of an op that is one primitive.
+KernelPtr make_kernel(Specs specs, std::string implementation, Primitive primitive);
 
 /// Attributes with the scratchpad in the caller's hands, and a ReLU after the op where asked for.
 dnnl::primitive_attr attributes(bool relu = false);

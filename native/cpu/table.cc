@@ -1,5 +1,6 @@
 #include "cpu/device.h"
 #include "cpu/kernels.h"
+#include "cpu/onednn.h"
 
 namespace alexnode::cpu {
 
@@ -8,7 +9,11 @@ template <class Op>
 KernelPtr make_erased(const void* fields, Specs specs) {
   KernelPtr (*factory)(const Op&, Specs) = &make;
   if (!factory) fail("[", Op::name, "] no cpu implementation");
-  return factory(*static_cast<const Op*>(fields), std::move(specs));
+  try {
+    return factory(*static_cast<const Op*>(fields), specs);
+  } catch (const dnnl::error& error) {
+    explain(specs, error);
+  }
 }
 }  // namespace
 
