@@ -1,5 +1,5 @@
-// The fully connected layer by oneDNN's inner product. In f32 one layout of the weights, row-major, serves all
-// three passes: left to choose, oneDNN takes w transposed in one pass and not in the next, and the copies
+// The fully connected layer by oneDNN's inner product. In f32 one layout of the weights, row-major, serves
+// all three passes: left to choose, oneDNN takes w transposed in one pass and not in the next, and the copies
 // between them cost more than they save. In bf16 each pass has the layout that oneDNN wants.
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
@@ -40,8 +40,8 @@ KernelPtr make(const Dense& f, Specs specs) {
   choose(specs, {Op::X, Op::Y}, Op::W);
   specs[Op::B].layout = "a";
   const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
-  const auto pd =
-      forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]), attributes(f.relu));
+  const auto pd = forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]),
+                          attributes(f.relu));
   settle(specs, Op::W, pd.weights_desc());
   std::vector<Primitive::Arg> args{{DNNL_ARG_SRC, Op::X, pd.src_desc()},
                                    {DNNL_ARG_WEIGHTS, Op::W, pd.weights_desc()},

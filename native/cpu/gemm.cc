@@ -41,7 +41,8 @@ KernelPtr make(const Gemm& f, Specs specs) {
     if (s.layout == "any") s.layout = "ab";
   for (size_t i = 0; i < specs.size(); i++)
     if (specs[i].layout != "ab" && specs[i].layout != "ba")
-      specs.fail(specs.slots[i].name, ": expected the layout ab or ba, got ", specs[i].layout, "; reorder first");
+      specs.fail(specs.slots[i].name, ": expected the layout ab or ba, got ", specs[i].layout,
+                 "; reorder first");
   const auto c = descriptor(specs[Op::C]);
   const auto a = matrix(specs[Op::A], f.transpose_a), b = matrix(specs[Op::B], f.transpose_b);
 #if DNNL_VERSION_MAJOR >= 3
@@ -49,10 +50,11 @@ KernelPtr make(const Gemm& f, Specs specs) {
 #else
   const dnnl::matmul::primitive_desc pd({a, b, c}, scaled(f.alpha, f.beta), engine());
 #endif
-  return make_kernel(std::move(specs), pd.impl_info_str(),
-                     Primitive(dnnl::matmul(pd),
-                               {{DNNL_ARG_SRC, Op::A, a}, {DNNL_ARG_WEIGHTS, Op::B, b}, {DNNL_ARG_DST, Op::C, c}},
-                               pd.scratchpad_desc()));
+  return make_kernel(
+      std::move(specs), pd.impl_info_str(),
+      Primitive(dnnl::matmul(pd),
+                {{DNNL_ARG_SRC, Op::A, a}, {DNNL_ARG_WEIGHTS, Op::B, b}, {DNNL_ARG_DST, Op::C, c}},
+                pd.scratchpad_desc()));
 }
 
 }  // namespace alexnode::cpu

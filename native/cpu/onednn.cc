@@ -136,11 +136,12 @@ void explain(const Specs& specs, const dnnl::error& error) {
     const auto& s = specs[i];
     if (s.absent) continue;
     bf16 |= s.dtype == DType::bf16;
-    call += text(call.empty() ? "" : ", ", specs.slots[i].name, " ", name_of(s.dtype), " ", to_text(s.shape), " ",
-                 s.layout);
+    call += text(call.empty() ? "" : ", ", specs.slots[i].name, " ", name_of(s.dtype), " ", to_text(s.shape),
+                 " ", s.layout);
   }
   if (error.status != dnnl_unimplemented)
-    specs.fail("oneDNN ", cpu.onednn, " failed: ", error.message, " (", dnnl_status2str(error.status), ") for ", call);
+    specs.fail("oneDNN ", cpu.onednn, " failed: ", error.message, " (", dnnl_status2str(error.status),
+               ") for ", call);
   if (bf16 && !cpu.bf16) specs.fail("oneDNN cannot do bf16 on this CPU (", cpu.isa, "): use dtype f32");
   specs.fail("oneDNN ", cpu.onednn, " has no implementation on this CPU (", cpu.isa, ") for ", call,
              ": leave the layouts to the op");

@@ -41,7 +41,7 @@ class Primitive {
 
  private:
   dnnl::primitive primitive_;
-  std::vector<dnnl::memory> memory_;     // of the slots, then of the scratchpad
+  std::vector<dnnl::memory> memory_;  // of the slots, then of the scratchpad
   std::vector<int> slots_;
   std::vector<dnnl_exec_arg_t> args_;
   dnnl::memory scratchpad_;

@@ -1,0 +1,58 @@
+// What our own kernels are made of: a choice of the element type, and loops shared by the stream's threads.
+// No result may depend on how many threads there are: sums are made over fixed pieces, in a fixed order.
+#pragma once
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "op.h"
+
+namespace alexnode::cpu {
+
+/// Calls f(T{}), T being the type that tensors of a float dtype are stored in.
+template <class F>
+KernelPtr with_float(DType dtype, const F& f) {
+  return dtype == DType::bf16 ? f(bf16{}) : f(float{});
+}
+
+/// f(begin, end) over pieces of [0, n), one a thread, cut at multiples of `unit`; at once below `serial`.
+template <class F>
+void split(int64_t n, const F& f, int64_t serial = 16384, int64_t unit = 64) {
+  if (n <= serial || omp_get_max_threads() == 1) {
+    f(int64_t(0), n);
+    return;
+  }
+#pragma omp parallel
+  {
+    const int64_t units = (n + unit - 1) / unit, t = omp_get_thread_num(), threads = omp_get_num_threads();
+    const int64_t begin = units * t / threads * unit, end = std::min(n, units * (t + 1) / threads * unit);
+    if (begin < end) f(begin, end);
+  }
+}
+
+/// f(item) for each of `items`, which are of about the same size.
+template <class F>
+void each(int64_t items, const F& f) {
+  split(
+      items,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) f(i);
+      },
+      1, 1);
+}
+
+/// Kernels with scratch of their own a thread ask for this many pieces of it.
+inline int64_t workers() { return omp_get_max_threads(); }
+
+/// f(worker, begin, end): `items` in as many pieces as there are workers, however many threads run them.
+template <class F>
+void each_worker(int64_t workers, int64_t items, const F& f) {
+#pragma omp parallel if (workers > 1 && items > 1)
+  for (int64_t w = omp_get_thread_num(); w < workers; w += omp_get_num_threads()) {
+    const int64_t begin = items * w / workers, end = items * (w + 1) / workers;
+    if (begin < end) f(w, begin, end);
+  }
+}
+
+}  // namespace alexnode::cpu
