@@ -42,11 +42,17 @@ constexpr DType dtype_named(std::string_view name) {
 struct bf16 {
   uint16_t bits;
   bf16() = default;
-  bf16(float value) {
-    const auto u = std::bit_cast<uint32_t>(value);
-    bits = value != value ? uint16_t(u >> 16 | 0x40) : uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16);
+  bf16(float value) : bits(round(value)) {}
+  /// Loops that assign numbers this way are vectorised; copies of whole structs are not.
+  bf16& operator=(float value) {
+    bits = round(value);
+    return *this;
   }
   operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+  static uint16_t round(float value) {
+    const auto u = std::bit_cast<uint32_t>(value);
+    return uint16_t((value != value ? u | 0x400000 : u + 0x7fff + (u >> 16 & 1)) >> 16);
+  }
 };
 
 }  // namespace alexnode

@@ -66,11 +66,26 @@ void Specs::check_settled() const {
 }
 
 void Specs::settle_as(int like) {
+  auto& main = (*this)[like];
+  for (auto& s : *this)
+    if (main.layout == "any" && !s.absent && s.shape == main.shape) main.layout = s.layout;
   for (auto& s : *this)
     if (!s.absent && s.layout == "any")
       s.layout = (*this)[like].layout != "any" && s.shape.size() == shape(like).size()
                      ? (*this)[like].layout
                      : dense_layout(s.shape.size());
+}
+
+void Specs::same_layout(std::initializer_list<int> which) const {
+  int first = -1;
+  for (int i : which) {
+    if (!has(i)) continue;
+    if (first < 0) first = i;
+    const auto &a = (*this)[first].layout, &b = (*this)[i].layout;
+    if (a != b)
+      fail(slots[i].name, ": expected the layout '", a, "' of ", slots[first].name, ", got '", b,
+           "'; reorder one of them");
+  }
 }
 
 }  // namespace alexnode

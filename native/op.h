@@ -75,8 +75,11 @@ struct Specs : std::vector<Spec> {
   /// All shapes, dtypes known; after the op's own rule. Layouts other than "any" must be layouts of the
   /// shape.
   void check_settled() const;
-  /// Gives every slot that is still "any" the layout of `like`, or row-major where the ranks differ.
+  /// Gives every slot that is still "any" the layout of `like`, or row-major where the ranks differ. Where
+  /// `like` itself is "any", it first takes that of a slot of its own shape.
   void settle_as(int like);
+  /// Throws unless these slots, where present, lie in one layout.
+  void same_layout(std::initializer_list<int> slots) const;
 };
 
 /// What a kernel gets at each run: a pointer a slot (null where absent), and its scratch.
