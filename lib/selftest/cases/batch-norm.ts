@@ -74,7 +74,7 @@ function rows({ x, epsilon, values }: Norm, dtype: DType, layout: string): OpCas
       fields,
       inputs: given,
       shapes: { y: x, mean: perChannel, var: perChannel },
-      differences: dtype === 'f32' && !['acdb', 'aBcd8b'].includes(layout)
+      differences: dtype === 'f32' && ['ab', 'abcd'].includes(layout)
     }
   })
   return [...training, ...inference, backward]

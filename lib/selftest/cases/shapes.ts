@@ -31,4 +31,4 @@ export function places(shape: Shape, window: Sliding): [number, number] {
 }
 
 /** Layouts of images that every op without a choice of its own takes. */
-export const imageLayouts: readonly string[] = ['abcd', 'acdb', 'aBcd8b']
+export const imageLayouts: readonly string[] = ['abcd', 'acdb', 'aBcd8b', 'aBcd16b']
