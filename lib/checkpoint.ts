@@ -114,6 +114,12 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   return { folder, step, weights, optimizer, state, alexnode }
 }
 
+/** The step of which a folder of this name is the checkpoint, or undefined if of none. */
+export function stepOf(name: string): number | undefined {
+  const digits = NAME.exec(name)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
 /**
  * The folders in `dir` that are named as checkpoints, newest first; none when `dir` is not there.
  *
@@ -129,8 +135,8 @@ export async function listCheckpoints(dir: string): Promise<readonly CheckpointF
   }
   return names
     .flatMap((name) => {
-      const digits = NAME.exec(name)?.[1]
-      return digits === undefined ? [] : [{ folder: join(dir, name), step: Number(digits) }]
+      const step = stepOf(name)
+      return step === undefined ? [] : [{ folder: join(dir, name), step }]
     })
     .sort((a, b) => b.step - a.step)
 }

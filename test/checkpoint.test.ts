@@ -25,6 +25,7 @@ import { DamagedFileError } from '../lib/files/errors.ts'
 import { version } from '../lib/version.ts'
 import { checkpointOf } from './checkpoint-writer.ts'
 import { forbidden, noSmallDisk, smallDisk } from './disks.ts'
+import { failure } from './failure.ts'
 
 const WRITER = new URL('./checkpoint-writer.ts', import.meta.url)
 const FILES = ['manifest.json', 'optimizer.safetensors', 'state.json', 'weights.safetensors']
@@ -34,15 +35,6 @@ function flip(path: string, at: number): void {
   const bytes = readFileSync(path)
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
   writeFileSync(path, bytes)
-}
-
-async function failure(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise
-  } catch (error) {
-    return error
-  }
-  throw new Error('expected a failure')
 }
 
 /** Whether a checkpoint is, byte for byte, what the writer makes of its step. */

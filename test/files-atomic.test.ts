@@ -12,20 +12,12 @@ import { removeFile, removeFolder, replaceFile, sweep, writeFolder } from '../li
 import { writeBytes } from '../lib/files/bytes.ts'
 import { DiskError } from '../lib/files/errors.ts'
 import { fillUp, forbidden, noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
+import { failure } from './failure.ts'
 
 async function fill(tmp: string): Promise<void> {
   await writeBytes(join(tmp, 'a'), [Buffer.from('one')])
   mkdirSync(join(tmp, 'sub'))
   await writeBytes(join(tmp, 'sub', 'b'), [Buffer.from('two')])
-}
-
-async function failure(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise
-  } catch (error) {
-    return error
-  }
-  throw new Error('expected a failure')
 }
 
 t.test('a folder is there whole or not at all', async (t) => {

@@ -1,0 +1,147 @@
+// One process a folder: a file named `lock` says which. A lock whose process is dead is taken over
+// at once. Where that cannot be known (another machine, another container) the lock's age decides:
+// its holder touches it every 20 seconds.
+
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { removeFile } from './atomic.ts'
+import { diskError, errnoOf } from './errors.ts'
+import { isObject } from './json.ts'
+import { isAlive, ownMark, type ProcessMark } from './process-mark.ts'
+
+const TOUCH_MS = 20_000
+const STALE_MS = 90_000
+/** Looking at a lock takes milliseconds: a guard this old was left by a crash. */
+const GUARD_MS = 10_000
+
+/** Another process works in the folder. */
+export class FolderInUseError extends Error {
+  override readonly name = 'FolderInUseError'
+}
+
+/** A folder that is this process's alone until `release()`. */
+export class FolderLock {
+  readonly #path: string
+  readonly #text: string
+  readonly #timer: NodeJS.Timeout
+
+  private constructor(path: string, text: string, touchMs: number) {
+    this.#path = path
+    this.#text = text
+    this.#timer = setInterval(() => {
+      const now = new Date()
+      utimes(path, now, now).catch(() => {})
+    }, touchMs).unref()
+  }
+
+  /**
+   * Takes the lock of a folder that exists.
+   *
+   * @param folder - the folder
+   * @param options - `touchMs`: how often the lock is touched while it is held, in milliseconds
+   * @throws FolderInUseError when another process holds it
+   * @throws DiskError when the disk refuses
+   */
+  static async take(folder: string, { touchMs = TOUCH_MS } = {}): Promise<FolderLock> {
+    const path = join(folder, 'lock')
+    const id = randomBytes(6).toString('hex')
+    const since = new Date().toISOString()
+    const text = JSON.stringify({ ...ownMark(), host: hostname(), since, id })
+    for (;;) {
+      if (await create(path, text)) return new FolderLock(path, text, touchMs)
+      await dropStale(path)
+    }
+  }
+
+  /** Gives the folder free. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer)
+    const text = await readFile(this.#path, 'utf8').catch(() => undefined)
+    if (text === this.#text) await removeFile(this.#path)
+  }
+}
+
+async function create(path: string, text: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'wx')
+    try {
+      await handle.writeFile(text)
+    } catch (error) {
+      await rm(path, { force: true })
+      throw error
+    } finally {
+      await handle.close()
+    }
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw diskError('lock', 'make', path, error)
+  }
+}
+
+/**
+ * Removes the lock if its holder is gone, and throws if it is not. One process looks at a time, so
+ * that none removes the lock that another took after both had seen a stale one.
+ */
+async function dropStale(path: string): Promise<void> {
+  const guard = join(dirname(path), '.lock.examined')
+  if (!(await create(guard, ''))) {
+    if (Date.now() - (await touched(guard)) > GUARD_MS) await removeFile(guard)
+    await sleep(10)
+    return
+  }
+  try {
+    const text = await readFile(path, 'utf8')
+    const age = Date.now() - (await touched(path))
+    const holder = parse(text)
+    const alive = holder === undefined ? 'unknown' : isAlive(holder)
+    if (alive === 'yes' || (alive === 'unknown' && age < STALE_MS)) throw inUse(path, holder, alive)
+    await removeFile(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw diskError('lock', 'take over', path, error)
+  } finally {
+    await removeFile(guard)
+  }
+}
+
+/** When a file was last touched, in milliseconds since 1970; now, if it is gone. */
+async function touched(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return Date.now()
+    throw diskError('lock', 'read', path, error)
+  }
+}
+
+interface Holder extends ProcessMark {
+  readonly host: string
+  readonly since: string
+}
+
+function parse(text: string): Holder | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!isObject(value)) return undefined
+  const { pid, world, began, host, since } = value
+  if (typeof pid !== 'number' || typeof world !== 'string' || typeof began !== 'string') return
+  return { pid, world, began, host: String(host), since: String(since) }
+}
+
+function inUse(path: string, holder: Holder | undefined, alive: 'yes' | 'unknown'): Error {
+  const who = holder ? `process ${holder.pid} on ${holder.host} since ${holder.since}` : 'another'
+  const otherwise =
+    alive === 'yes'
+      ? 'wait for it, stop it, or choose another folder'
+      : `wait for it or choose another folder; if it is dead, remove ${path} or wait 2 minutes`
+  return new FolderInUseError(
+    `[lock] expected ${path} to be free, got one held by ${who}; ${otherwise}`
+  )
+}

@@ -1,0 +1,158 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { FolderInUseError, FolderLock } from '../lib/files/lock.ts'
+import { isAlive, ownMark } from '../lib/files/process-mark.ts'
+import { fillUp, forbidden, noSmallDisk, smallDisk } from './disks.ts'
+import { failure } from './failure.ts'
+
+const linuxOnly = process.platform === 'linux' ? false : 'processes have no start time here'
+const MINUTES = 120
+
+function age(path: string): void {
+  const then = Date.now() / 1000 - MINUTES * 60
+  utimesSync(path, then, then)
+}
+
+t.test('one at a time', async (t) => {
+  const dir = t.testdir()
+  const lock = await FolderLock.take(dir)
+  t.strictSame(readdirSync(dir), ['lock'])
+  const error = await failure(FolderLock.take(dir))
+  t.ok(error instanceof FolderInUseError)
+  t.match(error, {
+    message: new RegExp(
+      `^\\[lock\\] expected ${dir}/lock to be free, got one held by process ${process.pid} on .+ ` +
+        'since 20.+; wait for it, stop it, or choose another folder$'
+    )
+  })
+  await lock.release()
+  t.strictSame(readdirSync(dir), [])
+  await (await FolderLock.take(dir)).release()
+})
+
+t.test('the lock of a killed process is taken over at once', async (t) => {
+  const dir = t.testdir()
+  const holder = new URL('./lock-holder.ts', import.meta.url)
+  const child = fork(holder, [dir], { execArgv: ['--import', 'tsx'] })
+  const gone = once(child, 'exit')
+  await once(child, 'message')
+  t.match(await failure(FolderLock.take(dir)), { message: `held by process ${child.pid} on` })
+  child.kill('SIGKILL')
+  await gone
+  t.ok(statSync(join(dir, 'lock')).isFile(), 'it left its lock')
+  const lock = await FolderLock.take(dir)
+  t.match(readFileSync(join(dir, 'lock'), 'utf8'), `"pid":${process.pid},`)
+  await lock.release()
+  t.strictSame(readdirSync(dir), [])
+})
+
+t.test('a process id that another process has now', { skip: linuxOnly }, async (t) => {
+  const dir = t.testdir({ lock: JSON.stringify({ ...ownMark(), began: '1' }) })
+  await (await FolderLock.take(dir)).release()
+  t.strictSame(readdirSync(dir), [])
+})
+
+t.test('where nobody can know, the age decides', async (t) => {
+  const elsewhere = JSON.stringify({ ...ownMark(), world: 'another', host: 'far', since: 'then' })
+  for (const [name, text, who] of [
+    [
+      'another container',
+      elsewhere,
+      /held by process \d+ on far since then; .* remove .*lock or wait/
+    ],
+    ['cut', elsewhere.slice(0, 20), /held by another; wait for it or choose another folder; if it/],
+    ['empty', '', /held by another;/],
+    ['not an object', '1', /held by another;/],
+    ['not a mark', '{"pid":"x"}', /held by another;/]
+  ] as const) {
+    const dir = t.testdir({ lock: text })
+    const error = await failure(FolderLock.take(dir))
+    t.ok(error instanceof FolderInUseError, name)
+    t.match(error, { message: who }, name)
+    age(join(dir, 'lock'))
+    await (await FolderLock.take(dir)).release()
+    t.strictSame(readdirSync(dir), [], `${name}: taken over when it is old`)
+  }
+})
+
+t.test('a lock that is held stays young', async (t) => {
+  const dir = t.testdir()
+  const lock = await FolderLock.take(dir, { touchMs: 5 })
+  age(join(dir, 'lock'))
+  const old = statSync(join(dir, 'lock')).mtimeMs
+  while (statSync(join(dir, 'lock')).mtimeMs === old) await sleep(5)
+  await lock.release()
+  t.pass('it was touched')
+})
+
+t.test('of many that find a stale lock one takes it', async (t) => {
+  const stale = JSON.stringify({ ...ownMark(), pid: 2 ** 30 })
+  for (let round = 0; round < 20; round += 1) {
+    const dir = t.testdir({ lock: stale })
+    const takes = await Promise.allSettled(Array.from({ length: 8 }, () => FolderLock.take(dir)))
+    const won = takes.flatMap((take) => (take.status === 'fulfilled' ? [take.value] : []))
+    const lost = takes.flatMap((take) => (take.status === 'rejected' ? [take.reason] : []))
+    t.equal(won.length, 1)
+    t.ok(lost.every((reason) => reason instanceof FolderInUseError))
+    await won[0]?.release()
+    t.strictSame(readdirSync(dir), [])
+  }
+})
+
+t.test('a crash while a lock was looked at does not bar the way', async (t) => {
+  const stale = JSON.stringify({ ...ownMark(), pid: 2 ** 30 })
+  const dir = t.testdir({ lock: stale, '.lock.examined': '' })
+  age(join(dir, '.lock.examined'))
+  await (await FolderLock.take(dir)).release()
+  t.strictSame(readdirSync(dir), [])
+})
+
+t.test('a release leaves the lock of another', async (t) => {
+  const dir = t.testdir()
+  const lock = await FolderLock.take(dir)
+  writeFileSync(join(dir, 'lock'), 'another')
+  await lock.release()
+  t.equal(readFileSync(join(dir, 'lock'), 'utf8'), 'another')
+})
+
+t.test('the disk refuses', async (t) => {
+  const dir = t.testdir({ file: '', taken: { lock: {} } })
+  t.match(await failure(FolderLock.take(join(dir, 'no'))), {
+    code: 'ENOENT',
+    message: /^\[lock\] cannot make .*no\/lock: it or its parent folder does not exist/
+  })
+  t.match(await failure(FolderLock.take(join(dir, 'file'))), { code: 'ENOTDIR' })
+  t.match(await failure(FolderLock.take(join(dir, 'taken'))), {
+    code: 'EISDIR',
+    message: /^\[lock\] cannot take over .*taken\/lock: this is a folder, not a file/
+  })
+  await forbidden(join(dir, 'closed'), async () => {
+    t.match(await failure(FolderLock.take(join(dir, 'closed'))), { code: 'EACCES' })
+  })
+})
+
+t.test('a full disk', { skip: noSmallDisk }, async (t) => {
+  const dir = smallDisk(t, 64)
+  fillUp(dir)
+  t.match(await failure(FolderLock.take(dir)), {
+    code: 'ENOSPC',
+    message: `[lock] cannot make ${dir}/lock: the disk is full (ENOSPC); free some space there`
+  })
+  t.strictSame(readdirSync(dir), ['ballast'], 'no lock is left')
+})
+
+t.test('marks of processes', async (t) => {
+  const own = ownMark()
+  t.equal(own.pid, process.pid)
+  t.equal(isAlive(own), 'yes')
+  t.equal(isAlive({ ...own, pid: 2 ** 30 }), 'no')
+  t.equal(isAlive({ ...own, world: 'x' }), 'unknown')
+})
+
+t.test('a process that began at another time is another', { skip: linuxOnly }, async (t) => {
+  t.equal(isAlive({ ...ownMark(), began: 'x' }), 'no')
+})
