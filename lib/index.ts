@@ -1,6 +1,17 @@
 /** What the package gives: devices and ops below, nets and training above. */
 export { Buffer } from './buffer.ts'
 export {
+  type Checkpoint,
+  type CheckpointData,
+  type CheckpointFolder,
+  keepCheckpoints,
+  listCheckpoints,
+  newestCheckpoint,
+  readCheckpoint,
+  type SkipOptions,
+  writeCheckpoint
+} from './checkpoint.ts'
+export {
   type ArrayImageSetOptions,
   arrayImageSet,
   DataError,
@@ -18,6 +29,18 @@ export { type Device, type OpenOptions, open } from './device.ts'
 export type { LayerSummary, MemoryPlan } from './draft.ts'
 export type { DType, TypedArray } from './dtype.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+export { DamagedFileError, DiskError } from './files/errors.ts'
+export type { Json, JsonObject } from './files/json.ts'
+export { FolderInUseError } from './files/lock.ts'
+export {
+  type FileDtype,
+  type Metadata,
+  readSafetensors,
+  type SafetensorsFile,
+  type TensorData,
+  type Tensors,
+  writeSafetensors
+} from './files/safetensors.ts'
 export type { Init } from './init.ts'
 export { sigmoid, softmax, tanh } from './layers/activation.ts'
 export { batchNorm } from './layers/batch-norm.ts'
@@ -40,6 +63,7 @@ export type { Op } from './op.ts'
 export { adam, type Optimizer, sgd } from './optimizer.ts'
 export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
+export { openRun, type Run, type RunOptions } from './run-folder.ts'
 export * as schedules from './schedule.ts'
 export type { Event, Stream } from './stream.ts'
 export {
