@@ -39,14 +39,17 @@ WINOGRAD_INLINE void store(float* p, V v) {
 
 template <int M, int R>
 struct A {
+  static constexpr bool paired = Toom<M, R>::paired;
   static constexpr double at(int i, int j) { return Toom<M, R>::a(i, j); }
 };
 template <int M, int R>
 struct B {
+  static constexpr bool paired = Toom<M, R>::paired;
   static constexpr double at(int i, int j) { return Toom<M, R>::b(i, j); }
 };
 template <int M, int R>
 struct G {
+  static constexpr bool paired = Toom<M, R>::paired;
   static constexpr double at(int i, int j) { return Toom<M, R>::g(i, j); }
 };
 
@@ -79,12 +82,12 @@ WINOGRAD_INLINE Vec dot(const Vec* x) {
     return times<Matrix::at(I, From)>(x[From]) + dot<Matrix, I, From + Step, End, Step>(x);
 }
 
-// y[Size] = matrix x[Columns]. Points come in pairs +p, -p, whose rows share their even and their odd parts.
+// y[Size] = matrix x[Columns]. The rows of a pair of points share their even and their odd parts.
 template <class Matrix, int Size, int Columns, int I = 0>
 WINOGRAD_INLINE void expand(Vec* y, const Vec* x) {
-  if constexpr (I == 0 || I == Size - 1) {
+  if constexpr (I == 0 || I == Size - 1 || !Matrix::paired) {
     y[I] = dot<Matrix, I, 0, Columns, 1>(x);
-    if constexpr (I == 0) expand<Matrix, Size, Columns, 1>(y, x);
+    if constexpr (I < Size - 1) expand<Matrix, Size, Columns, I + 1>(y, x);
   } else {
     const Vec even = dot<Matrix, I, 0, Columns, 2>(x), odd = dot<Matrix, I, 1, Columns, 2>(x);
     y[I] = even + odd;
@@ -93,33 +96,42 @@ WINOGRAD_INLINE void expand(Vec* y, const Vec* x) {
   }
 }
 
-// Column J of a matrix as a row, over 0, the positive points, infinity.
-template <class Matrix, int Size>
+// Column J of a matrix as a row, over all points, or over 0, the positive points and infinity.
+template <class Matrix>
+struct Transposed {
+  static constexpr double at(int j, int i) { return Matrix::at(i, j); }
+};
+template <class Matrix>
 struct Halved {
   static constexpr double at(int j, int i) { return i == 0 ? Matrix::at(0, j) : Matrix::at(2 * i - 1, j); }
 };
 
-template <class Matrix, int Size, int Columns, int J = 0>
-WINOGRAD_INLINE void contract_columns(Vec* y, const Vec* even, const Vec* odd) {
+// y[j] = row j of Rows times x: `even` for even j, `odd` for odd j.
+template <class Rows, int Size, int Columns, int J = 0>
+WINOGRAD_INLINE void columns(Vec* y, const Vec* even, const Vec* odd) {
   if constexpr (J < Columns) {
-    y[J] = dot<Halved<Matrix, Size>, J, 0, Size / 2 + 1, 1>(J % 2 ? odd : even);
-    contract_columns<Matrix, Size, Columns, J + 1>(y, even, odd);
+    y[J] = dot<Rows, J, 0, Size, 1>(J % 2 ? odd : even);
+    columns<Rows, Size, Columns, J + 1>(y, even, odd);
   }
 }
 
 // y[Columns] = matrix^T x[Size].
 template <class Matrix, int Size, int Columns>
 WINOGRAD_INLINE void contract(Vec* y, const Vec* x) {
-  constexpr int half = Size / 2;
-  Vec even[half + 1], odd[half + 1];
-  even[0] = odd[0] = x[0];
-  even[half] = odd[half] = x[Size - 1];
+  if constexpr (Matrix::paired) {
+    constexpr int half = Size / 2;
+    Vec even[half + 1], odd[half + 1];
+    even[0] = odd[0] = x[0];
+    even[half] = odd[half] = x[Size - 1];
 #pragma GCC unroll 4
-  for (int i = 1; i < half; ++i) {
-    even[i] = x[2 * i - 1] + x[2 * i];
-    odd[i] = x[2 * i - 1] - x[2 * i];
+    for (int i = 1; i < half; ++i) {
+      even[i] = x[2 * i - 1] + x[2 * i];
+      odd[i] = x[2 * i - 1] - x[2 * i];
+    }
+    columns<Halved<Matrix>, half + 1, Columns>(y, even, odd);
+  } else {
+    columns<Transposed<Matrix>, Size, Columns>(y, x, x);
   }
-  contract_columns<Matrix, Size, Columns>(y, even, odd);
 }
 
 // --- Tiles
@@ -398,6 +410,7 @@ constexpr Kernels kernels = {
 
 const Kernels* WINOGRAD_ISA(int tile, int taps) {
   if (tile == 4 && taps == 3) return &kernels<4, 3>;
+  if (tile == 5 && taps == 3) return &kernels<5, 3>;
   if (tile == 6 && taps == 3) return &kernels<6, 3>;
   if (tile == 4 && taps == 5) return &kernels<4, 5>;
   return nullptr;

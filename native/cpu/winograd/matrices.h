@@ -15,11 +15,14 @@ template <int M, int R>
 struct Toom {
   static constexpr int size = M + R - 1;
   static constexpr int finite = size - 1;
-  static_assert(size == 6 || size == 8);
+  static_assert(size >= 6 && size <= 8);
+  static constexpr bool paired = size % 2 == 0;
 
   static constexpr std::array<double, finite> points() {
     if constexpr (size == 6)
       return {0, 0.75, -0.75, 1.5, -1.5};
+    else if constexpr (size == 7)
+      return {0, 0.5, -0.5, 1.125, -1.125, 2.5};
     else
       return {0, 0.5, -0.5, 1, -1, 2, -2};
   }

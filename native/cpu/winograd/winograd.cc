@@ -44,7 +44,11 @@ const Kernels* choose(const WinogradShape& shape) {
   const auto of = [&](int64_t tile) {
     return cost(shape.n * ceil_div(shape.out_h(), tile) * ceil_div(shape.out_w(), tile), tile + 2);
   };
-  return of(6) < of(4) ? find(6, 3) : find(4, 3);
+  int best = 4;
+  for (int tile : {5, 6}) {
+    if (of(tile) < of(best)) best = tile;
+  }
+  return find(best, 3);
 }
 
 Image view(const float* data, ImageLayout layout, int64_t c, int64_t h, int64_t w) {
@@ -139,6 +143,8 @@ int64_t Winograd::frequencies() const { return int64_t{kernels_->size} * kernels
 
 int64_t Winograd::panels() const { return ceil_div(out_octets_ * octet, kernels_->panel); }
 
+bool Winograd::weights_stay_cached() const { return transformed_bytes() / shape_.groups <= 8 << 20; }
+
 size_t Winograd::transformed_bytes() const {
   const Planes u = in_panels(nullptr, in_octets_ * octet, panels(), kernels_->panel);
   return sizeof(float) * shape_.groups * frequencies() * u.plane;
@@ -150,15 +156,14 @@ size_t Winograd::transformed_bytes() const {
 WinogradForward::WinogradForward(const WinogradShape& shape, ImageLayout in, ImageLayout out, bool relu,
                                  int threads)
     : Winograd(shape, in, out, threads), relu_(relu) {
-  // Enough tiles to read U seldom, few enough for V and M to stay in the thread's share of the last-level
-  // cache.
-  constexpr int64_t budget = 8 << 20;
   const int64_t bytes = sizeof(float) * frequencies() * (in_octets_ * octet + panels() * kernels_->panel);
-  const int64_t most = std::clamp<int64_t>(budget / bytes, 48, 96);
+  const int64_t fitting = weights_stay_cached() ? std::clamp<int64_t>((2 << 20) / bytes, 18, 48)
+                                                : std::clamp<int64_t>((8 << 20) / bytes, 48, 96);
+  const int64_t most = round_up(fitting - kernels_->rows + 1, kernels_->rows);
   const int64_t rounds = ceil_div(tiles() * shape.groups, threads_ * most);
   const int64_t blocks = ceil_div(threads_ * rounds, shape.groups);
   block_ = std::min(round_up(ceil_div(tiles(), blocks), kernels_->rows), most);
-  together_ = threads_ > 1 && block_ < 24;
+  together_ = threads_ > 1 && block_ < 18;
   if (together_) block_ = std::min(tiles(), most * threads_);
 }
 
@@ -260,8 +265,8 @@ bool WinogradBackwardData::supported(const WinogradShape& shape, ImageLayout dx,
 WinogradBackwardWeights::WinogradBackwardWeights(const WinogradShape& shape, ImageLayout x, ImageLayout dy,
                                                  int threads)
     : Winograd(shape, x, dy, threads) {
-  // Each block adds to all of S once: many tiles a block, as the planes pass through memory but once.
-  constexpr int64_t most = 192;
+  // Each block reads and writes all of S: the more of it is in memory, the more tiles a block.
+  const int64_t most = weights_stay_cached() ? 96 : 192;
   block_ = ceil_div(tiles(), ceil_div(tiles(), most));
 }
 
