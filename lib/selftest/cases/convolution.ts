@@ -2,7 +2,16 @@ import type { DType } from '../../dtype.ts'
 import { elements, type Shape } from '../../layout.ts'
 import { conv2d } from '../../reference/convolution.ts'
 import type { Fields } from '../../reference/index.ts'
-import { type CaseSlots, floats, fromForward, type OpCase, opCase, slot, spread } from '../case.ts'
+import {
+  type CaseSlots,
+  floats,
+  fromForward,
+  type OpCase,
+  opCase,
+  slot,
+  spread,
+  type Tolerance
+} from '../case.ts'
 import { type Padding, type Pair, places } from './shapes.ts'
 
 interface Convolution {
@@ -17,7 +26,12 @@ interface Convolution {
   readonly relu?: boolean
   /** Of x and y; that of the weights is then the op's to choose. */
   readonly layout?: string
+  /** For f32, where it is not the usual one. */
+  readonly tolerance?: Tolerance
 }
+
+/** Winograd's transforms cost up to two digits, measured against the greatest output. */
+const winograd: Tolerance = { absolute: 1e-4, relative: 2e-5 }
 
 const convolutions: readonly Convolution[] = [
   { x: [1, 1, 5, 5], outputs: 1, kernel: [1, 1] },
@@ -69,9 +83,18 @@ const convolutions: readonly Convolution[] = [
     groups: 2,
     bias: true,
     relu: true,
-    layout: 'any'
+    layout: 'any',
+    tolerance: winograd
   },
-  { x: [1, 32, 27, 27], outputs: 16, kernel: [5, 5], padding: [2, 2, 2, 2], groups: 2, bias: true },
+  {
+    x: [1, 32, 27, 27],
+    outputs: 16,
+    kernel: [5, 5],
+    padding: [2, 2, 2, 2],
+    groups: 2,
+    bias: true,
+    tolerance: winograd
+  },
   { x: [2, 48, 13, 13], outputs: 64, kernel: [3, 3], padding: [1, 1, 1, 1], layout: 'any' },
   {
     x: [2, 64, 13, 13],
@@ -81,11 +104,62 @@ const convolutions: readonly Convolution[] = [
     groups: 2,
     bias: true,
     layout: 'any'
-  }
+  },
+  // Enough images for Winograd to pay: tiles of 6, of 5 and of 4 for 3x3 kernels, of 4 for 5x5.
+  {
+    x: [28, 8, 12, 12],
+    outputs: 24,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    relu: true,
+    layout: 'any',
+    tolerance: winograd
+  },
+  {
+    x: [8, 16, 13, 13],
+    outputs: 32,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    groups: 2,
+    bias: true,
+    layout: 'any',
+    tolerance: winograd
+  },
+  {
+    x: [16, 8, 8, 8],
+    outputs: 16,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    layout: 'acdb',
+    tolerance: winograd
+  },
+  {
+    x: [8, 8, 14, 7],
+    outputs: 8,
+    kernel: [3, 3],
+    padding: [0, 3, 2, 0],
+    bias: true,
+    tolerance: winograd
+  },
+  {
+    x: [4, 16, 12, 12],
+    outputs: 32,
+    kernel: [5, 5],
+    padding: [2, 2, 2, 2],
+    groups: 2,
+    bias: true,
+    relu: true,
+    layout: 'any',
+    tolerance: winograd
+  },
+  { x: [4, 8, 15, 13], outputs: 16, kernel: [5, 5], padding: [0, 1, 4, 2], tolerance: winograd }
 ]
 
 function rows(convolution: Convolution, dtype: DType): OpCase[] {
   const { x, outputs, kernel, groups = 1, bias = false, relu = false, layout } = convolution
+  const tolerance = dtype === 'f32' ? convolution.tolerance : undefined
+  const allowed = tolerance ? { tolerance } : {}
   const [count = 1, channels = 1] = x
   const y = [count, outputs, ...places(x, convolution)]
   const inGroup = channels / groups
@@ -114,14 +188,16 @@ function rows(convolution: Convolution, dtype: DType): OpCase[] {
       op: 'conv2d',
       fields: { ...fields, ...(relu ? { relu } : {}) },
       inputs: given,
-      outputs: { y: slot(y, image) }
+      outputs: { y: slot(y, image) },
+      ...allowed
     }),
     opCase({
       op: 'conv2d_backward_data',
       fields,
       inputs: { dy: slot(y, image), w: fromForward(w, weights) },
       outputs: { dx: slot(x, image) },
-      forward
+      forward,
+      ...allowed
     }),
     opCase({
       op: 'conv2d_backward_weights',
@@ -131,7 +207,8 @@ function rows(convolution: Convolution, dtype: DType): OpCase[] {
         dy: slot(y, { ...image, values: spread(perWeight ** -0.5) })
       },
       outputs: { dw: slot(w, gradients), ...(bias ? { db: slot([outputs]) } : {}) },
-      forward
+      forward,
+      ...allowed
     })
   ]
 }
