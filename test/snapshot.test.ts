@@ -1,0 +1,51 @@
+import t from 'tap'
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../lib/checkpoint.ts'
+import { toCheckpoint, toSnapshot } from '../lib/snapshot.ts'
+import type { Snapshot } from '../lib/train.ts'
+
+const backing = Float32Array.of(9, 1, -2, 3e-39, Number.NaN, 9)
+const bias = { shape: [2, 2], data: backing.subarray(1, 5) }
+const scalar = { shape: [], data: Float32Array.of(7) }
+const snapshot: Snapshot = {
+  state: { step: 30, epoch: 1, position: 256, seed: 5 },
+  weights: new Map([
+    ['conv1.bias', bias],
+    ['block/conv2.weight', scalar]
+  ]),
+  optimizer: new Map([
+    ['m', new Map([['block/conv2.weight', scalar]])],
+    ['v', new Map([['conv1.bias', bias]])]
+  ])
+}
+
+t.test('a snapshot goes to the disk and back', async (t) => {
+  const folder = await writeCheckpoint(t.testdir(), toCheckpoint(snapshot, { net: 'fashion' }))
+  const checkpoint = await readCheckpoint(folder)
+  t.strictSame(checkpoint.state, { net: 'fashion', train: snapshot.state })
+  t.strictSame(Object.keys(checkpoint.optimizer).sort(), ['m/block/conv2.weight', 'v/conv1.bias'])
+  t.strictSame(toSnapshot(checkpoint), snapshot)
+  t.strictSame(toCheckpoint(snapshot).state, { train: snapshot.state })
+})
+
+t.test('a checkpoint of something else', async (t) => {
+  const good: Checkpoint = { ...toCheckpoint(snapshot), folder: '/x', alexnode: '1', state: {} }
+  const half = { dtype: 'f16', shape: [1], data: new Uint8Array(2) } as const
+  const full = { dtype: 'f32', shape: [1], data: new Uint8Array(4) } as const
+  const state = { train: { step: 30, epoch: 1, position: 256, seed: 5 } }
+  const cases: readonly (readonly [Checkpoint, RegExp])[] = [
+    [good, /expected step, epoch, position and seed in its state, got \{\}; use one that/],
+    [{ ...good, state: { train: 3 } }, /position and seed in its state, got \{\}/],
+    [
+      { ...good, state: { train: { ...state.train, seed: 'x' } } },
+      /position and seed in its state/
+    ],
+    [{ ...good, state, step: 31 }, /expected step 31 in its state, got 30/],
+    [{ ...good, state, weights: { a: half } }, /expected a in f32, got f16/],
+    [{ ...good, state, optimizer: { a: full } }, /tensors named slot\/parameter, got a/]
+  ]
+  for (const [checkpoint, message] of cases) {
+    t.throws(() => toSnapshot(checkpoint), { message })
+    t.throws(() => toSnapshot(checkpoint), { message: /^\[checkpoint\] \/x: expected / })
+  }
+  t.throws(() => toSnapshot(good), { name: 'DamagedFileError' })
+})
