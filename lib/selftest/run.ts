@@ -32,23 +32,26 @@ export async function runCase(stream: Stream, row: OpCase): Promise<CaseResult> 
     const reason = error instanceof Error ? error.message : String(error)
     return { status: missing(stream, row, reason) ? 'skipped' : 'failed', reasons: [reason] }
   }
-  const values = makeInputs(row)
-  const slab = new Slab(stream, row, op, values.inputs)
   try {
-    const eager = await slab.run(() => slab.launch())
-    using program = record([stream], () => slab.launch())
-    const recorded = await slab.run(() => program.run())
-    const reasons = [
-      ...slab.trespasses(eager),
-      ...agreements(row, values, slab.outputs(eager)),
-      ...(Buffer.compare(eager, recorded) ? ['the recorded run differs from the eager one'] : [])
-    ]
-    const status = reasons.length > 0 ? 'failed' : 'passed'
-    return { status, reasons, implementation: op.implementation }
+    return await judge(stream, row, op)
   } finally {
-    slab.close()
     op.close()
   }
+}
+
+async function judge(stream: Stream, row: OpCase, op: Op): Promise<CaseResult> {
+  const values = makeInputs(row)
+  using slab = new Slab(stream, row, op, values.inputs)
+  const eager = await slab.run(() => slab.launch())
+  using program = record([stream], () => slab.launch())
+  const recorded = await slab.run(() => program.run())
+  const reasons = [
+    ...slab.trespasses(eager),
+    ...agreements(row, values, slab.outputs(eager)),
+    ...(Buffer.compare(eager, recorded) ? ['the recorded run differs from the eager one'] : [])
+  ]
+  const status = reasons.length > 0 ? 'failed' : 'passed'
+  return { status, reasons, implementation: op.implementation }
 }
 
 function prepare(stream: Stream, row: OpCase): Promise<Op> {
@@ -221,7 +224,7 @@ class Slab {
     return [...this.#places.values()].map(({ tensor }) => tensor)
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#whole.buffer.close()
   }
 }
