@@ -1,0 +1,154 @@
+// Softmax, its backward, and cross-entropy with its gradient and counts, row by row of [N, C].
+#include "cpu/kernels.h"
+#include "cpu/loops.h"
+#include "cpu/simd/math.h"
+
+namespace alexnode::cpu {
+
+namespace {
+
+/// The largest of a row, and Σ exp(x - largest); NaN where a logit is.
+struct LogSum {
+  float largest, sum;
+};
+
+template <class T>
+ALEXNODE_CLONES LogSum log_sum(const T* x, int64_t n) {
+  float largest = x[0], sum = 0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t i = 0; i < n; i++) largest = x[i] > largest ? float(x[i]) : largest;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; i++) sum += exp_(x[i] - largest);
+  return {largest, sum};
+}
+
+/// y = factor · exp(x - largest).
+template <class T>
+ALEXNODE_CLONES void scaled_exp(T* y, const T* x, int64_t n, float largest, float factor) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) y[i] = factor * exp_(x[i] - largest);
+}
+
+template <class T>
+ALEXNODE_CLONES void softmax_slope(T* dx, const T* y, const T* dy, int64_t n) {
+  float dot = 0;
+#pragma omp simd reduction(+ : dot)
+  for (int64_t i = 0; i < n; i++) dot += y[i] * dy[i];
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) dx[i] = y[i] * (dy[i] - dot);
+}
+
+/// How many logits come before the label's: the larger ones, and of equal ones those of smaller classes.
+template <class T>
+ALEXNODE_CLONES int64_t before(const T* x, int64_t n, int64_t label) {
+  const float own = x[label];
+  int32_t count = 0;
+#pragma omp simd reduction(+ : count)
+  for (int64_t i = 0; i < label; i++) count += x[i] >= own;
+#pragma omp simd reduction(+ : count)
+  for (int64_t i = label + 1; i < n; i++) count += x[i] > own;
+  return count;
+}
+
+/// Settles these slots as rows that lie one after another.
+void settle_rows(Specs& specs, std::initializer_list<int> slots) {
+  for (int i : slots) {
+    if (!specs.has(i)) continue;
+    if (specs[i].layout == "any") specs[i].layout = "ab";
+    if (specs[i].layout != "ab")
+      specs.fail(specs.slots[i].name, ": expected the layout 'ab', got '", specs[i].layout,
+                 "'; reorder first");
+  }
+}
+
+/// f(row) for every row, with threads where that is worth it.
+template <class F>
+void each_row(int64_t rows, int64_t columns, const F& f) {
+  const auto piece = [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) f(r);
+  };
+  split(rows, piece, 8192 / columns, 1);
+}
+
+struct RowResult {
+  double loss;
+  int32_t in_range, before;
+};
+
+}  // namespace
+
+KernelPtr make(const Softmax&, Specs specs) {
+  using Op = Softmax;
+  settle_rows(specs, {Op::Y, Op::X});
+  return with_float(specs[Op::X].dtype, [&]<class T>(T) {
+    const int64_t rows = specs.shape(Op::X)[0], columns = specs.shape(Op::X)[1];
+    return make_kernel(std::move(specs), "simd", [=](const Args& a) {
+      each_row(rows, columns, [=, y = a.at<T>(Op::Y), x = a.at<const T>(Op::X)](int64_t r) {
+        const auto [largest, sum] = log_sum(x + r * columns, columns);
+        scaled_exp(y + r * columns, x + r * columns, columns, largest, 1 / sum);
+      });
+    });
+  });
+}
+
+KernelPtr make(const SoftmaxBackward&, Specs specs) {
+  using Op = SoftmaxBackward;
+  settle_rows(specs, {Op::DX, Op::Y, Op::DY});
+  return with_float(specs[Op::Y].dtype, [&]<class T>(T) {
+    const int64_t rows = specs.shape(Op::Y)[0], columns = specs.shape(Op::Y)[1];
+    return make_kernel(std::move(specs), "simd", [=](const Args& a) {
+      each_row(rows, columns,
+               [=, dx = a.at<T>(Op::DX), y = a.at<const T>(Op::Y), dy = a.at<const T>(Op::DY)](int64_t r) {
+                 softmax_slope(dx + r * columns, y + r * columns, dy + r * columns, columns);
+               });
+    });
+  });
+}
+
+KernelPtr make(const CrossEntropy& f, Specs specs) {
+  using Op = CrossEntropy;
+  settle_rows(specs, {Op::DLogits, Op::Logits});
+  specs.settle_as(Op::Logits);
+  return with_float(specs[Op::Logits].dtype, [&]<class T>(T) {
+    const int64_t rows = specs.shape(Op::Logits)[0], columns = specs.shape(Op::Logits)[1], topk = f.topk;
+    const auto run = [=](const Args& a) {
+      const auto* logits = a.at<const T>(Op::Logits);
+      const auto* labels = a.at<const int32_t>(Op::Labels);
+      const int64_t valid = std::clamp<int64_t>(*a.at<const int32_t>(Op::Valid), 0, rows);
+      const float factor = *a.at<const float>(Op::Factor) / float(std::max<int64_t>(valid, 1));
+      auto* dlogits = a.at<T>(Op::DLogits);
+      auto* results = static_cast<RowResult*>(a.scratch);
+      each_row(rows, columns, [=](int64_t r) {
+        const T* x = logits + r * columns;
+        T* dx = dlogits ? dlogits + r * columns : nullptr;
+        const int64_t label = labels[r];
+        results[r] = {};
+        if (r >= valid || label < 0 || label >= columns) {
+          if (dx) std::fill(dx, dx + columns, T(0.f));
+          return;
+        }
+        const auto [largest, sum] = log_sum(x, columns);
+        const double own = x[label];
+        results[r] = {std::log(double(sum)) + (largest - own), 1, int32_t(before(x, columns, label))};
+        if (!dx) return;
+        scaled_exp(dx, x, columns, largest, factor / sum);
+        // Again from the start, as what is stored may be rounded.
+        dx[label] = factor * (exp_(float(own) - largest) / sum - 1);
+      });
+      double loss = 0;
+      int64_t first = 0, among = 0, bad = 0;
+      for (int64_t r = 0; r < valid; r++) {
+        loss += results[r].loss;
+        bad += !results[r].in_range;
+        first += results[r].in_range && results[r].before < 1;
+        among += results[r].in_range && results[r].before < topk;
+      }
+      auto* stats = a.at<float>(Op::Stats);
+      stats[0] = float(loss / double(std::max<int64_t>(valid, 1)));
+      stats[1] = float(first), stats[2] = float(among), stats[3] = float(bad);
+    };
+    return make_kernel(std::move(specs), "simd", run, size_t(rows) * sizeof(RowResult));
+  });
+}
+
+}  // namespace alexnode::cpu
