@@ -83,17 +83,20 @@ struct Range {
 
 /// The windows along one axis.
 struct Axis {
+  Axis(int64_t kernel, int64_t stride, int64_t before, int64_t in, int64_t out)
+      : kernel(kernel), stride(stride), before(before), in(in), out(out) {
+    for (int64_t o = 0; o < out; o++) {
+      const int64_t start = o * stride - before;
+      cells.push_back({std::max<int64_t>(-start, 0), std::min(kernel, in - start)});
+    }
+    for (int64_t i = 0; i < in; i++) {
+      const int64_t first = std::max<int64_t>(i + before - kernel + 1, 0);
+      windows.push_back({(first + stride - 1) / stride, std::min((i + before) / stride + 1, out)});
+    }
+  }
   int64_t kernel, stride, before, in, out;
-  /// The cells of window o that lie inside.
-  ALEXNODE_INLINE Range cells(int64_t o) const {
-    const int64_t start = o * stride - before;
-    return {start < 0 ? -start : 0, start + kernel > in ? in - start : kernel};
-  }
-  /// The windows that see input i.
-  ALEXNODE_INLINE Range windows(int64_t i) const {
-    const int64_t past = i + before - kernel + 1;
-    return {past <= 0 ? 0 : (past + stride - 1) / stride, std::min((i + before) / stride + 1, out)};
-  }
+  std::vector<Range> cells;    // of each window, those that lie inside
+  std::vector<Range> windows;  // that see each input
 };
 
 struct Plan {
@@ -114,12 +117,12 @@ ImageView view(const Specs& s, int slot) {
 }
 
 Plan make_plan(const PoolFields& f, const Specs& s, int x, int y) {
-  Plan p{};
-  p.x = view(s, x), p.y = view(s, y);
-  p.vertical = {f.kernel[0], f.stride[0], f.padding[0], p.x.h, p.y.h};
-  p.horizontal = {f.kernel[1], f.stride[1], f.padding[2], p.x.w, p.y.w};
-  p.lanes = p.x.block;
-  return p;
+  const auto vx = view(s, x), vy = view(s, y);
+  return {{f.kernel[0], f.stride[0], f.padding[0], vx.h, vy.h},
+          {f.kernel[1], f.stride[1], f.padding[2], vx.w, vy.w},
+          vx,
+          vy,
+          vx.block};
 }
 
 /// Outputs `o` of a row: one of them in `V` = float, else eight: channels side by side or, with `step`,
@@ -160,17 +163,17 @@ ALEXNODE_INLINE void forward_one(T* y, Index* index, const T* x, const Plan& p, 
 template <bool kMax, class T, class Index>
 ALEXNODE_CLONES void forward_row(T* y, Index* index, const T* x, const Plan& p, int64_t oy) {
   const Axis &v = p.vertical, &h = p.horizontal;
-  const Range rows = v.cells(oy);
+  const Range rows = v.cells[oy];
   const int64_t top = oy * v.stride - v.before;
   const auto at = [&](int64_t ox) { return x + (top * p.x.w + ox * h.stride - h.before) * p.x.pixel_stride; };
   const auto put = [&](int64_t ox) { return (oy * h.out + ox) * p.y.pixel_stride; };
   if (p.lanes == 1) {
     for (int64_t ox = 0; ox < h.out;) {
-      const Range columns = h.cells(ox);
+      const Range columns = h.cells[ox];
       const auto o = put(ox);
       Index* to = index ? index + o : nullptr;
       // Eight windows at once, where none of them hangs over an edge.
-      if (ox + kLanes <= h.out && columns.begin == 0 && h.cells(ox + kLanes - 1).end == h.kernel) {
+      if (ox + kLanes <= h.out && columns.begin == 0 && h.cells[ox + kLanes - 1].end == h.kernel) {
         forward_one<kMax, F8>(y + o, to, at(ox), p, rows, columns, h.stride);
         ox += kLanes;
       } else {
@@ -181,7 +184,7 @@ ALEXNODE_CLONES void forward_row(T* y, Index* index, const T* x, const Plan& p, 
     return;
   }
   for (int64_t ox = 0; ox < h.out; ox++) {
-    const Range columns = h.cells(ox);
+    const Range columns = h.cells[ox];
     const T* from = at(ox);
     int64_t lane = 0;
     for (; lane + kLanes <= p.lanes; lane += kLanes) {
@@ -214,7 +217,7 @@ ALEXNODE_INLINE void gather_one(T* dx, const T* dy, const Index* index, const Pl
             int32_t((iy + v.before - oy * v.stride) * h.kernel + ix + h.before - ox * h.stride);
         sum += winner == place ? value : V{};
       } else {
-        sum += value / float(p.divisor(v.cells(oy), h.cells(ox)));
+        sum += value / float(p.divisor(v.cells[oy], h.cells[ox]));
       }
     }
   store(dx, sum);
@@ -222,9 +225,9 @@ ALEXNODE_INLINE void gather_one(T* dx, const T* dy, const Index* index, const Pl
 
 template <bool kMax, class T, class Index>
 ALEXNODE_CLONES void gather_row(T* dx, const T* dy, const Index* index, const Plan& p, int64_t iy) {
-  const Range rows = p.vertical.windows(iy);
+  const Range rows = p.vertical.windows[iy];
   for (int64_t ix = 0; ix < p.horizontal.in; ix++) {
-    const Range columns = p.horizontal.windows(ix);
+    const Range columns = p.horizontal.windows[ix];
     T* to = dx + (iy * p.horizontal.in + ix) * p.x.pixel_stride;
     int64_t lane = 0;
     for (; lane + kLanes <= p.lanes; lane += kLanes)
