@@ -138,7 +138,11 @@ export class Tape {
       if (!value) continue
       const open = slot.chooses || (slot.role === 'out' && value.layout === undefined)
       // A gradient of weights is written as the op likes it, and reordered below where it must be.
-      const gradient = slot.role === 'out' && value.name === 'gradient' && value.dims.length > 1
+      const gradient =
+        name !== 'reorder' &&
+        slot.role === 'out' &&
+        value.name === 'gradient' &&
+        value.dims.length > 1
       specs[slot.name] = {
         dtype: value.dtype,
         ...(value.shape && { shape: value.shape }),
