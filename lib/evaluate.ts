@@ -6,9 +6,9 @@ import type { Net } from './net.ts'
 export interface EvaluateOptions {
   /** Images in a batch. Default: the net's. */
   readonly batch?: number
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Called after each batch with the images done. */
-  onProgress?(done: number, total: number): void
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 export interface Evaluation {

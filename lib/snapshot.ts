@@ -55,7 +55,8 @@ export function toSnapshot(checkpoint: Checkpoint): Snapshot {
   return { state: trainState(checkpoint), weights: toMap(folder, weights), optimizer: slots }
 }
 
-function toTensors(tensors: Iterable<readonly [string, PublicTensor]>): Tensors {
+/** Tensors as a safetensors file takes them. No byte is copied. */
+export function toTensors(tensors: Iterable<readonly [string, PublicTensor]>): Tensors {
   return Object.fromEntries(
     Array.from(tensors, ([name, { shape, data }]): [string, TensorData] => {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -64,7 +65,13 @@ function toTensors(tensors: Iterable<readonly [string, PublicTensor]>): Tensors 
   )
 }
 
-function toMap(folder: string, tensors: Tensors): Map<string, PublicTensor> {
+/**
+ * The reverse of {@link toTensors}.
+ *
+ * @param folder - named in the error
+ * @throws DamagedFileError for a tensor that is not f32
+ */
+export function toMap(folder: string, tensors: Tensors): Map<string, PublicTensor> {
   return new Map(
     Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
       if (dtype !== 'f32') wrong(folder, `${name} in f32`, dtype)
@@ -76,7 +83,7 @@ function toMap(folder: string, tensors: Tensors): Map<string, PublicTensor> {
 
 function trainState({ folder, step: whole, state }: Checkpoint): TrainState {
   const train = state.train !== undefined && isJsonObject(state.train) ? state.train : {}
-  const { step, epoch, position, seed } = train
+  const { step, epoch, position, seed, steps } = train
   const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
   if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
     wrong(folder, 'step, epoch, position and seed in its state', JSON.stringify(train))
@@ -84,7 +91,7 @@ function trainState({ folder, step: whole, state }: Checkpoint): TrainState {
   if (typeof position !== 'number' || typeof seed !== 'number' || step !== whole) {
     wrong(folder, `step ${whole} in its state`, String(step))
   }
-  return { step, epoch, position, seed }
+  return { step, epoch, position, seed, ...(typeof steps === 'number' && { steps }) }
 }
 
 function wrong(folder: string, expected: string, got: string): never {

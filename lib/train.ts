@@ -16,6 +16,8 @@ export interface TrainState {
   /** Images of this epoch that were seen. */
   readonly position: number
   readonly seed: number
+  /** Steps in all, once that is settled. */
+  readonly steps?: number
 }
 
 export interface Snapshot extends TrainerTensors {
@@ -24,9 +26,12 @@ export interface Snapshot extends TrainerTensors {
 
 export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */
-  readonly epochs?: number
-  /** Batches in all, instead of epochs. */
-  readonly steps?: number
+  readonly epochs?: number | undefined
+  /**
+   * Batches in all, instead of epochs. A function is told the pace of the first few steps, in images a
+   * second, and chooses then; it gets no more than `epochs` says.
+   */
+  readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
   /** Learning rate. */
   readonly lr: number
   /** Default 0. Not with `optimizer`. */
@@ -40,15 +45,18 @@ export interface TrainOptions {
   /** Decides the order of images and all draws. Default: the net's. */
   readonly seed?: number
   /** Ends the run after the steps that are under way, without an error. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Goes on from here. */
-  readonly from?: Snapshot
+  readonly from?: Snapshot | undefined
   /** Called after every so many steps, after the last, and after an abort, with the whole state. */
   readonly checkpoint?: {
-    readonly every?: number
+    readonly every?: number | undefined
     save(snapshot: Snapshot): void | Promise<void>
   }
 }
+
+/** How many steps tell the pace; the first, which touches fresh memory, does not count. */
+const PACE_STEPS = 4
 
 /** One step that is done. */
 export interface Step {
@@ -102,27 +110,51 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
   const seed = from?.state.seed ?? options.seed ?? net.seed
   const perEpoch = Math.ceil(set.length / net.batch)
-  const steps = options.steps ?? Math.ceil((options.epochs ?? 1) * perEpoch)
-  requireNumber('steps', steps, 0)
+  const { epochs = 1 } = options
+  requireNumber('epochs', epochs, 0)
+  const choose = typeof options.steps === 'function' ? options.steps : undefined
+  const given = typeof options.steps === 'number' ? options.steps : undefined
+  const most = given ?? Math.ceil(epochs * perEpoch)
+  requireNumber('steps', most, 0)
+  // Undefined until the pace is known; whoever goes on from a snapshot keeps what was chosen then.
+  let settled = choose ? from?.state.steps : most
 
   await using trainer = await Trainer.create(net, set, optimizer)
   if (from) await trainer.import(from)
   const order = new Order(set.length, net.batch, seed, from?.state)
   const flying: Flight[] = []
   let sent = from?.state.step ?? 0
-  let done: TrainState = { ...order.state, step: sent, seed }
+  let done: TrainState = state()
   let saved = sent
   let last = performance.now()
+  let paced = 0
+  let timed = { images: 0, seconds: 0 }
+
+  function state(): TrainState {
+    return { ...order.state, step: sent, seed, ...(settled !== undefined && { steps: settled }) }
+  }
+
+  /** Counts a step, and chooses how many there will be when the pace is known. */
+  const pace = (images: number, seconds: number) => {
+    if (!choose || settled !== undefined || ++paced === 1) return
+    timed = { images: timed.images + images, seconds: timed.seconds + seconds }
+    if (paced < PACE_STEPS) return
+    const wanted = Math.round(choose(timed.images / timed.seconds))
+    requireNumber('steps, as chosen', wanted, 0)
+    settled = Math.max(sent, Math.min(most, wanted))
+  }
 
   const save = async () => {
     if (!checkpoint || saved === done.step) return
-    await checkpoint.save({ ...(await trainer.export()), state: done })
+    const steps = settled === undefined ? {} : { steps: settled }
+    await checkpoint.save({ ...(await trainer.export()), state: { ...done, ...steps } })
     saved = done.step
     last = performance.now()
   }
 
   try {
-    while (sent < steps || flying.length > 0) {
+    while (sent < (settled ?? most) || flying.length > 0) {
+      const steps = settled ?? most
       // What is saved is the state after the last step sent, so nothing is sent past a checkpoint.
       const due = checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
       if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
@@ -130,7 +162,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         const rate = lr * schedule({ step: sent, epoch: sent / perEpoch, steps })
         const { result } = await trainer.step(indices, { step: sent, seed, lr: rate })
         sent++
-        flying.push({ result, indices, lr: rate, state: { ...order.state, step: sent, seed } })
+        flying.push({ result, indices, lr: rate, state: state() })
         continue
       }
       const flight = flying.shift()
@@ -150,9 +182,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const now = performance.now()
       const seconds = (now - last) / 1000
       last = now
+      pace(flight.indices.length, seconds)
       yield {
         step: done.step,
-        steps,
+        steps: settled ?? most,
         epoch: done.epoch + done.position / set.length,
         loss: stats.loss,
         top1: stats.top1 / flight.indices.length,
