@@ -261,7 +261,7 @@ export async function draft(
       ports: { input, labels, valid, scale, rng, ok: parameters.ok, stats, logits, probabilities },
       layers,
       classes,
-      plan: () => plan(device, tape, refresh, parameters, training),
+      plan: () => plan(device, tape, refresh, parameters, options),
       close: async () => {
         if (!options.stream) await stream.close()
       }
@@ -274,15 +274,18 @@ function plan(
   tape: Tape,
   refresh: Tape,
   parameters: Parameters,
-  training: boolean
+  { training = true, optimizer }: BuildOptions
 ): MemoryPlan {
   const passing = tape.values.filter((value) => !value.permanent)
   const packed = new Set(tape.packed.values())
   const ports = tape.values.filter((value) => value.permanent && !packed.has(value))
   const { masters, gradients } = parameters.bytes
+  // A trainer keeps a value like the master for each weight and slot of state.
+  const state = line(parameters.trained.map(({ master }) => master)).bytes
   const slabs: PlannedSlab[] = [
     { name: 'parameters', bytes: masters },
     { name: 'gradients', bytes: training ? gradients : 0 },
+    { name: 'optimizer', bytes: training && optimizer ? state * optimizer.state.length : 0 },
     { name: 'activations', bytes: arrange(passing).bytes },
     { name: 'packed weights', bytes: line(packed).bytes },
     { name: 'workspace', bytes: align(Math.max(tape.scratch, refresh.scratch)) },

@@ -3,6 +3,7 @@ import type { Buffer } from './buffer.ts'
 import type { NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
 import type { Draft, LayerSummary, MemoryPlan, Ports } from './draft.ts'
+import type { Optimizer } from './optimizer.ts'
 import type { Parameters } from './parameters.ts'
 import { type Program, record } from './program.ts'
 import type { Stream } from './stream.ts'
@@ -19,6 +20,8 @@ export interface BuildOptions {
   readonly training?: boolean
   /** Decides the initial weights and every random draw of training. Default 1. */
   readonly seed?: number
+  /** What it will be trained with: the plan then counts its state. */
+  readonly optimizer?: Optimizer
   /** Fuse neighbouring layers into one op where that is known to help. Default true. */
   readonly fuse?: boolean
   /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
@@ -194,8 +197,10 @@ export class Net {
     const key = `${batch} ${training}`
     const known = this.#builds.get(key)
     if (known) return known
+    // The optimizer's state, too, is there already.
+    const { optimizer: _, ...shared } = this.#options
     const built = Net.build(this.definition, this.device, {
-      ...this.#options,
+      ...shared,
       batch,
       training,
       parameters: this.parameters,
