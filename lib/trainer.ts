@@ -17,7 +17,10 @@ import { Value } from './value.ts'
 interface Stage {
   readonly net: Net
   readonly feed: Feed
+  /** One step, from what lies in the net's input to new weights. */
   readonly program: Program
+  /** What it does, in order. */
+  readonly calls: readonly BoundCall[]
 }
 
 export interface StepResult extends Stats {
@@ -99,7 +102,7 @@ export class Trainer {
       throw new Error('[train] expected a net built for training, got one for inference')
     const trainer = net.own(new Trainer(net, set, optimizer))
     try {
-      await trainer.#stage(net.batch)
+      await trainer.stage(net.batch)
       net.stream.write(net.ports.ok.place, Int32Array.of(1))
       return trainer
     } catch (error) {
@@ -113,7 +116,8 @@ export class Trainer {
     return [{ name: 'optimizer', bytes: this.#slab.bytes }]
   }
 
-  #stage(batch: number): Promise<Stage> {
+  /** @internal */
+  stage(batch: number): Promise<Stage> {
     const known = this.#stages.get(batch)
     if (known) return known
     const made = this.#makeStage(batch)
@@ -128,12 +132,9 @@ export class Trainer {
     try {
       const update = await this.#update(net)
       const { forward, backward } = net.calls
-      const program = record([net.stream], () => {
-        net.run(forward)
-        net.run(backward)
-        net.run(update)
-      })
-      return { net, feed, program }
+      const calls = [...forward, ...backward, ...update]
+      const program = record([net.stream], () => net.run(calls))
+      return { net, feed, program, calls }
     } catch (error) {
       feed.close()
       throw error
@@ -176,7 +177,7 @@ export class Trainer {
     indices: Uint32Array,
     at: { readonly step: number; readonly seed: number; readonly lr: number }
   ): Promise<{ readonly result: Promise<StepResult> }> {
-    const { net, feed, program } = await this.#stage(indices.length)
+    const { net, feed, program } = await this.stage(indices.length)
     const hyper = Float32Array.from(
       this.#groups.flatMap(({ rate, decay }) =>
         this.optimizer.hyper({
@@ -205,7 +206,7 @@ export class Trainer {
 
   /** Puts a batch into the net's input again and clears the flag of gradients that are not finite. */
   async replay(indices: Uint32Array, at: { step: number; seed: number }): Promise<Net> {
-    const { net, feed } = await this.#stage(indices.length)
+    const { net, feed } = await this.stage(indices.length)
     const deliver = await feed.stage({ indices, ...at })
     await deliver()
     net.refresh()

@@ -1,0 +1,141 @@
+/** How fast a net is, step by step and op by op, on input that lies on the device already. */
+import { arrayImageSet, type ImageSet } from './data/dataset.ts'
+import type { InputShape, NetDefinition } from './definition.ts'
+import type { Device } from './device.ts'
+import { Feed } from './feed.ts'
+import type { BoundCall, Net } from './net.ts'
+import { sgd } from './optimizer.ts'
+import { type Program, record } from './program.ts'
+import { Random } from './random.ts'
+import type { Pass } from './tape.ts'
+import { Trainer } from './trainer.ts'
+
+export interface BenchOptions {
+  readonly batch: number
+  /** Default 'f32'. */
+  readonly dtype?: 'f32' | 'bf16'
+  /** 'train': forward, backward, SGD with momentum and weight decay. 'infer': forward. Default 'train'. */
+  readonly mode?: 'train' | 'infer'
+  /** Steps that are timed. Default 10. */
+  readonly steps?: number
+  /** Steps before, which are not. Default 2. */
+  readonly warmUp?: number
+}
+
+/** One op call of a step. */
+export interface CallTime {
+  readonly layer: string
+  readonly pass: Pass
+  readonly op: string
+  readonly implementation: string
+  /** Milliseconds: the median of a few steps. */
+  readonly ms: number
+}
+
+export interface BenchResult {
+  /** Milliseconds of each step. */
+  readonly steps: readonly number[]
+  /** Milliseconds: their median. */
+  readonly stepMs: number
+  /** From the median step; from the slowest; from the fastest. */
+  readonly imagesPerSecond: { readonly median: number; readonly min: number; readonly max: number }
+  /** In the order of the step. */
+  readonly calls: readonly CallTime[]
+}
+
+/** Steps whose ops are timed one by one. */
+const PROFILES = 3
+
+/**
+ * Times steps of a net on a generated batch.
+ *
+ * @throws Error where the net does not fit the device
+ *
+ * @example
+ * const { imagesPerSecond } = await bench(alexnet(), device, { batch: 128 })
+ */
+export async function bench(
+  definition: NetDefinition,
+  device: Device,
+  options: BenchOptions
+): Promise<BenchResult> {
+  const { batch, dtype = 'f32', mode = 'train', steps = 10, warmUp = 2 } = options
+  const training = mode === 'train'
+  const optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 })
+  await using net = await definition.build(device, { batch, dtype, training, optimizer })
+  const set = generated(definition.input, net.classes, batch)
+  const indices = Uint32Array.from({ length: batch }, (_, i) => i)
+  if (training) {
+    await using trainer = await Trainer.create(net, set, optimizer)
+    // Brings the batch and the scalars to the device, where they stay.
+    await (await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4 })).result
+    const { program, calls } = await trainer.stage(batch)
+    return await measure(net, program, calls, { steps, warmUp })
+  }
+  const feed = net.own(await Feed.create(net, set))
+  const deliver = await feed.stage({ indices, step: 0, seed: 1 })
+  await deliver()
+  net.refresh()
+  const { forward } = net.calls
+  using program = record([net.stream], () => net.run(forward))
+  return await measure(net, program, forward, { steps, warmUp })
+}
+
+async function measure(
+  net: Net,
+  program: Program,
+  calls: readonly BoundCall[],
+  { steps, warmUp }: { readonly steps: number; readonly warmUp: number }
+): Promise<BenchResult> {
+  const times: number[] = []
+  // One more is always queued, so that the device does not wait for JavaScript.
+  let next = program.run()
+  let last = performance.now()
+  for (let i = 0; i < warmUp + steps; i++) {
+    const now = next
+    next = program.run()
+    await now
+    const time = performance.now()
+    if (i >= warmUp) times.push(time - last)
+    last = time
+  }
+  await next
+  const profiles: Float64Array[] = []
+  for (let i = 0; i < PROFILES; i++) profiles.push(await program.profile())
+  const stepMs = median(times)
+  const pace = (ms: number) => (net.batch * 1000) / ms
+  return {
+    steps: times,
+    stepMs,
+    imagesPerSecond: {
+      median: pace(stepMs),
+      min: pace(Math.max(...times)),
+      max: pace(Math.min(...times))
+    },
+    calls: calls.map(({ call: { op, layer, pass } }, i) => ({
+      ...{ layer, pass, op: op.name, implementation: op.implementation },
+      ms: median(profiles.map((profile) => profile[i] ?? 0))
+    }))
+  }
+}
+
+/** A batch of noise of the net's own size. */
+function generated(input: InputShape, classes: number, batch: number): ImageSet {
+  const random = new Random({ seed: 1, purpose: 'bench' })
+  const { channels, height, width } = input
+  const images = new Uint8Array(batch * channels * height * width)
+  for (let i = 0; i < images.length; i++) images[i] = random.word() & 255
+  return arrayImageSet({
+    images,
+    labels: Int32Array.from({ length: batch }, () => random.integer(classes)),
+    ...{ height, width, channels },
+    classes: Array.from({ length: classes }, (_, i) => String(i))
+  })
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const high = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 ? high : (high + (sorted[middle - 1] ?? high)) / 2
+}
