@@ -1,4 +1,5 @@
 /** What the package gives: devices and ops below, nets and training above. */
+export { type BenchOptions, type BenchResult, bench, type CallTime } from './bench.ts'
 export { Buffer } from './buffer.ts'
 export {
   type Checkpoint,
@@ -11,6 +12,9 @@ export {
   type SkipOptions,
   writeCheckpoint
 } from './checkpoint.ts'
+export { type TrainArguments, trainArguments } from './cli/options.ts'
+export { program, UsageError } from './cli/program.ts'
+export { createReport, type ReportOptions } from './cli/report.ts'
 export {
   type ArrayImageSetOptions,
   arrayImageSet,
@@ -61,10 +65,12 @@ export { netByName, netNames } from './nets/index.ts'
 export { torchvision } from './nets/torchvision.ts'
 export type { Op } from './op.ts'
 export { adam, type Optimizer, sgd } from './optimizer.ts'
+export { type FitOptions, fitSteps } from './pace.ts'
 export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
 export { openRun, type Run, type RunOptions } from './run-folder.ts'
 export * as schedules from './schedule.ts'
+export { SettingsError, type TrainSettings } from './settings.ts'
 export { toCheckpoint, toSnapshot } from './snapshot.ts'
 export type { Event, Stream } from './stream.ts'
 export {
@@ -74,4 +80,6 @@ export {
   type TensorOptions
 } from './tensor.ts'
 export { NonFiniteError, type Snapshot, type Step, type TrainOptions, train } from './train.ts'
+export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'
 export { version } from './version.ts'
+export { loadWeights, saveWeights } from './weights.ts'

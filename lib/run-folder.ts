@@ -13,6 +13,7 @@ import {
   type Checkpoint,
   type CheckpointData,
   keepCheckpoints,
+  listCheckpoints,
   newestCheckpoint,
   stepOf,
   writeCheckpoint
@@ -26,12 +27,23 @@ import { FolderInUseError, FolderLock } from './files/lock.ts'
 const OPTIONS = 'options.json'
 const LOG = 'log.jsonl'
 
+/** What there was of a run before it is opened. */
+export interface RunBefore {
+  /** What it was started with, where that can be read. */
+  readonly options: Json | undefined
+  /** How many checkpoints it has, whole or not. */
+  readonly checkpoints: number
+}
+
 /** How a run is opened. */
 export interface RunOptions {
   /** Go on from the newest whole checkpoint; else a new run begins, in a folder of its own. */
   readonly resume: boolean
-  /** What the run is started with, kept as options.json: a plain object that JSON can hold. */
-  readonly options: object
+  /**
+   * What the run is started with, kept as options.json: a plain object that JSON can hold. A function is
+   * told of the run to go on with; where it throws, nothing there is changed.
+   */
+  readonly options: object | ((before: RunBefore) => object)
   /** How many whole checkpoints to keep: from 1. Default 3. */
   readonly keep?: number
   /** Told, in a sentence each, what a person should know: where it goes on, what was skipped. */
@@ -95,7 +107,8 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
     throw new RangeError(`[run] keep: expected a whole number from 1, got ${keep}; keep at least 1`)
   }
   if (out === '') throw new TypeError('[run] out: expected a folder, got ""; name one, as "out"')
-  const text = jsonText(options.options, 'options')
+  const settle = typeof options.options === 'function' ? options.options : () => options.options
+  if (!resume) jsonText(settle({ options: undefined, checkpoints: 0 }), 'options')
   await makeFolder(out)
   const claimed = resume ? await claimNewest(out) : await claimNew(out)
   const { folder, lock } = claimed
@@ -104,6 +117,8 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
       onNote(`${out} holds a run: ${resume ? 'its newest is' : 'this one is'} ${folder}`)
     await sweep(folder)
     const previousOptions = resume ? await previous(join(folder, OPTIONS)) : undefined
+    const checkpoints = resume ? (await listCheckpoints(folder)).length : 0
+    const text = jsonText(settle({ options: previousOptions, checkpoints }), 'options')
     const checkpoint = resume ? await goOn(folder, onNote) : undefined
     await replaceFile(join(folder, OPTIONS), text)
     const log = await JsonLog.open(join(folder, LOG))

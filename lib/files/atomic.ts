@@ -48,9 +48,22 @@ export async function writeFolder(
  * @throws DiskError when the disk refuses
  */
 export async function replaceFile(final: string, text: string): Promise<void> {
-  await replacing(final, 'writing', async (tmp) => {
+  await replaceWith(final, async (tmp) => {
     await writeBytes(tmp, [Buffer.from(text)])
   })
+}
+
+/**
+ * Puts the file that `make` writes in place, whole or not at all; one that exists is replaced.
+ *
+ * @param make - writes and flushes the file at the path it is given
+ * @throws DiskError when the disk refuses
+ */
+export async function replaceWith(
+  final: string,
+  make: (tmp: string) => Promise<void>
+): Promise<void> {
+  await replacing(final, 'writing', make)
 }
 
 /**

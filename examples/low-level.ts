@@ -1,0 +1,58 @@
+/** Below the nets: a convolution forward and backward by hand, run op by op, then recorded and replayed. */
+import { type Op, open, record, type Tensor } from 'alexnode'
+
+await using device = await open('cpu')
+const stream = device.stream()
+
+// Sixteen images of 8 channels, 32×32; sixteen filters of 3×3; a border of one cell.
+const images = { shape: [16, 8, 32, 32], dtype: 'f32', layout: 'abcd' } as const
+const filters = { shape: [16, 8, 3, 3], dtype: 'f32', layout: 'abcd' } as const
+const maps = { shape: [16, 16, 32, 32], dtype: 'f32', layout: 'abcd' } as const
+const fields = { padding: [1, 1, 1, 1] }
+
+// Preparing chooses an implementation and takes no memory for tensors.
+const forward = await stream.prepare('conv2d', fields, { y: maps, x: images, w: filters })
+const toWeights = await stream.prepare('conv2d_backward_weights', fields, {
+  ...{ dw: filters, x: images, dy: maps }
+})
+const toData = await stream.prepare('conv2d_backward_data', fields, {
+  ...{ dx: images, dy: maps, w: filters }
+})
+
+// Memory is taken by hand: here a buffer for each tensor, and one of scratch that the ops share.
+const tensor = (spec: { readonly shape: readonly number[]; readonly dtype: 'f32' }): Tensor => {
+  const bytes = 4 * spec.shape.reduce((product, dim) => product * dim, 1)
+  return device.allocate(bytes).tensor(spec)
+}
+const [x, w, y] = [tensor(images), tensor(filters), tensor(maps)]
+const [dx, dw, dy] = [tensor(images), tensor(filters), tensor(maps)]
+const bytes = Math.max(64, forward.scratch, toWeights.scratch, toData.scratch)
+const scratch = device.allocate(bytes).tensor({ shape: [bytes], dtype: 'u8' })
+
+const noise = (to: Tensor) => stream.write(to, new Float32Array(to.bytes / 4).map(Math.random))
+noise(x)
+noise(w)
+noise(dy)
+
+// Calls are queued, and run on the stream's own thread: this one never waits.
+const step = () => {
+  stream.run(forward, { y, x, w }, scratch)
+  stream.run(toWeights, { dw, x, dy }, scratch)
+  stream.run(toData, { dx, dy, w }, scratch)
+}
+step()
+const eager = await stream.read(dw)
+
+// The same calls kept as a program: one native call repeats them, each time on what lies there.
+using program = record([stream], step)
+await program.run()
+const replayed = await stream.read(dw)
+console.log(
+  'the same:',
+  eager.every((value, i) => value === replayed[i])
+)
+
+const times = await program.profile()
+const names = [forward, toWeights, toData].map((op: Op) => `${op.name} (${op.implementation})`)
+for (const [i, name] of names.entries()) console.log(`${name}: ${times[i]?.toFixed(3)} ms`)
+console.log('bytes taken:', device.memory().live)

@@ -1,0 +1,69 @@
+/** Trains a net and keeps it. `npm start` and `npx alexnode train` run this; so does `-- --help`. */
+import {
+  createReport,
+  evaluate,
+  fitSteps,
+  netByName,
+  open,
+  openData,
+  openTraining,
+  program,
+  schedules,
+  sgd,
+  train,
+  trainArguments
+} from 'alexnode'
+
+await program(async (signal) => {
+  const options = await trainArguments(process.argv.slice(2))
+  const report = createReport({ json: options.json })
+
+  // The device, and the run's folder: settings are those given, else those saved, else defaults.
+  await using device = await open(options.device, { threads: options.threads })
+  const { dtype, reason } = device.preferredDType
+  const { out, resume, settings: given } = options
+  const defaults = { ...options.defaults, dtype }
+  const kept = { out, resume, settings: given, defaults, onNote: report.note }
+  await using run = await openTraining(kept)
+  const { settings } = run
+
+  // The images say how many channels and classes the net has.
+  const opened = await openData(settings.data, { signal, onNotice: report.note })
+  const data = run.sameData(opened)
+  const { channels, classes } = data.train
+  report.data(data)
+  report.device(device, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
+
+  // The net: a definition, then a build on the device that takes its memory.
+  const { net: name, batch, seed, momentum, weightDecay } = settings
+  const optimizer = sgd({ momentum, weightDecay })
+  const definition = netByName(name, { channels, classes: classes.length })
+  const build = { batch, seed, optimizer, dtype: settings.dtype }
+  await using net = await definition.build(device, build)
+  await report.net(net)
+  report.run(run)
+
+  // Training: an async iterator of steps.
+  const fit = fitSteps({ seconds: 150, batch, test: data.test.length })
+  const steps = train(net, data.train, {
+    optimizer,
+    ...{ lr: settings.lr, schedule: schedules[settings.schedule](), seed },
+    ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
+    ...{ signal, from: run.from },
+    checkpoint: { every: options.checkpointEvery, save: run.save }
+  })
+  try {
+    for await (const step of steps) {
+      await run.log(step)
+      await report.step(step)
+    }
+    signal.throwIfAborted()
+
+    // The test, and what is kept.
+    const result = await evaluate(net, data.test, { signal, onProgress: report.testing })
+    await run.finish(net, result)
+    report.finished(result, run)
+  } finally {
+    if (signal.aborted) report.interrupted(run)
+  }
+})

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+/** The program `alexnode`: training, and looking at nets. */
+import { version } from './version.ts'
+
+const HELP = `Usage: alexnode <command> [options]
+
+Trains AlexNet and nets like it.
+
+Commands:
+  train      train a net, test it, keep weights, log and checkpoints
+  summary    a net's layers, parameters, work and memory
+  bench      measure a net's speed, layer by layer
+
+alexnode <command> --help tells more; alexnode --version the version.
+`
+
+const commands: Readonly<Record<string, () => Promise<unknown>>> = {
+  // The example reads its options from where a program finds them.
+  train: () => import('../examples/train.ts'),
+  summary: () => import('./cli/summary.ts'),
+  bench: () => import('./cli/bench.ts')
+}
+
+const [name = ''] = process.argv.splice(2, 1)
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+if (command) await command()
+else if (name === '--version' || name === '-V') process.stdout.write(`${version}\n`)
+else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(HELP)
+else {
+  process.stderr.write(name === '' ? HELP : `alexnode: there is no command '${name}'\n\n${HELP}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,91 @@
+/** `alexnode bench`: a net's speed on input that lies on the device. */
+import { availableParallelism } from 'node:os'
+import { type BenchResult, bench } from '../bench.ts'
+import { open } from '../device.ts'
+import { netByName, netNames } from '../nets/index.ts'
+import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import { entry, pace } from './format.ts'
+import { program } from './program.ts'
+
+interface Given {
+  readonly net: string
+  readonly batch: number
+  readonly dtype?: 'f32' | 'bf16'
+  readonly mode?: 'train' | 'infer'
+  readonly threads?: number
+  readonly steps?: number
+  readonly json?: boolean
+}
+
+async function readArguments(): Promise<Given> {
+  const { whole } = await readers()
+  const count = whole(1)
+  const bench = await command(
+    'bench',
+    'Measures training or inference on generated images that lie on the device. Training includes ' +
+      'SGD with momentum and weight decay. Warm-up does not count.'
+  )
+  bench
+    .usage('--net <name> --batch <n> [options]')
+    .addOption((await choice('--net <name>', 'the net', netNames)).makeOptionMandatory())
+    .requiredOption('--batch <n>', 'images in a batch', count)
+    .addOption(await dtypeOption('what to compute in (bf16 where that is fast)'))
+    .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
+    .option('--threads <n>', 'CPU threads (as many as there are cores)', count)
+    .option('--steps <n>', 'steps to time (10)', count)
+    .option('--json', 'print one JSON object')
+  return parse<Given>(bench, process.argv.slice(2))
+}
+
+/** The most memory that this process has held, in MB of 2²⁰ bytes. */
+function peakMegabytes(): number {
+  return process.resourceUsage().maxRSS / 1024
+}
+
+function printJson({ stepMs, imagesPerSecond, calls }: BenchResult): void {
+  const { median, min, max } = imagesPerSecond
+  const object = {
+    ...{ images_per_s: median, images_per_s_min: min, images_per_s_max: max },
+    ...{ step_ms: stepMs, peak_rss_mb: peakMegabytes(), per_layer: calls }
+  }
+  process.stdout.write(`${JSON.stringify(object)}\n`)
+}
+
+/** The op calls that take longest, and the rest. */
+async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult): Promise<void> {
+  const { default: Table } = await import('cli-table3')
+  const table = new Table({
+    head: ['layer', 'pass', 'op', 'implementation', 'ms'],
+    colAligns: ['left', 'left', 'left', 'left', 'right'],
+    colWidths: [10, 10, 25, 20, 9],
+    style: { head: [], border: [], compact: true }
+  })
+  const slowest = [...calls].sort((a, b) => b.ms - a.ms)
+  const shown = new Set(slowest.slice(0, 30))
+  for (const { layer, pass, op, implementation, ms } of calls.filter((call) => shown.has(call))) {
+    table.push([layer, pass, op, implementation, ms.toFixed(2)])
+  }
+  const rest = slowest.slice(30).reduce((sum, { ms }) => sum + ms, 0)
+  if (slowest.length > 30) table.push(['', '', `${slowest.length - 30} more`, '', rest.toFixed(2)])
+  const { median, min, max } = imagesPerSecond
+  const lines = [
+    table.toString(),
+    entry('Speed', `${pace(median)} images/s (${pace(min)} to ${pace(max)})`),
+    entry('Step', `${stepMs.toFixed(1)} ms, the median of ${steps.length}`),
+    entry('Memory', `${peakMegabytes().toFixed(0)} MB at most`)
+  ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+await program(async () => {
+  const { net, batch, dtype, mode, threads, steps, json } = await readArguments()
+  await using device = await open('cpu', { threads: threads ?? availableParallelism() })
+  const result = await bench(netByName(net), device, {
+    batch,
+    dtype: dtype ?? device.preferredDType.dtype,
+    ...(mode && { mode }),
+    ...(steps !== undefined && { steps })
+  })
+  if (json) printJson(result)
+  else await printText(result)
+})

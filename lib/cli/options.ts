@@ -1,0 +1,102 @@
+/** What can be said on the command line of `npm start` and `alexnode train`. */
+import { availableParallelism } from 'node:os'
+import type { Command } from 'commander'
+import { dataNames } from '../data/open.ts'
+import { netNames } from '../nets/index.ts'
+import type { TrainSettings } from '../settings.ts'
+import { choice, command, dtypeOption, parse, readers } from './command.ts'
+
+/** The command line of training, read and checked. */
+export interface TrainArguments {
+  /** Only what was given. */
+  readonly settings: Partial<TrainSettings>
+  /** For what is neither given nor saved; the dtype is the device's to prefer. */
+  readonly defaults: Omit<TrainSettings, 'dtype'>
+  readonly device: string
+  readonly threads: number
+  readonly out: string
+  /** Steps from one checkpoint to the next; undefined: one at the end. */
+  readonly checkpointEvery: number | undefined
+  readonly resume: boolean
+  readonly json: boolean
+}
+
+/** Chosen so that `fashion` learns most of what a few thousand images can teach it. */
+const defaults = {
+  net: 'fashion',
+  batch: 32,
+  lr: 0.02,
+  momentum: 0.9,
+  weightDecay: 0.0005,
+  schedule: 'cosine',
+  seed: 1
+} as const
+
+interface Given extends Partial<TrainSettings> {
+  readonly device?: string
+  readonly threads?: number
+  readonly out?: string
+  readonly checkpointEvery?: number
+  readonly resume?: boolean
+  readonly json?: boolean
+}
+
+/**
+ * Reads the arguments of training. `--help` prints the help and ends the process.
+ *
+ * @param args without the program: `process.argv.slice(2)`
+ * @throws UsageError naming the option and what it takes
+ *
+ * @example
+ * const { settings, out } = await trainArguments(['--net', 'alexnet', '--steps', '10'])
+ */
+export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
+  const given = await parse<Given>(await trainCommand(), args)
+  const { device, threads, out, checkpointEvery, resume = false, json = false, ...settings } = given
+  return {
+    settings,
+    defaults,
+    device: device ?? 'cpu',
+    threads: threads ?? availableParallelism(),
+    out: out ?? `runs/${settings.net ?? defaults.net}`,
+    checkpointEvery,
+    resume,
+    json
+  }
+}
+
+async function trainCommand(): Promise<Command> {
+  const { whole, positive, fromZero, fraction } = await readers()
+  const count = whole(1)
+  const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
+  const dtype = await dtypeOption('what to compute in (bf16 where that is fast)')
+  const schedule = await choice(
+    '--schedule <name>',
+    'how the rate goes on (constant with --steps or --epochs, else cosine)',
+    ['constant', 'cosine']
+  )
+  const train = await command(
+    'train',
+    'Trains a net, tests it, and keeps weights, log and checkpoints. ' +
+      'In brackets: what is used where an option is left out.'
+  )
+  return train
+    .usage('[options]')
+    .addOption(net)
+    .option('--data <name>', `a folder of IDX files, or ${dataNames.join(', ')} (Fashion-MNIST)`)
+    .option('--device <name>', 'where: cpu, cpu:0, … (cpu)')
+    .option('--threads <n>', 'CPU threads (as many as there are cores)', count)
+    .addOption(dtype)
+    .option('--batch <n>', `images a step (${defaults.batch})`, count)
+    .option('--steps <n>', 'steps in all (as many as 2½ minutes allow)', count)
+    .option('--epochs <n>', 'times through the images, instead of --steps', positive)
+    .option('--lr <rate>', `learning rate (${defaults.lr})`, fromZero)
+    .option('--momentum <m>', `momentum (${defaults.momentum})`, fraction)
+    .option('--weight-decay <d>', `weight decay (${defaults.weightDecay})`, fromZero)
+    .addOption(schedule)
+    .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
+    .option('--out <folder>', 'where to keep the run (runs/NET)')
+    .option('--checkpoint-every <n>', 'steps between checkpoints (one at the end)', count)
+    .option('--resume', 'go on from the newest whole checkpoint in --out')
+    .option('--json', 'print one JSON object a line, and nothing else')
+}

@@ -1,0 +1,190 @@
+/** What training shows to people, or, as JSON lines, to programs. */
+import type { SingleBar } from 'cli-progress'
+import type { Dataset } from '../data/dataset.ts'
+import type { Device } from '../device.ts'
+import type { Evaluation } from '../evaluate.ts'
+import type { Net } from '../net.ts'
+import type { Step } from '../train.ts'
+import type { TrainingRun } from '../training-run.ts'
+import { COLUMNS, count, duration, entry, fraction, pace, short, wrap } from './format.ts'
+import { layerTable, planText, totals } from './tables.ts'
+
+export interface ReportOptions {
+  /** One JSON object a line on stdout, and all else on stderr. Default false. */
+  readonly json?: boolean
+}
+
+/** Where there is no terminal, a line comes at most this often, in milliseconds. */
+const LINE_MS = 5000
+
+/** Says where a training run stands. */
+export class Report {
+  readonly #json: boolean
+  readonly #out: NodeJS.WriteStream
+  readonly #start = performance.now()
+  #bar: SingleBar | undefined
+  #line = Number.NEGATIVE_INFINITY
+  #steps: number | undefined
+  #secondsPerStep = 0
+
+  constructor({ json = false }: ReportOptions = {}) {
+    this.#json = json
+    this.#out = json ? process.stderr : process.stdout
+  }
+
+  #print(text: string): void {
+    const bar = this.#bar
+    bar?.stop()
+    this.#bar = undefined
+    this.#out.write(`${text}\n`)
+  }
+
+  /** Something that a person should know. */
+  readonly note = (text: string): void => {
+    this.#print(wrap(text).join('\n'))
+  }
+
+  /** Where the images came from. */
+  data({ name, source, notice, train, test, classes }: Dataset): void {
+    if (notice !== undefined) this.note(notice)
+    const { height, width, channels } = train
+    const size = `${height}×${width}${channels === 1 ? '' : `×${channels}`}`
+    const images = `${count(train.length)} + ${count(test.length)} images of ${size}`
+    this.#print(entry('Data', `${name}, ${source}\n${images}, ${classes.length} classes`))
+  }
+
+  /** What computes, in what, and why. */
+  device({ name, description }: Device, dtype: string, reason: string): void {
+    this.#print(
+      `${entry('Device', `${name}: ${description}`)}\n${entry('dtype', `${dtype}: ${reason}`)}`
+    )
+  }
+
+  /** The net's table and the memory that it takes. */
+  async net({ definition, layers, batch, plan }: Net): Promise<void> {
+    const { channels, height, width } = definition.input
+    const { parameters, macs } = totals(layers)
+    const input = `${channels}×${height}×${width}`
+    const size = `${count(parameters)} parameters, ${short(macs)} MACs an image`
+    this.#print(entry('Net', `${definition.name}: ${input} in batches of ${batch}, ${size}`))
+    this.#print(await layerTable(layers))
+    this.#print(planText(plan))
+  }
+
+  /** What is trained, and where it is kept. */
+  run({ settings, folder, step }: TrainingRun): void {
+    const { lr, momentum, weightDecay, schedule, seed } = settings
+    const rates = `rate ${lr} (${schedule}), momentum ${momentum}, decay ${weightDecay}, seed ${seed}`
+    const from = step > 0 ? `, goes on after step ${step}` : ''
+    this.#print(entry('Training', `SGD: ${rates}\nkept in ${folder}${from}`))
+  }
+
+  /** One step that is done. */
+  async step(step: Step): Promise<void> {
+    const { steps, images, imagesPerSecond } = step
+    if (this.#json) this.#object(jsonOf(step))
+    const seconds = images / imagesPerSecond
+    const first = this.#steps === undefined
+    // The first step touches fresh memory: what comes after tells the pace.
+    this.#secondsPerStep =
+      this.#secondsPerStep === 0 ? seconds : 0.8 * this.#secondsPerStep + 0.2 * seconds
+    if (!first && this.#steps !== steps) this.#chosen(step)
+    this.#steps = steps
+    if (this.#json) return
+    const eta = (steps - step.step) * this.#secondsPerStep
+    const text =
+      `loss ${step.loss.toFixed(3).padStart(6)}  top-1 ${fraction(step.top1).padStart(5)}  ` +
+      `${pace(imagesPerSecond)} images/s  ETA ${duration(eta)}`
+    await this.#progress('step', step.step, steps, text, first)
+    if (step.step === steps) this.#stop()
+  }
+
+  #chosen({ steps, images, epoch, step }: Step): void {
+    const share = (epoch / step) * steps
+    const rate = pace(images / this.#secondsPerStep)
+    this.note(
+      `${count(steps)} steps (${share.toFixed(2)} epochs) are what fits the time at ${rate} images/s; ` +
+        'choose by --steps or --epochs'
+    )
+  }
+
+  /** The test is under way. */
+  readonly testing = (done: number, total: number): void => {
+    if (!this.#json) void this.#progress('test', done, total, 'testing', done === total)
+    if (done === total) this.#stop()
+  }
+
+  /** The end: what was reached, and where everything lies. */
+  finished({ top1, loss, images }: Evaluation, run: TrainingRun): void {
+    const steps = run.saved
+    if (this.#json) this.#object({ final: true, test_top1: top1, test_loss: loss, steps })
+    const seconds = (performance.now() - this.#start) / 1000
+    this.#print(
+      [
+        entry(
+          'Test',
+          `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images`
+        ),
+        entry('Time', duration(seconds)),
+        entry('Weights', run.weightsFile),
+        entry('Log', run.logFile)
+      ].join('\n')
+    )
+  }
+
+  /** It was interrupted, and can go on. */
+  interrupted(run: TrainingRun): void {
+    const npm = process.env.npm_lifecycle_event === 'start'
+    const program = npm ? 'npm start --' : 'npx alexnode train'
+    this.note(`Stopped after step ${run.saved}. It is kept in ${run.folder}; to go on:`)
+    this.#print(`  ${program} --resume --out ${run.folder}`)
+  }
+
+  /** Ends the bar, so that what follows has a line of its own. */
+  #stop(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+  }
+
+  #object(object: object): void {
+    process.stdout.write(`${JSON.stringify(object)}\n`)
+  }
+
+  async #progress(name: string, value: number, total: number, text: string, now: boolean) {
+    const head = `${name} ${value}/${total}`
+    if (!this.#out.isTTY) {
+      const time = performance.now()
+      if (!now && value < total && time - this.#line < LINE_MS) return
+      this.#line = time
+      this.#out.write(`${head}  ${text}\n`)
+      return
+    }
+    if (!this.#bar) {
+      const { default: progress } = await import('cli-progress')
+      this.#bar ??= new progress.SingleBar({
+        ...{ stream: this.#out, hideCursor: true, gracefulExit: false, linewrap: false },
+        format: (_, { progress }, { head, text }) => barLine(head, text, progress)
+      })
+      this.#bar.start(total, value, { head, text })
+    }
+    this.#bar.setTotal(total)
+    this.#bar.update(value, { head, text })
+  }
+}
+
+function barLine(head: string, text: string, progress: number): string {
+  const room = COLUMNS - 1 - head.length - text.length - 4
+  const full = Math.round(Math.max(0, room) * Math.min(1, progress))
+  const bar = room > 0 ? `[${'█'.repeat(full)}${'░'.repeat(room - full)}]` : ' '
+  return `${head} ${bar} ${text}`
+}
+
+/** One line of `--json`. */
+function jsonOf({ step, loss, top1, imagesPerSecond }: Step): object {
+  return { step, loss, top1, images_per_s: imagesPerSecond }
+}
+
+/** Opens a report; see `examples/train.ts`. */
+export function createReport(options: ReportOptions = {}): Report {
+  return new Report(options)
+}

@@ -1,0 +1,73 @@
+/** `alexnode summary`: what a net is and takes, with no memory taken for it. */
+
+import { open } from '../device.ts'
+import type { Draft } from '../draft.ts'
+import { netByName, netNames } from '../nets/index.ts'
+import { sgd } from '../optimizer.ts'
+import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import { entry } from './format.ts'
+import { program } from './program.ts'
+import { layerTable, planText, totals } from './tables.ts'
+
+interface Given {
+  readonly net: string
+  readonly batch: number
+  readonly dtype?: 'f32' | 'bf16'
+  readonly channels?: number
+  readonly classes?: number
+  readonly mode?: 'train' | 'infer'
+  readonly json?: boolean
+}
+
+async function readArguments(): Promise<Given> {
+  const { whole } = await readers()
+  const summary = await command(
+    'summary',
+    "Prints a net's layers, shapes, parameters, multiply-adds and memory plan. No memory is taken for it."
+  )
+  summary
+    .usage('--net <name> --batch <n> [options]')
+    .addOption((await choice('--net <name>', 'the net', netNames)).makeOptionMandatory())
+    .requiredOption('--batch <n>', 'images in a batch', whole(1))
+    .addOption(await dtypeOption('what to compute in (bf16 where that is fast)'))
+    .addOption(await choice('--mode <mode>', 'what for (train)', ['train', 'infer']))
+    .option('--channels <n>', "channels of an image (the net's usual)", whole(1))
+    .option('--classes <n>', "classes (the net's usual)", whole(1))
+    .option('--json', 'print one JSON object')
+  return parse<Given>(summary, process.argv.slice(2))
+}
+
+async function print(draft: Draft, json: boolean): Promise<void> {
+  const { definition, options, layers } = draft
+  const { parameters, macs } = totals(layers)
+  const memory = draft.plan()
+  const { name: net, input } = definition
+  if (json) {
+    const object = { net, input, ...options, parameters, macs, layers, memory }
+    process.stdout.write(`${JSON.stringify(object)}\n`)
+    return
+  }
+  const { channels, height, width } = input
+  const text = `${net}: ${channels}×${height}×${width} in batches of ${options.batch}, ${options.dtype}`
+  process.stdout.write(`${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`)
+}
+
+await program(async () => {
+  const { net, batch, dtype, channels, classes, mode, json = false } = await readArguments()
+  await using device = await open()
+  const definition = netByName(net, {
+    ...(channels !== undefined && { channels }),
+    ...(classes !== undefined && { classes })
+  })
+  const draft = await definition.draft(device, {
+    batch,
+    dtype: dtype ?? device.preferredDType.dtype,
+    training: mode !== 'infer',
+    optimizer: sgd({ momentum: 0.9 })
+  })
+  try {
+    await print(draft, json)
+  } finally {
+    await draft.close()
+  }
+})

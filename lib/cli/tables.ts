@@ -1,0 +1,37 @@
+/** A net's layers and its memory plan, as text. */
+import type { LayerSummary, MemoryPlan } from '../draft.ts'
+import { count, entry, mebibytes, short } from './format.ts'
+
+/** The layers as a table: name, kind, output of one image, trained values, multiply-adds of one image. */
+export async function layerTable(layers: readonly LayerSummary[]): Promise<string> {
+  const { default: Table } = await import('cli-table3')
+  const table = new Table({
+    head: ['layer', 'kind', 'output', 'parameters', 'MACs'],
+    colAligns: ['left', 'left', 'right', 'right', 'right'],
+    style: { head: [], border: [], compact: true }
+  })
+  for (const { name, kind, output, parameters, macs } of layers) {
+    table.push([name, kind, output.join('×'), parameters ? count(parameters) : '', short(macs)])
+  }
+  const { parameters, macs } = totals(layers)
+  table.push(['all', '', '', count(parameters), short(macs)])
+  return table.toString()
+}
+
+/** Trained values and multiply-adds of one image, forward. */
+export function totals(layers: readonly LayerSummary[]): { parameters: number; macs: number } {
+  return {
+    parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    macs: layers.reduce((sum, layer) => sum + layer.macs, 0)
+  }
+}
+
+/** What a build takes and what there is. */
+export function planText({ device, slabs, bytes, available, fits }: MemoryPlan): string {
+  const list = slabs.filter((slab) => slab.bytes > 0)
+  const parts = list.map((slab) => `${slab.name} ${mebibytes(slab.bytes)}`).join(', ')
+  return entry(
+    'Memory',
+    `${mebibytes(bytes)} of ${mebibytes(available)} on ${device}${fits ? '' : ': IT DOES NOT FIT'}\n${parts}`
+  )
+}

@@ -1,0 +1,96 @@
+/** What a training run is made of: given, saved with it, and the same when it goes on. */
+import { isObject } from './files/json.ts'
+
+/** Everything that decides the numbers of a run, besides device and threads. */
+export interface TrainSettings {
+  /** One of `netNames`. */
+  readonly net: string
+  /** As `openData` takes it; left out: Fashion-MNIST, or `shapes` where that cannot be had. */
+  readonly data?: string
+  readonly dtype: 'f32' | 'bf16'
+  /** Images a step. */
+  readonly batch: number
+  /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
+  readonly steps?: number
+  readonly epochs?: number
+  /** Learning rate at the start. */
+  readonly lr: number
+  readonly momentum: number
+  readonly weightDecay: number
+  /** How the rate goes on. */
+  readonly schedule: 'constant' | 'cosine'
+  readonly seed: number
+}
+
+/** The settings of a run that goes on are not those it was started with. */
+export class SettingsError extends Error {
+  override name = 'SettingsError'
+}
+
+/** What people call the settings. */
+const flags: Readonly<Record<keyof TrainSettings, string>> = {
+  net: '--net',
+  data: '--data',
+  dtype: '--dtype',
+  batch: '--batch',
+  steps: '--steps',
+  epochs: '--epochs',
+  lr: '--lr',
+  momentum: '--momentum',
+  weightDecay: '--weight-decay',
+  schedule: '--schedule',
+  seed: '--seed'
+}
+
+/**
+ * The settings of a run: those given, else those saved with it, else the defaults.
+ *
+ * @param before what was saved, where there is something
+ * @param fixed whether it goes on from a checkpoint, so that the numbers must go on, too
+ * @throws SettingsError naming what was given differently than before
+ */
+export function settle(
+  given: Partial<TrainSettings>,
+  before: unknown,
+  defaults: TrainSettings,
+  fixed: boolean
+): TrainSettings {
+  const saved = isObject(before) ? before : {}
+  const known = Object.keys(flags).filter((name) => saved[name] !== undefined)
+  const length = given.steps !== undefined || given.epochs !== undefined
+  // How long a run is may be said anew, unless its rates depend on it.
+  const free = saved.schedule === 'constant'
+  const old = Object.fromEntries(
+    known
+      .filter((name) => !(length && (free || !fixed) && isLength(name)))
+      .map((name) => [name, saved[name]])
+  )
+  if (fixed && known.length > 0) refuseChanges(given, saved, free)
+  // Rates of a run whose length is given are what was asked for; one cut to fit the time ends at 0.
+  const schedule = length ? 'constant' : defaults.schedule
+  return { ...defaults, schedule, ...old, ...given }
+}
+
+function isLength(name: string): boolean {
+  return name === 'steps' || name === 'epochs'
+}
+
+function refuseChanges(
+  given: Partial<TrainSettings>,
+  saved: Readonly<Record<string, unknown>>,
+  free: boolean
+): void {
+  const changes = Object.entries(given).flatMap(([name, value]) => {
+    if (value === saved[name] || (free && isLength(name))) return []
+    return [`${flagOf(name)} was ${saved[name] ?? 'not given'} and is ${value}`]
+  })
+  if (changes.length === 0) return
+  throw new SettingsError(
+    `[resume] expected the options the run was started with; ${changes.join(', ')}: leave them out, ` +
+      'or start a new run without --resume'
+  )
+}
+
+function flagOf(name: string): string {
+  return Object.entries(flags).find(([key]) => key === name)?.[1] ?? name
+}
