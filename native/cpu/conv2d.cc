@@ -5,6 +5,7 @@
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
 #include "cpu/winograd/op.h"
+#include "cpu/winograd/strided.h"
 
 namespace alexnode::cpu {
 
@@ -126,6 +127,7 @@ KernelPtr by_winograd(const Op& f, Specs specs, int weights) {
 KernelPtr make(const Conv2d& f, Specs specs) {
   using Op = Conv2d;
   specs[Op::B].layout = "a";
+  if (auto kernel = make_strided(f, specs)) return kernel;
   if (auto kernel = by_winograd(f, specs, Op::W)) return kernel;
   const auto pd = describe(f, specs);
   settle(specs, Op::X, pd.src_desc());
@@ -158,6 +160,7 @@ KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
   using Op = Conv2dBackwardWeights;
   const bool bias = specs.has(Op::DB);
   specs[Op::DB].layout = "a";
+  if (auto kernel = make_strided(f, specs)) return kernel;
   if (auto kernel = by_winograd(f, specs, Op::DW)) return kernel;
   const auto pd = describe(f, specs);
   settle(specs, Op::DW, pd.diff_weights_desc());
