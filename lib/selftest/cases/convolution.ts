@@ -75,6 +75,28 @@ const convolutions: readonly Convolution[] = [
   { x: [1, 3, 227, 227], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true, relu: true },
   { x: [1, 1, 224, 224], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true },
   { x: [1, 3, 227, 227], outputs: 16, kernel: [11, 11], stride: [4, 4], layout: 'any' },
+  // Strides over few channels, padded and not a whole number of strides wide.
+  {
+    x: [3, 1, 50, 61],
+    outputs: 24,
+    kernel: [11, 11],
+    stride: [4, 4],
+    padding: [2, 2, 2, 2],
+    bias: true,
+    relu: true,
+    layout: 'any',
+    tolerance: winograd
+  },
+  {
+    x: [2, 2, 41, 38],
+    outputs: 16,
+    kernel: [5, 5],
+    stride: [2, 2],
+    padding: [1, 2, 1, 2],
+    bias: true,
+    layout: 'any',
+    tolerance: winograd
+  },
   {
     x: [1, 32, 27, 27],
     outputs: 32,
