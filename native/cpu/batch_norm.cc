@@ -12,7 +12,7 @@ namespace alexnode::cpu {
 
 namespace {
 
-constexpr int kLanes = 16;
+constexpr int kLanes = 16, kFlat = 32;
 constexpr int64_t kRun = 128;  // pixels summed in f32 before f64 takes over
 
 /// sums[0…] += Σ a - shift, sums[stride…] += Σ (a - shift)·(b - shift_b), over one chunk, a lane each.
@@ -35,15 +35,19 @@ ALEXNODE_INLINE void add_lanes(const T* a, const T* b, int64_t pixels, int64_t b
 template <class T>
 ALEXNODE_CLONES void add_chunk(const T* a, const T* b, int64_t pixels, int64_t block, const float* shift_a,
                                const float* shift_b, double* sum, double* product) {
-  if (block == 1) {
-    // One channel: lanes are neighbouring pixels, and share a shift.
-    float sa[8], sb[8];
-    double s[8] = {}, q[8] = {};
-    for (int l = 0; l < 8; l++) sa[l] = *shift_a, sb[l] = *shift_b;
-    const int64_t whole = pixels / 8 * 8;
-    add_lanes<8>(a, b, whole / 8, 8, sa, sb, s, q);
-    for (int64_t p = whole; p < pixels; p++) add_lanes<1>(a + p, b + p, 1, 1, shift_a, shift_b, s, q);
-    for (int l = 0; l < 8; l++) *sum += s[l], *product += q[l];
+  if (kFlat % block == 0) {
+    // Few channels: several pixels side by side, so that enough sums are in flight to hide their latency.
+    float sa[kFlat], sb[kFlat];
+    double s[kFlat] = {}, q[kFlat] = {};
+    for (int l = 0; l < kFlat; l++) sa[l] = shift_a[l % block], sb[l] = shift_b[l % block];
+    const int64_t whole = pixels * block / kFlat, rest = pixels * block - whole * kFlat;
+    add_lanes<kFlat>(a, b, whole, kFlat, sa, sb, s, q);
+    a += whole * kFlat, b += whole * kFlat;
+    for (int64_t l = 0; l < rest; l++) {
+      const float da = float(a[l]) - sa[l], db = float(b[l]) - sb[l];
+      s[l] += double(da), q[l] += double(da * db);
+    }
+    for (int l = 0; l < kFlat; l++) sum[l % block] += s[l], product[l % block] += q[l];
     return;
   }
   int64_t l = 0;

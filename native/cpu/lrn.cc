@@ -4,31 +4,14 @@
 // and one flat loop does a tile: the step is 1 where a tile keeps channels side by side, and the tile's
 // number of pixels where it keeps pixels side by side (row-major layouts). The scale is not kept from forward
 // to backward, as computing it again is cheaper than reading it.
-#include <cmath>
+#include "cpu/lrn.h"
 
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
-#include "cpu/simd/math.h"
 
 namespace alexnode::cpu {
 
 namespace {
-
-/// s^-beta, and from that 1/s.
-struct PowerQuarters3 {  // beta = 3/4
-  ALEXNODE_INLINE void operator()(float s, float& power, float& inverse) const {
-    const float half = std::sqrt(s), quarter = std::sqrt(half);
-    power = 1.f / (half * quarter);
-    inverse = (power * quarter) * (power * quarter);
-  }
-};
-struct PowerAny {
-  float beta;
-  ALEXNODE_INLINE void operator()(float s, float& power, float& inverse) const {
-    power = exp_(-beta * log_(s));
-    inverse = 1.f / s;
-  }
-};
 
 /// Channels of one pixel that lie side by side both in the tensor and in the tile.
 struct Run {
@@ -84,7 +67,7 @@ ALEXNODE_INLINE void gather(float* tile, const T* image, const Tiles& t, int64_t
       for (int64_t p = 0; p < pixels; p++) to[p] = from[p];
     } else if (run.count == 8) {
       for (int64_t p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+#pragma omp simd
         for (int l = 0; l < 8; l++) to[p * t.pitch + l] = from[p * t.v.pixel_stride + l];
     } else {
       for (int64_t p = 0; p < pixels; p++)
@@ -104,7 +87,7 @@ ALEXNODE_INLINE void scatter(T* image, const float* tile, const Tiles& t, int64_
       for (int64_t p = 0; p < pixels; p++) to[p] = from[p];
     } else if (run.count == 8) {
       for (int64_t p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+#pragma omp simd
         for (int l = 0; l < 8; l++) to[p * t.v.pixel_stride + l] = from[p * t.pitch + l];
     } else {
       for (int64_t p = 0; p < pixels; p++)
@@ -118,36 +101,6 @@ ALEXNODE_INLINE void scatter(T* image, const float* tile, const Tiles& t, int64_
       for (int64_t l = last; l < t.v.block; l++) to[l] = 0.f;
     }
 }
-
-/// Σ term(in[i + d·step]) for d from -back to ahead. Size is back + ahead + 1, or 0 where that is not known.
-template <int Size>
-struct Window {
-  int64_t back, ahead, step;
-  template <class Term>
-  ALEXNODE_INLINE float sum(const float* in, const Term& term) const {
-    float s = 0;
-#pragma GCC unroll 8
-    for (int d = 0; d < Size; d++) s += term(in[(d - Size / 2) * step]);
-    return s;
-  }
-  /// out[i] = the sum, pass by pass, each in vector code.
-  template <class Term>
-  ALEXNODE_INLINE void sums(float* out, const float* in, int64_t n, const Term& term) const {
-    std::fill_n(out, n, 0.f);
-    for (int64_t d = -back; d <= ahead; d++) {
-      const float* from = in + d * step;
-#pragma omp simd
-      for (int64_t i = 0; i < n; i++) out[i] += term(from[i]);
-    }
-  }
-};
-
-struct Square {
-  ALEXNODE_INLINE float operator()(float x) const { return x * x; }
-};
-struct Itself {
-  ALEXNODE_INLINE float operator()(float x) const { return x; }
-};
 
 /// Buffers of a tile: x and the result.
 template <class T, int Size, class Power>
@@ -184,7 +137,7 @@ ALEXNODE_CLONES void backward_tile(T* dx, const T* x, const T* dy, float* scratc
     out[i] *= p;
     terms[i] = in[i] != 0 ? out[i] * in[i] * inverse : 0.f;  // 0 between groups, whatever k is
   }
-  const Window<Size> mirrored{t.ahead, t.back, t.step};
+  const auto mirrored = window.mirrored();
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});
   const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : -INFINITY;
 #pragma omp simd

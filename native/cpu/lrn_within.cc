@@ -1,52 +1,102 @@
-// Local response normalisation within a map: a window of size × size cells of the element's own channel. Rare
-// (one layer of one recipe), so plain: sums along rows, then along columns, an image's channel at a time.
-#include <cmath>
-
+// Local response normalisation within a map: a window of size × size cells of the element's own channel. A
+// map is copied into a plane with zeros between its rows and around it, so that windows are sums along the
+// rows, then down the columns, in flat loops.
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
+#include "cpu/lrn.h"
 
 namespace alexnode::cpu {
 
 namespace {
 
-struct Window {
-  int64_t h, w, size;
-  int64_t before() const { return size / 2; }
-  int64_t after() const { return size - 1 - size / 2; }
-
-  /// out = Σ of in over the window around each cell; `mirrored`: over the cells whose window holds it.
-  void sum(float* out, float* along, const float* in, bool mirrored) const {
-    const int64_t back = mirrored ? after() : before(), ahead = mirrored ? before() : after();
-    for (int64_t y = 0; y < h; y++)
-      for (int64_t x = 0; x < w; x++) {
-        float s = 0;
-        for (int64_t i = std::max<int64_t>(0, x - back); i <= std::min(w - 1, x + ahead); i++)
-          s += in[y * w + i];
-        along[y * w + x] = s;
-      }
-    for (int64_t y = 0; y < h; y++)
-      for (int64_t x = 0; x < w; x++) {
-        float s = 0;
-        for (int64_t i = std::max<int64_t>(0, y - back); i <= std::min(h - 1, y + ahead); i++)
-          s += along[i * w + x];
-        out[y * w + x] = s;
-      }
+struct Planes {
+  Planes(const LrnFields& f, const ImageView& view) : v(view), alpha(f.alpha), k(f.k), beta(f.beta) {
+    const int64_t before = f.size / 2, after = f.size - 1 - before;
+    const auto reach = [](int64_t cells, int64_t length) { return std::min(cells, length - 1); };
+    pitch = v.w + reach(before, v.w);  // the zeros after a row are those before the next
+    along = {reach(before, v.w), reach(after, v.w), 1};
+    down = {reach(before, v.h), reach(after, v.h), pitch};
+    length = v.h * pitch;
+    slack = (down.back * pitch + along.back + 15) / 16 * 16;
   }
+  int64_t buffer() const { return (length + 2 * slack + 15) / 16 * 16; }
+
+  ImageView v;
+  float alpha, k, beta;
+  Window<0> along, down;
+  int64_t pitch;   // from a row to the next
+  int64_t length;  // of a plane
+  int64_t slack;   // zeros before and after it
 };
 
-/// f(view, offset of a map, three maps of scratch) for each map of each image.
+template <class T>
+ALEXNODE_INLINE void gather(float* plane, const T* map, const Planes& s) {
+  for (int64_t y = 0; y < s.v.h; y++)
+    for (int64_t x = 0; x < s.v.w; x++) plane[y * s.pitch + x] = map[(y * s.v.w + x) * s.v.pixel_stride];
+}
+
+template <class T>
+ALEXNODE_INLINE void scatter(T* map, const float* plane, const Planes& s) {
+  for (int64_t y = 0; y < s.v.h; y++)
+    for (int64_t x = 0; x < s.v.w; x++) map[(y * s.v.w + x) * s.v.pixel_stride] = plane[y * s.pitch + x];
+}
+
+/// Planes: x, sums along rows, and the result.
+template <class T, class Power>
+ALEXNODE_CLONES void forward_map(T* y, const T* x, float* scratch, const Planes& s, Power power) {
+  float *in = scratch + s.slack, *part = in + s.buffer(), *out = part + s.buffer();
+  gather(in, x, s);
+  s.along.sums(part, in, s.length, Square{});
+  s.down.sums(out, part, s.length, Itself{});
+#pragma omp simd
+  for (int64_t i = 0; i < s.length; i++) {
+    float p, inverse;
+    power(s.k + s.alpha * out[i], p, inverse);
+    out[i] = in[i] * p;
+  }
+  scatter(y, out, s);
+}
+
+/// dx = dy·s^-β - 2αβ·x · Σ dy·x·s^(-β-1), the sum over the cells whose windows hold this one.
+/// Planes: x, sums along rows, dy and the result, the scale's sums and then terms, their sums.
+template <class T, class Power>
+ALEXNODE_CLONES void backward_map(T* dx, const T* x, const T* dy, float* scratch, const Planes& s,
+                                  Power power) {
+  float *in = scratch + s.slack, *part = in + s.buffer(), *out = part + s.buffer();
+  float *terms = out + s.buffer(), *sums = terms + s.buffer();
+  gather(in, x, s);
+  gather(out, dy, s);
+  s.along.sums(part, in, s.length, Square{});
+  s.down.sums(terms, part, s.length, Itself{});
+#pragma omp simd
+  for (int64_t i = 0; i < s.length; i++) {
+    float p, inverse;
+    power(s.k + s.alpha * terms[i], p, inverse);
+    out[i] *= p;
+    terms[i] = in[i] != 0 ? out[i] * in[i] * inverse : 0.f;  // 0 between rows, whatever k is
+  }
+  s.along.mirrored().sums(part, terms, s.length, Itself{});
+  s.down.mirrored().sums(sums, part, s.length, Itself{});
+  const float factor = 2 * s.alpha * s.beta;
+#pragma omp simd
+  for (int64_t i = 0; i < s.length; i++) out[i] -= factor * in[i] * sums[i];
+  scatter(dx, out, s);
+}
+
+/// map(args, planes, offset of the map, scratch) for each map of each image, padding channels too.
 template <class F>
-KernelPtr over_maps(Specs specs, int like, F f) {
-  const auto v = ImageView::of(specs.op, specs.shape(like), specs[like].layout);
-  const auto pieces = workers();
+KernelPtr over_maps(Specs specs, const Planes& planes, int buffers, F map) {
+  const int64_t pieces = workers(), floats = buffers * planes.buffer();
   const auto run = [=](const Args& a) {
-    each_worker(pieces, v.n * v.blocks() * v.block, [&](int64_t worker, int64_t begin, int64_t end) {
-      float* scratch = static_cast<float*>(a.scratch) + worker * 3 * v.pixels;
+    const int64_t channels = planes.v.blocks() * planes.v.block;
+    each_worker(pieces, planes.v.n * channels, [&](int64_t worker, int64_t begin, int64_t end) {
+      float* scratch = static_cast<float*>(a.scratch) + worker * floats;
+      std::fill_n(scratch, floats, 0.f);
       for (int64_t i = begin; i < end; i++)
-        f(a, v, v.at(i / (v.blocks() * v.block), i % (v.blocks() * v.block), 0), scratch);
+        map(a, planes, planes.v.at(i / channels, i % channels, 0), scratch);
     });
   };
-  return make_kernel(std::move(specs), "plain", run, size_t(pieces * 3 * v.pixels) * 4);
+  return make_kernel(std::move(specs), "planes", run, size_t(pieces * floats) * sizeof(float));
 }
 
 }  // namespace
@@ -55,16 +105,13 @@ KernelPtr make(const LrnWithin& f, Specs specs) {
   using Op = LrnWithin;
   specs.settle_as(Op::X);
   specs.same_layout({Op::Y, Op::X});
+  const Planes planes(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout));
   return with_float(specs[Op::X].dtype, [&]<class T>(T) {
-    return over_maps(std::move(specs), Op::X, [f](const Args& a, const ImageView& v, int64_t at, float* s) {
-      const T* x = a.at<const T>(Op::X) + at;
-      T* y = a.at<T>(Op::Y) + at;
-      float *squares = s, *along = s + v.pixels, *sums = s + 2 * v.pixels;
-      for (int64_t p = 0; p < v.pixels; p++)
-        squares[p] = float(x[p * v.pixel_stride]) * float(x[p * v.pixel_stride]);
-      Window{v.h, v.w, f.size}.sum(sums, along, squares, false);
-      for (int64_t p = 0; p < v.pixels; p++)
-        y[p * v.pixel_stride] = float(x[p * v.pixel_stride]) * std::pow(f.k + f.alpha * sums[p], -f.beta);
+    return with_power(f.beta, [&](auto power) {
+      return over_maps(std::move(specs), planes, 3,
+                       [power](const Args& a, const Planes& s, int64_t at, float* scratch) {
+                         forward_map(a.at<T>(Op::Y) + at, a.at<const T>(Op::X) + at, scratch, s, power);
+                       });
     });
   });
 }
@@ -73,24 +120,14 @@ KernelPtr make(const LrnWithinBackward& f, Specs specs) {
   using Op = LrnWithinBackward;
   specs.settle_as(Op::X);
   specs.same_layout({Op::DX, Op::X, Op::DY});
+  const Planes planes(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout));
   return with_float(specs[Op::X].dtype, [&]<class T>(T) {
-    return over_maps(std::move(specs), Op::X, [f](const Args& a, const ImageView& v, int64_t at, float* s) {
-      const T *x = a.at<const T>(Op::X) + at, *dy = a.at<const T>(Op::DY) + at;
-      T* dx = a.at<T>(Op::DX) + at;
-      float *work = s, *along = s + v.pixels, *scale = s + 2 * v.pixels;
-      const Window window{v.h, v.w, f.size};
-      const auto get = [&](const T* t, int64_t p) { return float(t[p * v.pixel_stride]); };
-      for (int64_t p = 0; p < v.pixels; p++) work[p] = get(x, p) * get(x, p);
-      window.sum(scale, along, work, false);
-      for (int64_t p = 0; p < v.pixels; p++) {
-        scale[p] = f.k + f.alpha * scale[p];
-        work[p] = get(dy, p) * get(x, p) * std::pow(scale[p], -f.beta - 1);
-      }
-      // dx = dy·scale^-β - 2αβ·x · Σ dy·x·scale^(-β-1), the sum over the cells whose window holds this one.
-      for (int64_t p = 0; p < v.pixels; p++) scale[p] = get(dy, p) * std::pow(scale[p], -f.beta);
-      window.sum(work, along, work, true);
-      for (int64_t p = 0; p < v.pixels; p++)
-        dx[p * v.pixel_stride] = scale[p] - 2 * f.alpha * f.beta * get(x, p) * work[p];
+    return with_power(f.beta, [&](auto power) {
+      return over_maps(std::move(specs), planes, 5,
+                       [power](const Args& a, const Planes& s, int64_t at, float* scratch) {
+                         backward_map(a.at<T>(Op::DX) + at, a.at<const T>(Op::X) + at,
+                                      a.at<const T>(Op::DY) + at, scratch, s, power);
+                       });
     });
   });
 }
