@@ -1,8 +1,11 @@
-// The fully connected layer by oneDNN's inner product. In f32 one layout of the weights, row-major, serves
-// all three passes: left to choose, oneDNN takes w transposed in one pass and not in the next, and the copies
-// between them cost more than they save. In bf16 each pass has the layout that oneDNN wants.
+// The fully connected layer. In f32 our own product does it, with one layout of the weights, row-major, for
+// all three passes: oneDNN would have w transposed in one pass and not in the next. In bf16 oneDNN's inner
+// product does it, with the layout that it wants for each pass.
 #include "cpu/kernels.h"
+#include "cpu/loops.h"
 #include "cpu/onednn.h"
+#include "cpu/product/product.h"
+#include "cpu/simd/simd.h"
 
 namespace alexnode::cpu {
 
@@ -10,11 +13,46 @@ namespace {
 
 using dnnl::prop_kind;
 
-/// Row-major activations, and for f32 row-major weights, where they were left open.
-void choose(Specs& specs, std::initializer_list<int> activations, int w) {
-  for (int i : activations)
-    if (specs[i].layout == "any") specs[i].layout = "ab";
-  if (specs[w].layout == "any" && specs[activations.begin()[0]].dtype == DType::f32) specs[w].layout = "ab";
+/// Row-major activations, and for f32 row-major weights, where they were left open. True where our own
+/// product takes it from there.
+bool choose(Specs& specs, std::initializer_list<int> activations, int w) {
+  bool f32 = true;
+  for (int i : activations) {
+    auto& s = specs[i];
+    if (s.layout == "any") s.layout = "ab";
+    if (s.layout != "ab")
+      specs.fail(specs.slots[i].name, ": expected the layout ab, got ", s.layout, "; reorder it first");
+    f32 &= s.dtype == DType::f32;
+  }
+  auto& layout = specs[w].layout;
+  if (layout == "any" && f32) layout = "ab";
+  return f32 && (layout == "ab" || layout == "ba");
+}
+
+/// Strides of w [O, I] in the layout ab or ba.
+struct Strides {
+  explicit Strides(const Spec& w)
+      : out(w.layout == "ab" ? w.shape[1] : 1), in(w.layout == "ab" ? 1 : w.shape[0]) {}
+  int64_t out, in;
+};
+
+/// The kernel of an op that is one product of two of its slots.
+KernelPtr by_product(Specs specs, const ProductShape& shape, int c, int a, int b, int bias = -1) {
+  const Product product(shape);
+  return make_kernel(
+      std::move(specs), product.describe(),
+      [=](const Args& args) {
+        product.run(args.at<float>(c), args.at<float>(a), args.at<float>(b),
+                    bias < 0 ? nullptr : args.at<float>(bias), args.scratch);
+      },
+      product.scratch_bytes());
+}
+
+/// sums[j] = sum over i of x[i][j].
+ALEXNODE_CLONES void sum_rows(float* sums, const float* x, int64_t rows, int64_t columns, int64_t row) {
+  std::fill(sums, sums + columns, 0.f);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) sums[j] += x[i * row + j];
 }
 
 Md with_dtype(const Spec& s, DType dtype) {
@@ -37,8 +75,21 @@ dnnl::inner_product_forward::primitive_desc forward(const Md& x, const Md& w, co
 
 KernelPtr make(const Dense& f, Specs specs) {
   using Op = Dense;
-  choose(specs, {Op::X, Op::Y}, Op::W);
   specs[Op::B].layout = "a";
+  if (choose(specs, {Op::X, Op::Y}, Op::W)) {
+    const Strides w(specs[Op::W]);
+    const int64_t out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
+    const ProductShape shape{.rows = specs.shape(Op::X)[0],
+                             .columns = out,
+                             .depth = in,
+                             .c_row = out,
+                             .a_row = in,
+                             .a_step = 1,
+                             .b_step = w.in,
+                             .b_column = w.out,
+                             .relu = f.relu};
+    return by_product(std::move(specs), shape, Op::Y, Op::X, Op::W, Op::B);
+  }
   const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
   const auto pd = forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]),
                           attributes(f.relu));
@@ -53,7 +104,19 @@ KernelPtr make(const Dense& f, Specs specs) {
 
 KernelPtr make(const DenseBackwardData&, Specs specs) {
   using Op = DenseBackwardData;
-  choose(specs, {Op::DX, Op::DY}, Op::W);
+  if (choose(specs, {Op::DX, Op::DY}, Op::W)) {
+    const Strides w(specs[Op::W]);
+    const int64_t out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
+    const ProductShape shape{.rows = specs.shape(Op::DY)[0],
+                             .columns = in,
+                             .depth = out,
+                             .c_row = in,
+                             .a_row = out,
+                             .a_step = 1,
+                             .b_step = w.out,
+                             .b_column = w.in};
+    return by_product(std::move(specs), shape, Op::DX, Op::DY, Op::W);
+  }
   const auto dx = descriptor(specs[Op::DX]), w = descriptor(specs[Op::W]), dy = descriptor(specs[Op::DY]);
   const auto hint = forward(dx, w, Md(), dy, attributes());
 #if DNNL_VERSION_MAJOR >= 3
@@ -72,9 +135,36 @@ KernelPtr make(const DenseBackwardData&, Specs specs) {
 
 KernelPtr make(const DenseBackwardWeights&, Specs specs) {
   using Op = DenseBackwardWeights;
-  choose(specs, {Op::X, Op::DY}, Op::DW);
   specs[Op::DB].layout = "a";
   const bool bias = specs.has(Op::DB);
+  if (choose(specs, {Op::X, Op::DY}, Op::DW)) {
+    const int64_t batch = specs.shape(Op::X)[0], out = specs.shape(Op::DW)[0], in = specs.shape(Op::DW)[1];
+    // dw = dyᵀ · x, or where dw lies transposed xᵀ · dy.
+    const bool plain = specs[Op::DW].layout == "ab";
+    const int64_t rows = plain ? out : in, columns = plain ? in : out;
+    const Product product({.rows = rows,
+                           .columns = columns,
+                           .depth = batch,
+                           .c_row = columns,
+                           .a_row = 1,
+                           .a_step = rows,
+                           .b_step = columns,
+                           .b_column = 1});
+    return make_kernel(
+        std::move(specs), product.describe(),
+        [=](const Args& a) {
+          const auto *x = a.at<float>(Op::X), *dy = a.at<float>(Op::DY);
+          product.run(a.at<float>(Op::DW), plain ? dy : x, plain ? x : dy, nullptr, a.scratch);
+          if (bias)
+            split(
+                out,
+                [db = a.at<float>(Op::DB), dy, batch, out](int64_t begin, int64_t end) {
+                  sum_rows(db + begin, dy + begin, batch, end - begin, out);
+                },
+                2048);
+        },
+        product.scratch_bytes());
+  }
   const auto x = descriptor(specs[Op::X]), dw = descriptor(specs[Op::DW]), dy = descriptor(specs[Op::DY]);
   const auto db = bias ? descriptor(specs[Op::DB]) : Md();
   const auto hint = forward(x, with_dtype(specs[Op::DW], specs[Op::X].dtype), db, dy, attributes());

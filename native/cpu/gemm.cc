@@ -1,6 +1,8 @@
-// The matrix product by oneDNN's matmul. A transposed matrix is the same memory in the other layout.
+// The matrix product: our own in f32, oneDNN's matmul in bf16. A transposed matrix is the same memory in the
+// other layout.
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
+#include "cpu/product/product.h"
 
 namespace alexnode::cpu {
 
@@ -20,6 +22,37 @@ void append_linear(dnnl::post_ops& ops, float factor) {
 #else
   ops.append_eltwise(1, dnnl::algorithm::eltwise_linear, factor, 0);
 #endif
+}
+
+KernelPtr by_product(const Gemm& f, Specs specs) {
+  using Op = Gemm;
+  const auto &c = specs[Op::C], &a = specs[Op::A], &b = specs[Op::B];
+  // Strides of op(a) and op(b) along their rows and columns.
+  const auto strides = [](const Spec& s, bool transpose) {
+    return (s.layout == "ab") != transpose ? std::pair(s.shape[!transpose], int64_t(1))
+                                           : std::pair(int64_t(1), s.shape[transpose]);
+  };
+  const auto [a_row, a_step] = strides(a, f.transpose_a);
+  const auto [b_step, b_column] = strides(b, f.transpose_b);
+  const bool plain = c.layout == "ab";  // else cᵀ = bᵀ · aᵀ
+  const Product product({.rows = c.shape[!plain],
+                         .columns = c.shape[plain],
+                         .depth = a.shape[!f.transpose_a],
+                         .c_row = c.shape[plain],
+                         .a_row = plain ? a_row : b_column,
+                         .a_step = plain ? a_step : b_step,
+                         .b_step = plain ? b_step : a_step,
+                         .b_column = plain ? b_column : a_row,
+                         .alpha = f.alpha,
+                         .beta = f.beta});
+  const int left = plain ? Op::A : Op::B, right = plain ? Op::B : Op::A;
+  return make_kernel(
+      std::move(specs), product.describe(),
+      [=](const Args& args) {
+        product.run(args.at<float>(Op::C), args.at<float>(left), args.at<float>(right), nullptr,
+                    args.scratch);
+      },
+      product.scratch_bytes());
 }
 
 /// alpha · (product + beta / alpha · c), since oneDNN's fast code takes a sum as its first post-op alone.
@@ -43,6 +76,7 @@ KernelPtr make(const Gemm& f, Specs specs) {
     if (specs[i].layout != "ab" && specs[i].layout != "ba")
       specs.fail(specs.slots[i].name, ": expected the layout ab or ba, got ", specs[i].layout,
                  "; reorder first");
+  if (specs[Op::C].dtype == DType::f32) return by_product(f, std::move(specs));
   const auto c = descriptor(specs[Op::C]);
   const auto a = matrix(specs[Op::A], f.transpose_a), b = matrix(specs[Op::B], f.transpose_b);
 #if DNNL_VERSION_MAJOR >= 3
