@@ -14,15 +14,35 @@ KernelPtr with_input(DType dtype, const F& f) {
   return dtype == DType::u8 ? f(uint8_t{}) : with_float(dtype, f);
 }
 
+/// One channel of a row of pixels, `ys` and `xs` being the strides. They are constants where pixels lie side
+/// by side, or with their three channels, so that these loops are vectorised.
+template <class Y, class X>
+ALEXNODE_INLINE void normalize_strided(Y* y, int64_t ys, const X* x, int64_t xs, int64_t n, float mean,
+                                       float scale) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) y[i * ys] = (float(x[i * xs]) - mean) * scale;
+}
+
 template <class Y, class X>
 ALEXNODE_CLONES void normalize_row(Y* y, int64_t ys, const X* x, int64_t xs, int64_t n, float mean,
                                    float scale) {
-  if (ys == 1 && xs == 1) {
+  if (ys == 1 && xs == 1)
+    normalize_strided(y, 1, x, 1, n, mean, scale);
+  else if (ys == 1 && xs == 3)
+    normalize_strided(y, 1, x, 3, n, mean, scale);
+  else
+    normalize_strided(y, ys, x, xs, n, mean, scale);
+}
+
+/// Channels side by side in x and y: their means and scales, repeated up to kPeriod numbers, go along.
+constexpr int64_t kPeriod = 240;  // a multiple of 1 to 6, and of 8
+template <class Y, class X>
+ALEXNODE_CLONES void normalize_pixels(Y* y, const X* x, int64_t n, const float* mean, const float* scale) {
+  for (int64_t from = 0; from < n; from += kPeriod) {
+    const int64_t count = std::min(kPeriod, n - from);
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = (float(x[i]) - mean) * scale;
-    return;
+    for (int64_t i = 0; i < count; i++) y[from + i] = (float(x[from + i]) - mean[i]) * scale[i];
   }
-  for (int64_t i = 0; i < n; i++) y[i * ys] = (float(x[i * xs]) - mean) * scale;
 }
 
 /// Where along an axis an output lies between two inputs.
@@ -79,9 +99,24 @@ KernelPtr make(const Normalize&, Specs specs) {
   const auto yv = ImageView::of(specs.op, specs.shape(Op::Y), specs[Op::Y].layout);
   return with_float(specs[Op::Y].dtype, [&]<class Y>(Y) {
     return with_input(specs[Op::X].dtype, [&]<class X>(X) {
-      return make_kernel(std::move(specs), "plain", [=](const Args& a) {
+      const bool pixels = yv.block == yv.c && xv.block == xv.c && kPeriod % yv.c == 0;
+      return make_kernel(std::move(specs), pixels ? "pixels" : "rows", [=](const Args& a) {
+        auto* y = a.at<Y>(Op::Y);
+        if (pixels) {
+          float mean[kPeriod], scale[kPeriod];
+          for (int64_t i = 0; i < kPeriod; i++) {
+            mean[i] = a.at<const float>(Op::Mean)[i % yv.c];
+            scale[i] = a.at<const float>(Op::Factor)[i % yv.c];
+          }
+          split(
+              yv.n * yv.image_stride,
+              [&, x = a.at<const X>(Op::X)](int64_t begin, int64_t end) {
+                normalize_pixels(y + begin, x + begin, end - begin, mean, scale);
+              },
+              16384, kPeriod);
+          return;
+        }
         each(yv.n, [&](int64_t n) {
-          auto* y = a.at<Y>(Op::Y);
           for (int64_t c = 0; c < yv.c; c++)
             normalize_row(y + yv.at(n, c, 0), yv.pixel_stride, a.at<const X>(Op::X) + xv.at(n, c, 0),
                           xv.pixel_stride, yv.pixels, a.at<const float>(Op::Mean)[c],

@@ -52,12 +52,14 @@ ALEXNODE_CLONES void round_piece(bf16* y, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i++) y[i] = x[i];
 }
 
+constexpr int64_t kPiece = 1024;
+
 /// update(begin, end) over n parameters, and then w16 from w while it is still in the cache.
 template <class F>
 void update_all(int64_t n, const float* w, bf16* w16, const F& update) {
   split(n, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += 4096) {
-      const int64_t stop = std::min(end, i + 4096);
+    for (int64_t i = begin; i < end; i += kPiece) {
+      const int64_t stop = std::min(end, i + kPiece);
       update(i, stop);
       if (w16) round_piece(w16 + i, w + i, stop - i);
     }

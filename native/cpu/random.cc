@@ -12,7 +12,10 @@ namespace {
 template <class T>
 ALEXNODE_CLONES void keep(T* y, const T* x, const uint32_t* words, int64_t n, float rate, float scale) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) y[i] = to_uniform(words[i]) >= rate ? scale * x[i] : 0.f;
+  for (int64_t i = 0; i < n; i++) {
+    const float kept = scale * x[i];
+    y[i] = to_uniform(words[i]) >= rate ? kept : 0.f;
+  }
 }
 
 template <class T>

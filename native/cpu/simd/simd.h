@@ -7,8 +7,10 @@
 
 #define ALEXNODE_INLINE inline __attribute__((always_inline))
 
-// The loader picks by way of indirect functions, which glibc has and musl has not.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+// The loader picks by way of indirect functions, which glibc has and musl has not, and which run before a
+// sanitizer is set up.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ALEXNODE_CLONES \
   __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
