@@ -48,6 +48,12 @@ export async function choice(
   return new Option(flags, description).choices(values)
 }
 
+/** An option that cannot go with another. */
+export async function exclusive(flags: string, description: string, other: string) {
+  const { Option } = await commander()
+  return new Option(flags, description).conflicts(other)
+}
+
 export const dtypeOption = (description: string) =>
   choice('--dtype <dtype>', description, ['f32', 'bf16'])
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { dataNames } from '../data/open.ts'
 import { netNames } from '../nets/index.ts'
 import type { TrainSettings } from '../settings.ts'
-import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
 
 /** The command line of training, read and checked. */
 export interface TrainArguments {
@@ -70,6 +70,11 @@ async function trainCommand(): Promise<Command> {
   const count = whole(1)
   const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
   const dtype = await dtypeOption('what to compute in (bf16 where that is fast)')
+  const epochs = await exclusive(
+    '--epochs <n>',
+    'times through the images, instead of --steps',
+    'steps'
+  )
   const schedule = await choice(
     '--schedule <name>',
     'how the rate goes on (constant with --steps or --epochs, else cosine)',
@@ -89,7 +94,7 @@ async function trainCommand(): Promise<Command> {
     .addOption(dtype)
     .option('--batch <n>', `images a step (${defaults.batch})`, count)
     .option('--steps <n>', 'steps in all (as many as 2½ minutes allow)', count)
-    .option('--epochs <n>', 'times through the images, instead of --steps', positive)
+    .addOption(epochs.argParser(positive))
     .option('--lr <rate>', `learning rate (${defaults.lr})`, fromZero)
     .option('--momentum <m>', `momentum (${defaults.momentum})`, fraction)
     .option('--weight-decay <d>', `weight decay (${defaults.weightDecay})`, fromZero)

@@ -1,4 +1,5 @@
 /** What every program of the command line shares: errors in plain words, exit codes, Ctrl-C. */
+import { SettingsError } from '../settings.ts'
 import { wrap } from './format.ts'
 
 /** The person asked for something that cannot be: the program ends with 2. */
@@ -10,7 +11,7 @@ export class UsageError extends Error {
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
- * Runs a program: an error is told on stderr and ends it with 1 (2 for a UsageError). The first Ctrl-C
+ * Runs a program: an error is told on stderr and ends it with 1 (2 for a UsageError or SettingsError). The first Ctrl-C
  * aborts `signal`, so that the program can finish what it does and save; it then exits with 130. A second
  * one ends it at once.
  *
@@ -36,7 +37,8 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
       const message = error instanceof Error ? error.message : String(error)
       process.stderr.write(`${wrap(message).join('\n')}\n`)
       if (process.env.ALEXNODE_DEBUG && error instanceof Error) console.error(error.stack)
-      code ||= error instanceof UsageError ? 2 : 1
+      const usage = error instanceof UsageError || error instanceof SettingsError
+      code ||= usage ? 2 : 1
     }
   } finally {
     for (const remove of listeners) remove()

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { objects, runProgram, widest } from './programs.ts'
+
+const program = 'lib/cli.ts'
+
+t.test('summary', async (t) => {
+  const args = ['summary', '--net', 'alexnet', '--batch', '128']
+  const { code, out, err } = await runProgram(program, [...args, '--dtype', 'f32', '--json'])
+  t.match({ code, err }, { code: 0, err: '' })
+  const [summary, ...more] = objects(out)
+  t.strictSame(more, [])
+  t.match(summary, {
+    net: 'alexnet',
+    batch: 128,
+    dtype: 'f32',
+    parameters: 60_965_224,
+    layers: [{ name: 'conv1', kind: 'conv2d', output: [96, 55, 55], parameters: 34_944 }],
+    memory: { device: 'cpu', fits: Boolean, bytes: Number, available: Number }
+  })
+  const slab = (name: string) => {
+    const { slabs } = Object(summary?.memory)
+    return slabs.find((slab: { name: string }) => slab.name === name)?.bytes
+  }
+  // f32 each, and the padding of blocked layouts.
+  for (const name of ['parameters', 'gradients', 'optimizer']) {
+    t.ok(slab(name) >= 4 * 60_965_224 && slab(name) < 4.2 * 60_965_224, `${name} ${slab(name)}`)
+  }
+  const text = await runProgram(program, args)
+  t.equal(text.code, 0)
+  t.ok(widest(text.out) <= 80, text.out)
+  t.match(text.out, /all .*60,965,224 /)
+
+  const infer = await runProgram(program, [...args, '--mode', 'infer', '--json'])
+  t.match(objects(infer.out), [{ training: false, parameters: 60_965_224 }])
+})
+
+t.test('bench', async (t) => {
+  const args = ['bench', '--net', 'fashion', '--batch', '2', '--dtype', 'f32', '--steps', '2']
+  for (const mode of ['train', 'infer']) {
+    const ended = await runProgram(program, [...args, '--mode', mode, '--threads', '1', '--json'])
+    t.match(ended, { code: 0, err: '' })
+    const [result = {}, ...more] = objects(ended.out)
+    t.strictSame(more, [])
+    t.strictSame(Object.keys(result), [
+      ...['images_per_s', 'images_per_s_min', 'images_per_s_max'],
+      ...['step_ms', 'peak_rss_mb', 'per_layer']
+    ])
+    const { images_per_s: median, images_per_s_min: least, images_per_s_max: most } = result
+    t.ok(Number(least) <= Number(median) && Number(median) <= Number(most))
+    t.ok(Math.abs(Number(result.step_ms) * Number(median) - 2000) < 1)
+    const calls = [Object(result.per_layer)].flat()
+    const passes = new Set(calls.map(({ pass }) => pass))
+    t.strictSame(
+      [...passes],
+      mode === 'train' ? ['forward', 'backward', 'update', 'refresh'] : ['forward']
+    )
+    t.match(calls[0], {
+      layer: 'conv1',
+      op: /^(reorder|conv2d)$/,
+      implementation: String,
+      ms: Number
+    })
+    const sum = calls.reduce((sum, { ms }) => sum + ms, 0)
+    t.ok(sum > 0.3 * Number(result.step_ms), 'the calls make up the step')
+  }
+  const text = await runProgram(program, args)
+  t.equal(text.code, 0)
+  t.ok(widest(text.out) <= 80, text.out)
+  t.match(text.out, /^Speed +[\d.]+ images\/s/m)
+})
+
+t.test('the program itself', async (t) => {
+  const run = (...args: string[]) => runProgram(program, args)
+  t.match(await run('--help'), { code: 0, out: /train +train a net/, err: '' })
+  t.match(await run('--version'), { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+  t.match(await run(), { code: 2, out: '', err: /Usage: alexnode/ })
+  t.match(await run('fly'), { code: 2, out: '', err: /there is no command 'fly'/ })
+  t.match(await run('train', '--help'), { code: 0, out: /--checkpoint-every/ })
+  t.match(await run('summary'), { code: 2, err: /required option '--net <name>' not specified/ })
+  t.match(await run('bench', '--net', 'x', '--batch', '1'), { code: 2, err: /'x' is invalid/ })
+})

@@ -1,0 +1,135 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { readSafetensors } from '../lib/files/safetensors.ts'
+import { noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
+import { counting, idx, writeSet } from './idx-files.ts'
+import { objects, Running, runProgram, widest } from './programs.ts'
+
+const program = 'examples/train.ts'
+const dir = t.testdir()
+const data = join(dir, 'data')
+const out = join(dir, 'run')
+
+/** 24 + 6 images of 28×28: a test of thousands would take longer than all else. */
+await writeSet(data, {
+  'train-images-idx3-ubyte': idx([24, 28, 28], counting(24 * 784, 251)),
+  'train-labels-idx1-ubyte': idx([24], counting(24, 10)),
+  't10k-images-idx3-ubyte': idx([6, 28, 28], counting(6 * 784, 241)),
+  't10k-labels-idx1-ubyte': idx([6], counting(6, 10))
+})
+
+const small = ['--data', data, '--batch', '2', '--lr', '0.001', '--threads', '2']
+/** Without line ends, whose places depend on the paths. */
+const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
+const log = (folder: string) => objects(readFileSync(join(folder, 'log.jsonl'), 'utf8'))
+
+t.test('trains, tests and keeps all of it', async (t) => {
+  const args = [...small, '--steps', '3', '--checkpoint-every', '2', '--out', out]
+  const ended = await runProgram(program, args)
+  t.match(ended, { code: 0, err: '' })
+  t.ok(widest(ended.out, dir) <= 80, ended.out)
+  for (const text of [
+    /^Data +data, found in /m,
+    /24 \+ 6 images of 28×28, 10 classes/,
+    /^Device +cpu: CPU, 2 threads, /m,
+    /^dtype +(f32|bf16): bf16 is /m,
+    /fashion: 1×224×224 in batches of 2, 46,765,450 parameters, 938 M MACs/,
+    /conv2 +│ conv2d +│ 256×26×26 │ +614,656 │ +415 M/,
+    /^Memory +\d+ MiB of [\d,]+ MiB on cpu\n +parameters 178 MiB, gradients 178 MiB, optimizer 178 MiB/m,
+    /^step 1\/3 {2}loss +[\d.]+ {2}top-1 +[\d.]+ {2}[\d.]+ images\/s {2}ETA \d:\d\d$/m,
+    /^step 3\/3 /m,
+    /^Test +top-1 [\d.]+, loss [\d.]+ on 6 images$/m,
+    /^Weights +.*run\/weights\.safetensors$/m,
+    /^Log +.*run\/log\.jsonl$/m
+  ]) {
+    t.match(ended.out, text)
+  }
+  t.match(log(out), [{ step: 1 }, { step: 2 }, { step: 3 }, { final: true, steps: 3 }])
+  const { tensors } = await readSafetensors(join(out, 'weights.safetensors'))
+  t.match(tensors['conv1.weight'], { dtype: 'f32', shape: [96, 1, 11, 11] })
+  t.match(tensors['fc8.bias'], { dtype: 'f32', shape: [10] })
+  for (const step of [2, 3]) t.ok(existsSync(join(out, `checkpoint-0000000${step}`)))
+
+  t.test('it goes on with the options it was started with', async (t) => {
+    const ended = await runProgram(program, ['--resume', '--steps', '4', '--out', out, '--json'])
+    t.equal(ended.code, 0, ended.err)
+    t.match(ended.err, /goes on after step 3/)
+    const [step, last, ...more] = objects(ended.out)
+    t.strictSame(more, [])
+    t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s'])
+    t.match(step, { step: 4, loss: Number, top1: Number, images_per_s: Number })
+    t.strictSame(Object.keys(last ?? {}), ['final', 'test_top1', 'test_loss', 'steps'])
+    t.match(last, { final: true, test_top1: Number, test_loss: Number, steps: 4 })
+    t.match(log(out).at(-2), step ?? {})
+    t.strictSame(log(out).at(-1), last)
+  })
+
+  t.test('with other options it does not', async (t) => {
+    const args = ['--resume', '--batch', '4', '--momentum', '0', '--out', out]
+    const { code, err, out: said } = await runProgram(program, args)
+    t.equal(code, 2)
+    t.equal(said, '')
+    t.match(flat(err), /--batch was 2 and is 4, --momentum was 0\.9 and is 0/)
+    t.equal(log(out).length, 5, 'and nothing is changed')
+  })
+
+  t.test('without --resume a new run gets a folder of its own', async (t) => {
+    const running = new Running(program, [...small, '--epochs', '100', '--out', out])
+    await running.says(/^step 1\/1200 /m)
+    running.process.kill('SIGINT')
+    const ended = await running.ended
+    t.equal(ended.code, 130, ended.err)
+    t.match(ended.out, /holds a run: this one is\s+\S*run\/2$/m)
+    t.match(ended.out, /Stopped after step \d+\. It is kept in\s+\S*run\/2; to go on:/)
+    t.match(ended.out, /--resume --out \S*run\/2$/m)
+    const steps = log(join(out, '2')).length
+    t.ok(existsSync(join(out, '2', `checkpoint-${String(steps).padStart(8, '0')}`)))
+    t.equal(log(out).length, 5, 'the first is as it was')
+  })
+})
+
+t.test('what cannot be', async (t) => {
+  const refused = async (args: readonly string[], code: number, message: RegExp) => {
+    const ended = await runProgram(program, args)
+    t.match(ended, { code, out: '' }, args.join(' '))
+    t.match(flat(ended.err), message)
+    t.ok(widest(ended.err, dir) <= 80, ended.err)
+    t.notMatch(ended.err, /\n +at /, 'no stack')
+  }
+  const usage = (args: readonly string[], message: RegExp) => refused(args, 2, message)
+  await usage(['--colour', 'red'], /unknown option '--colour'/)
+  await usage(['--net', 'resnet'], /'resnet' is invalid\. Allowed choices are alexnet/)
+  await usage(['--batch', '0'], /Expected a whole number from 1, got '0'/)
+  await usage(['--steps', '2', '--epochs', '1'], /'--epochs <n>' cannot be used with/)
+  await usage(['more'], /too many arguments/)
+  await refused(['--device', 'cpu5', '--out', join(dir, 'no')], 1, /there is no device 'cpu5'/)
+  await refused(['--data', join(dir, 'nowhere'), '--out', join(dir, 'no')], 1, /does not exist/)
+})
+
+t.test('a full disk', { skip: noSmallDisk }, async (t) => {
+  const disk = smallDisk(t, 64)
+  const full = await runProgram(program, [...small, '--steps', '1', '--out', join(disk, 'run')])
+  t.equal(full.code, 1)
+  t.match(flat(full.err), /the disk is full \(ENOSPC\)/)
+})
+
+t.test('help', async (t) => {
+  const { code, out } = await runProgram(program, ['--help'])
+  t.equal(code, 0)
+  t.ok(widest(out) <= 80, out)
+  for (const option of [
+    ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
+    ...['weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json']
+  ]) {
+    t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
+  }
+})
+
+t.test('a folder that cannot be written', { skip: noSmallDisk }, async (t) => {
+  const disk = smallDisk(t, 64)
+  setReadOnly(disk, true)
+  const ended = await runProgram(program, [...small, '--steps', '1', '--out', join(disk, 'run')])
+  t.match(ended, { code: 1, out: '' })
+  t.match(flat(ended.err), /cannot make \S+\/run: the disk is mounted read-only \(EROFS\)/)
+})

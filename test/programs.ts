@@ -1,0 +1,78 @@
+/** Runs programs of this package as a person does: as processes. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+
+/** How a process ended, and what it wrote. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly err: string
+}
+
+/** A TypeScript program of this repository, run from its source. */
+export class Running {
+  readonly process: ChildProcess
+  /** When it ends. */
+  readonly ended: Promise<Ended>
+  #out = ''
+  #err = ''
+
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.process = spawn(process.execPath, ['--import', 'tsx', join(root, file), ...args], {
+      cwd: root,
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+    this.process.stdout?.setEncoding('utf8').on('data', (text) => {
+      this.#out += text
+    })
+    this.process.stderr?.setEncoding('utf8').on('data', (text) => {
+      this.#err += text
+    })
+    this.ended = once(this.process, 'close').then(([code, signal]) => {
+      return { code, signal, out: this.#out, err: this.#err }
+    })
+  }
+
+  /** Resolves when what was written to stdout matches; fails when the process ends before. */
+  async says(pattern: RegExp): Promise<void> {
+    const over = this.ended.then(({ out, err }) => {
+      if (pattern.test(out)) return
+      throw new Error(`expected ${pattern}, got an end after:\n${out}\n${err}`)
+    })
+    over.catch(() => {})
+    while (!pattern.test(this.#out)) {
+      const more = this.process.stdout ? once(this.process.stdout, 'data') : over
+      more.catch(() => {})
+      await Promise.race([more, over])
+      if (this.process.exitCode !== null) await over
+    }
+  }
+}
+
+/** Runs a program to its end. */
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {}
+): Promise<Ended> {
+  return new Running(file, args, env).ended
+}
+
+/** The objects of `--json`. */
+export function objects(out: string): Record<string, unknown>[] {
+  return out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+/** The widest line, in characters; names of files, which cannot be broken, are taken as short. */
+export function widest(text: string, ...paths: readonly string[]): number {
+  const short = paths.reduce((text, path) => text.replaceAll(path, 'out'), text)
+  return Math.max(...short.split('\n').map((line) => [...line].length))
+}
