@@ -1,9 +1,12 @@
 // Convolution by oneDNN, or by Winograd where that is expected to win. Layouts left "any" are oneDNN's
-// choice; a choice of its reference code is refused, loudly, since it is hundreds of times slower.
+// choice. Where the caller's layouts leave only its reference code, hundreds of times slower, the work is
+// done in oneDNN's own layouts, between reorders.
+#include <algorithm>
 #include <utility>
 
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
+#include "cpu/relayout.h"
 #include "cpu/winograd/op.h"
 #include "cpu/winograd/strided.h"
 
@@ -122,6 +125,18 @@ KernelPtr by_winograd(const Op& f, Specs specs, int weights) {
   return make_winograd(f, specs);
 }
 
+/// The op in layouts of oneDNN's choice, where the given ones leave only reference code; else null.
+template <class Op>
+KernelPtr instead_of_reference(const Op& f, const Specs& given, const std::string& implementation) {
+  if (!is_reference(implementation)) return nullptr;
+  Specs open = given;
+  for (auto& s : open)
+    if (s.shape.size() > 1) s.layout = "any";
+  const auto fixed = [](const Spec& a, const Spec& b) { return a.layout == b.layout; };
+  if (std::equal(open.begin(), open.end(), given.begin(), fixed)) return nullptr;
+  return relayout(given, make(f, std::move(open)));
+}
+
 }  // namespace
 
 KernelPtr make(const Conv2d& f, Specs specs) {
@@ -130,6 +145,7 @@ KernelPtr make(const Conv2d& f, Specs specs) {
   if (auto kernel = make_strided(f, specs)) return kernel;
   if (auto kernel = by_winograd(f, specs, Op::W)) return kernel;
   const auto pd = describe(f, specs);
+  if (auto kernel = instead_of_reference(f, specs, pd.impl_info_str())) return kernel;
   settle(specs, Op::X, pd.src_desc());
   settle(specs, Op::W, pd.weights_desc());
   settle(specs, Op::Y, pd.dst_desc());
@@ -145,6 +161,7 @@ KernelPtr make(const Conv2dBackwardData& f, Specs specs) {
   using Op = Conv2dBackwardData;
   if (auto kernel = by_winograd(f, specs, Op::W)) return kernel;
   const auto pd = describe(f, specs);
+  if (auto kernel = instead_of_reference(f, specs, pd.impl_info_str())) return kernel;
   settle(specs, Op::DX, pd.diff_src_desc());
   settle(specs, Op::W, pd.weights_desc());
   settle(specs, Op::DY, pd.diff_dst_desc());
@@ -163,6 +180,7 @@ KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
   if (auto kernel = make_strided(f, specs)) return kernel;
   if (auto kernel = by_winograd(f, specs, Op::DW)) return kernel;
   const auto pd = describe(f, specs);
+  if (auto kernel = instead_of_reference(f, specs, pd.impl_info_str())) return kernel;
   settle(specs, Op::DW, pd.diff_weights_desc());
   settle(specs, Op::X, pd.src_desc());
   settle(specs, Op::DY, pd.diff_dst_desc());

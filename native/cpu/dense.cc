@@ -5,6 +5,7 @@
 #include "cpu/loops.h"
 #include "cpu/onednn.h"
 #include "cpu/product/product.h"
+#include "cpu/relayout.h"
 #include "cpu/simd/simd.h"
 
 namespace alexnode::cpu {
@@ -13,9 +14,10 @@ namespace {
 
 using dnnl::prop_kind;
 
-/// Row-major activations, and for f32 row-major weights, where they were left open. True where our own
-/// product takes it from there.
-bool choose(Specs& specs, std::initializer_list<int> activations, int w) {
+enum class Way { product, relayout, onednn };
+
+/// Row-major activations, and for f32 row-major weights, where they were left open; and how to go on.
+Way choose(Specs& specs, std::initializer_list<int> activations, int w) {
   bool f32 = true;
   for (int i : activations) {
     auto& s = specs[i];
@@ -26,7 +28,15 @@ bool choose(Specs& specs, std::initializer_list<int> activations, int w) {
   }
   auto& layout = specs[w].layout;
   if (layout == "any" && f32) layout = "ab";
-  return f32 && (layout == "ab" || layout == "ba");
+  return !f32 ? Way::onednn : layout == "ab" || layout == "ba" ? Way::product : Way::relayout;
+}
+
+/// The op with weights in a layout of its own choice.
+template <class Op>
+KernelPtr by_relayout(const Op& f, const Specs& given, int w) {
+  Specs open = given;
+  open[w].layout = "any";
+  return relayout(given, make(f, std::move(open)));
 }
 
 /// Strides of w [O, I] in the layout ab or ba.
@@ -76,7 +86,9 @@ dnnl::inner_product_forward::primitive_desc forward(const Md& x, const Md& w, co
 KernelPtr make(const Dense& f, Specs specs) {
   using Op = Dense;
   specs[Op::B].layout = "a";
-  if (choose(specs, {Op::X, Op::Y}, Op::W)) {
+  const auto way = choose(specs, {Op::X, Op::Y}, Op::W);
+  if (way == Way::relayout) return by_relayout(f, specs, Op::W);
+  if (way == Way::product) {
     const Strides w(specs[Op::W]);
     const int64_t out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
     const ProductShape shape{.rows = specs.shape(Op::X)[0],
@@ -102,9 +114,11 @@ KernelPtr make(const Dense& f, Specs specs) {
                      Primitive(dnnl::inner_product_forward(pd), args, pd.scratchpad_desc()));
 }
 
-KernelPtr make(const DenseBackwardData&, Specs specs) {
+KernelPtr make(const DenseBackwardData& f, Specs specs) {
   using Op = DenseBackwardData;
-  if (choose(specs, {Op::DX, Op::DY}, Op::W)) {
+  const auto way = choose(specs, {Op::DX, Op::DY}, Op::W);
+  if (way == Way::relayout) return by_relayout(f, specs, Op::W);
+  if (way == Way::product) {
     const Strides w(specs[Op::W]);
     const int64_t out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
     const ProductShape shape{.rows = specs.shape(Op::DY)[0],
@@ -133,11 +147,13 @@ KernelPtr make(const DenseBackwardData&, Specs specs) {
                                pd.scratchpad_desc()));
 }
 
-KernelPtr make(const DenseBackwardWeights&, Specs specs) {
+KernelPtr make(const DenseBackwardWeights& f, Specs specs) {
   using Op = DenseBackwardWeights;
   specs[Op::DB].layout = "a";
   const bool bias = specs.has(Op::DB);
-  if (choose(specs, {Op::X, Op::DY}, Op::DW)) {
+  const auto way = choose(specs, {Op::X, Op::DY}, Op::DW);
+  if (way == Way::relayout) return by_relayout(f, specs, Op::DW);
+  if (way == Way::product) {
     const int64_t batch = specs.shape(Op::X)[0], out = specs.shape(Op::DW)[0], in = specs.shape(Op::DW)[1];
     // dw = dyᵀ · x, or where dw lies transposed xᵀ · dy.
     const bool plain = specs[Op::DW].layout == "ab";

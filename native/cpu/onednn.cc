@@ -53,7 +53,7 @@ Md descriptor(const Spec& s) {
   const auto dtype = onednn_dtype(s.dtype);
   if (s.layout == "any") return Md(s.shape, dtype, dnnl::memory::format_tag::any);
   const auto found = tags().find(s.layout);
-  if (found == tags().end()) fail("[onednn] does not know the layout '", s.layout, "'");
+  if (found == tags().end()) throw dnnl::error(dnnl_invalid_arguments, "unknown layout");
   return Md(s.shape, dtype, found->second);
 }
 
@@ -135,6 +135,8 @@ void explain(const Specs& specs, const dnnl::error& error) {
   for (size_t i = 0; i < specs.size(); i++) {
     const auto& s = specs[i];
     if (s.absent) continue;
+    if (s.layout != "any" && !tags().contains(s.layout))
+      specs.fail(specs.slots[i].name, ": oneDNN does not know the layout '", s.layout, "'; reorder it first");
     bf16 |= s.dtype == DType::bf16;
     call += text(call.empty() ? "" : ", ", specs.slots[i].name, " ", name_of(s.dtype), " ", to_text(s.shape),
                  " ", s.layout);

@@ -14,7 +14,8 @@ using Md = dnnl::memory::desc;
 const dnnl::engine& engine();
 dnnl::memory::data_type onednn_dtype(DType t);
 
-/// The descriptor of a spec, its layout included ("any" stays the primitive's to choose).
+/// The descriptor of a spec, its layout included ("any" stays the primitive's to choose). Throws a
+/// dnnl::error, as oneDNN does, for a layout that oneDNN has no name for.
 Md descriptor(const Spec& spec);
 /// The tag of a descriptor that a primitive chose. Throws where oneDNN has no name for it.
 std::string tag_of(const Md& md, const Shape& shape);
