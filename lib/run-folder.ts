@@ -120,6 +120,8 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
     const checkpoints = resume ? (await listCheckpoints(folder)).length : 0
     const text = jsonText(settle({ options: previousOptions, checkpoints }), 'options')
     const checkpoint = resume ? await goOn(folder, onNote) : undefined
+    // A process killed between saving and clearing up left one too many.
+    if (checkpoint) await keepCheckpoints(folder, keep, { trusted: checkpoint.folder })
     await replaceFile(join(folder, OPTIONS), text)
     const log = await JsonLog.open(join(folder, LOG))
     return new OpenRun(folder, lock, log, keep, checkpoint, previousOptions)
