@@ -57,15 +57,25 @@ Md descriptor(const Spec& s) {
   return Md(s.shape, dtype, found->second);
 }
 
+namespace {
+dnnl::memory::data_type data_type_of(const Md& md) {
+#if DNNL_VERSION_MAJOR >= 3
+  return md.get_data_type();
+#else
+  return md.data_type();
+#endif
+}
+}  // namespace
+
 std::string tag_of(const Md& md, const Shape& shape) {
-  if (md == Md(shape, md.data_type(), tags().at(dense_layout(shape.size()))))
+  if (md == Md(shape, data_type_of(md), tags().at(dense_layout(shape.size()))))
     return dense_layout(shape.size());
   for (const auto& [name, tag] : tags()) {
     if (size_t(std::count_if(name.begin(), name.end(), [](char c) {
           return std::isalpha(static_cast<unsigned char>(c));
         })) < shape.size())
       continue;
-    const Md candidate(shape, md.data_type(), tag, /*allow_empty=*/true);
+    const Md candidate(shape, data_type_of(md), tag, /*allow_empty=*/true);
     if (candidate == md) return name;
   }
   fail("[onednn] chose a layout for ", to_text(shape), " that it has no name for");
