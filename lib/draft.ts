@@ -197,13 +197,14 @@ export async function draft(
 
     const end = backwards.at(-1)
     if (!end) throw new Error(`[net] ${definition.name} has no layers`)
-    const logits = await tape.as(end.forward.output, 'ab')
-    if (logits.dims.length !== 2) {
+    const { dims } = end.forward.output
+    if (dims.length !== 2) {
       throw new Error(
         `[net] ${definition.name}, layer '${end.name}' (${end.kind}): expected the last layer to give ` +
-          `[N, classes], got [${logits.dims}]; end in dense()`
+          `[N, classes], got [${dims}]; end in dense()`
       )
     }
+    const logits = await tape.as(end.forward.output, 'ab')
     const classes = logits.dims[1] ?? 0
     tape.at('loss', 'forward')
     const dlogits = training ? tape.value('dx', dtype) : undefined

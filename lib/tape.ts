@@ -103,6 +103,7 @@ export class Tape {
     const copy = this.value(value.name, value.dtype, value.dims, layout)
     copy.relu = value.relu
     copy.masked = value.masked
+    copy.shared = value.shared
     copy.trained = value.trained
     await this.call('reorder', {}, { y: copy, x: value })
     const copies = this.#copies.get(value) ?? new Map<string, Value>()

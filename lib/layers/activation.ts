@@ -1,4 +1,15 @@
 import { type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import type { Value } from '../value.ts'
+
+/**
+ * Whether a gradient that comes back to a ReLU is zero already wherever that cut. From here on it stands
+ * for the ReLU's input, of which that says nothing.
+ */
+export function unmask(dy: Value): boolean {
+  const { masked } = dy
+  dy.masked = false
+  return masked
+}
 
 /** A layer of one elementwise function whose backward needs its output alone. */
 export function activation(kind: 'relu' | 'tanh' | 'sigmoid' | 'softmax'): Layer<LayerOptions> {
@@ -13,7 +24,7 @@ export function activation(kind: 'relu' | 'tanh' | 'sigmoid' | 'softmax'): Layer
         output: y,
         backward: async (dy) => {
           // LRN's backward has cut it already, when it was told that its input came from a ReLU.
-          if (kind === 'relu' && dy.masked) return [dy]
+          if (kind === 'relu' && unmask(dy)) return [dy]
           const aligned = await tape.as(dy, y.layout)
           const dx = tape.inPlace(aligned)
           await tape.call(`${kind}_backward`, {}, { dx, y, dy: aligned })

@@ -1,15 +1,14 @@
 import { type LayerNode, type LayerOptions, node } from '../layer.ts'
 import type { Tape } from '../tape.ts'
 import type { Value } from '../value.ts'
-import { activation } from './activation.ts'
+import { activation, unmask } from './activation.ts'
 
 /** The gradient before a ReLU that was fused into an op: dy, zero where the op's output y was cut. */
 export async function maskRelu(tape: Tape, y: Value, dy: Value): Promise<Value> {
-  if (dy.masked) return dy
+  if (unmask(dy)) return dy
   const aligned = await tape.as(dy, y.layout)
   const masked = tape.inPlace(aligned)
   await tape.call('relu_backward', {}, { dx: masked, y, dy: aligned })
-  masked.masked = true
   return masked
 }
 
