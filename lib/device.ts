@@ -21,6 +21,7 @@ export class Device {
   readonly #id: number
   readonly #children = new Set<Child>()
   #closed = false
+  #closing: Promise<void> | undefined
 
   /** @internal Use `open`. */
   constructor(name: string, threads: number) {
@@ -105,8 +106,15 @@ export class Device {
   }
 
   /** Closes everything that was made on the device, newest first, then the device. */
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
+    })
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const children = [...this.#children].reverse()
     // Programs hold buffers, and streams may still run on them: buffers go last.
     for (const child of children.filter((child) => !(child instanceof Buffer))) await child.close()

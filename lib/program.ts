@@ -60,7 +60,11 @@ export function record(streams: readonly Stream[], fn: () => void): Program {
   const ids = streams.map((stream) => stream.id)
   native.beginRecord(device.id, ids)
   try {
-    fn()
+    const result: unknown = fn()
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      throw new Error('[record] expected a function that does not wait, got an async one')
+    }
   } catch (error) {
     native.endRecord(device.id, ids, false)
     throw error

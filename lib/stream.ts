@@ -146,10 +146,11 @@ export class Stream {
   async close(): Promise<void> {
     if (this.#closed) return
     const id = this.#id
-    const closing = settled<void>((ticket) => native.closeStream(id, ticket))
-    this.#closed = true
-    this.device.forget(this)
-    await closing
+    await settled<void>((ticket) => {
+      native.closeStream(id, ticket)
+      this.#closed = true
+      this.device.forget(this)
+    })
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -70,11 +70,12 @@ struct CpuStream::Job {
   Prepare prepare;
   std::shared_ptr<CpuProgram> program;
   size_t segment = 0;
-  bool profile = false;
-  Place from;  // of a read
+  double* times = nullptr;  // of a profile: where this segment's go
+  Place from;               // of a read
   size_t bytes = 0;
   void clear() {
-    ticket = nullptr, command.reset(), prepare = nullptr, program.reset(), from = {}, bytes = 0;
+    ticket = nullptr, command.reset(), prepare = nullptr, program.reset(), from = {}, bytes = 0,
+    times = nullptr;
   }
 };
 
@@ -110,12 +111,15 @@ struct CpuStream::State {
   void loop(int threads);
   void perform(Job& job);
   void run_all(Job& job);
+  /// What others wait for happens even where the work does not.
+  void run_always(Job& job);
 };
 
 void CpuStream::State::run_all(Job& job) {
   auto& commands = job.program->segments[job.segment].commands;
   std::exception_ptr failed;
   auto last_time = std::chrono::steady_clock::now();
+  double* time = job.times;
   for (auto& c : commands) {
     if ((failed || abandoned) && !c->always()) continue;
     try {
@@ -123,17 +127,27 @@ void CpuStream::State::run_all(Job& job) {
     } catch (...) {
       if (!failed) failed = std::current_exception();
     }
-    if (job.profile) {
+    if (time) {
       const auto now = std::chrono::steady_clock::now();
-      job.ticket->times.push_back(std::chrono::duration<double, std::milli>(now - last_time).count());
+      *time++ = std::chrono::duration<double, std::milli>(now - last_time).count();
       last_time = now;
     }
   }
   if (failed) std::rethrow_exception(failed);
 }
 
+void CpuStream::State::run_always(Job& job) {
+  if (job.command && job.command->always()) job.command->execute();
+  if (!job.program) return;
+  for (auto& c : job.program->segments[job.segment].commands)
+    if (c->always()) c->execute();
+}
+
 void CpuStream::State::perform(Job& job) {
-  if (!failure.empty() && job.ticket) fail(failure);
+  if (!failure.empty() && job.ticket) {
+    run_always(job);
+    fail(failure);
+  }
   if (job.prepare) job.ticket->kernel = job.prepare();
   if (job.command) job.command->execute();
   if (job.program) run_all(job);
@@ -157,7 +171,8 @@ void CpuStream::State::loop(int threads) {
     const bool dropped = closed;
     lock.unlock();
     std::string error;
-    if (dropped && !(job->command && job->command->always())) {
+    if (dropped) {
+      run_always(*job);
       error = "[stream] was closed before this ran";
     } else {
       try {
@@ -251,10 +266,15 @@ void CpuStream::synchronize(Ticket* ticket) {
 }
 
 void CpuStream::run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket,
-                            bool profile) {
+                            double* times) {
   state_->push([&](Job& job) {
-    job.program = std::move(program), job.segment = segment, job.ticket = ticket, job.profile = profile;
+    job.program = std::move(program), job.segment = segment, job.ticket = ticket, job.times = times;
   });
+}
+
+bool CpuStream::closed() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->closed;
 }
 
 void CpuStream::close(Ticket* ticket) {
@@ -279,9 +299,20 @@ CpuProgram::Segment& CpuProgram::of(const CpuStream* stream) {
 }
 
 void CpuProgram::run(Ticket* ticket, bool profile) {
-  if (profile) ticket->times.clear(), ticket->has_times = true;
-  for (size_t i = 0; i < segments.size(); i++)
-    segments[i].stream->run_segment(shared_from_this(), i, ticket, profile);
+  // All segments or none: one that ran alone would wait for the others for ever.
+  size_t commands = 0;
+  for (auto& s : segments) {
+    if (s.stream->recording())
+      fail("[record] cannot run a program while one is recorded: do it before or after");
+    if (s.stream->closed()) fail("[program] a stream that it was recorded on is closed");
+    commands += s.commands.size();
+  }
+  if (profile) ticket->times.assign(commands, 0), ticket->has_times = true;
+  double* times = profile ? ticket->times.data() : nullptr;
+  for (size_t i = 0; i < segments.size(); i++) {
+    segments[i].stream->run_segment(shared_from_this(), i, ticket, times);
+    if (times) times += segments[i].commands.size();
+  }
 }
 
 }  // namespace alexnode::cpu

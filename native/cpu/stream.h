@@ -36,7 +36,8 @@ class CpuStream final : public Stream {
 
   void begin_record(CpuProgram* program) { recording_ = program; }
   void end_record() { recording_ = nullptr; }
-  void run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket, bool profile);
+  void run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket, double* times);
+  bool closed() const;
 
  private:
   struct Job;

@@ -69,10 +69,10 @@ Napi::Value device_memory(Info info) {
 
 Napi::Value open_buffer(Info info) {
   auto& e = environment(info);
-  return id(
-      info,
-      e.buffers.add(
-          e.devices.at(number(info[0], "device"))->allocate(std::max<size_t>(size(info[1], "bytes"), 1))));
+  auto& device = e.devices.at(number(info[0], "device"));
+  for (auto& [id, stream] : e.streams)
+    if (stream->device == device.get()) refuse_recording(*stream, "allocate");
+  return id(info, e.buffers.add(device->allocate(std::max<size_t>(size(info[1], "bytes"), 1))));
 }
 
 void close_buffer(Info info) {
@@ -127,6 +127,7 @@ void read(Info info) {
   refuse_recording(*stream, "read");
   const size_t bytes = size(info[4], "bytes");
   auto from = place(e, info, 2, bytes);
+  if (from.memory->device != stream->device) fail("[read] the buffer lies on another device than the stream");
   with_ticket(e, info[1], 1, [&](Ticket* t) { stream->read(std::move(from), bytes, t); });
 }
 

@@ -7,7 +7,13 @@ namespace alexnode::js {
 Environment::Environment(Napi::Env env) {
   uv_loop_s* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
-  mailbox = std::make_shared<Mailbox>(loop, [this, env](Ticket& t) { deliver(env, t); });
+  mailbox = std::make_shared<Mailbox>(loop, [this, env](Ticket& t) {
+    try {
+      deliver(env, t);
+    } catch (...) {
+      // A worker is being terminated: its environment refuses everything, and nobody is left to be told.
+    }
+  });
   // The hook runs when the environment ends, with work under way or not: streams stop between two commands,
   // and the hook waits for them, since a thread that computes while the process tears down its libraries
   // would crash it.
