@@ -18,6 +18,8 @@ export interface AlexNetOptions {
   readonly norm?: 'lrn' | 'batch' | 'none'
   /** Chance of dropping a value after fc6 and fc7. Default .5. */
   readonly dropout?: number
+  /** How it begins: as the paper says, or as He 2015. Default 'paper', and 'he' with `norm: 'batch'`. */
+  readonly init?: 'paper' | 'he'
 }
 
 const sigma = (std: number) => ({ normal: { std } })
@@ -29,16 +31,18 @@ const one = { constant: 1 }
  * alpha that multiplies the sum. Krizhevsky, Sutskever and Hinton 2012. 60,965,224 parameters.
  *
  * Weights begin as N(0, .01); the biases of conv2, conv4, conv5, fc6 and fc7 as 1. With `norm: 'batch'`
- * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for.
+ * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for; `init: 'he'`
+ * does that with LRN too, where few steps are to show something.
  */
 export function alexnet(options: AlexNetOptions = {}): NetDefinition {
   const {
     classes = 1000,
     input = { channels: 3, height: 227, width: 227 },
     norm = 'lrn',
-    dropout: rate = 0.5
+    dropout: rate = 0.5,
+    init = norm === 'batch' ? 'he' : 'paper'
   } = options
-  const paper = norm !== 'batch'
+  const paper = init === 'paper'
   const start = (bias: boolean) =>
     paper ? { init: sigma(0.01), biasInit: bias ? one : { constant: 0 } } : {}
   const normal = (name: string): LayerNode[] =>
