@@ -43,10 +43,15 @@ export function cosine(options: { readonly end?: number } = {}): Schedule {
     end + ((1 - end) * (1 + Math.cos(Math.PI * Math.min(1, step / Math.max(1, steps))))) / 2
 }
 
-/** A straight line up to 1 over the first `steps` steps, times what `then` says. Default then: constant. */
-export function warmUp(options: { readonly steps: number; readonly then?: Schedule }): Schedule {
-  const { steps, then = constant() } = options
-  return (at) => Math.min(1, (at.step + 1) / steps) * then(at)
+/** A straight line up to 1 over the first `steps` steps, times what `next` says. Default: constant. */
+export function warmUp(options: { readonly steps: number; readonly next?: Schedule }): Schedule {
+  const { steps, next = constant() } = options
+  return (at) => Math.min(1, (at.step + 1) / steps) * next(at)
+}
+
+/** `cosine` after a warm-up of `steps` steps (default 20): for runs too short to recover from a bad start. */
+export function warmCosine(options: { readonly steps?: number } = {}): Schedule {
+  return warmUp({ steps: options.steps ?? 20, next: cosine() })
 }
 
 /** A schedule that is told how training goes, and can be saved with it. */

@@ -18,7 +18,7 @@ export interface TrainSettings {
   readonly momentum: number
   readonly weightDecay: number
   /** How the rate goes on. */
-  readonly schedule: 'constant' | 'cosine'
+  readonly schedule: 'constant' | 'cosine' | 'warmCosine'
   readonly seed: number
 }
 

@@ -24,11 +24,11 @@ export interface TrainArguments {
 /** Chosen so that `fashion` learns most of what a few thousand images can teach it. */
 const defaults = {
   net: 'fashion',
-  batch: 32,
-  lr: 0.02,
+  batch: 16,
+  lr: 0.01,
   momentum: 0.9,
   weightDecay: 0.0005,
-  schedule: 'cosine',
+  schedule: 'warmCosine',
   seed: 1
 } as const
 
@@ -77,8 +77,8 @@ async function trainCommand(): Promise<Command> {
   )
   const schedule = await choice(
     '--schedule <name>',
-    'how the rate goes on (constant with --steps or --epochs, else cosine)',
-    ['constant', 'cosine']
+    'how the rate goes on (constant with --steps or --epochs, else warmCosine)',
+    ['constant', 'cosine', 'warmCosine']
   )
   const train = await command(
     'train',

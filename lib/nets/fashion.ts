@@ -12,9 +12,10 @@ import type { AlexNetOptions } from './alexnet.ts'
  * AlexNet as it is often taught on Fashion-MNIST: one grey channel at 224×224, batch norm in place of LRN,
  * one tower, 10 classes.
  *
- * Weights begin as He 2015 (normal, variance 2 / fan-in): with batch norm after conv1 and conv2 the first
- * activations have unit variance all the way down, and plain SGD at .01 learns from the first step. The
- * last layer begins as N(0, .01), so that the first loss is ln 10. Biases begin as 0.
+ * Convolutions begin as He 2015 (normal, variance 2 / fan-in), which batch norm keeps at unit scale. fc6 and
+ * fc7 begin as PyTorch's Linear does (a sixth of He's variance): max pooling and dropout each about double the
+ * second moment on the way, and with He's start the logits would begin near ±3 and the first steps blow up, at
+ * any rate that learns. fc8 begins as N(0, .01), so that the first loss is about ln 10. Biases begin as 0.
  */
 export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefinition {
   const {
@@ -42,10 +43,10 @@ export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefiniti
       relu(),
       maxPool({ name: 'pool5', size: 3, stride: 2 }),
       flatten(),
-      dense({ name: 'fc6', units: 4096 }),
+      dense({ name: 'fc6', units: 4096, init: 'pytorch' }),
       relu(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: 4096 }),
+      dense({ name: 'fc7', units: 4096, init: 'pytorch' }),
       relu(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc8', units: classes, init: { normal: { std: 0.01 } } })
