@@ -48,6 +48,13 @@ export function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`
 }
 
+const KEPT = '\u00a0'
+
+/** A path, kept in one piece by `wrap` even where it has spaces. */
+export function onePiece(path: string): string {
+  return path.replaceAll(' ', KEPT)
+}
+
 /** Breaks text into lines at spaces; what has none, such as a long path, keeps its length. */
 export function wrap(text: string, width = COLUMNS): string[] {
   return text.split('\n').flatMap((paragraph) => {
@@ -61,7 +68,7 @@ export function wrap(text: string, width = COLUMNS): string[] {
         line = word
       }
     }
-    return [...lines, line]
+    return [...lines, line].map((whole) => whole.replaceAll(KEPT, ' '))
   })
 }
 

@@ -6,7 +6,7 @@ import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
 import type { Step } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
-import { COLUMNS, count, duration, entry, fraction, pace, short, wrap } from './format.ts'
+import { COLUMNS, count, duration, entry, fraction, onePiece, pace, short, wrap } from './format.ts'
 import { layerTable, planText, totals } from './tables.ts'
 
 export interface ReportOptions {
@@ -76,7 +76,7 @@ export class Report {
     const { lr, momentum, weightDecay, schedule, seed } = settings
     const rates = `rate ${lr} (${schedule}), momentum ${momentum}, decay ${weightDecay}, seed ${seed}`
     const from = step > 0 ? `, goes on after step ${step}` : ''
-    this.#print(entry('Training', `SGD: ${rates}\nkept in ${folder}${from}`))
+    this.#print(entry('Training', `SGD: ${rates}\nkept in ${onePiece(folder)}${from}`))
   }
 
   /** One step that is done. */
@@ -126,8 +126,8 @@ export class Report {
           `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images`
         ),
         entry('Time', duration(seconds)),
-        entry('Weights', run.weightsFile),
-        entry('Log', run.logFile)
+        entry('Weights', onePiece(run.weightsFile)),
+        entry('Log', onePiece(run.logFile))
       ].join('\n')
     )
   }
