@@ -1,0 +1,90 @@
+// Memory: what is taken is given back, and a long run does not grow.
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { open } from '../lib/device.ts'
+import { evaluate } from '../lib/evaluate.ts'
+import { Feed } from '../lib/feed.ts'
+import { sgd } from '../lib/optimizer.ts'
+import { train } from '../lib/train.ts'
+import { Trainer } from '../lib/trainer.ts'
+import { failure } from './failure.ts'
+import { smallNet, smallSet } from './small-net.ts'
+
+const run = promisify(execFile)
+const program = join(import.meta.dirname, 'memory-program.ts')
+
+/** Runs test/memory-program.ts in a process of its own. */
+function child(args: readonly string[]) {
+  const node = ['--expose-gc', '--import', 'tsx', program, ...args]
+  return run(process.execPath, node, { timeout: 60_000 })
+}
+
+t.test('no byte is live after the last close', async (t) => {
+  await using device = await open('cpu', { threads: 2 })
+  const set = smallSet(10)
+  const gone = (what: string) => {
+    const { live, blocks } = device.memory()
+    t.strictSame({ live, blocks }, { live: 0, blocks: 0 }, what)
+  }
+  const net = await smallNet().build(device, { batch: 4 })
+  t.ok(device.memory().live > 0)
+  await net.close()
+  await net.close()
+  gone('a net, closed twice')
+
+  {
+    await using net = await smallNet().build(device, { batch: 4 })
+    for await (const _ of train(net, set, { epochs: 1, lr: 0.01 }));
+    await evaluate(net, set, { batch: 3 })
+    for await (const _ of train(net, set, { epochs: 1, lr: 0.01 })) break
+  }
+  gone('training with a smaller last batch, evaluation, a loop left early')
+
+  {
+    await using net = await smallNet().build(device, { batch: 4 })
+    await Feed.create(net, set).then((feed) => {
+      feed.close()
+      feed.close()
+    })
+    const trainer = await Trainer.create(net, set, sgd())
+    await trainer.step(Uint32Array.of(0, 1, 2, 3), { step: 0, seed: 1, lr: 0.01 })
+    await net.close()
+    await trainer.close()
+  }
+  gone('a net closed under its trainer, with a step under way')
+
+  {
+    await using net = await smallNet().build(device, { batch: 4 })
+    let reads = 0
+    const failing = {
+      ...set,
+      read(indices: Uint32Array, images: Uint8Array, labels: Int32Array) {
+        if (++reads > 2) throw new Error('the disk is gone')
+        set.read(indices, images, labels)
+      }
+    }
+    const training = (async () => {
+      for await (const _ of train(net, failing, { steps: 9, lr: 0.01 }));
+    })()
+    t.match(await failure(training), { message: 'the disk is gone' })
+    t.match(await failure(evaluate(net, failing)), { message: 'the disk is gone' })
+    t.match(await failure(Feed.create(net, { ...set, channels: 3 })), { message: /channels/ })
+    const everywhere = new Error('mine')
+    const loop = (async () => {
+      for await (const _ of train(net, set, { steps: 9, lr: 0.01 })) throw everywhere
+    })()
+    t.equal(await failure(loop), everywhere)
+  }
+  gone('errors in the middle')
+
+  await failure(smallNet().build(device, { batch: 2 ** 26 }))
+  gone('a net too large')
+})
+
+t.test('a long run does not grow', async (t) => {
+  const { stdout } = await child(['100', '500'])
+  const grown = Number(/grown (-?\d+)/.exec(stdout)?.[1])
+  t.ok(grown <= 8 * 2 ** 20, `from step 100 to step 500 by ${grown} bytes`)
+})
