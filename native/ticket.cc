@@ -19,6 +19,7 @@ Ticket* Mailbox::take(double id, int parts) {
   std::lock_guard lock(mutex_);
   if (!free_) {
     all_.push_back(std::make_unique<Ticket>());
+    all_.back()->bytes.reserve(64);  // what a step reads of its numbers
     free_ = all_.back().get();
   }
   Ticket* t = free_;

@@ -86,7 +86,7 @@ t.test('a recorded step equals the eager one, bit for bit', async (t) => {
   const before = await weights(recorded)
   t.equal((await run(recorded, set, {})).length, 3)
   await using eager = await smallNet().build(device, { batch: 4, seed })
-  t.same(await weights(eager), before, 'the same seed gives the same weights')
+  t.equal(distance(await weights(eager), before), 0, 'the same seed gives the same weights')
   const order = permutation(12, seed, 0)
   await eagerly(
     eager,
@@ -94,8 +94,7 @@ t.test('a recorded step equals the eager one, bit for bit', async (t) => {
     [0, 4, 8].map((at) => order.slice(at, at + 4))
   )
   const after = await weights(recorded)
-  t.same(await weights(eager), after)
-  t.notSame(after, before)
+  t.equal(distance(await weights(eager), after), 0, 'the same weights')
   t.ok(distance(after, before) > 1e-3, 'and both have learnt')
 })
 
@@ -126,7 +125,7 @@ t.test('the number of threads changes sums by rounding alone', async (t) => {
   const [one, two, again] = found
   if (!one || !two || !again) throw new Error('no runs')
   t.ok(distance(one, two) < 1e-4, `1 and 2 threads: ${distance(one, two)} off`)
-  t.same(two, again, 'the same number of threads gives the same bits')
+  t.equal(distance(two, again), 0, 'the same number of threads gives the same bits')
 })
 
 t.test('a smaller last batch is trained on exactly', async (t) => {
@@ -148,7 +147,7 @@ t.test('a smaller last batch is trained on exactly', async (t) => {
   await smaller.import(await trainer.export())
   const { result } = await smaller.step(order.slice(8), { step: 2, seed, lr: rates.lr })
   t.equal((await result).loss, losses[2])
-  t.same(await weights(last), await weights(whole))
+  t.equal(distance(await weights(last), await weights(whole)), 0, 'the same weights')
 })
 
 t.test('a smaller last batch is evaluated exactly', async (t) => {
@@ -188,7 +187,7 @@ t.test('values that are not finite', async (t) => {
       name: 'NonFiniteError',
       message: /step 2/
     })
-    t.same(await weights(net), await weights(good))
+    t.equal(distance(await weights(net), await weights(good)), 0, 'those of the step before')
     await net.parameters.initialise(net.stream, seed)
     t.equal((await run(net, set, { steps: 2 })).length, 2, 'and training can begin again')
   })

@@ -48,11 +48,16 @@ inline int64_t workers() { return omp_get_max_threads(); }
 /// f(worker, begin, end): `items` in as many pieces as there are workers, however many threads run them.
 template <class F>
 void each_worker(int64_t workers, int64_t items, const F& f) {
-#pragma omp parallel if (workers > 1 && items > 1)
-  for (int64_t w = omp_get_thread_num(); w < workers; w += omp_get_num_threads()) {
-    const int64_t begin = items * w / workers, end = items * (w + 1) / workers;
-    if (begin < end) f(w, begin, end);
-  }
+  const auto run = [&](int64_t first, int64_t step) {
+    for (int64_t w = first; w < workers; w += step) {
+      const int64_t begin = items * w / workers, end = items * (w + 1) / workers;
+      if (begin < end) f(w, begin, end);
+    }
+  };
+  // Not `parallel if`: libgomp keeps one team alone, and makes the next anew where its size differs.
+  if (workers == 1 || items == 1) return run(0, 1);
+#pragma omp parallel
+  run(omp_get_thread_num(), omp_get_num_threads());
 }
 
 }  // namespace alexnode::cpu

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "cpu/device.h"
+#include "cpu/onednn_heap.h"
 
 namespace alexnode::cpu {
 
@@ -122,6 +123,7 @@ void Primitive::run(const Args& args, size_t scratch_offset) const {
   static thread_local const dnnl::stream stream(engine());
   for (size_t i = 0; i < slots_.size(); i++) point(memory_[i], args.slot[slots_[i]]);
   if (scratch_bytes()) point(scratchpad_, static_cast<std::byte*>(args.scratch) + scratch_offset);
+  const PooledHeap heap;
   const auto status = dnnl_primitive_execute(primitive_.get(), stream.get(), int(args_.size()), args_.data());
   if (status != dnnl_success) fail("[onednn] could not run a primitive: ", dnnl_status2str(status));
 }

@@ -1,6 +1,7 @@
 #include "cpu/stream.h"
 
 #include <omp.h>
+#include <pthread.h>
 
 #include <chrono>
 #include <cstring>
@@ -159,6 +160,9 @@ void CpuStream::State::perform(Job& job) {
 }
 
 void CpuStream::State::loop(int threads) {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "alexnode");  // the workers of OpenMP inherit it
+#endif
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
   std::unique_lock lock(mutex);
