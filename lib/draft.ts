@@ -84,7 +84,7 @@ export interface Draft {
   readonly classes: number
   /** What the plan says now; the draft may still be added to. */
   plan(): MemoryPlan
-  /** Gives back what the draft holds, where no build took it over. */
+  /** Gives back the ops, and the stream where it is the draft's own. */
   close(): Promise<void>
 }
 
@@ -120,6 +120,7 @@ export async function draft(
   try {
     return await trace()
   } catch (error) {
+    tape.close()
     if (!options.stream) await stream.close()
     throw error
   }
@@ -264,6 +265,8 @@ export async function draft(
       classes,
       plan: () => plan(device, tape, refresh, parameters, options),
       close: async () => {
+        tape.close()
+        refresh.close()
         if (!options.stream) await stream.close()
       }
     }

@@ -34,6 +34,7 @@ export class Feed {
   readonly #images: Uint8Array
   readonly #labels: Int32Array
   readonly #offsets: { images: number; labels: number; valid: number; rng: number; hyper: number }
+  #tape: Tape | undefined
   #next = 0
 
   private constructor(net: Net, set: ImageSet, hyper: Tensor | undefined) {
@@ -85,6 +86,7 @@ export class Feed {
     const { height, width, channels, mean, std } = set
     const shape = [batch, channels, height, width]
     const tape = new Tape(stream)
+    this.#tape = tape
     tape.at('input', 'input')
     const own = (value: Value, bytes: number) => {
       const buffer = device.allocate(bytes)
@@ -181,6 +183,7 @@ export class Feed {
 
   close(): void {
     for (const program of this.#programs.splice(0)) program.close()
+    this.#tape?.close()
     for (const buffer of [...this.#staging.splice(0), ...this.#buffers.splice(0)]) buffer.close()
   }
 }

@@ -239,7 +239,7 @@ export class Net {
     for (const build of this.#builds.values()) await (await build.catch(() => undefined))?.close()
     this.#forward?.close()
     if (this.#options.stream) await this.stream.synchronize().catch(() => {})
-    else await this.stream.close()
+    await this.#draft.close()
     for (const slab of this.#slabs) slab.close()
     if (!this.#options.parameters) this.parameters.close()
   }

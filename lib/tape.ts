@@ -210,6 +210,12 @@ export class Tape {
     return this.calls.reduce((most, { op }) => Math.max(most, op.scratch), 0)
   }
 
+  /** Gives back the ops that were prepared; what was recorded of them goes on running. */
+  close(): void {
+    for (const op of this.#ops.values()) op.close()
+    this.#ops.clear()
+  }
+
   /** The calls that copy masters to packed copies, as a tape of its own. */
   async refresh(parameters: Iterable<Parameter>): Promise<Tape> {
     const tape = new Tape(this.stream)

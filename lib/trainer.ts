@@ -45,6 +45,7 @@ export class Trainer {
   readonly #groups: readonly { readonly rate: number; readonly decay: number }[]
   readonly #hyper: Tensor
   readonly #rows: readonly Value[]
+  readonly #tapes: Tape[] = []
   readonly #stages = new Map<number, Promise<Stage>>()
 
   private constructor(net: Net, set: ImageSet, optimizer: Optimizer) {
@@ -144,6 +145,7 @@ export class Trainer {
   /** The optimizer's call for each parameter, then the refreshing of what is packed. */
   async #update(net: Net): Promise<BoundCall[]> {
     const tape = new Tape(net.stream)
+    this.#tapes.push(tape)
     const { packed } = net.draft.tape
     const written = new Set<Value>()
     for (const parameter of net.parameters.trained) {
@@ -247,6 +249,7 @@ export class Trainer {
       made?.feed.close()
     }
     this.#stages.clear()
+    for (const tape of this.#tapes.splice(0)) tape.close()
     this.#slab.close()
   }
 

@@ -1,11 +1,11 @@
-// Trains a net in a process that counts allocations: see memory.test.ts. Arguments: which net, batch, steps,
-// the counter's file. Prints the calls counted from step 3 to the last as JSON, with who made them.
+// Trains a net in a process that counts allocations: see allocations.test.ts. Arguments: which net, batch, steps,
+// the counter's file, and 'prepare' to prepare an op meanwhile. Prints the calls counted from step 3 to the last as JSON, with who made them.
 import { openSync, readSync, writeSync } from 'node:fs'
-import { alexnet, open, train } from 'alexnode'
 import { shapes } from '../lib/data/shapes.ts'
+import { alexnet, open, train } from '../lib/index.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
-const [, , name, batch, steps, file = ''] = process.argv
+const [, , name, batch, steps, file = '', extra] = process.argv
 const counter = openSync(file, 'r+')
 const arm = (on: 0 | 1) => writeSync(counter, Uint8Array.of(on), 0, 1, 0)
 const small = name === 'small'
@@ -20,6 +20,8 @@ for await (const { step, steps: all } of train(net, set, {
   ...{ steps: Number(steps), lr: 0.01, momentum: 0.9, weightDecay: 1e-3 }
 })) {
   if (step === 3) arm(1)
+  const like = { shape: [2, 3, 4, 5], dtype: 'f32' } as const
+  if (step === 4 && extra) (await net.stream.prepare('relu', {}, { x: like })).close()
   if (step === all - 1) arm(0)
 }
 const bytes = new Uint8Array(32 * 1024 + 16)

@@ -6,6 +6,7 @@ import t from 'tap'
 import { open } from '../lib/device.ts'
 import { evaluate } from '../lib/evaluate.ts'
 import { Feed } from '../lib/feed.ts'
+import type { Net } from '../lib/net.ts'
 import { sgd } from '../lib/optimizer.ts'
 import { train } from '../lib/train.ts'
 import { Trainer } from '../lib/trainer.ts'
@@ -19,6 +20,13 @@ const program = join(import.meta.dirname, 'memory-program.ts')
 function child(args: readonly string[]) {
   const node = ['--expose-gc', '--import', 'tsx', program, ...args]
   return run(process.execPath, node, { timeout: 60_000 })
+}
+
+const nothing = { live: 0, blocks: 0 }
+
+/** A few steps, the last one smaller. */
+async function steps(net: Net): Promise<void> {
+  for await (const _ of train(net, smallSet(10), { epochs: 1, lr: 0.01 }));
 }
 
 t.test('no byte is live after the last close', async (t) => {
@@ -81,6 +89,51 @@ t.test('no byte is live after the last close', async (t) => {
 
   await failure(smallNet().build(device, { batch: 2 ** 26 }))
   gone('a net too large')
+})
+
+t.test('closing a device closes what is on it', async (t) => {
+  const device = await open('cpu')
+  const net = await smallNet().build(device, { batch: 4 })
+  const stream = device.stream()
+  const buffer = device.allocate(1000)
+  const event = device.event()
+  await steps(net)
+  await device.close()
+  await device.close()
+  t.throws(() => device.memory(), /cpu is closed/)
+  t.throws(() => device.allocate(4), /cpu is closed/)
+  t.throws(() => buffer.set(new Uint8Array(4)), /buffer\] is closed/)
+  t.throws(() => stream.wait(event), /is closed/)
+  await t.rejects(stream.synchronize(), /stream\] is closed/)
+  for (const closing of [net, stream, buffer, event]) await closing.close()
+})
+
+t.test('closing in any order', async (t) => {
+  await using device = await open('cpu')
+  const a = await smallNet().build(device, { batch: 4 })
+  const b = await smallNet().build(device, { batch: 4 })
+  await Promise.all([steps(a), steps(b)])
+  await Promise.all([a.close(), a.close(), b.close()])
+  t.match(device.memory(), nothing)
+
+  const shared = await smallNet().build(device, { batch: 4 })
+  const other = await smallNet().build(device, {
+    ...{ batch: 2, training: false },
+    ...{ parameters: shared.parameters, stream: shared.stream }
+  })
+  await other.close()
+  t.ok(device.memory().live > 0, 'parameters that were handed in stay')
+  await steps(shared)
+  await shared.close()
+  t.match(device.memory(), nothing)
+
+  const net = await smallNet().build(device, { batch: 4 })
+  const idle = train(net, smallSet(10), { steps: 100, lr: 0.01 })
+  await idle.next()
+  await net.close()
+  t.match(device.memory(), nothing, 'a net closes a run that nobody ended')
+  await t.rejects(idle.next())
+  t.match(device.memory(), nothing)
 })
 
 t.test('a long run does not grow', async (t) => {

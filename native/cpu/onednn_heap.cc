@@ -4,7 +4,7 @@
 // Format: System V ABI, "Dynamic Linking"; the walk over loaded objects is dl_iterate_phdr(3).
 #include "cpu/onednn_heap.h"
 
-#ifdef __linux__
+#if defined(__linux__) && defined(__LP64__)
 #include <dlfcn.h>
 #include <link.h>
 #include <omp.h>

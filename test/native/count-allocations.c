@@ -1,4 +1,4 @@
-// Counts what is taken from the heap and from the kernel where nothing should be: test/memory.test.ts
+// Counts what is taken from the heap and from the kernel where nothing should be: test/allocations.test.ts
 // preloads this into a process. Calls count on threads named "alexnode" (a stream's, and the OpenMP workers
 // that inherit its name), and on any thread when the addon or oneDNN made them, operator new included.
 // The counter lies in the file named by COUNT_ALLOCATIONS, shared, so that JavaScript can set and read it.

@@ -1,0 +1,44 @@
+// A training step takes nothing, neither from the heap nor from the kernel: counted by a preloaded library.
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+
+/** Runs a program of this folder in a process of its own, without tap's loader. */
+function child(name: string, args: readonly string[], extra: Record<string, string> = {}) {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const all = ['--import', 'tsx', join(import.meta.dirname, name), ...args]
+  return spawnSync(process.execPath, all, { encoding: 'utf8', env: { ...env, ...extra } })
+}
+
+t.test('a training step takes nothing after the first', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'alexnode-memory-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const library = join(folder, 'count-allocations.so')
+  const source = join(import.meta.dirname, 'native/count-allocations.c')
+  const compiled = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], {
+    encoding: 'utf8'
+  })
+  if (compiled.error || process.platform !== 'linux') {
+    t.pass('not counted', { skip: 'it takes Linux and a C compiler' })
+    return
+  }
+  t.equal(compiled.stderr, '')
+  const counter = join(folder, 'counter')
+  for (const [net, batch, steps] of [
+    ['small', 4, 30],
+    ['alexnet', 2, 5]
+  ] as const) {
+    const counted = async (...extra: string[]) => {
+      await writeFile(counter, new Uint8Array(40_000))
+      const args = [net, `${batch}`, `${steps}`, counter, ...extra]
+      const preload = { LD_PRELOAD: library, COUNT_ALLOCATIONS: counter }
+      const { stdout, stderr } = child('allocation-child.ts', args, preload)
+      t.equal(stderr, '')
+      return JSON.parse(stdout)
+    }
+    t.same(await counted(), { calls: 0, records: [] }, net)
+    if (net === 'small') t.ok((await counted('prepare')).calls > 0, 'while preparing an op is seen')
+  }
+})
