@@ -60,7 +60,7 @@ await program(async (signal) => {
     signal.throwIfAborted()
 
     // The test, and what is kept.
-    const result = await evaluate(net, data.test, { signal, onProgress: report.testing })
+    const result = await evaluate(net, data.test, { batch: 64, signal, onProgress: report.testing })
     await run.finish(net, result)
     report.finished(result, run)
   } finally {

@@ -88,6 +88,16 @@ t.test('a run that was not interrupted, and others that were', async (t) => {
     t.ok(performance.now() - start < 10_000, 'not after what it was busy with')
   })
 
+  t.test('when nobody reads its output any more, it saves and ends', async (t) => {
+    const unread = join(dir, 'unread')
+    const running = new Running(program, [unread, '--slowly'])
+    await running.says(/step 3 /)
+    running.process.stdout?.destroy()
+    t.match(await running.ended, { code: 141 })
+    const last = String(log(unread).at(-1)?.step).padStart(8, '0')
+    t.ok(readdirSync(unread).includes(`checkpoint-${last}`))
+  })
+
   t.test('a damaged newest checkpoint: the one before is used', async (t) => {
     const file = join(whole, 'checkpoint-00000052', 'weights.safetensors')
     const bytes = readFileSync(file)

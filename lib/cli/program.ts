@@ -9,6 +9,7 @@ export class UsageError extends Error {
 
 /** Exit codes of signals, as shells have them. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGPIPE = 141
 
 /**
  * Runs a program: an error is told on stderr and ends it with 1 (2 for a UsageError or SettingsError). The first Ctrl-C
@@ -30,6 +31,12 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
     process.on(name, listener)
     return () => process.off(name, listener)
   })
+  // Whoever read the output has gone (`| head`): as on Ctrl-C, what was trained is saved.
+  const gone = () => {
+    code ||= SIGPIPE
+    abort.abort(new Interrupted())
+  }
+  process.stdout.on('error', gone)
   try {
     await body(abort.signal)
   } catch (error) {
