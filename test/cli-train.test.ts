@@ -30,7 +30,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
   t.match(ended, { code: 0, err: '' })
   t.ok(widest(ended.out, dir) <= 80, ended.out)
   for (const text of [
-    /^Data +data, found in /m,
+    /^Data +data,\s+found\s+in\s/m,
     /24 \+ 6 images of 28×28, 10 classes/,
     /^Device +cpu: CPU, 2 threads, /m,
     /^dtype +(f32|bf16): bf16 is /m,
@@ -80,8 +80,11 @@ t.test('trains, tests and keeps all of it', async (t) => {
     running.process.kill('SIGINT')
     const ended = await running.ended
     t.equal(ended.code, 130, ended.err)
-    t.match(ended.out, /holds a run: this one is\s+\S*run\/2$/m)
-    t.match(ended.out, /Stopped after step \d+\. It is kept in\s+\S*run\/2; to go on:/)
+    t.match(ended.out, /holds\s+a\s+run:\s+this\s+one\s+is\s+\S*run\/2$/m)
+    t.match(
+      ended.out,
+      /Stopped\s+after\s+step\s+\d+\.\s+It\s+is\s+kept\s+in\s+\S*run\/2;\s+to\s+go\s+on:/
+    )
     t.match(ended.out, /--resume --out \S*run\/2$/m)
     const steps = log(join(out, '2')).length
     t.ok(existsSync(join(out, '2', `checkpoint-${String(steps).padStart(8, '0')}`)))
