@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The program `alexnode`: training, and looking at nets. */
+import { wrap } from './cli/format.ts'
+import { AddonError } from './load.ts'
 import { version } from './version.ts'
 
 const HELP = `Usage: alexnode <command> [options]
@@ -23,8 +25,15 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
 
 const [name = ''] = process.argv.splice(2, 1)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-if (command) await command()
-else if (name === '--version' || name === '-V') process.stdout.write(`${version}\n`)
+if (command) {
+  try {
+    await command()
+  } catch (error) {
+    if (!(error instanceof AddonError)) throw error
+    process.stderr.write(`${wrap(error.message).join('\n')}\n`)
+    process.exitCode = 1
+  }
+} else if (name === '--version' || name === '-V') process.stdout.write(`${version}\n`)
 else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(HELP)
 else {
   process.stderr.write(name === '' ? HELP : `alexnode: there is no command '${name}'\n\n${HELP}`)

@@ -1,13 +1,10 @@
 /**
- * The one file that knows the binary: it finds the addon, types what it exports, and turns its
- * tickets into promises. Everything else goes through lib/device.ts.
+ * The one file that knows the binary: it types what the addon exports, and turns its tickets into
+ * promises. lib/load.ts finds and loads it; everything else goes through lib/device.ts.
  */
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { DType } from './dtype.ts'
 import type { Shape } from './layout.ts'
+import { loadAddon, packageRoot } from './load.ts'
 
 export type { Shape }
 /** What an op can be told besides its tensors. */
@@ -115,30 +112,6 @@ interface Addon {
   closeProgram(program: number): void
 }
 
-/** The package's folder: this file lies in lib/ in a clone and in dist/lib/ in a package. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
-}
-
-function load(): Addon {
-  const require = createRequire(import.meta.url)
-  const root = packageRoot()
-  try {
-    return require('node-gyp-build')(root) as Addon
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(
-      `[alexnode] the native addon could not be loaded: ${reason}\n` +
-        `Looked in build/Release/ and prebuilds/ under ${root}, for ${process.platform}-` +
-        `${process.arch} with Node ${process.version}.\n` +
-        'In a clone, `npm start` builds it; in a project, `npm rebuild alexnode` does.',
-      { cause }
-    )
-  }
-}
-
 interface Waiting {
   resolve(result: unknown): void
   reject(error: Error): void
@@ -147,7 +120,7 @@ interface Waiting {
 const waiting = new Map<number, Waiting>()
 let tickets = 0
 
-export const native: Addon = load()
+export const native = loadAddon(packageRoot()) as Addon
 native.onSettled((ticket, error, result) => {
   const promise = waiting.get(ticket)
   waiting.delete(ticket)

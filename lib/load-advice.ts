@@ -1,0 +1,141 @@
+/** Why the addon does not load, in plain words, and the command that mends it. */
+import { basename, join, sep } from 'node:path'
+import { readBinary } from './binary.ts'
+import type { FoundAddon } from './load.ts'
+
+export interface Advice {
+  /** What is wrong, on one line. */
+  readonly problem: string
+  /** What was looked for, and where. */
+  readonly looked: string
+  /** The command that mends it. */
+  readonly mend: string
+}
+
+/** No binary fits this system. `prebuilds` are those there are, as linux-x64/alexnode.glibc.node. */
+export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice {
+  const system = `${process.platform}-${process.arch}`
+  const forSystem = prebuilds.filter((file) => file.startsWith(`${system}/`))
+  const looked =
+    `Looked for a binary for ${describeSystem()} in build/Release/ and prebuilds/ of ${root}; ` +
+    `prebuilt there: ${prebuilds.join(', ') || 'nothing'}.`
+  if (forSystem.length > 0) {
+    const libcs = ['glibc', 'musl'].filter((libc) => forSystem.some((file) => file.includes(libc)))
+    return {
+      problem: `it is prebuilt for Linux with ${libcs.join(' and ')}, and this system's C library is another (${libcs.includes('glibc') ? 'musl, as on Alpine' : 'glibc'}).`,
+      looked,
+      mend: compileIt(root)
+    }
+  }
+  return {
+    problem: `no binary is prebuilt for ${system}, and none was compiled.`,
+    looked,
+    mend: compileIt(root)
+  }
+}
+
+/** A binary that the system's loader refused; `words` are the loader's. */
+export function adviceOnFailure(root: string, found: FoundAddon, words: string): Advice {
+  const looked = `Loaded ${where(found)}. The loader said: ${words}`
+  const compile = compileIt(root)
+  const again = makeAgain(root, found)
+  const say = (problem: string, mend: string): Advice => ({ problem, looked, mend })
+
+  if (/failed to map segment|operation not permitted|permission denied/i.test(words)) {
+    return say(
+      'this system does not let the file be loaded.',
+      'Is it unreadable to this user, or on a file system that is mounted noexec?'
+    )
+  }
+  const { target } = readBinary(found.file)
+  if (target === undefined) return say('its file is no binary.', again)
+  if (target !== `${process.platform}-${process.arch}`) {
+    return say(
+      `it was built for ${target}, and this Node runs on ${process.platform}-${process.arch}.`,
+      `Was node_modules copied from another machine? ${again}`
+    )
+  }
+  if (/libc\.musl|ld-musl/.test(words)) {
+    return say('it was built for musl (Alpine), and this system has glibc.', compile)
+  }
+  // What musl's loader says about a library of glibc.
+  if (/ld-linux|Error relocating|libc\.so\.6: No such file/.test(words)) {
+    return say('it was built for glibc, and this system has musl (Alpine).', compile)
+  }
+  const version = /version [`'](\w+)_([\d.]+)' not found/.exec(words)
+  if (version) {
+    const [, library = '', needed = ''] = version
+    const names: Readonly<Record<string, string>> = {
+      GLIBC: 'glibc',
+      GLIBCXX: 'libstdc++ (GLIBCXX)',
+      CXXABI: 'libstdc++ (CXXABI)'
+    }
+    const has = library === 'GLIBC' && glibc() ? `; this system has ${glibc()}` : ''
+    return say(
+      `it needs ${names[library] ?? library} ${needed} or newer${has}.`,
+      `Use a newer system (Debian 12, Ubuntu 22.04, RHEL 9 and later will do), or compile it here. ${compile}`
+    )
+  }
+  const library = /(?:^|[\s:(])([^\s:/(]+\.so[.\d]*): cannot open shared object file/.exec(words)
+  if (library) {
+    return say(`a library that it needs, ${library[1]}, was not found.`, again)
+  }
+  const symbol = /undefined symbol: (\S+)/.exec(words)
+  if (symbol) {
+    return say(
+      `a symbol that it needs, ${symbol[1]}, was not found: it was built with another version of a library.`,
+      again
+    )
+  }
+  return say('the loader refused it.', again)
+}
+
+/** The addon, or a library beside it, is cut short. */
+export function adviceOnDamage(root: string, found: FoundAddon, damaged: string): Advice {
+  return {
+    problem: `the file ${basename(damaged)} is damaged: it is shorter than it says.`,
+    looked: `Was about to load ${where(found)}.`,
+    mend: makeAgain(root, found)
+  }
+}
+
+const where = ({ file, origin }: FoundAddon) =>
+  `${file} (${origins[origin]}) on ${describeSystem()}`
+
+const makeAgain = (root: string, { origin }: FoundAddon) =>
+  origin === 'prebuild' ? installAgain(root) : compileIt(root)
+
+const origins = {
+  build: 'compiled in place',
+  prebuild: 'prebuilt, from the package',
+  elsewhere: 'from outside the package'
+} as const
+
+const isDependency = (root: string) => root.split(sep).includes('node_modules')
+
+/** What npm 12 wants, and `--ignore-scripts` left out, comes first. */
+function compileIt(root: string): string {
+  if (!isDependency(root)) return `Compile it: \`node ${join(root, 'scripts/setup.cjs')}\`.`
+  const needs = `\`node ${join(root, 'scripts/native-deps.cjs')}\` says what that needs.`
+  return (
+    'Compile it: `npm rebuild alexnode`; where npm runs no install scripts unless approved (npm 12), ' +
+    `\`npm install-scripts approve alexnode\` comes first. ${needs}`
+  )
+}
+
+function installAgain(root: string): string {
+  if (!isDependency(root)) return 'Build it again: `npm run prebuilds`.'
+  return `Install the package again: \`rm -rf "${root}" && npm install\`.`
+}
+
+function describeSystem(): string {
+  const libc = process.platform === 'linux' ? `, ${glibc() ? `glibc ${glibc()}` : 'no glibc'}` : ''
+  return `${process.platform}-${process.arch}${libc}, Node ${process.version}`
+}
+
+/** The version of glibc, if that is this system's C library. */
+function glibc(): string | undefined {
+  Object.assign(process.report, { excludeNetwork: true }) // it may ask a name server, for seconds
+  const report: { header?: { glibcVersionRuntime?: string } } = process.report.getReport()
+  return report.header?.glibcVersionRuntime
+}

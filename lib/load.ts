@@ -1,0 +1,100 @@
+/** Finds the addon's file and loads it, or says why that failed and what mends it. */
+import { existsSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readBinary } from './binary.ts'
+import { type Advice, adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
+
+/** Where the addon's file came from: compiled in place, in the package, or named by ALEXNODE_PREBUILD. */
+export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
+
+export interface FoundAddon {
+  readonly file: string
+  readonly origin: AddonOrigin
+}
+
+/** The addon was not found, or does not load. The message says what was looked for, where, and what to do. */
+export class AddonError extends Error {
+  override name = 'AddonError'
+  /** The file that does not load; undefined: none was found. */
+  readonly file: string | undefined
+  /** What is wrong, on one line. */
+  readonly problem: string
+
+  constructor({ problem, looked, mend }: Advice, file?: string, cause?: unknown) {
+    super(
+      `[alexnode] the native addon does not load: ${problem}\n${looked}\n${mend}`,
+      cause === undefined ? {} : { cause }
+    )
+    this.file = file
+    this.problem = problem
+  }
+}
+
+/** The package's folder: this file lies in lib/ in a clone and in dist/lib/ in a package. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+/**
+ * The file to load, by node-gyp-build's rules: build/Release before prebuilds/.
+ *
+ * @throws AddonError where there is none for this system
+ */
+export function findAddon(root: string): FoundAddon {
+  const nodeGypBuild: { resolve(folder: string): string } = require('node-gyp-build')
+  let file: string
+  try {
+    file = nodeGypBuild.resolve(root)
+  } catch (cause) {
+    throw new AddonError(adviceOnNone(root, prebuilds(root)), undefined, cause)
+  }
+  const inside = relative(root, file)
+  const origin = /^build\b/.test(inside)
+    ? 'build'
+    : /^prebuilds\b/.test(inside)
+      ? 'prebuild'
+      : 'elsewhere'
+  return { file, origin }
+}
+
+/**
+ * What the addon exports.
+ *
+ * @throws AddonError
+ */
+export function loadAddon(root: string): unknown {
+  const found = findAddon(root)
+  let damaged: string | undefined
+  try {
+    damaged = withNeighbours(found.file).find((file) => !readBinary(file).whole)
+    if (damaged === undefined) return require(found.file)
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause)
+    throw new AddonError(adviceOnFailure(root, found, words), found.file, cause)
+  }
+  throw new AddonError(adviceOnDamage(root, found, damaged), found.file)
+}
+
+const require = createRequire(import.meta.url)
+
+const list = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
+
+/** The addon and the libraries that lie beside it. */
+function withNeighbours(file: string): string[] {
+  const folder = dirname(file)
+  const libraries = list(folder).filter((name) => /^lib.*\.(so[.\d]*|dylib)$/.test(name))
+  return [file, ...libraries.map((name) => join(folder, name))]
+}
+
+/** The prebuilt binaries of the package: linux-x64/alexnode.glibc.node and so on. */
+function prebuilds(root: string): string[] {
+  return list(join(root, 'prebuilds')).flatMap((system) =>
+    list(join(root, 'prebuilds', system))
+      .filter((file) => file.endsWith('.node'))
+      .map((file) => `${system}/${file}`)
+  )
+}
