@@ -12,6 +12,7 @@ Commands:
   train      train a net, test it, keep weights, log and checkpoints
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
+  doctor     what this machine can train on, and what is missing
 
 alexnode <command> --help tells more; alexnode --version the version.
 `
@@ -20,7 +21,8 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   // The example reads its options from where a program finds them.
   train: () => import('../examples/train.ts'),
   summary: () => import('./cli/summary.ts'),
-  bench: () => import('./cli/bench.ts')
+  bench: () => import('./cli/bench.ts'),
+  doctor: () => import('./cli/doctor.ts')
 }
 
 const [name = ''] = process.argv.splice(2, 1)

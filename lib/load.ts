@@ -21,6 +21,8 @@ export class AddonError extends Error {
   readonly file: string | undefined
   /** What is wrong, on one line. */
   readonly problem: string
+  /** The command that mends it. */
+  readonly mend: string
 
   constructor({ problem, looked, mend }: Advice, file?: string, cause?: unknown) {
     super(
@@ -29,6 +31,7 @@ export class AddonError extends Error {
     )
     this.file = file
     this.problem = problem
+    this.mend = mend
   }
 }
 

@@ -71,7 +71,51 @@ export interface PreparedInfo {
   readonly implementation: string
 }
 
+/** One of NVIDIA's libraries, as it was found. */
+export interface CudaLibrary {
+  /** Such as `cudnn`. */
+  readonly name: string
+  /** Such as `libcudnn.so.9`. */
+  readonly file: string
+  /**
+   * `missing`: found nowhere; `broken`: it cannot be opened, lacks a function, or a call failed;
+   * `unsuited`: it does not go with the driver or with the others.
+   */
+  readonly state: 'ready' | 'missing' | 'broken' | 'unsuited'
+  readonly path?: string
+  readonly version?: string
+  /** Why it is not ready. */
+  readonly error?: string
+  /** What failed before it in the order of places. */
+  readonly tried: readonly { readonly path: string; readonly error: string }[]
+}
+
+export interface CudaDevice {
+  readonly name: string
+  /** Compute capability, such as `9.0`. */
+  readonly capability: string
+  /** Bytes. */
+  readonly memory: number
+}
+
+export interface CudaReport {
+  readonly libraries: readonly CudaLibrary[]
+  readonly devices: readonly CudaDevice[]
+  /** Folders that were looked in before the system's own. */
+  readonly places: readonly string[]
+  /** Whether there is a device and every library that it needs. */
+  readonly complete: boolean
+}
+
 interface Addon {
+  /**
+   * Opens NVIDIA's libraries and asks them for their versions and devices. Broken ones may crash or hang the
+   * process: `before` hears what is done next (`open`, or a function's name), and files in `refused` are not touched.
+   */
+  probeCuda(
+    refused: Readonly<Record<string, string>>,
+    before: (file: string, what: string, path: string) => void
+  ): CudaReport
   describe(): { ops: OpInfo[]; cpu: CpuInfo }
   infer(op: string, fields: Fields, specs: (Spec | undefined)[]): (number[] | null)[]
   onSettled(callback: (ticket: number, error: string | undefined, result: unknown) => void): void

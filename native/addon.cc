@@ -12,6 +12,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new std::shared_ptr<Environment>(std::make_shared<Environment>(env)));
   export_ops(env, exports);
   export_device(env, exports);
+  export_cuda(env, exports);
   return exports;
 }
 

@@ -5,9 +5,11 @@ const { resolve, join } = require('node:path')
 const { install } = require('./native-deps.cjs')
 
 process.chdir(resolve(__dirname, '..'))
-const files = readdirSync('native', { recursive: true })
-  .filter((file) => /\.(h|cc)$/.test(file))
-  .map((file) => join('native', file))
+const files = ['native', 'test'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true })
+    .filter((file) => /\.(h|cc)$/.test(file))
+    .map((file) => join(folder, file))
+)
 const how = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i']
 const { error, status } = spawnSync('clang-format', [...how, ...files], { stdio: 'inherit' })
 if (error) install('lint', false)

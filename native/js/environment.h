@@ -67,6 +67,7 @@ using Info = const Napi::CallbackInfo&;
 // Registered by addon.cc, each in the file of its name.
 void export_ops(Napi::Env env, Napi::Object exports);
 void export_device(Napi::Env env, Napi::Object exports);
+void export_cuda(Napi::Env env, Napi::Object exports);
 
 /// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that
 /// happens.

@@ -1,0 +1,117 @@
+/**
+ * Looks at the addon and at NVIDIA's libraries by a child process. When one of them ends or stops it, another
+ * child looks at the rest without that one; so a broken library hides nothing of the others.
+ */
+import { spawn } from 'node:child_process'
+import { extname } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { FoundAddon } from '../load.ts'
+import type { CpuInfo, CudaReport } from '../native.ts'
+import type { AddonFacts, CpuFacts, CudaFacts, LibraryFacts } from './facts.ts'
+import { ADDON, type Failure, type Message, type Step } from './message.ts'
+
+export interface ProbeOptions {
+  /** Seconds that one step may take: opening a library, or one call. Default 20. */
+  readonly timeout?: number
+}
+
+export interface Probed {
+  readonly addon: AddonFacts
+  readonly cpu?: CpuFacts
+  readonly cuda?: CudaFacts
+  /** Why there is nothing of CUDA, though the addon loads. */
+  readonly failed?: string
+}
+
+/** How far a child came. */
+interface Outcome {
+  readonly addon?: FoundAddon
+  readonly failed?: Failure
+  readonly cpu?: CpuInfo
+  readonly cuda?: CudaReport
+  readonly step?: Step
+  /** How it ended before its work was done, such as `crashed (SIGSEGV)`. */
+  readonly end?: string
+}
+
+/** Of what a dying process writes, the last line tells most. */
+function lastLine(text: string): string {
+  const line = text.trim().split('\n').at(-1)?.trim() ?? ''
+  return line === '' ? '' : `, saying: ${line.slice(0, 200)}`
+}
+
+function child(refused: Readonly<Record<string, string>>, timeout: number): Promise<Outcome> {
+  const url = new URL(`./probe${extname(import.meta.url)}`, import.meta.url)
+  const args = [...process.execArgv, fileURLToPath(url), JSON.stringify(refused)]
+  const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  let outcome: Outcome = {}
+  let said = ''
+  let hangs = false
+  const give = () => {
+    hangs = true
+    process_.kill('SIGKILL')
+  }
+  let timer = setTimeout(give, timeout * 1000)
+  process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-4096)
+  })
+  const channel = process_.stdio[3]
+  if (channel && 'read' in channel) {
+    createInterface({ input: channel }).on('line', (line) => {
+      clearTimeout(timer)
+      timer = setTimeout(give, timeout * 1000)
+      const message: Message = JSON.parse(line)
+      outcome = { ...outcome, ...message }
+      // Libraries may crash when the process ends, which would say nothing that matters here.
+      if (outcome.cuda) process_.kill('SIGKILL')
+    })
+  }
+  return new Promise((resolve) => {
+    process_.on('error', (error) => {
+      clearTimeout(timer)
+      resolve({ ...outcome, end: error.message })
+    })
+    process_.on('close', (code, signal) => {
+      clearTimeout(timer)
+      const ended = code === null ? `crashed (${signal})` : `ended the process (exit code ${code})`
+      const end = hangs ? `hung (stopped after ${timeout} s)` : `${ended}${lastLine(said)}`
+      resolve(outcome.cuda || code === 0 ? outcome : { ...outcome, end })
+    })
+  })
+}
+
+function addonFacts({ addon, failed, cpu, end = 'did not work' }: Outcome): AddonFacts {
+  const found = addon && { path: addon.file, origin: addon.origin }
+  if (cpu) return { loads: true, ...found }
+  const { error, remedy } = failed ?? { error: `the native addon: loading it ${end}` }
+  return { loads: false, ...found, error, ...(remedy !== undefined && { remedy }) }
+}
+
+function cpuFacts({ onednn, isa, bf16, fastBf16 }: CpuInfo): CpuFacts {
+  return { onednn, isa, bf16: fastBf16 ? 'fast' : bf16 ? 'slow' : 'none' }
+}
+
+/** Looks at everything; never throws. */
+export async function probe({ timeout = 20 }: ProbeOptions = {}): Promise<Probed> {
+  const dead = new Map<string, { step: Step; why: string }>()
+  for (;;) {
+    const refused = Object.fromEntries([...dead].map(([file, { why }]) => [file, why]))
+    const outcome = await child(refused, timeout)
+    const { cpu, cuda, step, end } = outcome
+    const addon = addonFacts(outcome)
+    if (!cpu) return { addon }
+    const known = { addon, cpu: cpuFacts(cpu) }
+    if (cuda) {
+      const libraries = cuda.libraries.map((library): LibraryFacts => {
+        const death = dead.get(library.file)
+        if (!death) return library
+        return { ...library, path: death.step.path, state: 'crashed' }
+      })
+      return { ...known, cuda: { ...cuda, libraries } }
+    }
+    if (end === undefined) return known
+    if (!step || step.file === ADDON || dead.has(step.file)) return { ...known, failed: end }
+    dead.set(step.file, { step, why: `${step.what === 'open' ? '' : `${step.what} `}${end}` })
+  }
+}

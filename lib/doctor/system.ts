@@ -1,0 +1,75 @@
+/** The machine's facts, from Node and the kernel's files alone. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { SystemFacts } from './facts.ts'
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
+
+function libc(): SystemFacts['libc'] {
+  if (process.platform !== 'linux') return { name: 'none' }
+  // Without this, a report asks the network for the names of open connections.
+  Object.assign(process.report, { excludeNetwork: true })
+  const { header = {}, sharedObjects = [] } = Object(process.report.getReport())
+  const version: unknown = header.glibcVersionRuntime
+  if (typeof version === 'string') return { name: 'glibc', version }
+  const musl = [sharedObjects, list('/lib')].flat().some((name) => /(ld|libc)[.-]musl-/.test(name))
+  return { name: musl ? 'musl' : 'none' }
+}
+
+/** Cores by the kernel's list of processors: two threads of one core have the same pair of numbers. */
+function physicalCores(processors: number): number {
+  const blocks = (read('/proc/cpuinfo') ?? '').split('\n\n')
+  const pairs = blocks.map((block) => {
+    const id = (name: string) => new RegExp(`^${name}\\s*:\\s*(\\d+)`, 'm').exec(block)?.[1]
+    return `${id('physical id')} ${id('core id')}`
+  })
+  const known = new Set(pairs.filter((pair) => !pair.includes('undefined')))
+  return known.size || processors
+}
+
+/** PCI's class 0x03 is displays, and 0x10de is NVIDIA. */
+function nvidiaDevices(): string[] {
+  const bus = '/sys/bus/pci/devices'
+  return list(bus).filter((address) => {
+    const value = (name: string) => read(join(bus, address, name)) ?? ''
+    return value('vendor') === '0x10de' && value('class').startsWith('0x03')
+  })
+}
+
+/** The driver's file says `NVRM version: NVIDIA UNIX … Kernel Module  580.65.06  …`. */
+function kernelDriver(): string | undefined {
+  return /Module.*?\s(\d+\.[\d.]+)\s/.exec(read('/proc/driver/nvidia/version') ?? '')?.[1]
+}
+
+export function systemFacts(): SystemFacts {
+  const processors = cpus()
+  const driver = kernelDriver()
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    libc: libc(),
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: physicalCores(processors.length),
+    processors: processors.length,
+    threads: availableParallelism(),
+    memory: { total: Math.min(totalmem(), limit), available: process.availableMemory() },
+    nvidia: nvidiaDevices(),
+    ...(driver !== undefined && { driver })
+  }
+}

@@ -1,0 +1,182 @@
+/** What the facts mean: what is wrong, what mends it, and one line about it all. */
+import { dirname } from 'node:path'
+import type { CudaFacts, Facts, LibraryFacts, Problem, SystemFacts } from './facts.ts'
+import type { Probed } from './probing.ts'
+
+/** This version opens CUDA's libraries and has no ops for them yet. */
+const CUDA_OPS = false
+
+/** Names for people. */
+const TITLES: Readonly<Record<string, string>> = {
+  driver: 'driver',
+  nvrtc: 'NVRTC',
+  'nvrtc-builtins': 'NVRTC builtins',
+  cublaslt: 'cuBLASLt',
+  cublas: 'cuBLAS',
+  cudnn: 'cuDNN',
+  nccl: 'NCCL'
+}
+
+/** What a library is called among people. */
+export function titleOf({ name, file }: LibraryFacts): string {
+  return TITLES[name] ?? file
+}
+
+/** The wheel of pip that holds a library, for CUDA 12 or 13. */
+function wheelOf(name: string, major: 12 | 13): string {
+  const suffix = major === 12 ? '-cu12' : ''
+  if (name.startsWith('nvrtc')) return `nvidia-cuda-nvrtc${suffix}`
+  if (name.startsWith('cublas')) return `nvidia-cublas${suffix}`
+  return name === 'nccl' ? `nvidia-nccl-cu${major}` : `nvidia-cudnn-cu${major}`
+}
+
+/** NCCL joins several GPUs: without it, one trains. */
+const needed = ({ name }: LibraryFacts) => name !== 'nccl'
+
+/** What is said of a library that is not ready. */
+export function stateOf(library: LibraryFacts): string {
+  const { state, file, error = '' } = library
+  if (state === 'missing') return `${file} not found`
+  if (state === 'crashed') return `${file} ${error.replace(/, saying: .*/s, '')}`
+  return `${file} ${state}`
+}
+
+function driverRemedy(driver: LibraryFacts, system: SystemFacts): string {
+  if (driver.state === 'missing' && system.driver !== undefined) {
+    return (
+      `The kernel has driver ${system.driver}, and its library is not here. In a container: start it with ` +
+      '`docker run --gpus all`. Else: `apt install libcuda1`, of the same version.'
+    )
+  }
+  const install =
+    'Debian, with non-free: `apt install nvidia-driver`; Ubuntu: `apt install nvidia-driver-580`; then ' +
+    'restart. In a container: `docker run --gpus all`.'
+  if (driver.state !== 'missing') {
+    return `Take it out of ALEXNODE_CUDA_PATH if it lies there, or install the driver again. ${install}`
+  }
+  const { nvidia } = system
+  return `${nvidia.length > 0 ? '' : 'No NVIDIA GPU is seen on the PCI bus; where there is one: '}${install}`
+}
+
+function driverProblem(driver: LibraryFacts, system: SystemFacts): Problem {
+  const { error = stateOf(driver) } = driver
+  const problem = `NVIDIA's driver: ${error}${placesOf([driver], error)}`
+  if (driver.error?.includes('CUDA_ERROR_NO_DEVICE')) {
+    const remedy =
+      'Is CUDA_VISIBLE_DEVICES set? In a container, `docker run --gpus all` shows it the GPUs.'
+    return { about: 'cuda', problem, remedy }
+  }
+  return { about: 'cuda', problem, remedy: driverRemedy(driver, system) }
+}
+
+/** The CUDA to install libraries for: the newest that the driver knows. */
+function majorOf({ libraries }: CudaFacts): 12 | 13 {
+  const driver = libraries.find(({ name }) => name === 'driver')
+  return Number.parseInt(driver?.version ?? '', 10) < 13 ? 12 : 13
+}
+
+/** Those that are there and no good; several with the same error are one problem. */
+function brokenLibraries(cuda: CudaFacts): Problem[] {
+  const groups = new Map<string, LibraryFacts[]>()
+  for (const library of cuda.libraries) {
+    const { name, state, error = state } = library
+    if (name === 'driver' || state === 'ready' || state === 'missing') continue
+    groups.set(error, [...(groups.get(error) ?? []), library])
+  }
+  return [...groups].map(([error, libraries]) => {
+    const wheels = new Set(libraries.map(({ name }) => wheelOf(name, majorOf(cuda))))
+    return {
+      about: 'cuda',
+      problem: `${libraries.map(titleOf).join(', ')}: ${error}${placesOf(libraries, error)}`,
+      remedy: `pip install --force-reinstall ${[...wheels].join(' ')}`
+    }
+  })
+}
+
+/** Where libraries lie, if what is said of them does not tell. */
+function placesOf(libraries: readonly LibraryFacts[], error: string): string {
+  const folders = libraries.flatMap(({ path }) => (path?.includes('/') ? [dirname(path)] : []))
+  const told = [...new Set(folders)].filter((folder) => !error.includes(folder))
+  return told.length > 0 ? ` (in ${told.join(', ')})` : ''
+}
+
+function missingLibraries(cuda: CudaFacts): Problem[] {
+  // What lies beside a library comes and goes with it.
+  const missing = cuda.libraries.filter(({ name, state }) => {
+    return state === 'missing' && !name.startsWith('cudnn_')
+  })
+  if (missing.length === 0) return []
+  const wheels = [...new Set(missing.map(({ name }) => wheelOf(name, majorOf(cuda))))]
+  const only = missing.some(needed) ? '' : ' (needed for several GPUs only)'
+  return [
+    {
+      about: 'cuda',
+      problem: `Not found: ${missing.map(({ file }) => file).join(', ')}${only}`,
+      remedy:
+        `pip install ${wheels.join(' ')}, in the virtual environment that is active; or list the folders ` +
+        'that hold them in ALEXNODE_CUDA_PATH.'
+    }
+  ]
+}
+
+function cudaProblems({ cuda, failed }: Probed, system: SystemFacts): Problem[] {
+  if (failed !== undefined) {
+    const remedy = 'Name the folders of CUDA in ALEXNODE_CUDA_PATH, and ask again.'
+    return [{ about: 'cuda', problem: `CUDA could not be looked at: ${failed}`, remedy }]
+  }
+  if (!cuda) return []
+  const driver = cuda.libraries.find(({ name }) => name === 'driver')
+  // Without a driver, other libraries that are missing are missed by nobody.
+  if (driver?.state !== 'ready') {
+    return [...(driver ? [driverProblem(driver, system)] : []), ...brokenLibraries(cuda)]
+  }
+  const problems = [...brokenLibraries(cuda), ...missingLibraries(cuda)]
+  if (cuda.devices.length > 0) return problems
+  const remedy = 'Is CUDA_VISIBLE_DEVICES set? It may hide them.'
+  return [{ about: 'cuda', problem: 'The driver sees no device.', remedy }, ...problems]
+}
+
+export function problemsOf(
+  { node, system }: Pick<Facts, 'node' | 'system'>,
+  probed: Probed
+): Problem[] {
+  const problems: Problem[] = []
+  const { addon } = probed
+  if (!node.supported) {
+    const problem = `Node ${node.version} is too old: expected ${node.least} or newer`
+    problems.push({ about: 'node', problem, remedy: `Install Node ${node.least} or newer.` })
+  }
+  if (!addon.loads) {
+    problems.push({
+      about: 'addon',
+      problem: addon.error ?? 'The native addon does not load.',
+      remedy:
+        addon.remedy ??
+        'In a clone: `npm start`, which builds it. In a project: `npm rebuild alexnode`.'
+    })
+  }
+  return [...problems, ...cudaProblems(probed, system)]
+}
+
+function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts): string {
+  if (!addon.loads) return 'not looked at'
+  if (platform !== 'linux') return 'only on Linux'
+  if (!cuda || failed !== undefined) return 'could not be looked at'
+  const wrong = cuda.libraries.find((library) => library.state !== 'ready' && needed(library))
+  if (wrong?.name === 'driver') {
+    return `${wrong.state === 'missing' ? 'no' : 'broken'} driver (${stateOf(wrong)})`
+  }
+  if (cuda.devices.length === 0) return 'no device'
+  if (wrong) return `${wrong.state === 'missing' ? 'no ' : ''}${titleOf(wrong)} (${stateOf(wrong)})`
+  const count = cuda.devices.length
+  const devices = `${count} ${count === 1 ? 'device' : 'devices'}`
+  return CUDA_OPS ? `ready (${devices})` : `${devices}, libraries found; no ops in this version`
+}
+
+/** What can train, and the line that says so. */
+export function verdictOf(probed: Probed, system: SystemFacts): Pick<Facts, 'ready' | 'verdict'> {
+  const { addon, cpu, cuda } = probed
+  const ready = { cpu: cpu !== undefined, cuda: CUDA_OPS && cuda?.complete === true }
+  const first = addon.loads ? 'ready' : 'the native addon does not load'
+  return { ready, verdict: `cpu: ${first} · cuda: ${cudaVerdict(probed, system)}` }
+}

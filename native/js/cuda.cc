@@ -1,0 +1,80 @@
+// What there is of CUDA, for `alexnode doctor`.
+#include "cuda/loader.h"
+#include "js/values.h"
+
+namespace alexnode::js {
+
+namespace {
+
+const char* name_of(cuda::State state) {
+  switch (state) {
+    case cuda::State::ready:
+      return "ready";
+    case cuda::State::missing:
+      return "missing";
+    case cuda::State::broken:
+      return "broken";
+    default:
+      return "unsuited";
+  }
+}
+
+template <class T, class F>
+Napi::Array list(Napi::Env env, const std::vector<T>& from, F&& f) {
+  auto out = Napi::Array::New(env, from.size());
+  for (size_t i = 0; i < from.size(); i++) out[uint32_t(i)] = f(from[i]);
+  return out;
+}
+
+Napi::Object library(Napi::Env env, const cuda::LibraryReport& r) {
+  auto o = Napi::Object::New(env);
+  o["name"] = r.name;
+  o["file"] = r.file;
+  o["state"] = name_of(r.state);
+  if (!r.path.empty()) o["path"] = r.path;
+  if (!r.version.empty()) o["version"] = r.version;
+  if (!r.error.empty()) o["error"] = r.error;
+  o["tried"] = list(env, r.tried, [&](const cuda::Attempt& attempt) {
+    auto one = Napi::Object::New(env);
+    one["path"] = attempt.path;
+    one["error"] = attempt.error;
+    return one;
+  });
+  return o;
+}
+
+Napi::Object device(Napi::Env env, const cuda::DeviceReport& d) {
+  auto o = Napi::Object::New(env);
+  o["name"] = d.name;
+  o["capability"] = text(d.major, ".", d.minor);
+  o["memory"] = double(d.memory);
+  return o;
+}
+
+Napi::Value probe(Info info) {
+  const auto env = info.Env();
+  cuda::Refused refused;
+  const auto given = object(info[0], "refused");
+  const auto names = given.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); i++)
+    refused[string(names.Get(i), "refused")] = string(given.Get(names.Get(i)), "refused");
+  if (!info[1].IsFunction()) fail("[native] before: expected a function");
+  const auto before = info[1].As<Napi::Function>();
+  const auto watch = [&](const cuda::Act& act) {
+    before.Call({Napi::String::New(env, act.library.file), Napi::String::New(env, act.what),
+                 Napi::String::New(env, act.path)});
+  };
+  const auto report = cuda::open_libraries(watch, refused).report;
+  auto o = Napi::Object::New(env);
+  o["libraries"] = list(env, report.libraries, [&](auto& r) { return library(env, r); });
+  o["devices"] = list(env, report.devices, [&](auto& d) { return device(env, d); });
+  o["places"] = list(env, report.places, [&](auto& place) { return Napi::String::New(env, place); });
+  o["complete"] = report.complete();
+  return o;
+}
+
+}  // namespace
+
+void export_cuda(Napi::Env env, Napi::Object exports) { export_function(env, exports, "probeCuda", probe); }
+
+}  // namespace alexnode::js

@@ -1,0 +1,17 @@
+// Doubles of what CUDA's toolkit brings, and of NCCL: one library may bear all their names. -DCUDA=13000.
+extern "C" {
+int nvrtcVersion(int* major, int* minor) {
+  *major = CUDA / 1000;
+  *minor = CUDA % 1000 / 10;
+  return 0;
+}
+int cublasGetProperty(int which, int* value) {
+  *value = which == 0 ? CUDA / 1000 : which;
+  return 0;
+}
+int cublasLtGetProperty(int which, int* value) { return cublasGetProperty(which, value); }
+int ncclGetVersion(int* version) {
+  *version = 22809;
+  return 0;
+}
+}
