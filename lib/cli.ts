@@ -13,6 +13,7 @@ Commands:
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
   doctor     what this machine can train on, and what is missing
+  selftest   try every op and net against references
 
 alexnode <command> --help tells more; alexnode --version the version.
 `
@@ -22,7 +23,8 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   train: () => import('../examples/train.ts'),
   summary: () => import('./cli/summary.ts'),
   bench: () => import('./cli/bench.ts'),
-  doctor: () => import('./cli/doctor.ts')
+  doctor: () => import('./cli/doctor.ts'),
+  selftest: () => import('./cli/selftest.ts')
 }
 
 const [name = ''] = process.argv.splice(2, 1)

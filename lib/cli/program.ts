@@ -49,7 +49,7 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
     }
   } finally {
     for (const remove of listeners) remove()
-    process.exitCode = code
+    if (code !== 0) process.exitCode = code
   }
 }
 

@@ -9,7 +9,7 @@ import { elements } from '../layout.ts'
 import { fnv1a, philox } from '../random.ts'
 import type { Data, Dense } from '../reference/index.ts'
 import type { Forward, OpCase, Tolerance } from './case.ts'
-import { beyond } from './compare.ts'
+import { judge } from './compare.ts'
 import type { CaseInputs } from './values.ts'
 
 /** How differences are taken. */
@@ -73,16 +73,22 @@ export function finiteDifferences(
   return { found, kinks }
 }
 
-/** The differences that `outputs` of a backward op do not agree with, in words. */
-export function disagreements(
+/** How `outputs` of a backward op agree with a difference. */
+export interface Agreement extends Difference {
+  readonly actual: number
+  readonly error: number
+  readonly bound: number
+}
+
+/** How `outputs` of a backward op agree with the differences, one for each. */
+export function agreements(
   { found }: Differences,
   outputs: Readonly<Record<string, Dense>>,
   tolerance: Tolerance = { absolute: 1e-4, relative: 1e-4 }
-): string[] {
-  return found.flatMap(({ output, index, value }) => {
-    const actual = outputs[output]?.data[index]
-    if (actual !== undefined && beyond(actual, value, tolerance) <= 0) return []
-    return [`${output}[${index}] is ${actual}, and its finite difference ${value}`]
+): Agreement[] {
+  return found.map((difference) => {
+    const actual = outputs[difference.output]?.data[difference.index] ?? Number.NaN
+    return { ...difference, actual, ...judge(actual, difference.value, tolerance) }
   })
 }
 

@@ -11,16 +11,26 @@ import type { Stream } from '../stream.ts'
 import type { Tensor } from '../tensor.ts'
 import { type OpCase, tolerances } from './case.ts'
 import { compare } from './compare.ts'
-import { disagreements, finiteDifferences } from './gradient.ts'
+import { agreements, finiteDifferences } from './gradient.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
+
+/** How far off something is, and how far it may be. */
+export interface Measure {
+  readonly error: number
+  readonly bound: number
+}
 
 /** What became of a row. */
 export interface CaseResult {
   readonly status: 'passed' | 'failed' | 'skipped'
   /** Why it failed or was skipped, a sentence each. */
   readonly reasons: readonly string[]
+  /** Of the element nearest its bound, by the reference or by finite differences. */
+  readonly worst?: Measure
   /** Which implementation did the work. */
   readonly implementation?: string
+  /** What the op made of the row, in the row's shapes. */
+  readonly outputs?: Readonly<Record<string, Dense>>
 }
 
 /** Tries a row on a stream's device. Rows that the device has nothing for are skipped. */
@@ -45,13 +55,18 @@ async function judge(stream: Stream, row: OpCase, op: Op): Promise<CaseResult> {
   const eager = await slab.run(() => slab.launch())
   using program = record([stream], () => slab.launch())
   const recorded = await slab.run(() => program.run())
+  const outputs = slab.outputs(eager)
+  const found = [
+    ...againstReference(outputs, expectedOutputs(row, values.inputs), row),
+    ...againstDifferences(outputs, row, values)
+  ]
   const reasons = [
     ...slab.trespasses(eager),
-    ...agreements(row, values, slab.outputs(eager)),
+    ...found.flatMap(({ reason }) => reason ?? []),
     ...(Buffer.compare(eager, recorded) ? ['the recorded run differs from the eager one'] : [])
   ]
   const status = reasons.length > 0 ? 'failed' : 'passed'
-  return { status, reasons, implementation: op.implementation }
+  return { status, reasons, worst: nearest(found), implementation: op.implementation, outputs }
 }
 
 function prepare(stream: Stream, row: OpCase): Promise<Op> {
@@ -74,20 +89,53 @@ function missing({ device }: Stream, row: OpCase, reason: string): boolean {
   }
 }
 
-/** What outputs have against the reference and against finite differences. */
-function agreements(row: OpCase, values: CaseInputs, outputs: Record<string, Dense>): string[] {
-  const expected = expectedOutputs(row, values.inputs)
-  const wrong = Object.entries(row.outputs).flatMap(([name, { dtype }]) => {
+/** One comparison of a row. */
+interface Found extends Measure {
+  readonly reason?: string
+}
+
+/** How outputs agree with those of the reference, or of another device: one for each output. */
+export function againstReference(
+  outputs: Readonly<Record<string, Dense>>,
+  expected: Readonly<Record<string, Dense>>,
+  row: OpCase,
+  factor = 1
+): Found[] {
+  return Object.entries(row.outputs).map(([name, { dtype }]) => {
     const [a, b] = [outputs[name], expected[name]]
-    if (!a || !b) return [`${name} is missing`]
-    const tolerance = (dtype === 'f32' && row.tolerance) || tolerances[dtype]
-    const worst = compare(a, b, tolerance)
-    if (!worst) return []
-    const { at, actual, expected: wanted, count } = worst
-    return [`${name}[${at}] is ${actual}, expected ${wanted}; ${count} of ${b.data.length} are off`]
+    if (!a || !b) return { error: Infinity, bound: 0, reason: `${name} is missing` }
+    const { absolute, relative } = (dtype === 'f32' && row.tolerance) || tolerances[dtype]
+    const tolerance = { absolute: factor * absolute, relative: factor * relative }
+    const { at, actual, expected: wanted, count, error, bound } = compare(a, b, tolerance)
+    if (count === 0) return { error, bound }
+    const off = `${count} of ${b.data.length} are off`
+    return { error, bound, reason: `${name}[${at}] is ${actual}, expected ${wanted}; ${off}` }
   })
-  if (!row.forward?.differences) return wrong
-  return [...wrong, ...disagreements(finiteDifferences(row, values), outputs)]
+}
+
+/** How outputs of a backward op agree with finite differences, where the row asks for them. */
+function againstDifferences(
+  outputs: Readonly<Record<string, Dense>>,
+  row: OpCase,
+  values: CaseInputs
+): Found[] {
+  if (!row.forward?.differences) return []
+  const all = agreements(finiteDifferences(row, values), outputs)
+  return all.map(({ output, index, value, actual, error, bound }) => {
+    if (error <= bound) return { error, bound }
+    const reason = `${output}[${index}] is ${actual}, and its finite difference ${value}`
+    return { error, bound, reason }
+  })
+}
+
+/** The one nearest its bound. */
+export function nearest(found: readonly Measure[]): Measure {
+  const share = ({ error, bound }: Measure) => (error === 0 ? 0 : error / bound)
+  const { error, bound } = found.reduce((a, b) => (share(b) > share(a) ? b : a), {
+    error: 0,
+    bound: found[0]?.bound ?? 0
+  })
+  return { error, bound }
 }
 
 /** Bytes between tensors that no op may touch, and what they hold. */

@@ -1,0 +1,119 @@
+/** All that a device must do right: every row of the table of op cases, and whole nets. */
+import { type Device, open } from '../device.ts'
+import { opTable } from '../native.ts'
+import { netNames } from '../nets/index.ts'
+import type { Stream } from '../stream.ts'
+import type { OpCase } from './case.ts'
+import { opCases } from './cases.ts'
+import { apart, netLosses } from './nets.ts'
+import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
+
+export interface SelftestOptions {
+  /** The devices to try; the first is what others are compared with. Default: all there are. */
+  readonly devices?: readonly string[]
+  /** Only rows of this op, and no nets. */
+  readonly op?: string
+  /** Only rows with finite differences, and no nets. */
+  readonly grad?: boolean
+  /** CPU threads. Default: as many as the machine gives this process. */
+  readonly threads?: number
+}
+
+/** What became of a row, of two devices' agreement on it, or of a net. */
+export interface SelftestResult extends Pick<CaseResult, 'status' | 'reasons' | 'worst'> {
+  readonly kind: 'op' | 'devices' | 'net'
+  /** `cpu`, or `cpu:1 against cpu` where two are compared. */
+  readonly device: string
+  /** The row's or net's, with all that tells it from others. */
+  readonly name: string
+}
+
+/**
+ * Tries devices, and yields each result as it comes. Rows are compared with a naive reference and
+ * with finite differences, recorded runs with eager ones, and each device with the first.
+ *
+ * @throws Error for an op or a device that is not there
+ *
+ * @example
+ * for await (const { name, status } of selftest({ op: 'lrn' })) console.log(status, name)
+ */
+export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<SelftestResult> {
+  const { devices: names = ['cpu'], op, grad = false, threads } = options
+  if (op !== undefined && !opTable.has(op)) {
+    const known = [...opTable.keys()].join(', ')
+    throw new Error(`[selftest] there is no op '${op}': expected one of ${known}`)
+  }
+  const rows = opCases.filter(
+    (row) => (op === undefined || row.op === op) && (!grad || row.forward?.differences)
+  )
+  const devices: Device[] = []
+  try {
+    for (const name of names) {
+      devices.push(await open(name, threads === undefined ? {} : { threads }))
+    }
+    const streams = devices.map((device) => device.stream())
+    for (const row of rows) yield* tryRow(row, streams)
+    if (op === undefined && !grad) for (const net of netNames) yield* tryNet(net, devices)
+  } finally {
+    for (const device of devices.reverse()) await device.close()
+  }
+}
+
+async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<SelftestResult> {
+  let first: CaseResult | undefined
+  for (const stream of streams) {
+    const { name: device } = stream.device
+    const result = await runCase(stream, row)
+    const { status, reasons, worst } = result
+    yield { kind: 'op', device, name: row.name, status, reasons, ...(worst && { worst }) }
+    if (first?.outputs && result.outputs) {
+      // Each may be off by its bound.
+      const found = againstReference(result.outputs, first.outputs, row, 2)
+      const wrong = found.flatMap(({ reason }) => reason ?? [])
+      const pair = `${device} against ${streams[0]?.device.name}`
+      yield verdict('devices', pair, row.name, nearest(found), wrong)
+    }
+    first ??= result
+  }
+}
+
+async function* tryNet(net: string, devices: readonly Device[]): AsyncGenerator<SelftestResult> {
+  const [first, ...others] = devices
+  if (!first) return
+  const expected = await netLosses(first, { net, dtype: 'f32', fuse: true })
+  const against = async function* (
+    device: Device,
+    dtype: 'f32' | 'bf16',
+    fuse: boolean,
+    what: string
+  ): AsyncGenerator<SelftestResult> {
+    const name = `${net}, ten steps, ${what}`
+    try {
+      device.requireDType(dtype)
+    } catch (error) {
+      const reasons = [error instanceof Error ? error.message : String(error)]
+      yield { kind: 'net', device: device.name, name, status: 'skipped', reasons }
+      return
+    }
+    const losses = await netLosses(device, { net, dtype, fuse })
+    const worst = apart(losses, expected, dtype)
+    const wrong = worst.error > worst.bound ? [`losses ${losses}, expected ${expected}`] : []
+    yield verdict('net', device.name, name, worst, wrong)
+  }
+  yield* against(first, 'f32', false, 'unfused against fused')
+  yield* against(first, 'bf16', true, 'bf16 against f32')
+  for (const device of others) {
+    yield* against(device, 'f32', true, `against ${first.name}`)
+    yield* against(device, 'bf16', true, `bf16 against f32 on ${first.name}`)
+  }
+}
+
+function verdict(
+  kind: SelftestResult['kind'],
+  device: string,
+  name: string,
+  worst: Measure,
+  reasons: readonly string[]
+): SelftestResult {
+  return { kind, device, name, status: reasons.length > 0 ? 'failed' : 'passed', reasons, worst }
+}
