@@ -1,6 +1,6 @@
 # node-gyp (and so prebuildify, and node-gyp-build's fallback) only passes the build on to CMake:
 # CMakeLists.txt alone knows the sources and flags. Paths stay relative, since gyp cannot handle
-# an action whose output has a space in its path.
+# an action whose output has a space in its path. One action: make may run two at once.
 {
   "variables": {
     "jobs": "<!(node -p \"process.env.JOBS || os.availableParallelism()\")"
@@ -9,15 +9,10 @@
     "target_name": "alexnode",
     "type": "none",
     "actions": [{
-      "action_name": "configure",
+      "action_name": "cmake",
       "inputs": ["CMakeLists.txt"],
-      "outputs": ["build/cmake/CMakeCache.txt"],
-      "action": ["cmake", "-S", ".", "-B", "build/cmake", "-DCMAKE_BUILD_TYPE=<(CONFIGURATION_NAME)"]
-    }, {
-      "action_name": "compile",
-      "inputs": ["build/cmake/CMakeCache.txt"],
       "outputs": ["<(PRODUCT_DIR)/alexnode.node"],
-      "action": ["cmake", "--build", "build/cmake", "--parallel", "<(jobs)"]
+      "action": ["sh", "-c", "cmake -S . -B build/cmake -DCMAKE_BUILD_TYPE=<(CONFIGURATION_NAME) && cmake --build build/cmake --parallel <(jobs)"]
     }]
   }]
 }

@@ -1,5 +1,7 @@
 #include "ticket.h"
 
+#include "wait.h"
+
 namespace alexnode {
 
 Mailbox::Mailbox(uv_loop_s* loop, Deliver deliver)
@@ -87,7 +89,7 @@ void Mailbox::thread_ended() {
 
 void Mailbox::wait_for_threads() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return threads_ == 0; });
+  wait_on(idle_, lock, [&] { return threads_ == 0; });
 }
 
 }  // namespace alexnode

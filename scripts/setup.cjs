@@ -6,6 +6,7 @@ const fs = require('node:fs')
 const { availableParallelism, totalmem } = require('node:os')
 const { join, resolve } = require('node:path')
 const { has, install, isThere } = require('./native-deps.cjs')
+const { changedSince, nativeSources, stamped, walk } = require('./stamps.cjs')
 
 const root = resolve(__dirname, '..')
 const addon = join(root, 'build/Release/alexnode.node')
@@ -32,34 +33,6 @@ function packagesAreWhole() {
   } catch {
     return false
   }
-}
-
-/** The files and folders under `paths`; a folder's time tells of files that came or went. */
-function* walk(...paths) {
-  for (const path of paths) {
-    yield path
-    if (!fs.statSync(path).isDirectory()) continue
-    for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
-      const inner = join(path, entry.name)
-      if (entry.isDirectory()) yield* walk(inner)
-      else yield inner
-    }
-  }
-}
-
-/** Whether any of `paths` changed after the step that `stamp` stands for began. */
-function changedSince(stamp, ...paths) {
-  const time = fs.statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return [...walk(...paths.filter(fs.existsSync))].some((path) => fs.statSync(path).mtimeMs > time)
-}
-
-/** Runs `step`, then stamps it with the time at which it began: what is edited meanwhile is newer. */
-function stamped(stamp, step) {
-  const start = new Date()
-  step()
-  fs.mkdirSync('build', { recursive: true })
-  fs.writeFileSync(stamp, '')
-  fs.utimesSync(stamp, start, start)
 }
 
 function loadError() {
@@ -103,8 +76,8 @@ function compile() {
 /** The steps that are not done yet. */
 function steps({ lint, test }) {
   const todo = []
-  const native = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
-  const compiles = !lint && (changedSince(nativeStamp, ...native) || loadError() !== undefined)
+  const compiles =
+    !lint && (changedSince(nativeStamp, ...nativeSources) || loadError() !== undefined)
   // First what may need an administrator, so that nobody waits for the rest in vain.
   const system = lint ? 'lint' : 'build'
   if ((lint || compiles) && !isThere(system)) {

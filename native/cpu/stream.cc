@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "wait.h"
+
 namespace alexnode::cpu {
 
 namespace {
@@ -61,7 +63,7 @@ void CpuEvent::Gate::pass() {
 }
 void CpuEvent::Gate::await(uint64_t value) {
   std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return count >= value; });
+  wait_on(changed, lock, [&] { return count >= value; });
 }
 
 struct CpuStream::Job {
@@ -167,7 +169,7 @@ void CpuStream::State::loop(int threads) {
   omp_set_num_threads(threads);
   std::unique_lock lock(mutex);
   for (;;) {
-    wake.wait(lock, [&] { return first || closed; });
+    wait_on(wake, lock, [&] { return first || closed; });
     if (!first) break;
     Job* job = first;
     first = job->next;

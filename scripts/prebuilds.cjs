@@ -1,0 +1,106 @@
+// Builds prebuilds/<system>/ for the package: the addon, stripped, the libraries that it needs beside
+// it, and their notices. With --if-stale it does nothing where nothing changed since the last time.
+// prebuildify has node-gyp start afresh in build/: it works in a copy, and leaves the clone's build alone.
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const { availableParallelism, totalmem } = require('node:os')
+const { basename, dirname, join, resolve } = require('node:path')
+const { install } = require('./native-deps.cjs')
+const { changedSince, nativeSources, stamped } = require('./stamps.cjs')
+
+const root = resolve(__dirname, '..')
+const copy = 'build/prebuilds'
+const stamp = 'build/prebuilds.stamp'
+const out = join('prebuilds', `${process.platform}-${process.arch}`)
+
+process.chdir(root)
+
+function build() {
+  fs.rmSync(out, { recursive: true, force: true })
+  fs.rmSync(copy, { recursive: true, force: true })
+  fs.mkdirSync(copy, { recursive: true })
+  for (const source of ['package.json', 'binding.gyp', 'CMakeLists.txt', 'native']) {
+    fs.cpSync(source, join(copy, source), { recursive: true })
+  }
+  // node-gyp would otherwise fetch Node's headers, which the build does not use.
+  const nodeFolder = dirname(dirname(process.execPath))
+  const headers = fs.existsSync(join(nodeFolder, 'include/node/common.gypi'))
+    ? { npm_config_nodedir: nodeFolder }
+    : {}
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
+  execFileSync(
+    process.execPath,
+    [
+      require.resolve('prebuildify/bin.js'),
+      ...['--napi', '--strip', '--tag-libc'],
+      ...['--target', process.version, '--out', root]
+    ],
+    {
+      cwd: copy,
+      stdio: ['ignore', 2, 2],
+      env: {
+        ...process.env,
+        ...headers,
+        JOBS: process.env.JOBS ?? `${jobs}`,
+        PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`
+      }
+    }
+  )
+  fs.rmSync(copy, { recursive: true })
+}
+
+const debian = (program, ...args) => execFileSync(program, args, { encoding: 'utf8' }).trim()
+/** As dpkg-query names a field. */
+const field = (name) => `\${${name}}`
+const rule = `\n${'='.repeat(80)}\n`
+
+/** Licences that Debian's notices only refer to. */
+const commonLicenses = { 'libdnnl.so': 'Apache-2.0', 'libgomp.so': 'GPL-3' }
+
+/** The notices of the libraries in `out`, as the Debian packages they come from give them. */
+function notices() {
+  const libraries = fs.readdirSync(out).filter((file) => /^lib.*\.so\.\d+$/.test(file))
+  const parts = libraries.map((library) => {
+    const [name = ''] = debian('sh', '-c', `dpkg -S '*/${library}'`).split(':')
+    const version = debian('dpkg-query', '-W', '-f', field('Version'), name)
+    const source = debian('dpkg-query', '-W', '-f', field('source:Package'), name)
+    const sourceVersion = debian('dpkg-query', '-W', '-f', field('source:Version'), name)
+    const common = Object.entries(commonLicenses).find(([start]) => library.startsWith(start))?.[1]
+    const texts = [fs.readFileSync(`/usr/share/doc/${name}/copyright`, 'utf8')]
+    if (common) texts.push(fs.readFileSync(`/usr/share/common-licenses/${common}`, 'utf8'))
+    return {
+      line: `- ${library}: unchanged from Debian's package ${name} ${version}; its source is ${source} ${sourceVersion}`,
+      text: `${rule}${library}\n\n${texts.join('\n')}`
+    }
+  })
+  const addonApi = dirname(require.resolve('node-addon-api/package.json'))
+  const text = `Beside the addon (MIT, see LICENSE) lie libraries that others made. Each is a file
+of its own, loaded at run time, and may be replaced by another build of it.
+
+${parts.map(({ line }) => line).join('\n')}
+
+The sources are at https://snapshot.debian.org under the names and versions above.
+The addon is compiled with the headers of node-addon-api, whose licence is last.
+${parts.map((part) => part.text).join('\n')}${rule}node-addon-api
+
+${fs.readFileSync(join(addonApi, 'LICENSE.md'), 'utf8')}`
+  fs.writeFileSync(join(out, 'NOTICES.txt'), text)
+}
+
+const fresh =
+  fs.existsSync(join(out, 'NOTICES.txt')) && !changedSince(stamp, ...nativeSources, __filename)
+if (fresh && process.argv.includes('--if-stale')) process.exit(0)
+if (!install('build', false)) process.exit(1)
+try {
+  stamped(stamp, () => {
+    build()
+    notices()
+  })
+} catch (error) {
+  console.error(`alexnode: ${error.message}`)
+  process.exit(1)
+}
+for (const file of fs.readdirSync(out)) {
+  const bytes = fs.statSync(join(out, file)).size
+  console.error(`${(bytes / 1e6).toFixed(1).padStart(6)} MB  ${join(out, basename(file))}`)
+}
