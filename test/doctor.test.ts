@@ -13,11 +13,14 @@ import {
   writeFileSync
 } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { Facts } from '../lib/doctor/facts.ts'
+import type { CpuFacts, Facts, LibraryFacts, SystemFacts } from '../lib/doctor/facts.ts'
 import { atLeast } from '../lib/doctor/index.ts'
+import type { Probed } from '../lib/doctor/probing.ts'
+import { problemsOf, verdictOf } from '../lib/doctor/verdict.ts'
 import { compile, fakeCuda, fakeToolkit, hasCompiler } from './fake-cuda/build.ts'
-import { type Ended, runProgram, widest } from './programs.ts'
+import { type Ended, Running, runProgram, widest } from './programs.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const addon = join(root, 'build/Release/alexnode.node')
@@ -61,6 +64,64 @@ t.test('versions of Node', async (t) => {
   t.notOk(atLeast('v18.20.0', '20.19.0'))
 })
 
+// What cannot be had here: other systems, other machines.
+t.test('problems and their remedies', async (t) => {
+  const system: SystemFacts = {
+    ...{
+      platform: 'linux',
+      arch: 'x64',
+      libc: { name: 'glibc' },
+      cpu: '',
+      cores: 1,
+      processors: 1
+    },
+    ...{ threads: 1, memory: { total: 1, available: 1 }, nvidia: [] }
+  }
+  const node = { version: 'v20.19.0', least: '20.19.0', supported: true }
+  const addon = { loads: true }
+  const library = (name: string, state: LibraryFacts['state'], error = ''): LibraryFacts => {
+    return { name, file: `lib${name}.so`, state, error, tried: [] }
+  }
+  const cuda = (...libraries: LibraryFacts[]): Probed => {
+    return { addon, cuda: { libraries, devices: [], places: [], complete: false } }
+  }
+  const one = (probed: Probed, more: Partial<SystemFacts> = {}) => {
+    const problems = problemsOf({ node, system: { ...system, ...more } }, probed)
+    t.ok(problems.length > 0)
+    return problems[0]
+  }
+  const none = cuda(library('driver', 'missing'))
+  t.match(one(none), { remedy: /^Nothing, to train on the CPU/ })
+  t.match(one(none, { nvidia: ['0000:01:00.0'] }), { remedy: /^Debian.*apt install nvidia-driver/ })
+  t.match(one(none, { driver: '580.65' }), { problem: /580\.65/, remedy: /docker run --gpus all/ })
+  const hidden = cuda(library('driver', 'broken', 'cuInit failed with 100 (CUDA_ERROR_NO_DEVICE)'))
+  t.match(one(hidden), { remedy: /CUDA_VISIBLE_DEVICES/ })
+  t.match(one(cuda(library('driver', 'ready'))), { problem: /no device/ })
+  const zlib = 'libz.so.1: cannot open shared object file: No such file or directory'
+  const withoutZlib = cuda(library('driver', 'missing'), library('cudnn', 'broken', zlib))
+  t.match(problemsOf({ node, system }, withoutZlib)[1], { remedy: 'apt install zlib1g' })
+  t.match(one({ addon, failed: 'crashed' }), { problem: /could not be looked at: crashed/ })
+  const old = { ...node, version: 'v18.0.0', supported: false }
+  t.match(problemsOf({ node: old, system }, { addon }), [{ about: 'node', remedy: /20\.19\.0/ }])
+
+  const says = (probed: Probed, platform: string) => {
+    const { verdict } = verdictOf({ node, system: { ...system, platform } }, probed)
+    return verdict.split('cuda: ')[1]
+  }
+  const cpu: CpuFacts = { onednn: '3.0.0', isa: 'AVX2', bf16: 'none' }
+  t.match(verdictOf({ node: old, system }, { addon, cpu }), {
+    ready: { cpu: false },
+    verdict: /^cpu: Node v18\.0\.0 is too old · /
+  })
+  t.match(verdictOf({ node, system }, { addon, cpu }), {
+    ready: { cpu: true },
+    verdict: /^cpu: ready · /
+  })
+  t.equal(says({ addon }, 'darwin'), 'only on Linux')
+  t.equal(says({ addon, failed: 'crashed' }, 'linux'), 'could not be looked at')
+  t.equal(says(cuda(library('driver', 'ready')), 'linux'), 'no device')
+})
+
 t.test('without CUDA', needsNoDriver, async (t) => {
   const [text, json] = await Promise.all([doctor(), doctor(['--json'])])
   t.match(text, { code: 0, err: '' })
@@ -98,7 +159,7 @@ t.test('a whole set', needsCompiler, async (t) => {
   t.match(text, { code: 0, err: '' })
   t.ok(widest(text.out, folder, relative(root, folder)) <= 80, text.out)
   t.match(text.out, /cuda:0 +Fake GPU, compute 9\.0, 81,920 MiB/)
-  t.match(text.out, /cuDNN 9\.19\.0, 8 parts/)
+  t.match(text.out, /cuDNN 9\.19\.0 \(8 parts\)/)
   t.match(text.out, /\ncpu: ready · cuda: 1 device, libraries found; no ops in this version\n$/)
   const facts = factsOf(t, json)
   t.match(facts, {
@@ -210,17 +271,28 @@ t.test('libraries that end or stop the process', needsCompiler, async (t) => {
   trouble('libnccl.so.2', 'fputs("bad\\nvery bad\\n",stderr),raise(SIGSEGV)')
   // This one opens, and aborts at its first call, because it wants the cublasLt of CUDA 12.
   compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 12000, VERSION: 91900 })
-  const ended = await doctor(['--timeout', '6'], folder)
+  const ended = await doctor(['--timeout', '2'], folder)
   t.match(ended, { code: 0, err: '', signal: null })
   t.ok(widest(ended.out, folder, relative(root, folder)) <= 80, ended.out)
   const text = ended.out.replaceAll(/\s+/g, ' ')
   t.match(text, /NVIDIA's driver: .*crashed \(SIGABRT\)/)
-  t.match(text, /cuBLAS: hung \(stopped after 6 s\)/)
+  t.match(text, /cuBLAS: hung \(stopped after 2 s\)/)
   t.match(text, /NCCL: crashed \(SIGSEGV\), saying: very bad/)
   t.match(text, /NVRTC: ended the process \(exit code 3\)/)
   t.match(text, /cuDNN: cudnnGetVersion crashed \(SIGABRT\)/)
-  t.match(text, /cuBLASLt 13\.1\.2 /, 'the rest is seen')
+  t.match(text, /cuBLASLt 13\.1\.2/, 'the rest is seen')
   t.match(text, /cuda: broken driver \(libcuda\.so\.1 crashed \(SIGABRT\)\) $/)
+})
+
+t.test('Ctrl-C', needsCompiler, async (t) => {
+  const folder = t.testdir()
+  const opened = join(folder, 'opened')
+  const trouble = `fclose(fopen("${opened}","w")),pause()`
+  compile(folder, 'libcuda.so.1', 'trouble', { TROUBLE: trouble })
+  const running = new Running('lib/cli.ts', ['doctor'], { ALEXNODE_CUDA_PATH: folder })
+  while (!existsSync(opened) && running.process.exitCode === null) await setTimeout(50)
+  running.process.kill('SIGINT')
+  t.strictSame(await running.ended, { code: 130, signal: null, out: '', err: '' })
 })
 
 t.test('the addon missing or broken', needsCompiler, async (t) => {

@@ -1,5 +1,5 @@
 /** `alexnode doctor`: what this machine can train on, and what mends the rest. */
-import { relative } from 'node:path'
+import { dirname, relative } from 'node:path'
 import type { CudaFacts, Facts, LibraryFacts } from '../doctor/facts.ts'
 import { examine } from '../doctor/index.ts'
 import { stateOf, titleOf } from '../doctor/verdict.ts'
@@ -64,13 +64,30 @@ function machine({ node, system, addon, cpu, version }: Facts): string[] {
   return lines
 }
 
-/** A library in a line, and cuDNN's parts with it when they are all well. */
-function libraryLine(library: LibraryFacts, parts: number): string {
-  const { name, state, version = '', path } = library
-  if (state !== 'ready') return `${titleOf(library)}: ${stateOf(library)}`
-  const and = parts > 0 ? `, ${parts} parts` : ''
-  const where = path === undefined ? '' : ` ${shortPath(path)}`
-  return `${titleOf(library)}${name === 'nvrtc-builtins' ? '' : ` ${version}`}${and}${where}`
+/** Libraries that are ready, by their folders, and the others. */
+function libraryLines(libraries: readonly LibraryFacts[]): string[] {
+  const isPart = ({ name }: LibraryFacts) => name.startsWith('cudnn_')
+  const ready = libraries.filter(({ state }) => state === 'ready')
+  const parts = ready.filter(isPart).length
+  const folders = new Map<string, string[]>()
+  for (const library of ready.filter((library) => !isPart(library))) {
+    const { name, version = '', path = '' } = library
+    // The builtins have NVRTC's version, and cuDNN's parts cuDNN's.
+    const about = name === 'nvrtc-builtins' ? '' : ` ${version}`
+    const and = name === 'cudnn' ? ` (${parts} parts)` : ''
+    const folder = dirname(path)
+    folders.set(folder, [
+      ...(folders.get(folder) ?? []),
+      onePiece(`${titleOf(library)}${about}${and}`)
+    ])
+  }
+  const found = [...folders].map(([folder, names]) => `${names.join(', ')}\n${shortPath(folder)}`)
+  // A part that is not ready makes cuDNN unready, and the problems name it.
+  const others = libraries.filter((library) => !isPart(library))
+  const unfit = others.filter(({ state }) => state !== 'ready' && state !== 'missing')
+  const wrong = unfit.map((library) => `${titleOf(library)}: ${stateOf(library)}`)
+  const missing = others.filter(({ state }) => state === 'missing').map(titleOf)
+  return [...found, ...wrong, ...(missing.length > 0 ? [`not found: ${missing.join(', ')}`] : [])]
 }
 
 function cudaLines({ libraries, devices }: CudaFacts, { system }: Facts): string[] {
@@ -88,16 +105,7 @@ function cudaLines({ libraries, devices }: CudaFacts, { system }: Facts): string
     }
   }
   const rest = libraries.filter(({ name }) => name !== 'driver')
-  const isPart = ({ name }: LibraryFacts) => name.startsWith('cudnn_')
-  const parts = rest.filter((library) => isPart(library) && library.state === 'ready').length
-  // Without a driver, what is missing besides matters to nobody yet.
-  const absent = rest.filter(({ state }) => state === 'missing')
-  const shown = rest.filter((library) => {
-    return !absent.includes(library) && !(isPart(library) && library.state === 'ready')
-  })
-  const texts = shown.map((library) => libraryLine(library, library.name === 'cudnn' ? parts : 0))
-  if (absent.length > 0) texts.push(`not found: ${absent.map(titleOf).join(', ')}`)
-  lines.push(entry('Libraries', texts.join('\n')))
+  lines.push(entry('Libraries', libraryLines(rest).join('\n')))
   const failed = libraries.filter(({ state }) => state === 'ready').flatMap(({ tried }) => tried)
   for (const { error } of failed) lines.push(entry('', `passed over: ${error}`))
   for (const [i, { name, capability, memory }] of devices.entries()) {
@@ -116,9 +124,9 @@ function print(facts: Facts): void {
 }
 
 let trains = true
-await program(async () => {
+await program(async (signal) => {
   const { json, timeout } = await readArguments()
-  const facts = await examine({ ...(timeout !== undefined && { timeout }) })
+  const facts = await examine({ signal, ...(timeout !== undefined && { timeout }) })
   if (json) process.stdout.write(`${JSON.stringify(facts)}\n`)
   else print(facts)
   trains = facts.ready.cpu || facts.ready.cuda

@@ -37,6 +37,6 @@ export async function examine(options: ProbeOptions = {}): Promise<Facts> {
     ...(cpu && { cpu }),
     ...(cuda && { cuda }),
     problems: problemsOf({ node, system }, probed),
-    ...verdictOf(probed, system)
+    ...verdictOf({ node, system }, probed)
   }
 }

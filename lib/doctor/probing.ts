@@ -12,8 +12,10 @@ import type { AddonFacts, CpuFacts, CudaFacts, LibraryFacts } from './facts.ts'
 import { ADDON, type Failure, type Message, type Step } from './message.ts'
 
 export interface ProbeOptions {
-  /** Seconds that one step may take: opening a library, or one call. Default 20. */
+  /** Seconds that opening a library of CUDA, or one call of it, may take. Default 20. */
   readonly timeout?: number
+  /** Ends it early. */
+  readonly signal?: AbortSignal
 }
 
 export interface Probed {
@@ -41,18 +43,32 @@ function lastLine(text: string): string {
   return line === '' ? '' : `, saying: ${line.slice(0, 200)}`
 }
 
-function child(refused: Readonly<Record<string, string>>, timeout: number): Promise<Outcome> {
+/** Seconds at least until the addon is there: Node starts, which takes time on a busy machine. */
+const START = 20
+
+function child(
+  refused: Readonly<Record<string, string>>,
+  timeout: number,
+  signal: AbortSignal | undefined
+): Promise<Outcome> {
   const url = new URL(`./probe${extname(import.meta.url)}`, import.meta.url)
   const args = [...process.execArgv, fileURLToPath(url), JSON.stringify(refused)]
-  const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const process_ = spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    ...(signal && { signal, killSignal: 'SIGKILL' })
+  })
   let outcome: Outcome = {}
   let said = ''
-  let hangs = false
-  const give = () => {
-    hangs = true
+  let hung = 0
+  const give = (seconds: number) => {
+    hung = seconds
     process_.kill('SIGKILL')
   }
-  let timer = setTimeout(give, timeout * 1000)
+  const wait = () => {
+    const seconds = outcome.cpu ? timeout : Math.max(timeout, START)
+    return setTimeout(() => give(seconds), seconds * 1000)
+  }
+  let timer = wait()
   process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4096)
   })
@@ -60,9 +76,9 @@ function child(refused: Readonly<Record<string, string>>, timeout: number): Prom
   if (channel && 'read' in channel) {
     createInterface({ input: channel }).on('line', (line) => {
       clearTimeout(timer)
-      timer = setTimeout(give, timeout * 1000)
       const message: Message = JSON.parse(line)
       outcome = { ...outcome, ...message }
+      timer = wait()
       // Libraries may crash when the process ends, which would say nothing that matters here.
       if (outcome.cuda) process_.kill('SIGKILL')
     })
@@ -75,7 +91,7 @@ function child(refused: Readonly<Record<string, string>>, timeout: number): Prom
     process_.on('close', (code, signal) => {
       clearTimeout(timer)
       const ended = code === null ? `crashed (${signal})` : `ended the process (exit code ${code})`
-      const end = hangs ? `hung (stopped after ${timeout} s)` : `${ended}${lastLine(said)}`
+      const end = hung > 0 ? `hung (stopped after ${hung} s)` : `${ended}${lastLine(said)}`
       resolve(outcome.cuda || code === 0 ? outcome : { ...outcome, end })
     })
   })
@@ -92,12 +108,13 @@ function cpuFacts({ onednn, isa, bf16, fastBf16 }: CpuInfo): CpuFacts {
   return { onednn, isa, bf16: fastBf16 ? 'fast' : bf16 ? 'slow' : 'none' }
 }
 
-/** Looks at everything; never throws. */
-export async function probe({ timeout = 20 }: ProbeOptions = {}): Promise<Probed> {
+/** Looks at everything; throws only the reason of `signal`. */
+export async function probe({ timeout = 20, signal }: ProbeOptions = {}): Promise<Probed> {
   const dead = new Map<string, { step: Step; why: string }>()
   for (;;) {
     const refused = Object.fromEntries([...dead].map(([file, { why }]) => [file, why]))
-    const outcome = await child(refused, timeout)
+    const outcome = await child(refused, timeout, signal)
+    signal?.throwIfAborted()
     const { cpu, cuda, step, end } = outcome
     const addon = addonFacts(outcome)
     if (!cpu) return { addon }

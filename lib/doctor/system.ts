@@ -1,6 +1,6 @@
 /** The machine's facts, from Node and the kernel's files alone. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { SystemFacts } from './facts.ts'
 
@@ -59,7 +59,9 @@ function kernelDriver(): string | undefined {
 export function systemFacts(): SystemFacts {
   const processors = cpus()
   const driver = kernelDriver()
-  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  // A Node that is too old has not all of these, and is to be told of it.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY
+  const available = process.availableMemory?.() ?? freemem()
   return {
     platform: process.platform,
     arch: process.arch,
@@ -68,7 +70,7 @@ export function systemFacts(): SystemFacts {
     cores: physicalCores(processors.length),
     processors: processors.length,
     threads: availableParallelism(),
-    memory: { total: Math.min(totalmem(), limit), available: process.availableMemory() },
+    memory: { total: Math.min(totalmem(), limit), available },
     nvidia: nvidiaDevices(),
     ...(driver !== undefined && { driver })
   }

@@ -41,32 +41,34 @@ export function stateOf(library: LibraryFacts): string {
   return `${file} ${state}`
 }
 
-function driverRemedy(driver: LibraryFacts, system: SystemFacts): string {
-  if (driver.state === 'missing' && system.driver !== undefined) {
-    return (
-      `The kernel has driver ${system.driver}, and its library is not here. In a container: start it with ` +
-      '`docker run --gpus all`. Else: `apt install libcuda1`, of the same version.'
+const INSTALL_DRIVER =
+  'Debian, with non-free: `apt install nvidia-driver`; Ubuntu: `apt install nvidia-driver-580`; then ' +
+  'restart. In a container: `docker run --gpus all`.'
+
+function driverProblem(driver: LibraryFacts, { driver: kernel, nvidia }: SystemFacts): Problem {
+  const { state, file, error = stateOf(driver) } = driver
+  const say = (problem: string, remedy: string): Problem => ({ about: 'cuda', problem, remedy })
+  if (state === 'missing' && kernel !== undefined) {
+    return say(
+      `NVIDIA's driver ${kernel} is loaded, but its library ${file} is not found.`,
+      'In a container: start it with `docker run --gpus all`. Else: `apt install libcuda1`, of the same version.'
     )
   }
-  const install =
-    'Debian, with non-free: `apt install nvidia-driver`; Ubuntu: `apt install nvidia-driver-580`; then ' +
-    'restart. In a container: `docker run --gpus all`.'
-  if (driver.state !== 'missing') {
-    return `Take it out of ALEXNODE_CUDA_PATH if it lies there, or install the driver again. ${install}`
+  if (state === 'missing' && nvidia.length === 0) {
+    return say(
+      `There is no NVIDIA GPU on the PCI bus, and no driver (${file}).`,
+      `Nothing, to train on the CPU. Where there is a GPU: ${INSTALL_DRIVER}`
+    )
   }
-  const { nvidia } = system
-  return `${nvidia.length > 0 ? '' : 'No NVIDIA GPU is seen on the PCI bus; where there is one: '}${install}`
-}
-
-function driverProblem(driver: LibraryFacts, system: SystemFacts): Problem {
-  const { error = stateOf(driver) } = driver
-  const problem = `NVIDIA's driver: ${error}${placesOf([driver], error)}`
-  if (driver.error?.includes('CUDA_ERROR_NO_DEVICE')) {
-    const remedy =
-      'Is CUDA_VISIBLE_DEVICES set? In a container, `docker run --gpus all` shows it the GPUs.'
-    return { about: 'cuda', problem, remedy }
+  if (state === 'missing') {
+    return say(`There is an NVIDIA GPU, but no driver (${file}).`, INSTALL_DRIVER)
   }
-  return { about: 'cuda', problem, remedy: driverRemedy(driver, system) }
+  return say(
+    `NVIDIA's driver: ${error}${placesOf([driver], error)}`,
+    error.includes('CUDA_ERROR_NO_DEVICE')
+      ? 'Is CUDA_VISIBLE_DEVICES set? It may hide them. In a container: `docker run --gpus all`.'
+      : `Take it out of ALEXNODE_CUDA_PATH if it lies there; else install it again. ${INSTALL_DRIVER}`
+  )
 }
 
 /** The CUDA to install libraries for: the newest that the driver knows. */
@@ -88,9 +90,21 @@ function brokenLibraries(cuda: CudaFacts): Problem[] {
     return {
       about: 'cuda',
       problem: `${libraries.map(titleOf).join(', ')}: ${error}${placesOf(libraries, error)}`,
-      remedy: `pip install --force-reinstall ${[...wheels].join(' ')}`
+      remedy: systemPackage(error) ?? `pip install --force-reinstall ${[...wheels].join(' ')}`
     }
   })
+}
+
+/** What to install when a library lacks one of the system's. */
+function systemPackage(error: string): string | undefined {
+  const packages: Readonly<Record<string, string>> = {
+    'libz.so.1': 'zlib1g',
+    'libstdc++.so.6': 'libstdc++6',
+    'libgcc_s.so.1': 'libgcc-s1'
+  }
+  const file = /^(\S+): cannot open shared object file/.exec(error)?.[1]
+  const name = file === undefined ? undefined : packages[file]
+  return name === undefined ? undefined : `apt install ${name}`
 }
 
 /** Where libraries lie, if what is said of them does not tell. */
@@ -174,9 +188,20 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
 }
 
 /** What can train, and the line that says so. */
-export function verdictOf(probed: Probed, system: SystemFacts): Pick<Facts, 'ready' | 'verdict'> {
+export function verdictOf(
+  { node, system }: Pick<Facts, 'node' | 'system'>,
+  probed: Probed
+): Pick<Facts, 'ready' | 'verdict'> {
   const { addon, cpu, cuda } = probed
-  const ready = { cpu: cpu !== undefined, cuda: CUDA_OPS && cuda?.complete === true }
-  const first = addon.loads ? 'ready' : 'the native addon does not load'
-  return { ready, verdict: `cpu: ${first} · cuda: ${cudaVerdict(probed, system)}` }
+  const { supported } = node
+  const ready = {
+    cpu: supported && cpu !== undefined,
+    cuda: supported && CUDA_OPS && cuda?.complete === true
+  }
+  const cpuVerdict = !addon.loads
+    ? 'the native addon does not load'
+    : supported
+      ? 'ready'
+      : `Node ${node.version} is too old`
+  return { ready, verdict: `cpu: ${cpuVerdict} · cuda: ${cudaVerdict(probed, system)}` }
 }
