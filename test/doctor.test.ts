@@ -100,6 +100,11 @@ t.test('problems and their remedies', async (t) => {
   const zlib = 'libz.so.1: cannot open shared object file: No such file or directory'
   const withoutZlib = cuda(library('driver', 'missing'), library('cudnn', 'broken', zlib))
   t.match(problemsOf({ node, system }, withoutZlib)[1], { remedy: 'apt install zlib1g' })
+  const withoutNccl = cuda(library('driver', 'ready'), library('nccl', 'missing'))
+  t.match(problemsOf({ node, system }, withoutNccl)[1], {
+    problem: 'Not found: libnccl.so (needed for several GPUs only)',
+    remedy: /^pip install nvidia-nccl-cu13,/
+  })
   t.match(one({ addon, failed: 'crashed' }), { problem: /could not be looked at: crashed/ })
   const old = { ...node, version: 'v18.0.0', supported: false }
   t.match(problemsOf({ node: old, system }, { addon }), [{ about: 'node', remedy: /20\.19\.0/ }])

@@ -43,6 +43,15 @@ function lastLine(text: string): string {
   return line === '' ? '' : `, saying: ${line.slice(0, 200)}`
 }
 
+/** A process that is ended may leave half a line, and a library may write where it should not. */
+function messageOf(line: string): Message | undefined {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
 /** Seconds at least until the addon is there: Node starts, which takes time on a busy machine. */
 const START = 20
 
@@ -76,8 +85,7 @@ function child(
   if (channel && 'read' in channel) {
     createInterface({ input: channel }).on('line', (line) => {
       clearTimeout(timer)
-      const message: Message = JSON.parse(line)
-      outcome = { ...outcome, ...message }
+      outcome = { ...outcome, ...messageOf(line) }
       timer = wait()
       // Libraries may crash when the process ends, which would say nothing that matters here.
       if (outcome.cuda) process_.kill('SIGKILL')

@@ -115,9 +115,12 @@ function placesOf(libraries: readonly LibraryFacts[], error: string): string {
 }
 
 function missingLibraries(cuda: CudaFacts): Problem[] {
-  // What lies beside a library comes and goes with it.
+  const nvrtc = cuda.libraries.find(({ name }) => name === 'nvrtc')
   const missing = cuda.libraries.filter(({ name, state }) => {
-    return state === 'missing' && !name.startsWith('cudnn_')
+    // What lies beside a library comes and goes with it.
+    const comesAlong =
+      name.startsWith('cudnn_') || (name === 'nvrtc-builtins' && nvrtc?.state !== 'ready')
+    return state === 'missing' && !comesAlong
   })
   if (missing.length === 0) return []
   const wheels = [...new Set(missing.map(({ name }) => wheelOf(name, majorOf(cuda))))]
