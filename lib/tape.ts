@@ -223,11 +223,14 @@ export class Tape {
       tape.at(parameter.layer, 'refresh')
       for (const [key, copy] of this.packed) {
         if (!key.startsWith(`${parameter.name} `)) continue
-        // An inference build in bf16 may be the first to need the masters: they are row-major then.
-        if (parameter.master.layout === undefined) {
-          parameter.settle(denseLayout(parameter.dims.length), elements(parameter.dims) * 4)
+        // In bf16 no op has read the masters: they lie as their gradients do, or row-major where there
+        // are none.
+        const { master, gradient, dims } = parameter
+        if (master.layout === undefined) {
+          const { layout = denseLayout(dims.length), bytes } = gradient
+          parameter.settle(layout, bytes || elements(dims) * 4)
         }
-        await tape.call('reorder', {}, { y: copy, x: parameter.master })
+        await tape.call('reorder', {}, { y: copy, x: master })
       }
     }
     return tape

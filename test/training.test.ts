@@ -13,7 +13,7 @@ import { flatten } from '../lib/layers/flatten.ts'
 import { add } from '../lib/layers/join.ts'
 import type { Net } from '../lib/net.ts'
 import { sgd } from '../lib/optimizer.ts'
-import type { PublicTensor } from '../lib/parameters.ts'
+import { Parameters, type PublicTensor } from '../lib/parameters.ts'
 import { permutation } from '../lib/random.ts'
 import { Tape } from '../lib/tape.ts'
 import { NonFiniteError, type TrainOptions, train } from '../lib/train.ts'
@@ -250,6 +250,28 @@ t.test('options that do not suit', async (t) => {
   await t.rejects(run(net, set, {}), /small is closed/)
   await t.rejects(evaluate(net, set), /small is closed/)
   t.throws(() => net.forward(), /small is closed/)
+})
+
+t.test('masters that are read in bf16 alone lie as their gradients do', async (t) => {
+  await using device = await open('cpu')
+  const tape = new Tape(device.stream())
+  const weight = { name: 'weight', shape: [32, 16, 1, 1], init: 'he' } as const
+  const parameters = new Parameters()
+  const parameter = parameters.declare('conv', weight)
+  await tape.call('relu', {}, { y: tape.value('y', 'bf16'), x: tape.weights(parameter, 'bf16') })
+  const images = (name: string, channels: number) =>
+    tape.value(name, 'f32', [2, channels, 5, 5], 'aBcd8b')
+  const { gradient, master } = parameter
+  const args = { dw: gradient, x: images('x', 16), dy: images('dy', 32) }
+  await tape.call('conv2d_backward_weights', {}, args)
+  const { dw } = tape.calls.at(-1)?.op.slots ?? {}
+  t.not(dw?.layout, 'abcd', 'the op has chosen a layout')
+  const refresh = await tape.refresh(parameters.all)
+  for (const { layout, bytes } of [gradient, master]) {
+    t.same([layout, bytes], [dw?.layout, dw?.bytes])
+  }
+  t.equal(refresh.calls.at(-1)?.op.slots.x?.layout, dw?.layout)
+  for (const used of [tape, refresh]) used.close()
 })
 
 t.test('nets that cannot be', async (t) => {
