@@ -161,6 +161,11 @@ void explain(const Specs& specs, const dnnl::error& error) {
              ": leave the layouts to the op");
 }
 
+int block_channels() {
+  const unsigned isa = dnnl_get_effective_cpu_isa(), wide = dnnl_cpu_isa_avx512_core;
+  return (isa & wide) == wide ? 16 : 8;
+}
+
 CpuInfo describe() {
   const auto* v = dnnl_version();
   const char* isa = "sse";

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cpu/loops.h"
+#include "cpu/onednn.h"
 #include "cpu/winograd/winograd.h"
 
 namespace alexnode::cpu {
@@ -83,16 +84,17 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
   if (X.dtype != DType::f32 || f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s}) return {};
   if ((s != 2 && s != 4) || W.shape[2] != kernel || (taps != 3 && taps != 5) || channels >= kBlock) return {};
   if ((X.layout != "any" && X.layout != "abcd") || (W.layout != "any" && W.layout != dense)) return {};
-  if (Y.layout == "any") Y.layout = "aBcd8b";
-  if (Y.layout != "aBcd8b") return {};
+  if (Y.layout == "any") Y.layout = block_channels() == 16 && W.shape[0] % 16 == 0 ? "aBcd16b" : "aBcd8b";
+  if (Y.layout != "aBcd8b" && Y.layout != "aBcd16b") return {};
   X.layout = "abcd", W.layout = dense;
   const int64_t out_h = Y.shape[2], out_w = Y.shape[3];
   Folding folding{X.shape[0],   channels,     X.shape[2], X.shape[3], s,
                   f.padding[0], f.padding[2], W.shape[0], kernel,     {}};
   folding.folded = {
       X.shape[0], channels * s * s, out_h + taps - 1, out_w + taps - 1, W.shape[0], 1, int(taps), 0, 0, 0, 0};
-  if (!Winograd::supported(folding.folded, ImageLayout::aBcd8b, ImageLayout::aBcd8b)) return {};
-  return Candidate{folding, ImageLayout::aBcd8b};
+  const auto layout = Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b;
+  if (!Winograd::supported(folding.folded, ImageLayout::aBcd8b, layout)) return {};
+  return Candidate{folding, layout};
 }
 
 }  // namespace
