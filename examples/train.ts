@@ -7,9 +7,9 @@ import {
   open,
   openData,
   openTraining,
+  optimizerOf,
   program,
   schedules,
-  sgd,
   train,
   trainArguments
 } from 'alexnode'
@@ -35,8 +35,8 @@ await program(async (signal) => {
   report.device(device, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
 
   // The net: a definition, then a build on the device that takes its memory.
-  const { net: name, batch, seed, momentum, weightDecay } = settings
-  const optimizer = sgd({ momentum, weightDecay })
+  const { net: name, batch, seed } = settings
+  const optimizer = optimizerOf(settings)
   const definition = netByName(name, { channels, classes: classes.length })
   const build = { batch, seed, optimizer, dtype: settings.dtype }
   await using net = await definition.build(device, build)
@@ -44,7 +44,7 @@ await program(async (signal) => {
   report.run(run)
 
   // Training: an async iterator of steps.
-  const fit = fitSteps({ seconds: 150, batch, test: data.test.length })
+  const fit = fitSteps({ seconds: 165, batch, test: data.test.length })
   const steps = train(net, data.train, {
     optimizer,
     ...{ lr: settings.lr, schedule: schedules[settings.schedule](), seed },

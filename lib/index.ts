@@ -71,7 +71,7 @@ export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
 export { openRun, type Run, type RunOptions } from './run-folder.ts'
 export * as schedules from './schedule.ts'
-export { SettingsError, type TrainSettings } from './settings.ts'
+export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'
 export { toCheckpoint, toSnapshot } from './snapshot.ts'
 export type { Event, Stream } from './stream.ts'
 export {

@@ -1,5 +1,6 @@
 /** What a training run is made of: given, saved with it, and the same when it goes on. */
 import { isObject } from './files/json.ts'
+import { adam, type Optimizer, sgd } from './optimizer.ts'
 
 /** Everything that decides the numbers of a run, besides device and threads. */
 export interface TrainSettings {
@@ -13,13 +14,23 @@ export interface TrainSettings {
   /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
   readonly steps?: number
   readonly epochs?: number
+  readonly optimizer: 'sgd' | 'adam'
   /** Learning rate at the start. */
   readonly lr: number
+  /** For adam: its β₁. */
   readonly momentum: number
   readonly weightDecay: number
   /** How the rate goes on. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine'
   readonly seed: number
+}
+
+/** The optimizer that settings ask for. */
+export function optimizerOf(settings: TrainSettings): Optimizer {
+  const { optimizer, momentum, weightDecay } = settings
+  return optimizer === 'sgd'
+    ? sgd({ momentum, weightDecay })
+    : adam({ beta1: momentum, weightDecay })
 }
 
 /** The settings of a run that goes on are not those it was started with. */
@@ -35,6 +46,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   batch: '--batch',
   steps: '--steps',
   epochs: '--epochs',
+  optimizer: '--optimizer',
   lr: '--lr',
   momentum: '--momentum',
   weightDecay: '--weight-decay',

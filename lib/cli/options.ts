@@ -21,16 +21,25 @@ export interface TrainArguments {
   readonly json: boolean
 }
 
-/** Chosen so that `fashion` learns most of what a few thousand images can teach it. */
 const defaults = {
   net: 'fashion',
   batch: 16,
-  lr: 0.01,
   momentum: 0.9,
-  weightDecay: 0.0005,
   schedule: 'warmCosine',
   seed: 1
 } as const
+
+/** Adam's are chosen so that `fashion` learns most of what a few thousand images can teach it. */
+const rates = {
+  sgd: { lr: 0.01, weightDecay: 0.0005 },
+  adam: { lr: 0.0003, weightDecay: 0 }
+} as const
+
+/** Who gives a rate or a momentum has SGD in mind, whose rates would blow up under Adam. */
+function usualOptimizer({ net, lr, momentum }: Partial<TrainSettings>): 'sgd' | 'adam' {
+  const free = lr === undefined && momentum === undefined
+  return free && (net ?? defaults.net) === 'fashion' ? 'adam' : 'sgd'
+}
 
 interface Given extends Partial<TrainSettings> {
   readonly device?: string
@@ -53,9 +62,10 @@ interface Given extends Partial<TrainSettings> {
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
   const { device, threads, out, checkpointEvery, resume = false, json = false, ...settings } = given
+  const optimizer = settings.optimizer ?? usualOptimizer(settings)
   return {
     settings,
-    defaults,
+    defaults: { ...defaults, optimizer, ...rates[optimizer] },
     device: device ?? 'cpu',
     threads: threads ?? availableParallelism(),
     out: out ?? `runs/${settings.net ?? defaults.net}`,
@@ -75,6 +85,11 @@ async function trainCommand(): Promise<Command> {
     'times through the images, instead of --steps',
     'steps'
   )
+  const optimizer = await choice(
+    '--optimizer <name>',
+    'what moves the weights (adam for fashion without --lr and --momentum, else sgd)',
+    ['sgd', 'adam']
+  )
   const schedule = await choice(
     '--schedule <name>',
     'how the rate goes on (constant with --steps or --epochs, else warmCosine)',
@@ -93,11 +108,16 @@ async function trainCommand(): Promise<Command> {
     .option('--threads <n>', 'CPU threads (as many as there are cores)', count)
     .addOption(dtype)
     .option('--batch <n>', `images a step (${defaults.batch})`, count)
-    .option('--steps <n>', 'steps in all (as many as 2½ minutes allow)', count)
+    .option('--steps <n>', 'steps in all (as many as fit 3 minutes, with the test)', count)
     .addOption(epochs.argParser(positive))
-    .option('--lr <rate>', `learning rate (${defaults.lr})`, fromZero)
-    .option('--momentum <m>', `momentum (${defaults.momentum})`, fraction)
-    .option('--weight-decay <d>', `weight decay (${defaults.weightDecay})`, fromZero)
+    .addOption(optimizer)
+    .option('--lr <rate>', `learning rate (sgd ${rates.sgd.lr}, adam ${rates.adam.lr})`, fromZero)
+    .option('--momentum <m>', `momentum, adam's β₁ (${defaults.momentum})`, fraction)
+    .option(
+      '--weight-decay <d>',
+      `weight decay (sgd ${rates.sgd.weightDecay}, adam ${rates.adam.weightDecay})`,
+      fromZero
+    )
     .addOption(schedule)
     .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
     .option('--out <folder>', 'where to keep the run (runs/NET)')

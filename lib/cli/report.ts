@@ -73,10 +73,15 @@ export class Report {
 
   /** What is trained, and where it is kept. */
   run({ settings, folder, step }: TrainingRun): void {
-    const { lr, momentum, weightDecay, schedule, seed } = settings
+    const { optimizer, lr, momentum, weightDecay, schedule, seed } = settings
     const rates = `rate ${lr} (${schedule}), momentum ${momentum}, decay ${weightDecay}, seed ${seed}`
     const from = step > 0 ? `, goes on after step ${step}` : ''
-    this.#print(entry('Training', `SGD: ${rates}\nkept in ${onePiece(folder)}${from}`))
+    this.#print(
+      entry(
+        'Training',
+        `${optimizer === 'sgd' ? 'SGD' : 'Adam'}: ${rates}\nkept in ${onePiece(folder)}${from}`
+      )
+    )
   }
 
   /** One step that is done. */
