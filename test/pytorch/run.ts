@@ -1,6 +1,5 @@
-/** Debian's PyTorch, for tests to compare with: whether it is there, and runs of test/pytorch/train.py. */
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+/** PyTorch, to compare with: whether it is there, and runs of train.py. */
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,13 +9,17 @@ import {
   type TensorData,
   type Tensors,
   writeSafetensors
-} from '../lib/files/safetensors.ts'
-import type { PublicTensor } from '../lib/parameters.ts'
+} from '../../lib/files/safetensors.ts'
+import type { PublicTensor } from '../../lib/parameters.ts'
 
-const python = '/usr/bin/python3'
+/** The Python that has PyTorch: Debian's, which the first of PATH often is not, or that of PATH. */
+export const python = ['/usr/bin/python3', 'python3'].find((python) => {
+  const probe = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
+  return spawnSync(python, ['-c', probe]).status === 0
+})
 
 /** Why there is nothing to compare with; undefined where PyTorch is installed. */
-export const withoutPytorch = existsSync('/usr/lib/python3/dist-packages/torch')
+export const withoutPytorch = python
   ? undefined
   : 'PyTorch is not installed (Debian: apt-get install python3-torch)'
 
@@ -55,6 +58,7 @@ export interface TorchResult {
 
 /** Trains in PyTorch. */
 export async function trainInPytorch(run: TorchRun): Promise<TorchResult> {
+  if (!python) throw new Error(`[pytorch] ${withoutPytorch}`)
   const { weights, images, labels, branches, ...options } = run
   const folder = await mkdtemp(join(tmpdir(), 'alexnode-parity-'))
   try {
@@ -71,7 +75,7 @@ export async function trainInPytorch(run: TorchRun): Promise<TorchResult> {
     }
     const metadata = { options: JSON.stringify(options) }
     await writeSafetensors(join(folder, 'request.safetensors'), tensors, metadata)
-    await promisify(execFile)(python, [join(import.meta.dirname, 'pytorch/train.py'), folder], {
+    await promisify(execFile)(python, [join(import.meta.dirname, 'train.py'), folder], {
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
     })
     const answer = await readSafetensors(join(folder, 'answer.safetensors'))

@@ -1,0 +1,28 @@
+/** The benchmark stage: prints a JSON object a round. */
+import { besidePytorch, cli } from '../bench/beside.ts'
+import { python, withoutPytorch } from '../test/pytorch/run.ts'
+import { runLines } from './child.ts'
+
+const brief = process.argv.includes('--brief')
+const say = (object: object) => process.stdout.write(`${JSON.stringify(object)}\n`)
+
+// Alone first: it needs no one else.
+for (const mode of ['train', 'infer']) {
+  for (const net of brief ? ['fashion'] : ['alexnet', 'torchvision', 'fashion']) {
+    const batch = brief ? 2 : 128
+    const size = ['--net', net, '--batch', `${batch}`, '--steps', brief ? '1' : '5']
+    const args = [...cli(), 'bench', ...size, '--mode', mode, '--dtype', 'f32', '--json']
+    const { lines, error } = await runLines(args, 180_000)
+    const { images_per_s } = lines.at(-1) ?? {}
+    const name = `${net}, batch ${batch}, f32, ${mode}`
+    say(images_per_s ? { name, alexnode: images_per_s } : { name, failed: error })
+  }
+}
+
+const batch = brief ? 2 : 128
+const name = `alexnet, batch ${batch}, f32, train, beside PyTorch`
+if (!python) say({ name, skipped: withoutPytorch })
+else {
+  const rounds = { batch, rounds: brief ? 1 : 3, steps: brief ? 1 : 3 }
+  for await (const round of besidePytorch(rounds)) say({ name, ...round })
+}

@@ -1,0 +1,63 @@
+/** Runs a part of the kit as a process, which may crash or hang without harm to the report. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** One JSON object that a stage printed. */
+export type Line = Readonly<Record<string, unknown>>
+
+export interface Ended {
+  readonly lines: readonly Line[]
+  /** Exit code 0 and no signal. */
+  readonly ok: boolean
+  /** How it ended otherwise, with the end of what it wrote to stderr. */
+  readonly error: string | undefined
+}
+
+/**
+ * Runs node with `args` and reads a JSON object a line from it; ends it after `limit` milliseconds.
+ * Lines that are no object are left out.
+ */
+export async function runLines(
+  args: readonly string[],
+  limit: number,
+  onLine: (line: Line) => void = () => {}
+): Promise<Ended> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines: Line[] = []
+  let errors = ''
+  let late = false
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-2000)
+  })
+  const timer = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, limit)
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('close', (code, signal) =>
+      resolve(code === 0 ? '' : `it ended with ${signal ?? code}`)
+    )
+  })
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = parse(text)
+    if (!line) continue
+    lines.push(line)
+    onLine(line)
+  }
+  const end = late ? `it took longer than ${limit / 60_000} minutes` : await ended
+  clearTimeout(timer)
+  const error = end === '' ? undefined : [end, errors.trim()].filter(Boolean).join(': ')
+  return { lines, ok: error === undefined, error }
+}
+
+function parse(text: string): Line | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value
+      ? Object.fromEntries(Object.entries(value))
+      : undefined
+  } catch {
+    return undefined
+  }
+}

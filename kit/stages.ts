@@ -1,0 +1,109 @@
+/** What a kit runs: each stage as processes of their own, and what of their lines is kept. */
+import { fileURLToPath } from 'node:url'
+import { cli } from '../bench/beside.ts'
+import { type Ended, type Line, runLines } from './child.ts'
+import type { Report, StageReport } from './report.ts'
+
+/** No stage may take longer. */
+export const STAGE_LIMIT = 8 * 60_000
+
+/** What stages share. */
+export interface Run {
+  readonly report: Report
+  /** A part of each stage, to see that the kit works. */
+  readonly brief: boolean
+  /** Called when the report has grown. */
+  readonly grown: () => void
+}
+
+type Stage = (run: Run, stage: StageReport) => Promise<void>
+
+/** In the order in which they run. */
+export const stages: Readonly<Record<string, Stage>> = {
+  doctor: async ({ report }, stage) => {
+    const { lines, error } = await runLines([...cli(), 'doctor', '--json'], STAGE_LIMIT)
+    const facts = lines.at(-1)
+    if (!facts) {
+      stage.failed.push(error ?? 'it said nothing')
+      return
+    }
+    describe(report, facts)
+    const { ready, verdict } = facts
+    stage.figures.push({ verdict })
+    if (Object(ready).cpu) stage.passed++
+    else stage.failed.push(String(verdict))
+    if (Object(ready).cuda) stage.passed++
+    else stage.skipped.push(`no GPU that this version can use: ${verdict}`)
+  },
+
+  selftest: async ({ report, brief, grown }, stage) => {
+    // The table goes through every device that this version can open.
+    const args = [...cli(), 'selftest', '--json', ...(brief ? ['--op', 'softmax'] : [])]
+    const worst = new Map<string, Line>()
+    const ended = await runLines(args, STAGE_LIMIT, (line) => {
+      const { status, kind, device, name, reasons, error, bound } = line
+      if (status === undefined) return
+      const op = kind === 'op' ? String(name).split(' ')[0] : name
+      if (status === 'passed') stage.passed++
+      if (status === 'failed') stage.failed.push(`${device}: ${name}: ${reasons}`)
+      if (status === 'skipped') stage.skipped.push(`${device}: ${reasons}`)
+      const share = Number(error ?? 0) / Number(bound || 1)
+      const key = `${device} ${op}`
+      if (error !== undefined && share >= Number(worst.get(key)?.share ?? 0)) {
+        worst.set(key, { device, op, error, bound, share })
+      }
+      grown()
+    })
+    stage.figures.push(...worst.values())
+    const devices = new Set([...worst.values()].map(({ device }) => device))
+    if (devices.size < 2) {
+      stage.skipped.push(`device against device: ${[...devices].join(', ')} alone on ${report.gpu}`)
+    }
+    unlessTold(stage, ended)
+  },
+
+  parity: (run, stage) => part('parity', run, stage),
+  bench: (run, stage) => part('bench', run, stage)
+}
+
+/** A stage of the kit's own: its lines are checks and figures by name. */
+async function part(name: string, { brief, grown }: Run, stage: StageReport): Promise<void> {
+  const source = import.meta.url.endsWith('.ts')
+  const file = fileURLToPath(new URL(`${name}.${source ? 'ts' : 'js'}`, import.meta.url))
+  const args = [...(source ? ['--import', 'tsx'] : []), file, ...(brief ? ['--brief'] : [])]
+  const ended = await runLines(args, STAGE_LIMIT, (line) => {
+    const { name, skipped, failed, ...figures } = line
+    if (skipped !== undefined) stage.skipped.push(`${name}: ${skipped}`)
+    else if (failed !== undefined) stage.failed.push(`${name}: ${failed}`)
+    else stage.passed++
+    if (skipped === undefined) stage.figures.push({ name, ...figures })
+    grown()
+  })
+  unlessTold(stage, ended)
+}
+
+/** A process that ended badly says so, where no line of it did. */
+function unlessTold(stage: StageReport, { error }: Ended): void {
+  if (error !== undefined && stage.failed.length === 0) stage.failed.push(error)
+}
+
+/** Takes from the doctor's facts what a reader of figures must know. */
+function describe(report: Report, facts: Line): void {
+  const { version, node, system, cpu, cuda } = facts
+  const { machine } = report
+  machine.alexnode = String(version)
+  machine.Node = String(Object(node).version)
+  const { cpu: name, cores, threads, driver } = Object(system)
+  const { isa, onednn } = Object(cpu)
+  machine.CPU = `${name}, ${cores} cores, ${threads} threads, ${isa}`
+  machine.oneDNN = String(onednn)
+  if (driver) machine.driver = String(driver)
+  const { devices, libraries } = Object(cuda)
+  for (const [i, { name, capability, memory }] of [devices ?? []].flat().entries()) {
+    if (i === 0) report.gpu = String(name)
+    machine[`cuda:${i}`] = `${name}, sm ${capability}, ${(memory / 2 ** 30).toFixed(0)} GiB`
+  }
+  for (const { name, version } of [libraries ?? []].flat()) {
+    if (version) machine[name] = String(version)
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Whole nets against PyTorch: from the same weights and images, the gradients of the first step and the
+ * losses of ten steps. Fused and unfused builds both.
+ */
+import type { ImageSet } from '../../lib/data/dataset.ts'
+import { shapes } from '../../lib/data/shapes.ts'
+import type { NetDefinition } from '../../lib/definition.ts'
+import type { Device } from '../../lib/device.ts'
+import { Feed } from '../../lib/feed.ts'
+import type { TensorData } from '../../lib/files/safetensors.ts'
+import { unpack } from '../../lib/layout.ts'
+import type { Net } from '../../lib/net.ts'
+import { alexnet } from '../../lib/nets/alexnet.ts'
+import { fashion } from '../../lib/nets/fashion.ts'
+import { torchvision } from '../../lib/nets/torchvision.ts'
+import { exportTensors } from '../../lib/parameters.ts'
+import { permutation } from '../../lib/random.ts'
+import { train } from '../../lib/train.ts'
+import { type TorchResult, type TorchRun, trainInPytorch } from './run.ts'
+
+const batch = 8
+const steps = 10
+const seed = 3
+const rates = { momentum: 0.9, weightDecay: 5e-4 }
+
+/** Drawn images that a net takes, with as many class names as it has classes. */
+function images({ input }: NetDefinition, classes: number, size: number): ImageSet {
+  const { train } = shapes({ channels: input.channels, size, train: batch * steps, seed })
+  const names = Array.from({ length: classes }, (_, i) => train.classes[i] ?? `class ${i}`)
+  return { ...train, classes: names }
+}
+
+/** All images, in the order in which training sees them. */
+async function inOrder(set: ImageSet): Promise<Pick<TorchRun, 'images' | 'labels'>> {
+  const shape = [set.length, set.height, set.width, set.channels]
+  const data = new Uint8Array(shape.reduce((a, b) => a * b))
+  const labels = new Int32Array(set.length)
+  await set.read(permutation(set.length, seed, 0), data, labels)
+  return { images: { dtype: 'u8', shape, data }, labels }
+}
+
+/** What the ReLUs and pools of a fused net choose for a batch: see test/pytorch/nets.py. */
+async function branches(net: Net, set: ImageSet): Promise<Map<string, TensorData>> {
+  const feed = await Feed.create(net, set)
+  const indices = permutation(set.length, seed, 0).slice(0, batch)
+  const deliver = await feed.stage({ indices, step: 0, seed })
+  await deliver()
+  net.refresh()
+  const found = new Map<string, TensorData>()
+  for (const bound of net.calls.forward) {
+    net.run([bound])
+    const { op, layer } = bound.call
+    const tensor = op.fields.relu ? bound.tensors.y : bound.tensors.index
+    if (!tensor) continue
+    const values = unpack(await net.stream.read(tensor), tensor.shape, tensor.layout)
+    const data = Uint8Array.from(values, (value) => (op.fields.relu ? Number(value > 0) : value))
+    found.set(layer, { dtype: 'u8', shape: tensor.shape, data })
+  }
+  feed.close()
+  return found
+}
+
+/** He's start for the paper's net: with its own, all that pool5 sees is within rounding of a tie. */
+async function spread({ parameters, stream }: Net): Promise<void> {
+  const weights = [...(await parameters.export(stream))].map(([name, { shape, data }]) => {
+    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1)
+    const factor = name.endsWith('weight') ? Math.sqrt(2 / fanIn) / 0.01 : 0.1
+    return [name, { shape, data: data.map((value) => value * factor) }] as const
+  })
+  await parameters.import(stream, new Map(weights))
+}
+
+/** The gradients of the first step, with the weights left as they are. */
+async function firstGradients(net: Net, set: ImageSet): Promise<Map<string, Float32Array>> {
+  for await (const _ of train(net, set, { steps: 1, lr: 0, seed }));
+  const list = net.parameters.trained.map((p) => [p, p.gradient.place] as const)
+  const tensors = await exportTensors(net.stream, list)
+  return new Map([...tensors].map(([name, { data }]) => [name, data]))
+}
+
+async function losses(net: Net, set: ImageSet, lr: number, steps: number): Promise<number[]> {
+  const losses: number[] = []
+  for await (const { loss } of train(net, set, { steps, seed, lr, ...rates })) losses.push(loss)
+  return losses
+}
+
+/** |a - b| / |b| in the 2-norm. */
+function distance(a: Float32Array, b: Float32Array): number {
+  let difference = 0
+  let norm = 0
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    difference += ((a[i] ?? Number.NaN) - (b[i] ?? Number.NaN)) ** 2
+    norm += (b[i] ?? Number.NaN) ** 2
+  }
+  return Math.sqrt(difference / norm)
+}
+
+// Rates at which the losses move, and rounding does not grow into another course within ten steps.
+const cases = [
+  {
+    net: 'alexnet',
+    definition: alexnet({ dropout: 0 }),
+    size: 227,
+    lr: 1e-4,
+    builds: [true, false]
+  },
+  {
+    net: 'fashion',
+    definition: fashion({ dropout: 0 }),
+    size: 28,
+    lr: 2e-5,
+    builds: [true, false]
+  },
+  {
+    net: 'torchvision',
+    definition: torchvision({ dropout: 0 }),
+    size: 64,
+    lr: 0.01,
+    builds: [true]
+  }
+] as const
+
+/** How far off something is, and how far it may be. */
+export interface ParityCheck {
+  readonly name: string
+  readonly error: number
+  readonly bound: number
+}
+
+export const parityNets = cases.map(({ net }) => net)
+
+/** Trains a net on a device and in PyTorch on the CPU, and yields how they agree. */
+export async function* parity(
+  device: Device,
+  name: (typeof parityNets)[number]
+): AsyncGenerator<ParityCheck> {
+  for (const { net, definition, size, lr, builds } of cases) {
+    if (net !== name) continue
+    let expected: TorchResult | undefined
+    for (const fuse of builds) {
+      await using net = await definition.build(device, { batch, fuse, seed })
+      if (name === 'alexnet') await spread(net)
+      const set = images(definition, net.classes, size)
+      const { height, width } = definition.input
+      expected ??= await trainInPytorch({
+        net: name,
+        weights: await net.parameters.export(net.stream),
+        decay: Object.fromEntries(net.parameters.trained.map(({ name, decay }) => [name, decay])),
+        branches: await branches(net, set),
+        ...(await inOrder(set)),
+        ...{ size: [height, width], mean: set.mean, std: set.std },
+        ...{ batch, threads: device.threads, lr, ...rates }
+      })
+      const how = fuse ? 'fused' : 'unfused'
+      const { farthest, gradients: wanted } = expected
+      yield { name: `${how}: branches, in deviations from kinks`, error: farthest, bound: 1e-3 }
+      const gradients = await firstGradients(net, set)
+      const names = new Set([...gradients.keys(), ...wanted.keys()])
+      for (const parameter of [...names].sort()) {
+        const none = new Float32Array()
+        const error = distance(gradients.get(parameter) ?? none, wanted.get(parameter) ?? none)
+        yield { name: `${how}: the gradient of ${parameter}`, error, bound: 1e-3 }
+      }
+      // The two builds differ in single ops: a few steps of the second show what there is to see.
+      const found = await losses(net, set, lr, fuse ? steps : 3)
+      const off = found.map((loss, i) => Math.abs(loss / (expected?.losses[i] ?? Number.NaN) - 1))
+      yield { name: `${how}: ${found.length} losses`, error: Math.max(...off), bound: 1e-4 }
+    }
+  }
+}
