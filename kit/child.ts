@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
+/** No stage may take longer, in milliseconds. */
+export const STAGE_LIMIT = 8 * 60_000
+
 /** One JSON object that a stage printed. */
 export type Line = Readonly<Record<string, unknown>>
 

@@ -1,11 +1,10 @@
 /** What a kit runs: each stage as processes of their own, and what of their lines is kept. */
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { cli } from '../bench/beside.ts'
-import { type Ended, type Line, runLines } from './child.ts'
+import { python } from '../test/pytorch/run.ts'
+import { type Ended, type Line, runLines, STAGE_LIMIT } from './child.ts'
 import type { Report, StageReport } from './report.ts'
-
-/** No stage may take longer. */
-export const STAGE_LIMIT = 8 * 60_000
 
 /** What stages share. */
 export interface Run {
@@ -28,6 +27,7 @@ export const stages: Readonly<Record<string, Stage>> = {
       return
     }
     describe(report, facts)
+    report.machine.PyTorch = pytorchVersion()
     const { ready, verdict } = facts
     stage.figures.push({ verdict })
     if (Object(ready).cpu) stage.passed++
@@ -85,6 +85,12 @@ async function part(name: string, { brief, grown }: Run, stage: StageReport): Pr
 /** A process that ended badly says so, where no line of it did. */
 function unlessTold(stage: StageReport, { error }: Ended): void {
   if (error !== undefined && stage.failed.length === 0) stage.failed.push(error)
+}
+
+function pytorchVersion(): string {
+  if (!python) return 'none'
+  const { stdout } = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'])
+  return String(stdout).trim()
 }
 
 /** Takes from the doctor's facts what a reader of figures must know. */

@@ -1,0 +1,56 @@
+// The kit for a bare machine: made, moved elsewhere and run with nothing but what a system has.
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { withoutPytorch } from './pytorch/run.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const unfit = process.platform !== 'linux' || process.arch !== 'x64'
+const dir = t.testdir()
+const out = join(dir, 'reports')
+
+t.test('it runs where there is no Node', { skip: unfit && 'made on x86-64 Linux' }, async (t) => {
+  execFileSync(process.execPath, ['scripts/gpu-kit.cjs'], { cwd: root, stdio: 'ignore' })
+  const kit = join(dir, 'a kit')
+  cpSync(join(root, '.gpu'), kit, { recursive: true })
+  t.strictSame(readdirSync(kit).sort(), ['kit.tar.xz', 'run.sh'])
+  const bytes = readdirSync(kit).reduce((sum, file) => sum + statSync(join(kit, file)).size, 0)
+  t.ok(bytes <= 50 * 2 ** 20, `${bytes} bytes`)
+
+  const run = (...args: string[]) =>
+    promisify(execFile)('sh', [join(kit, 'run.sh'), ...args], {
+      cwd: dir,
+      env: { PATH: '/usr/bin:/bin', HOME: dir }
+    })
+  const wrong = await run('tea').catch((error) => error)
+  t.match(wrong, { code: 2, stderr: /there is no stage 'tea'\n\nUsage: run\.sh/ })
+
+  const { stdout } = await run('--brief', '--out', out)
+  t.match(stdout, /^doctor: passed .*\n(.*\n)*selftest: passed .*\n(.*\n)*bench: passed /m)
+  const files = readdirSync(out).sort()
+  t.match(files, [/^\d{4}-\d\d-\d\d-.*\.json$/, /^\d{4}-\d\d-\d\d-.*\.md$/])
+  const [json = '', markdown = ''] = files.map((file) => readFileSync(join(out, file), 'utf8'))
+  const { machine, gpu, stages } = JSON.parse(json)
+  t.match(machine, {
+    alexnode: /^\d/,
+    Node: process.version,
+    CPU: /cores/,
+    oneDNN: /^\d/,
+    PyTorch: String
+  })
+  t.strictSame(
+    stages.map(({ name }: { name: string }) => name),
+    ['doctor', 'selftest', 'parity', 'bench']
+  )
+  const [doctor, selftest, parity, bench] = stages
+  for (const { failed } of stages) t.strictSame(failed, [])
+  t.ok(doctor.passed > 0 && selftest.passed > 0 && bench.passed > 0)
+  if (gpu === 'cpu') t.match(doctor.skipped, [/no GPU/])
+  t.match(selftest.skipped.at(-1), /device against device/)
+  t.match(bench.figures, [{ name: 'fashion, batch 2, f32, train', alexnode: Number }])
+  if (withoutPytorch) t.match(parity.skipped, [/PyTorch is not installed/])
+  else t.match(parity.figures.at(-1), { name: /torchvision, fused: 10 losses/, error: Number })
+  t.match(markdown, /^## parity: (passed|skipped)$/m)
+})
