@@ -76,6 +76,8 @@ export function adviceOnFailure(root: string, found: FoundAddon, words: string):
       `Use a newer system (Debian 12, Ubuntu 22.04, RHEL 9 and later will do), or compile it here. ${compile}`
     )
   }
+  const damaged = /(\S+\.so[.\d]*): (?:file too short|invalid ELF header)/.exec(words)
+  if (damaged) return say(`a library that it needs is damaged: ${damaged[1]}.`, again)
   const library = /(?:^|[\s:(])([^\s:/(]+\.so[.\d]*): cannot open shared object file/.exec(words)
   if (library) {
     return say(`a library that it needs, ${library[1]}, was not found.`, again)
