@@ -22,11 +22,6 @@ function build() {
   for (const source of ['package.json', 'binding.gyp', 'CMakeLists.txt', 'native']) {
     fs.cpSync(source, join(copy, source), { recursive: true })
   }
-  // node-gyp would otherwise fetch Node's headers, which the build does not use.
-  const nodeFolder = dirname(dirname(process.execPath))
-  const headers = fs.existsSync(join(nodeFolder, 'include/node/common.gypi'))
-    ? { npm_config_nodedir: nodeFolder }
-    : {}
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
   execFileSync(
     process.execPath,
@@ -40,7 +35,8 @@ function build() {
       stdio: ['ignore', 2, 2],
       env: {
         ...process.env,
-        ...headers,
+        // As in package.json's install script: no download of Node's headers, which the build does not use.
+        npm_config_nodedir: 'native/gyp',
         JOBS: process.env.JOBS ?? `${jobs}`,
         PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`
       }

@@ -115,6 +115,7 @@ t.test('what is in it', async (t) => {
   const allowed = [
     /^dist\/(lib|examples)\/[\w/-]+\.(js|d\.ts)$/,
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
+    /^native\/gyp\/common\.gypi$/,
     /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so\.\d)$/,
     /^(CMakeLists\.txt|LICENSE|README\.md|binding\.gyp|package\.json)$/,
     /^scripts\/native-deps\.cjs$/
