@@ -19,6 +19,8 @@ export interface TrainSettings {
   readonly lr: number
   /** For adam: its β₁. */
   readonly momentum: number
+  /** For adam alone. */
+  readonly beta2: number
   readonly weightDecay: number
   /** How the rate goes on. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine'
@@ -27,10 +29,9 @@ export interface TrainSettings {
 
 /** The optimizer that settings ask for. */
 export function optimizerOf(settings: TrainSettings): Optimizer {
-  const { optimizer, momentum, weightDecay } = settings
-  return optimizer === 'sgd'
-    ? sgd({ momentum, weightDecay })
-    : adam({ beta1: momentum, weightDecay })
+  const { optimizer, momentum, beta2, weightDecay } = settings
+  if (optimizer === 'sgd') return sgd({ momentum, weightDecay })
+  return adam({ beta1: momentum, beta2, weightDecay })
 }
 
 /** The settings of a run that goes on are not those it was started with. */
@@ -49,6 +50,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   optimizer: '--optimizer',
   lr: '--lr',
   momentum: '--momentum',
+  beta2: '--beta2',
   weightDecay: '--weight-decay',
   schedule: '--schedule',
   seed: '--seed'

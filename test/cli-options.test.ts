@@ -9,7 +9,7 @@ async function settings(...args: string[]) {
 }
 
 t.test('Adam where nothing speaks for SGD', async (t) => {
-  const adam = { optimizer: 'adam', lr: 0.0003, momentum: 0.9, weightDecay: 0 }
+  const adam = { optimizer: 'adam', lr: 0.0003, momentum: 0.8, weightDecay: 0 }
   t.match(await settings(), { ...adam, schedule: 'warmCosine' })
   t.match(await settings('--net', 'fashion', '--steps', '9'), { ...adam, schedule: 'constant' })
   const sgd = { optimizer: 'sgd', momentum: 0.9, weightDecay: 0.0005 }
@@ -19,11 +19,11 @@ t.test('Adam where nothing speaks for SGD', async (t) => {
 })
 
 t.test('an optimizer that was asked for', async (t) => {
-  const given = await settings('--net', 'alexnet', '--optimizer', 'adam', '--momentum', '0.8')
+  const given = await settings('--net', 'alexnet', '--optimizer', 'adam', '--momentum', '0.7')
   t.match(given, { optimizer: 'adam', lr: 0.0003, weightDecay: 0 })
   const { op, hyper } = optimizerOf(given)
   t.equal(op, 'adam')
-  t.strictSame(hyper({ lr: 1, decay: 0, step: 0 }).slice(0, 2), [1, 0.8])
+  t.strictSame(hyper({ lr: 1, decay: 0, step: 0 }).slice(0, 3), [1, 0.7, 0.98])
   const sgd = optimizerOf(await settings('--optimizer', 'sgd', '--weight-decay', '0.1'))
   t.strictSame([sgd.op, sgd.weightDecay], ['sgd', 0.1])
   t.match(await settings('--optimizer', 'sgd'), { optimizer: 'sgd', lr: 0.01 })

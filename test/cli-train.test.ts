@@ -123,7 +123,7 @@ t.test('help', async (t) => {
   t.ok(widest(out) <= 80, out)
   for (const option of [
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
-    ...['optimizer', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json']
+    ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

@@ -38,7 +38,7 @@ const definition = defineNet({
 
 const defaults: TrainSettings = {
   ...{ net: 'tiny', batch: 16, epochs: 4, seed: 7 },
-  ...{ optimizer: 'sgd', lr: 0.02, momentum: 0.9, weightDecay: 0.001 },
+  ...{ optimizer: 'sgd', lr: 0.02, momentum: 0.9, beta2: 0.999, weightDecay: 0.001 },
   dtype: 'f32',
   schedule: 'constant'
 }

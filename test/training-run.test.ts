@@ -133,7 +133,8 @@ t.test('settings', async (t) => {
       weightDecay: 0
     },
     dtype: 'f32',
-    schedule: 'cosine'
+    schedule: 'cosine',
+    beta2: 0.98
   }
   t.strictSame(settle({}, undefined, defaults, false), defaults)
   const given = settle({ steps: 9, lr: 0.5 }, undefined, defaults, false)

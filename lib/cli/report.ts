@@ -73,15 +73,12 @@ export class Report {
 
   /** What is trained, and where it is kept. */
   run({ settings, folder, step }: TrainingRun): void {
-    const { optimizer, lr, momentum, weightDecay, schedule, seed } = settings
-    const rates = `rate ${lr} (${schedule}), momentum ${momentum}, decay ${weightDecay}, seed ${seed}`
+    const { optimizer, lr, momentum, beta2, weightDecay, schedule, seed } = settings
+    const moves =
+      optimizer === 'sgd' ? `SGD: momentum ${momentum}` : `Adam: β₁ ${momentum}, β₂ ${beta2}`
+    const rates = `${moves}, rate ${lr} (${schedule}), decay ${weightDecay}, seed ${seed}`
     const from = step > 0 ? `, goes on after step ${step}` : ''
-    this.#print(
-      entry(
-        'Training',
-        `${optimizer === 'sgd' ? 'SGD' : 'Adam'}: ${rates}\nkept in ${onePiece(folder)}${from}`
-      )
-    )
+    this.#print(entry('Training', `${rates}\nkept in ${onePiece(folder)}${from}`))
   }
 
   /** One step that is done. */
