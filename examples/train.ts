@@ -44,7 +44,7 @@ await program(async (signal) => {
   report.run(run)
 
   // Training: an async iterator of steps.
-  const fit = fitSteps({ seconds: 165, batch, test: data.test.length })
+  const fit = fitSteps({ seconds: 160, batch, test: data.test.length })
   const steps = train(net, data.train, {
     optimizer,
     ...{ lr: settings.lr, schedule: schedules[settings.schedule](), seed },

@@ -55,8 +55,8 @@ export interface TrainOptions {
   }
 }
 
-/** How many steps tell the pace; the first, which touches fresh memory, does not count. */
-const PACE_STEPS = 4
+/** How many steps tell the pace, by their median; the first, which touches fresh memory, does not count. */
+const PACE_STEPS = 16
 
 /** One step that is done. */
 export interface Step {
@@ -128,7 +128,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   let saved = sent
   let last = performance.now()
   let paced = 0
-  let timed = { images: 0, seconds: 0 }
+  const paces: number[] = []
 
   function state(): TrainState {
     return { ...order.state, step: sent, seed, ...(settled !== undefined && { steps: settled }) }
@@ -137,9 +137,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   /** Counts a step, and chooses how many there will be when the pace is known. */
   const pace = (images: number, seconds: number) => {
     if (!choose || settled !== undefined || ++paced === 1) return
-    timed = { images: timed.images + images, seconds: timed.seconds + seconds }
+    paces.push(images / seconds)
     if (paced < PACE_STEPS) return
-    const wanted = Math.round(choose(timed.images / timed.seconds))
+    const median = paces.sort((a, b) => a - b)[Math.floor(paces.length / 2)] ?? Number.NaN
+    const wanted = Math.round(choose(median))
     requireNumber('steps, as chosen', wanted, 0)
     settled = Math.max(sent, Math.min(most, wanted))
   }

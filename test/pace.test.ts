@@ -15,13 +15,13 @@ t.test('fitSteps', async (t) => {
 t.test('training chooses how many steps to make', async (t) => {
   await using device = await open('cpu', { threads: 1 })
   await using net = await smallNet().build(device, { batch: 8 })
-  const set = smallSet(160)
+  const set = smallSet(320)
   const paces: number[] = []
   const snapshots: Snapshot[] = []
   const totals: number[] = []
   const choose = (pace: number) => {
     paces.push(pace)
-    return 9
+    return 22
   }
   const checkpoint = { every: 2, save: (snapshot: Snapshot) => void snapshots.push(snapshot) }
   for await (const step of train(net, set, { lr: 0.01, steps: choose, checkpoint })) {
@@ -29,21 +29,22 @@ t.test('training chooses how many steps to make', async (t) => {
   }
   t.equal(paces.length, 1)
   t.ok((paces[0] ?? 0) > 0)
-  t.strictSame(totals, [20, 20, 20, 9, 9, 9, 9, 9, 9], 'an epoch, until it knows better')
+  const expected = [...Array(15).fill(40), ...Array(7).fill(22)]
+  t.strictSame(totals, expected, 'an epoch, until it knows better')
   t.equal(snapshots[0]?.state.steps, undefined)
-  t.equal(snapshots.at(-1)?.state.steps, 9)
+  t.equal(snapshots.at(-1)?.state.steps, 22)
 
-  const from = snapshots.find(({ state }) => state.step === 6)
-  t.equal(from?.state.steps, 9)
+  const from = snapshots.find(({ state }) => state.step === 18)
+  t.equal(from?.state.steps, 22)
   const again: number[] = []
-  for await (const step of train(net, set, { lr: 0.01, steps: () => 15, from })) {
+  for await (const step of train(net, set, { lr: 0.01, steps: () => 30, from })) {
     again.push(step.steps)
   }
-  t.strictSame(again, [9, 9, 9], 'a run that goes on keeps what was chosen')
+  t.strictSame(again, [22, 22, 22, 22], 'a run that goes on keeps what was chosen')
 
   let most = 0
   for await (const { steps } of train(net, set, { lr: 0.01, steps: () => 1e9 })) most = steps
-  t.equal(most, 20, 'no more than an epoch')
+  t.equal(most, 40, 'no more than an epoch')
   const wrong = train(net, set, { lr: 0.01, steps: () => Number.NaN })
   await t.rejects(async () => {
     for await (const _ of wrong);
