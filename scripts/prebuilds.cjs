@@ -75,7 +75,7 @@ of its own, loaded at run time, and may be replaced by another build of it.
 
 ${parts.map(({ line }) => line).join('\n')}
 
-The sources are at https://snapshot.debian.org under the names and versions above.
+Debian's archive of packages holds the sources, under the names and versions above.
 The addon is compiled with the headers of node-addon-api, whose licence is last.
 ${parts.map((part) => part.text).join('\n')}${rule}node-addon-api
 
