@@ -1,4 +1,4 @@
-"""Training speed of the paper's net in PyTorch, on CPU, for bench/train.ts to stand beside.
+"""Training speed of the paper's net in PyTorch, on CPU, for bench/beside.ts to stand beside.
 
 Usage: pytorch.py BATCH STEPS THREADS. Prints one JSON object: images_per_s is the median of STEPS after two
 that do not count. SGD with momentum and weight decay, input resident, dropout on: the same work as

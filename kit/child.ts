@@ -10,9 +10,7 @@ export type Line = Readonly<Record<string, unknown>>
 
 export interface Ended {
   readonly lines: readonly Line[]
-  /** Exit code 0 and no signal. */
-  readonly ok: boolean
-  /** How it ended otherwise, with the end of what it wrote to stderr. */
+  /** How it ended, unless with exit code 0, with the end of what it wrote to stderr. */
   readonly error: string | undefined
 }
 
@@ -25,7 +23,8 @@ export async function runLines(
   limit: number,
   onLine: (line: Line) => void = () => {}
 ): Promise<Ended> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // A group of its own: what it starts ends with it.
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const lines: Line[] = []
   let errors = ''
   let late = false
@@ -34,7 +33,7 @@ export async function runLines(
   })
   const timer = setTimeout(() => {
     late = true
-    child.kill('SIGKILL')
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
   }, limit)
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message))
@@ -51,7 +50,7 @@ export async function runLines(
   const end = late ? `it took longer than ${limit / 60_000} minutes` : await ended
   clearTimeout(timer)
   const error = end === '' ? undefined : [end, errors.trim()].filter(Boolean).join(': ')
-  return { lines, ok: error === undefined, error }
+  return { lines, error }
 }
 
 function parse(text: string): Line | undefined {

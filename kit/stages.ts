@@ -37,7 +37,6 @@ export const stages: Readonly<Record<string, Stage>> = {
   },
 
   selftest: async ({ report, brief, grown }, stage) => {
-    // The table goes through every device that this version can open.
     const args = [...cli(), 'selftest', '--json', ...(brief ? ['--op', 'softmax'] : [])]
     const worst = new Map<string, Line>()
     const ended = await runLines(args, STAGE_LIMIT, (line) => {
@@ -100,9 +99,12 @@ function describe(report: Report, facts: Line): void {
   machine.alexnode = String(version)
   machine.Node = String(Object(node).version)
   const { cpu: name, cores, threads, driver } = Object(system)
-  const { isa, onednn } = Object(cpu)
-  machine.CPU = `${name}, ${cores} cores, ${threads} threads, ${isa}`
-  machine.oneDNN = String(onednn)
+  machine.CPU = `${name}, ${cores} cores, ${threads} threads`
+  if (cpu) {
+    const { isa, onednn } = Object(cpu)
+    machine.CPU += `, ${isa}`
+    machine.oneDNN = String(onednn)
+  }
   if (driver) machine.driver = String(driver)
   const { devices, libraries } = Object(cuda)
   for (const [i, { name, capability, memory }] of [devices ?? []].flat().entries()) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `alexnode`: training, and looking at nets. */
+/** The program `alexnode`: training, looking at nets, and at what a machine can do. */
 import { wrap } from './cli/format.ts'
 import { AddonError } from './load.ts'
 import { version } from './version.ts'

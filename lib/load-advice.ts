@@ -1,6 +1,7 @@
 /** Why the addon does not load, in plain words, and the command that mends it. */
 import { basename, join, sep } from 'node:path'
 import { readBinary } from './binary.ts'
+import { glibc } from './glibc.ts'
 import type { FoundAddon } from './load.ts'
 
 export interface Advice {
@@ -37,14 +38,14 @@ export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice
 /** A binary that the system's loader refused; `words` are the loader's. */
 export function adviceOnFailure(root: string, found: FoundAddon, words: string): Advice {
   const looked = `Loaded ${where(found)}. The loader said: ${words}`
-  const compile = compileIt(root)
+  const compile = found.origin === 'elsewhere' ? otherPlace : compileIt(root)
   const again = makeAgain(root, found)
   const say = (problem: string, mend: string): Advice => ({ problem, looked, mend })
 
   if (/failed to map segment|operation not permitted|permission denied/i.test(words)) {
     return say(
       'this system does not let the file be loaded.',
-      'Is it unreadable to this user, or on a file system that is mounted noexec?'
+      'Make it readable to this user, or mount its file system without noexec.'
     )
   }
   const { target } = readBinary(found.file)
@@ -104,8 +105,14 @@ export function adviceOnDamage(root: string, found: FoundAddon, damaged: string)
 const where = ({ file, origin }: FoundAddon) =>
   `${file} (${origins[origin]}) on ${describeSystem()}`
 
-const makeAgain = (root: string, { origin }: FoundAddon) =>
-  origin === 'prebuild' ? installAgain(root) : compileIt(root)
+function makeAgain(root: string, { origin }: FoundAddon): string {
+  if (origin === 'elsewhere') return otherPlace
+  return origin === 'prebuild' ? installAgain(root) : compileIt(root)
+}
+
+const otherPlace =
+  'Unset ALEXNODE_PREBUILD if it is set, or point it to a folder with a whole prebuilds/; else take away ' +
+  'the prebuilds/ beside Node.'
 
 const origins = {
   build: 'compiled in place',
@@ -133,11 +140,4 @@ function installAgain(root: string): string {
 function describeSystem(): string {
   const libc = process.platform === 'linux' ? `, ${glibc() ? `glibc ${glibc()}` : 'no glibc'}` : ''
   return `${process.platform}-${process.arch}${libc}, Node ${process.version}`
-}
-
-/** The version of glibc, if that is this system's C library. */
-function glibc(): string | undefined {
-  Object.assign(process.report, { excludeNetwork: true }) // it may ask a name server, for seconds
-  const report: { header?: { glibcVersionRuntime?: string } } = process.report.getReport()
-  return report.header?.glibcVersionRuntime
 }

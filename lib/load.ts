@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { readBinary } from './binary.ts'
 import { type Advice, adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
 
-/** Where the addon's file came from: compiled in place, in the package, or named by ALEXNODE_PREBUILD. */
+/** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
 export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
 
 export interface FoundAddon {

@@ -14,12 +14,13 @@ export interface TrainSettings {
   /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
   readonly steps?: number
   readonly epochs?: number
+  /** What moves the weights: see `optimizerOf`. */
   readonly optimizer: 'sgd' | 'adam'
   /** Learning rate at the start. */
   readonly lr: number
   /** For adam: its β₁. */
   readonly momentum: number
-  /** For adam alone. */
+  /** Adam's β₂; sgd has none. */
   readonly beta2: number
   readonly weightDecay: number
   /** How the rate goes on. */

@@ -5,7 +5,7 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const { availableParallelism, totalmem } = require('node:os')
 const { basename, dirname, join, resolve } = require('node:path')
-const { install } = require('./native-deps.cjs')
+const { has, install } = require('./native-deps.cjs')
 const { changedSince, nativeSources, stamped } = require('./stamps.cjs')
 
 const root = resolve(__dirname, '..')
@@ -84,8 +84,14 @@ ${fs.readFileSync(join(addonApi, 'LICENSE.md'), 'utf8')}`
 }
 
 const fresh =
-  fs.existsSync(join(out, 'NOTICES.txt')) && !changedSince(stamp, ...nativeSources, __filename)
+  fs.existsSync(join(out, 'NOTICES.txt')) &&
+  fs.readdirSync(out).some((file) => file.endsWith('.node')) &&
+  !changedSince(stamp, ...nativeSources, __filename)
 if (fresh && process.argv.includes('--if-stale')) process.exit(0)
+if (!has('dpkg-query')) {
+  console.error('alexnode: expected Debian, whose libraries and notices are packed: found no dpkg')
+  process.exit(1)
+}
 if (!install('build', false)) process.exit(1)
 try {
   stamped(stamp, () => {

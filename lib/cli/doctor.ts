@@ -35,7 +35,7 @@ const BF16 = {
 const ORIGINS = {
   build: 'compiled here',
   prebuild: 'came with the package',
-  elsewhere: 'named by ALEXNODE_PREBUILD'
+  elsewhere: 'from outside the package'
 } as const
 
 /** A path as short as it can be. */

@@ -1,5 +1,4 @@
 /** `alexnode selftest`: whether a device computes what it should. */
-import { opTable } from '../native.ts'
 import { type SelftestResult, selftest } from '../selftest/selftest.ts'
 import { command, parse, readers } from './command.ts'
 import { COLUMNS, count, wrap } from './format.ts'
@@ -106,6 +105,6 @@ await program(async (signal) => {
 })
 
 function nothing(op: string | undefined, grad: boolean): string {
-  const what = op !== undefined && opTable.has(op) ? `of ${op} ` : ''
+  const what = op !== undefined ? `of ${op} ` : ''
   return `[selftest] expected rows ${what}to try${grad ? ' by finite differences' : ''}, got none`
 }

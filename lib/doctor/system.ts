@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { glibc } from '../glibc.ts'
 import type { SystemFacts } from './facts.ts'
 
 function read(path: string): string | undefined {
@@ -22,12 +23,9 @@ function list(path: string): string[] {
 
 function libc(): SystemFacts['libc'] {
   if (process.platform !== 'linux') return { name: 'none' }
-  // Without this, a report asks the network for the names of open connections.
-  Object.assign(process.report, { excludeNetwork: true })
-  const { header = {}, sharedObjects = [] } = Object(process.report.getReport())
-  const version: unknown = header.glibcVersionRuntime
-  if (typeof version === 'string') return { name: 'glibc', version }
-  const musl = [sharedObjects, list('/lib')].flat().some((name) => /(ld|libc)[.-]musl-/.test(name))
+  const version = glibc()
+  if (version !== undefined) return { name: 'glibc', version }
+  const musl = list('/lib').some((name) => /(ld|libc)[.-]musl-/.test(name))
   return { name: musl ? 'musl' : 'none' }
 }
 

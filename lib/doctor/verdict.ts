@@ -3,6 +3,9 @@ import { dirname } from 'node:path'
 import type { CudaFacts, Facts, LibraryFacts, Problem, SystemFacts } from './facts.ts'
 import type { Probed } from './probing.ts'
 
+/** What cuInit says where the driver is sound, and every GPU absent or hidden. */
+const NO_DEVICE = 'CUDA_ERROR_NO_DEVICE'
+
 /** This version opens CUDA's libraries and has no ops for them yet. */
 const CUDA_OPS = false
 
@@ -65,7 +68,7 @@ function driverProblem(driver: LibraryFacts, { driver: kernel, nvidia }: SystemF
   }
   return say(
     `NVIDIA's driver: ${error}${placesOf([driver], error)}`,
-    error.includes('CUDA_ERROR_NO_DEVICE')
+    error.includes(NO_DEVICE)
       ? 'Is CUDA_VISIBLE_DEVICES set? It may hide them. In a container: `docker run --gpus all`.'
       : `Take it out of ALEXNODE_CUDA_PATH if it lies there; else install it again. ${INSTALL_DRIVER}`
   )
@@ -181,6 +184,7 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
   if (!cuda || failed !== undefined) return 'could not be looked at'
   const wrong = cuda.libraries.find((library) => library.state !== 'ready' && needed(library))
   if (wrong?.name === 'driver') {
+    if (wrong.error?.includes(NO_DEVICE)) return 'no device'
     return `${wrong.state === 'missing' ? 'no' : 'broken'} driver (${stateOf(wrong)})`
   }
   if (cuda.devices.length === 0) return 'no device'

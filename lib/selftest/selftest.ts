@@ -9,7 +9,7 @@ import { apart, netLosses } from './nets.ts'
 import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
 
 export interface SelftestOptions {
-  /** The devices to try; the first is what others are compared with. Default: all there are. */
+  /** The devices to try; the first is what others are compared with. Default: `cpu`. */
   readonly devices?: readonly string[]
   /** Only rows of this op, and no nets. */
   readonly op?: string

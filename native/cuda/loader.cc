@@ -236,7 +236,6 @@ class Loader {
     }
     r.file += text(".", minor);
     r.version = t.nvrtc_report.version;
-    if (is_refused(r)) return;
     open_beside(r, t.nvrtc_report.path);
   }
 

@@ -60,6 +60,7 @@ Napi::Value probe(Info info) {
     refused[string(names.Get(i), "refused")] = string(given.Get(names.Get(i)), "refused");
   if (!info[1].IsFunction()) fail("[native] before: expected a function");
   const auto before = info[1].As<Napi::Function>();
+  // Called in the middle of native work: what is about to be done must be told before it can crash.
   const auto watch = [&](const cuda::Act& act) {
     before.Call({Napi::String::New(env, act.library.file), Napi::String::New(env, act.what),
                  Napi::String::New(env, act.path)});
