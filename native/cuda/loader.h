@@ -82,8 +82,9 @@ struct Libraries {
   Report report;
 };
 
-/// A library may end the process when it is opened or called: cuDNN does where the cublasLt that is there is of
-/// another CUDA than its own, and which that is only a call tells. So the first time belongs in a child process.
+/// A library may end the process when it is opened or called: cuDNN does where the cublasLt that is there is
+/// of another CUDA than its own, and which that is only a call tells. So the first time belongs in a child
+/// process.
 Libraries open_libraries(const Watch& watch = {}, const Refused& refused = {});
 
 }  // namespace alexnode::cuda
