@@ -210,7 +210,7 @@ t.test('a folder that may not be executed', { skip: noSmallDisk }, async (t) => 
   addon(join(disk, compiled))
   const { message, problem } = await failure(t, disk)
   t.equal(problem, 'this system does not let the file be loaded.')
-  t.match(message, /mounted noexec/)
+  t.match(message, /without noexec/)
 })
 
 t.test('a whole one loads', async (t) => {
