@@ -35,9 +35,14 @@ export interface SgdOptions {
   readonly nesterov?: boolean
 }
 
-/** Stochastic gradient descent with momentum and weight decay. */
+/**
+ * Stochastic gradient descent with momentum and weight decay.
+ * @throws RangeError for a momentum that is not from 0 to 1, or a decay that is not from 0
+ */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const { momentum = 0, weightDecay = 0, form = 'pytorch', nesterov = false } = options
+  check('sgd', 'momentum', momentum, momentum >= 0 && momentum <= 1, 'from 0 to 1')
+  check('sgd', 'weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Infinity, 'from 0')
   return {
     op: 'sgd',
     fields: { rate_in_velocity: form === 'paper', nesterov },
@@ -58,9 +63,16 @@ export interface AdamOptions {
   readonly weightDecay?: number
 }
 
-/** Kingma and Ba 2015. */
+/**
+ * Kingma and Ba 2015.
+ * @throws RangeError for a beta that is not from 0 and below 1, an epsilon or a decay that is not from 0
+ */
 export function adam(options: AdamOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options
+  check('adam', 'beta1 (momentum)', beta1, beta1 >= 0 && beta1 < 1, 'from 0 and below 1')
+  check('adam', 'beta2', beta2, beta2 >= 0 && beta2 < 1, 'from 0 and below 1')
+  check('adam', 'epsilon', epsilon, epsilon >= 0 && epsilon < Infinity, 'from 0')
+  check('adam', 'weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Infinity, 'from 0')
   return {
     op: 'adam',
     fields: {},
@@ -68,4 +80,9 @@ export function adam(options: AdamOptions = {}): Optimizer {
     weightDecay,
     hyper: ({ lr, decay, step }) => [lr, beta1, beta2, epsilon, decay, 1, step + 1, 0]
   }
+}
+
+function check(what: string, name: string, value: number, good: boolean, wanted: string): void {
+  if (good) return
+  throw new RangeError(`[${what}] ${name}: expected a number ${wanted}, got ${value}`)
 }

@@ -278,15 +278,16 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 }
 
 /** Makes a folder and its parents; one that is there will do. */
-async function makeFolder(folder: string): Promise<void> {
+async function makeFolder(folder: string, parentIsThere = false): Promise<void> {
   try {
     // Not mkdir's own recursion: on a read-only disk that says ENOENT.
     await mkdir(folder)
   } catch (error) {
     const parent = dirname(folder)
-    if (errnoOf(error) === 'ENOENT' && parent !== folder) {
+    // Some file systems, such as /proc, say ENOENT although the parent is there.
+    if (errnoOf(error) === 'ENOENT' && parent !== folder && !parentIsThere) {
       await makeFolder(parent)
-      return makeFolder(folder)
+      return makeFolder(folder, true)
     }
     const there = await stat(folder).catch(() => undefined)
     if (there?.isDirectory()) return

@@ -338,3 +338,10 @@ t.test('killed and resumed, it reads as one run', { timeout: 300_000 }, async (t
   }
   t.strictSame(readdirSync(join(dir, 'killed')).sort(), readdirSync(join(dir, 'straight')).sort())
 })
+
+t.test('a file system that makes no folders', { skip: process.platform !== 'linux' }, async (t) => {
+  await t.rejects(openRun('/proc/alexnode/run', { resume: false, options: {} }), {
+    name: 'DiskError',
+    message: /cannot make \/proc\/alexnode/
+  })
+})

@@ -5,6 +5,7 @@ import { dataNames } from '../data/open.ts'
 import { netNames } from '../nets/index.ts'
 import type { TrainSettings } from '../settings.ts'
 import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
+import { UsageError } from './program.ts'
 
 /** The command line of training, read and checked. */
 export interface TrainArguments {
@@ -66,6 +67,11 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
   const given = await parse<Given>(await trainCommand(), args)
   const { device, threads, out, checkpointEvery, resume = false, json = false, ...settings } = given
   const optimizer = settings.optimizer ?? usualOptimizer(settings)
+  if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
+    throw new UsageError(
+      'alexnode train: --beta2 is for --optimizer adam, and this run is trained by sgd.'
+    )
+  }
   return {
     settings,
     defaults: { ...defaults, optimizer, ...rates[optimizer] },
