@@ -1,8 +1,7 @@
 // Gradients along branches against the loss's slope, by finite differences: a gradient that is masked twice, not
 // at all, or overwritten by another reader shows here and nowhere else.
 import t, { type Test } from 'tap'
-import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
-import { defineNet, type NetDefinition } from '../lib/definition.ts'
+import type { NetDefinition } from '../lib/definition.ts'
 import { type Device, open } from '../lib/device.ts'
 import { Feed } from '../lib/feed.ts'
 import type { LayerNode } from '../lib/layer.ts'
@@ -19,27 +18,9 @@ import type { Net } from '../lib/net.ts'
 import { sgd } from '../lib/optimizer.ts'
 import { exportTensors, type PublicTensor } from '../lib/parameters.ts'
 import { Trainer } from '../lib/trainer.ts'
+import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>
-
-const classes = ['a', 'b', 'c']
-const size = 12
-const channels = 2
-
-/** Noise, which no two pixels share. */
-function noise(length: number, seed = 1): ImageSet {
-  let state = seed
-  const byte = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state >>> 24
-  }
-  const images = Uint8Array.from({ length: length * size * size * channels }, byte)
-  const labels = Uint8Array.from({ length }, () => byte() % classes.length)
-  return arrayImageSet({ images, labels, height: size, width: size, channels, classes })
-}
-
-const define = (layers: readonly LayerNode[], name = 'tiny') =>
-  defineNet({ name, input: { channels, height: size, width: size }, layers })
 
 const weightsOf = (net: Net) => net.parameters.export(net.stream)
 

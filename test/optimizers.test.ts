@@ -1,9 +1,7 @@
 // Optimizers against their formulas in f64, schedules against their values, and seeds.
 import t from 'tap'
-import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
-import { defineNet } from '../lib/definition.ts'
+import type { ImageSet } from '../lib/data/dataset.ts'
 import { type Device, open } from '../lib/device.ts'
-import type { LayerNode } from '../lib/layer.ts'
 import { conv2d } from '../lib/layers/conv2d.ts'
 import { dense } from '../lib/layers/dense.ts'
 import { flatten } from '../lib/layers/flatten.ts'
@@ -15,27 +13,9 @@ import { exportTensors, type PublicTensor } from '../lib/parameters.ts'
 import { constant, cosine, exponential, plateau, step, warmUp } from '../lib/schedule.ts'
 import { type TrainOptions, train } from '../lib/train.ts'
 import { Trainer } from '../lib/trainer.ts'
+import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>
-
-const classes = ['a', 'b', 'c']
-const size = 12
-const channels = 2
-
-/** Noise, which no two pixels share. */
-function noise(length: number, seed = 1): ImageSet {
-  let state = seed
-  const byte = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state >>> 24
-  }
-  const images = Uint8Array.from({ length: length * size * size * channels }, byte)
-  const labels = Uint8Array.from({ length }, () => byte() % classes.length)
-  return arrayImageSet({ images, labels, height: size, width: size, channels, classes })
-}
-
-const define = (layers: readonly LayerNode[], name = 'tiny') =>
-  defineNet({ name, input: { channels, height: size, width: size }, layers })
 
 /** No layer of it mixes the images of a batch. */
 const plain = define([
