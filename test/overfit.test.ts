@@ -104,3 +104,13 @@ t.test('AlexNet learns 32 photographs by heart', { skip, timeout: 900_000 }, asy
   t.ok((losses.at(-1) ?? 1) < 0.05, rounded(losses))
   t.comment(`${losses.length} steps: ${rounded(losses)}`)
 })
+
+t.test('alexnet with batch norm begins near the loss of a guess', async (t) => {
+  const input = { channels: 1, height: 224, width: 224 }
+  const set = shapes({ size: 28, train: 8, test: 8, seed: 2 }).train
+  await using device = await open('cpu')
+  await using net = await alexnet({ classes: 10, input, norm: 'batch' }).build(device, { batch: 8 })
+  for await (const { loss } of train(net, set, { steps: 1, lr: 0.01 })) {
+    t.ok(Math.abs(loss - Math.log(10)) < 0.5, `${loss}`)
+  }
+})

@@ -31,8 +31,9 @@ const one = { constant: 1 }
  * alpha that multiplies the sum. Krizhevsky, Sutskever and Hinton 2012. 60,965,224 parameters.
  *
  * Weights begin as N(0, .01); the biases of conv2, conv4, conv5, fc6 and fc7 as 1. With `norm: 'batch'`
- * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for; `init: 'he'`
- * does that with LRN too, where few steps are to show something.
+ * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for, and the dense
+ * layers as those of `fashion`, for the same reason; `init: 'he'` starts all layers so with LRN, where few
+ * steps are to show something.
  */
 export function alexnet(options: AlexNetOptions = {}): NetDefinition {
   const {
@@ -45,6 +46,9 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
   const paper = init === 'paper'
   const start = (bias: boolean) =>
     paper ? { init: sigma(0.01), biasInit: bias ? one : { constant: 0 } } : {}
+  const calm = !paper && norm === 'batch'
+  const startHidden = calm ? { init: 'pytorch' as const } : start(true)
+  const startLast = calm ? { init: sigma(0.01) } : start(false)
   const normal = (name: string): LayerNode[] =>
     norm === 'lrn' ? [lrn({ name, groups: 2 })] : norm === 'batch' ? [batchNorm({ name })] : []
   return new NetDefinition({
@@ -67,13 +71,13 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
       relu(),
       maxPool({ name: 'pool5', size: 3, stride: 2 }),
       flatten(),
-      dense({ name: 'fc6', units: 4096, ...start(true) }),
+      dense({ name: 'fc6', units: 4096, ...startHidden }),
       relu(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: 4096, ...start(true) }),
+      dense({ name: 'fc7', units: 4096, ...startHidden }),
       relu(),
       dropout({ name: 'drop7', rate }),
-      dense({ name: 'fc8', units: classes, ...start(false) })
+      dense({ name: 'fc8', units: classes, ...startLast })
     ]
   })
 }
