@@ -10,6 +10,8 @@ namespace alexnode {
 
 enum class DType : uint8_t { none, f32, bf16, f16, u8, i32, u32 };
 
+inline constexpr DType kDTypes[] = {DType::f32, DType::bf16, DType::f16, DType::u8, DType::i32, DType::u32};
+
 constexpr size_t size_of(DType t) {
   switch (t) {
     case DType::f32:
@@ -33,7 +35,7 @@ constexpr std::string_view name_of(DType t) {
 }
 
 constexpr DType dtype_named(std::string_view name) {
-  for (auto t : {DType::f32, DType::bf16, DType::f16, DType::u8, DType::i32, DType::u32})
+  for (auto t : kDTypes)
     if (name_of(t) == name) return t;
   return DType::none;
 }

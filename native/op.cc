@@ -41,7 +41,7 @@ void Specs::check_given() {
     }
     if (!(slot.dtypes >> int(s.dtype) & 1)) {
       std::string allowed;
-      for (auto t : {DType::f32, DType::bf16, DType::u8, DType::i32, DType::u32})
+      for (auto t : kDTypes)
         if (slot.dtypes >> int(t) & 1) allowed += (allowed.empty() ? "" : " or ") + std::string(name_of(t));
       fail(slot.name, ": expected dtype ", allowed, ", got ", name_of(s.dtype));
     }

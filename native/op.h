@@ -20,10 +20,11 @@ using Int4 = std::array<int64_t, 4>;
 
 enum class Role : uint8_t { out, in, inout };
 
-/// A set of dtypes. T: f32 or bf16, and all slots of a call marked so agree.
+/// A set of dtypes. T: f32, bf16 or f16, and all slots of a call marked so agree.
 enum DTypes : uint16_t {
   kF32 = 1 << int(DType::f32),
   kBf16 = 1 << int(DType::bf16),
+  kF16 = 1 << int(DType::f16),
   kU8 = 1 << int(DType::u8),
   kI32 = 1 << int(DType::i32),
   kU32 = 1 << int(DType::u32),
@@ -31,7 +32,8 @@ enum DTypes : uint16_t {
       1
       << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs
   kAgree = 1 << 15,
-  kFloat = kF32 | kBf16,
+  kHalf = kBf16 | kF16,
+  kFloat = kF32 | kHalf,
   kT = kFloat | kAgree,
 };
 
@@ -82,10 +84,12 @@ struct Specs : std::vector<Spec> {
   void same_layout(std::initializer_list<int> slots) const;
 };
 
-/// What a kernel gets at each run: a pointer a slot (null where absent), and its scratch.
+/// What a kernel gets at each run: a pointer a slot (null where absent), its scratch, and what its backend
+/// runs it with.
 struct Args {
   void* const* slot;
   void* scratch;
+  const void* context = nullptr;
   template <class T>
   T* at(int i) const {
     return static_cast<T*>(slot[i]);

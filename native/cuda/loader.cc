@@ -198,7 +198,7 @@ class Loader {
           call(r, "cuDeviceGetName", driver.cuDeviceGetName, name.data(), int(name.size()) - 1, handle) &&
           call(r, "cuDeviceGetAttribute", attribute, &device.major, kComputeCapabilityMajor, handle) &&
           call(r, "cuDeviceGetAttribute", attribute, &device.minor, kComputeCapabilityMinor, handle) &&
-          call(r, "cuDeviceTotalMem", driver.cuDeviceTotalMem, &device.memory, handle)) {
+          call(r, "cuDeviceTotalMem_v2", driver.cuDeviceTotalMem_v2, &device.memory, handle)) {
         device.name = name.data();
         out_.report.devices.push_back(std::move(device));
       }

@@ -157,7 +157,7 @@ Napi::Value describe(Info info) {
       slot["name"] = s.name;
       slot["role"] = s.role == Role::out ? "out" : s.role == Role::in ? "in" : "inout";
       auto dtypes = Napi::Array::New(env);
-      for (auto t : {DType::f32, DType::bf16, DType::u8, DType::i32, DType::u32})
+      for (auto t : kDTypes)
         if (s.dtypes >> int(t) & 1) dtypes[dtypes.Length()] = std::string(name_of(t));
       slot["dtypes"] = dtypes;
       slot["optional"] = s.optional;

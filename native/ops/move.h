@@ -43,7 +43,7 @@ struct CopyChannels {
 struct Fill {
   static constexpr const char* name = "fill";
   enum { Y };
-  static constexpr Slot slots[] = {{"y", Role::out, kF32 | kBf16 | kU8 | kI32 | kU32}};
+  static constexpr Slot slots[] = {{"y", Role::out, kFloat | kU8 | kI32 | kU32}};
   float value = 0;
   template <class V>
   void visit(V& v) {

@@ -1,6 +1,6 @@
 // Parameter updates over f32 masters. What may change between steps is read from device memory. `ok` of 0
-// skips the update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16,
-// in the same layout.
+// skips the update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16
+// or f16, in the same layout.
 #pragma once
 #include "op.h"
 
@@ -13,7 +13,7 @@ struct Sgd {
   static constexpr const char* name = "sgd";
   enum { W, V, W16, G, Hyper, Ok };
   static constexpr Slot slots[] = {{"w", Role::inout, kF32},        {"v", Role::inout, kF32},
-                                   {"w16", Role::out, kBf16, true}, {"g", Role::in, kF32},
+                                   {"w16", Role::out, kHalf, true}, {"g", Role::in, kF32},
                                    {"hyper", Role::in, kF32},       {"ok", Role::in, kI32, true}};
   bool rate_in_velocity = false, nesterov = false;
   template <class Visitor>
@@ -35,7 +35,7 @@ struct Adam {
   static constexpr const char* name = "adam";
   enum { W, M, V, W16, G, Hyper, Ok };
   static constexpr Slot slots[] = {{"w", Role::inout, kF32},    {"m", Role::inout, kF32},
-                                   {"v", Role::inout, kF32},    {"w16", Role::out, kBf16, true},
+                                   {"v", Role::inout, kF32},    {"w16", Role::out, kHalf, true},
                                    {"g", Role::in, kF32},       {"hyper", Role::in, kF32},
                                    {"ok", Role::in, kI32, true}};
   template <class Visitor>

@@ -3,6 +3,8 @@
 
 namespace alexnode::cuda {
 
+using cublasLtHandle_t = struct cublasLtContext*;
+
 struct CublasLt {
   /// Major, minor or patch (0, 1, 2) of the version.
   int (*cublasLtGetProperty)(int which, int* value) = nullptr;

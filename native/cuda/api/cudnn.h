@@ -4,6 +4,8 @@
 
 namespace alexnode::cuda {
 
+using cudnnHandle_t = struct cudnnContext*;
+
 struct Cudnn {
   /// major · 10000 + minor · 100 + patch
   size_t (*cudnnGetVersion)() = nullptr;
