@@ -55,7 +55,8 @@ struct Target {
   const Gpu& gpu;
   const Options& options;
   Modules& modules;
-  Launch launch;  // for algorithms that are timed
+  CUmemoryPool pool;  // for what timing takes, and gives back
+  Launch launch;      // for algorithms that are timed
 
   /// A kernel of ours: `topic` is its file in kernels/, loaded or compiled where that has not happened yet.
   CUfunction function(const char* topic, const std::string& name) const;
