@@ -2,6 +2,7 @@
 import { arrayImageSet, type ImageSet } from './data/dataset.ts'
 import type { InputShape, NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
+import type { FloatDType } from './dtype.ts'
 import { Feed } from './feed.ts'
 import type { BoundCall, Net } from './net.ts'
 import { sgd } from './optimizer.ts'
@@ -13,7 +14,7 @@ import { Trainer } from './trainer.ts'
 export interface BenchOptions {
   readonly batch: number
   /** Default 'f32'. */
-  readonly dtype?: 'f32' | 'bf16'
+  readonly dtype?: FloatDType
   /** 'train': forward, backward, SGD with momentum and weight decay. 'infer': forward. Default 'train'. */
   readonly mode?: 'train' | 'infer'
   /** Steps that are timed. Default 10. */

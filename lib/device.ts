@@ -62,7 +62,12 @@ export class Device {
           `${cpuInfo.isa}. Use dtype 'f32'.`
       )
     }
-    throw new Error(`[device] expected dtype 'f32' or 'bf16', got '${dtype}'`)
+    if (dtype === 'f16') {
+      throw new Error(
+        `[device] ${this.name} cannot compute in f16, which is for GPUs. Use dtype 'f32'.`
+      )
+    }
+    throw new Error(`[device] expected dtype 'f32', 'bf16' or 'f16', got '${dtype}'`)
   }
 
   /**

@@ -1,13 +1,23 @@
 /** Element types: names, sizes, and the typed arrays that hold them on the JavaScript side. */
 
-/** bf16 is the upper half of an f32; it travels in a Uint16Array. */
-export type DType = 'f32' | 'bf16' | 'u8' | 'i32' | 'u32'
+/** bf16 is the upper half of an f32, f16 an IEEE half; both travel in a Uint16Array. */
+export type DType = 'f32' | 'bf16' | 'f16' | 'u8' | 'i32' | 'u32'
+/** What nets compute in. */
+export type FloatDType = 'f32' | 'bf16' | 'f16'
 export type TypedArray = Float32Array | Uint16Array | Uint8Array | Int32Array | Uint32Array
 
-const sizes: Record<DType, number> = { f32: 4, bf16: 2, u8: 1, i32: 4, u32: 4 }
+const sizes: Record<DType, number> = { f32: 4, bf16: 2, f16: 2, u8: 1, i32: 4, u32: 4 }
 
 /** All element types. */
-export const dtypes: readonly DType[] = ['f32', 'bf16', 'u8', 'i32', 'u32']
+export const dtypes: readonly DType[] = ['f32', 'bf16', 'f16', 'u8', 'i32', 'u32']
+
+/** Those that nets compute in. */
+export const floatDTypes: readonly FloatDType[] = ['f32', 'bf16', 'f16']
+
+/** Whether nets compute in it. */
+export function isFloat(dtype: DType): dtype is FloatDType {
+  return dtype === 'f32' || dtype === 'bf16' || dtype === 'f16'
+}
 
 /** Bytes of one element. */
 export function dtypeBytes(dtype: DType): number {
@@ -20,6 +30,7 @@ export function typedArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
     case 'f32':
       return new Float32Array(buffer)
     case 'bf16':
+    case 'f16':
       return new Uint16Array(buffer)
     case 'u8':
       return new Uint8Array(buffer)
@@ -55,9 +66,52 @@ export function fromBf16(bits: Uint16Array): Float32Array {
   return new Float32Array(words.buffer)
 }
 
+/** From here on numbers round to infinity: half a unit above f16's largest, 65504. */
+const F16_OVERFLOW = 65520
+/** f16's smallest normal number, and its smallest of all. */
+const F16_NORMAL = 2 ** -14
+const F16_LEAST = 2 ** -24
+
 /**
- * Numbers as elements of `dtype`: rounded to nearest even in f32 and bf16, taken modulo 2^bits in
- * the integer types.
+ * Rounds f32 numbers to IEEE halves, to nearest and ties to even: 65520 and above to infinity, below 2^-14
+ * to multiples of 2^-24. NaN stays NaN.
+ *
+ * @returns the bit patterns
+ * @example
+ * toF16(Float32Array.of(1, -2)) // Uint16Array [0x3c00, 0xc000]
+ */
+export function toF16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint16Array(values.length)
+  for (let i = 0; i < out.length; i++) {
+    const word = bits[i]!
+    const value = Math.abs(values[i]!)
+    const sign = (word >>> 16) & 0x8000
+    const rest = word & 0x7fffffff
+    // Adding and taking away 2^52 rounds an f64 to whole numbers, ties to even.
+    if (value < F16_NORMAL) out[i] = sign | (value / F16_LEAST + 2 ** 52 - 2 ** 52)
+    else if (value < F16_OVERFLOW) {
+      out[i] = sign | ((rest - 0x38000000 + 0xfff + ((rest >>> 13) & 1)) >>> 13)
+    } else out[i] = sign | (value >= F16_OVERFLOW ? 0x7c00 : 0x7e00 | ((rest >>> 13) & 0x3ff))
+  }
+  return out
+}
+
+/** The f32 numbers of IEEE halves; exact. */
+export function fromF16(bits: Uint16Array): Float32Array {
+  return Float32Array.from(bits, (half) => {
+    const exponent = (half >>> 10) & 31
+    const fraction = half & 0x3ff
+    const sign = half & 0x8000 ? -1 : 1
+    if (exponent === 0) return sign * fraction * F16_LEAST
+    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  })
+}
+
+/**
+ * Numbers as elements of `dtype`: rounded to nearest even in f32, bf16 and f16, taken modulo 2^bits
+ * in the integer types.
  */
 export function encode(values: ArrayLike<number>, dtype: DType): TypedArray {
   switch (dtype) {
@@ -65,6 +119,8 @@ export function encode(values: ArrayLike<number>, dtype: DType): TypedArray {
       return Float32Array.from(values)
     case 'bf16':
       return toBf16(Float32Array.from(values))
+    case 'f16':
+      return toF16(Float32Array.from(values))
     case 'u8':
       return Uint8Array.from(values)
     case 'i32':
@@ -76,8 +132,8 @@ export function encode(values: ArrayLike<number>, dtype: DType): TypedArray {
 
 /** The numbers that `elements` of `dtype` stand for; exact. */
 export function decode(elements: TypedArray, dtype: DType): Float64Array {
-  const bf16 = dtype === 'bf16' && elements instanceof Uint16Array
-  return Float64Array.from(bf16 ? fromBf16(elements) : elements)
+  if (!(elements instanceof Uint16Array)) return Float64Array.from(elements)
+  return Float64Array.from(dtype === 'f16' ? fromF16(elements) : fromBf16(elements))
 }
 
 /** The numbers that `dtype` has for `values`. */

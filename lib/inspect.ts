@@ -1,3 +1,4 @@
+import { dtypeBytes, isFloat } from './dtype.ts'
 import type { Net } from './net.ts'
 import { Tensor } from './tensor.ts'
 
@@ -16,9 +17,8 @@ export async function findNonFinite(net: Net): Promise<string | undefined> {
       net.run([bound])
       for (const slot of bound.call.op.info.slots) {
         const tensor = bound.tensors[slot.name]
-        if (slot.role === 'in' || !tensor || (tensor.dtype !== 'f32' && tensor.dtype !== 'bf16'))
-          continue
-        const count = tensor.bytes / (tensor.dtype === 'f32' ? 4 : 2)
+        if (slot.role === 'in' || !tensor || !isFloat(tensor.dtype)) continue
+        const count = tensor.bytes / dtypeBytes(tensor.dtype)
         const row = new Tensor(tensor.buffer, {
           ...{ shape: [count], dtype: tensor.dtype, offset: tensor.offset }
         })

@@ -3,6 +3,7 @@ import type { Buffer } from './buffer.ts'
 import type { NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
 import type { Draft, LayerSummary, MemoryPlan, Ports } from './draft.ts'
+import type { FloatDType } from './dtype.ts'
 import type { Optimizer } from './optimizer.ts'
 import type { Parameters } from './parameters.ts'
 import { type Program, record } from './program.ts'
@@ -15,7 +16,7 @@ export interface BuildOptions {
   /** Images in a batch. */
   readonly batch: number
   /** Of activations, and of the weights that ops read; masters are always f32. Default 'f32'. */
-  readonly dtype?: 'f32' | 'bf16'
+  readonly dtype?: FloatDType
   /** False: forward alone, for evaluation and prediction. Default true. */
   readonly training?: boolean
   /** Decides the initial weights and every random draw of training. Default 1. */
@@ -42,7 +43,7 @@ export class Net {
   readonly device: Device
   readonly stream: Stream
   readonly batch: number
-  readonly dtype: 'f32' | 'bf16'
+  readonly dtype: FloatDType
   readonly training: boolean
   readonly seed: number
   readonly classes: number

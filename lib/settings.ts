@@ -1,4 +1,5 @@
 /** What a training run is made of: given, saved with it, and the same when it goes on. */
+import type { FloatDType } from './dtype.ts'
 import { isObject } from './files/json.ts'
 import { adam, type Optimizer, sgd } from './optimizer.ts'
 
@@ -8,7 +9,7 @@ export interface TrainSettings {
   readonly net: string
   /** As `openData` takes it; left out: Fashion-MNIST, or `shapes` where that cannot be had. */
   readonly data?: string
-  readonly dtype: 'f32' | 'bf16'
+  readonly dtype: FloatDType
   /** Images a step. */
   readonly batch: number
   /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */

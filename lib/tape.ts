@@ -223,7 +223,7 @@ export class Tape {
       tape.at(parameter.layer, 'refresh')
       for (const [key, copy] of this.packed) {
         if (!key.startsWith(`${parameter.name} `)) continue
-        // In bf16 no op has read the masters: they lie as their gradients do, or row-major where there
+        // In bf16 and f16 no op has read the masters: they lie as their gradients do, or row-major where there
         // are none.
         const { master, gradient, dims } = parameter
         if (master.layout === undefined) {

@@ -153,7 +153,10 @@ export class Trainer {
       const group = this.#groups.findIndex(
         ({ rate, decay }) => rate === parameter.rate && decay === parameter.decay
       )
-      const w16 = packed.get(`${parameter.name} bf16 ${master.layout}`)
+      const w16 =
+        net.dtype === 'f32'
+          ? undefined
+          : packed.get(`${parameter.name} ${net.dtype} ${master.layout}`)
       if (w16) written.add(w16)
       tape.at(parameter.layer, 'update')
       const state = this.optimizer.state.map((slot, i) => [slot, this.#state[i]?.get(parameter)])

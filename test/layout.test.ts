@@ -5,8 +5,10 @@ import {
   dtypes,
   encode,
   fromBf16,
+  fromF16,
   roundTo,
   toBf16,
+  toF16,
   typedArray
 } from '../lib/dtype.ts'
 import {
@@ -91,6 +93,54 @@ t.test('bf16 rounds to nearest even', async (t) => {
   t.same([...toBf16(Float32Array.of(1, 2, 3).subarray(1))], [0x4000, 0x4040])
 })
 
+t.test('f16 rounds to nearest even', async (t) => {
+  const cases: [number, number][] = [
+    [1, 0x3c00],
+    [-2, 0xc000],
+    [-0, 0x8000],
+    [1 + 2 ** -11, 0x3c00], // half way: to even
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    [65504, 0x7bff],
+    [65519.996, 0x7bff],
+    [65520, 0x7c00], // overflows to infinity
+    [-1e38, 0xfc00],
+    [Number.POSITIVE_INFINITY, 0x7c00],
+    [Number.NaN, 0x7e00],
+    [2 ** -14, 0x0400],
+    [2 ** -14 - 2 ** -26, 0x0400], // what rounds up to a normal number
+    [2 ** -14 - 2 ** -24, 0x03ff], // the greatest subnormal
+    [-(2 ** -24), 0x8001],
+    [2 ** -25, 0x0000], // half way: to even
+    [3 * 2 ** -25, 0x0002],
+    [1.001 * 2 ** -25, 0x0001],
+    [2 ** -149, 0x0000]
+  ]
+  for (const [value, bits] of cases) {
+    t.equal(toF16(Float32Array.of(value))[0], bits, String(value))
+  }
+  // A NaN keeps its sign and as much of its payload as there is room for.
+  t.same(
+    [...toF16(new Float32Array(Uint32Array.of(0xff802000, 0x7f800001).buffer))],
+    [0xfe01, 0x7e00]
+  )
+  const all = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
+  const values = fromF16(all)
+  t.equal(values[0x3555], 0.333251953125)
+  const back = toF16(values)
+  t.same(
+    all.filter((bits) => !Number.isNaN(values[bits]) && back[bits] !== bits),
+    [],
+    'every half stays itself'
+  )
+  // Between two neighbours the nearer one wins.
+  for (let bits = 0; bits < 0x7bff; bits += 7) {
+    const [low = 0, high = 0] = [values[bits], values[bits + 1]]
+    const near = Float32Array.of(low + 0.49 * (high - low), low + 0.51 * (high - low))
+    t.same([...toF16(near)], [bits, bits + 1]) || t.bailout()
+  }
+})
+
 t.test('encodes and decodes every dtype', async (t) => {
   for (const dtype of dtypes) {
     const elements = encode([0, 1, 2, 200], dtype)
@@ -102,4 +152,5 @@ t.test('encodes and decodes every dtype', async (t) => {
   t.same([...roundTo([2 ** 32 - 1], 'u32')], [2 ** 32 - 1])
   t.same([...roundTo([0.1, 1 / 3], 'f32')], [Math.fround(0.1), Math.fround(1 / 3)])
   t.same([...roundTo([1 + 2 ** -9], 'bf16')], [1])
+  t.same([...roundTo([1 + 2 ** -9, 1e5], 'f16')], [1 + 2 ** -9, Number.POSITIVE_INFINITY])
 })

@@ -21,7 +21,7 @@ t.test('every op has rows, and every row a name of its own', async (t) => {
 
 t.test('references fill the outputs that they are asked for', async (t) => {
   const wrong: string[] = []
-  for (const row of opCases.filter(({ name }) => !name.includes('bf16'))) {
+  for (const row of opCases.filter(({ name }) => !name.includes('f16'))) {
     const outputs = expectedOutputs(row, makeInputs(row).inputs)
     for (const [name, { shape }] of Object.entries(row.outputs)) {
       const output = outputs[name]
@@ -72,7 +72,11 @@ t.test('the check by finite differences finds a wrong gradient', async (t) => {
   const values = makeInputs(row)
   const { dx } = expectedOutputs({ ...row, fields: { ...row.fields, size: 3 } }, values.inputs)
   if (!dx) throw new Error('no dx')
-  const found = agreements(finiteDifferences(row, values), { dx })
+  const found = agreements(
+    finiteDifferences(row, values),
+    { dx },
+    { absolute: 1e-4, relative: 1e-4 }
+  )
   t.ok(found.some(({ error, bound }) => error > bound))
 })
 

@@ -1,6 +1,7 @@
 // The program that people run to see whether a device computes what it should.
 import t from 'tap'
 import { open } from '../lib/device.ts'
+import { differenceTolerance, toleranceOf, tolerances } from '../lib/selftest/case.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { apart, netLosses } from '../lib/selftest/nets.ts'
 import { type SelftestResult, selftest } from '../lib/selftest/selftest.ts'
@@ -29,6 +30,35 @@ t.test('one op, as text and as JSON', async (t) => {
   for (const { status, error, bound } of results) {
     if (status === 'passed') t.ok(Number(error) <= Number(bound) && Number(bound) > 0)
   }
+})
+
+t.test('f16 is for GPUs', async (t) => {
+  const results: SelftestResult[] = []
+  for await (const result of selftest({ op: 'relu' })) results.push(result)
+  const f16 = results.filter(({ name }) => name.includes('=f16['))
+  t.ok(f16.length > 0)
+  for (const { status, reasons } of f16) {
+    t.strictSame(
+      [status, reasons],
+      ['skipped', ["[device] cpu cannot compute in f16, which is for GPUs. Use dtype 'f32'."]]
+    )
+  }
+})
+
+t.test('how far off a row may be', async (t) => {
+  const find = (start: string) => {
+    const row = opCases.find(({ name }) => name.startsWith(start))
+    if (!row) throw new Error(`no row ${start}`)
+    return row
+  }
+  const weights = find('conv2d_backward_weights dw=[4,3,3,3] db=[4] x=bf16')
+  t.same(toleranceOf(weights, 'dw', { kind: 'cpu' }), tolerances.f32)
+  t.same(toleranceOf(weights, 'dw', { kind: 'cuda' }), tolerances.bf16)
+  const product = find('gemm c=[5,7] a=[')
+  t.same(toleranceOf(product, 'c', { kind: 'cuda', tf32: false }), tolerances.f32)
+  t.ok(toleranceOf(product, 'c', { kind: 'cuda', tf32: true }).absolute > 1e-3)
+  t.ok(differenceTolerance(product, { kind: 'cuda', tf32: true }).absolute > 1e-3)
+  t.same(toleranceOf(find('relu y=f16'), 'y', { kind: 'cuda', tf32: true }), tolerances.f16)
 })
 
 t.test('only gradients', async (t) => {

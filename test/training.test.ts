@@ -320,6 +320,8 @@ t.test('nets that cannot be', async (t) => {
     const bf16 = smallNet().build(device, { batch: 2, dtype: 'bf16' })
     await t.rejects(bf16, /cannot compute in bf16: it needs AVX-512/)
   }
+  const f16 = smallNet().build(device, { batch: 2, dtype: 'f16' })
+  await t.rejects(f16, /cannot compute in f16, which is for GPUs/)
   await device.close()
   await t.rejects(smallNet().build(device, { batch: 2 }), /\[device\] cpu is closed/)
 })

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { type BenchResult, bench } from '../bench.ts'
 import { open } from '../device.ts'
+import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import { entry, pace } from './format.ts'
@@ -10,7 +11,7 @@ import { program } from './program.ts'
 interface Given {
   readonly net: string
   readonly batch: number
-  readonly dtype?: 'f32' | 'bf16'
+  readonly dtype?: FloatDType
   readonly mode?: 'train' | 'infer'
   readonly threads?: number
   readonly steps?: number

@@ -1,5 +1,6 @@
 /** Command lines: one way to make them, read numbers and refuse what is wrong. */
 import type { Command, Option } from 'commander'
+import { floatDTypes } from '../dtype.ts'
 import { COLUMNS, wrap } from './format.ts'
 import { UsageError } from './program.ts'
 
@@ -55,7 +56,7 @@ export async function exclusive(flags: string, description: string, other: strin
 }
 
 export const dtypeOption = (description: string) =>
-  choice('--dtype <dtype>', description, ['f32', 'bf16'])
+  choice('--dtype <dtype>', description, floatDTypes)
 
 /** Readers of numbers, for commander. */
 export async function readers() {

@@ -63,10 +63,7 @@ function skips(results: readonly SelftestResult[]): string[] {
   for (const { status, reasons } of results) {
     if (status !== 'skipped') continue
     // Without what tells one row from the next.
-    const reason = reasons
-      .join('; ')
-      .replace(/^\[\w+\] /, '')
-      .replace(/ for .*$/, '')
+    const reason = reasons.join('; ').replace(/^\[\w+\] /, '')
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
   return [...counts].map(([reason, times]) => `skipped ${count(times)}: ${reason}`)

@@ -2,6 +2,7 @@
 
 import { open } from '../device.ts'
 import type { Draft } from '../draft.ts'
+import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { sgd } from '../optimizer.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
@@ -12,7 +13,7 @@ import { layerTable, planText, totals } from './tables.ts'
 interface Given {
   readonly net: string
   readonly batch: number
-  readonly dtype?: 'f32' | 'bf16'
+  readonly dtype?: FloatDType
   readonly channels?: number
   readonly classes?: number
   readonly mode?: 'train' | 'infer'

@@ -1,9 +1,8 @@
 // Updates of weights. Every number that may change between steps comes from the tensor `hyper`.
-import { roundTo } from '../dtype.ts'
 import { copy, flag, goesThrough, input } from './fields.ts'
 import type { Dense, Reference } from './types.ts'
 
-/** Adds w16, the weights rounded to bf16, where it is asked for. */
+/** Adds w16, a copy of the weights that bf16 or f16 will round, where it is asked for. */
 function withCopy(
   outputs: Record<string, Dense>,
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -14,7 +13,7 @@ function withCopy(
   // A step that is skipped leaves the rounded copy alone as well.
   const before = inputs.w16
   if (!goesThrough(inputs) && before) return { ...outputs, w16: copy(before) }
-  return { ...outputs, w16: { shape: w.shape, data: roundTo(w.data, 'bf16') } }
+  return { ...outputs, w16: { shape: w.shape, data: w.data } }
 }
 
 /**

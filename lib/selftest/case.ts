@@ -1,7 +1,7 @@
 /**
  * One row of the table of op cases: an op, its parameters, and the tensors that it is tried on.
  */
-import type { DType } from '../dtype.ts'
+import { type DType, floatDTypes } from '../dtype.ts'
 import { denseLayout, type Shape } from '../layout.ts'
 import type { Fields, Reference, Tensors } from '../reference/index.ts'
 
@@ -75,17 +75,55 @@ export interface OpCase extends CaseOptions {
   readonly fields: Fields
 }
 
-/** Tolerances by dtype: a bf16 result may be half a unit in the last place off, 2^-9 of it. */
+/** Tolerances by dtype: half a unit in the last place is 2^-8 of a bf16 number at most, 2^-11 of an f16. */
 export const tolerances: Readonly<Record<DType, Tolerance>> = {
   f32: { absolute: 2e-5, relative: 2e-5 },
   bf16: { absolute: 1e-3, relative: 2 ** -8 },
+  f16: { absolute: 2e-4, relative: 2 ** -11 },
   u8: { absolute: 0, relative: 0 },
   i32: { absolute: 0, relative: 0 },
   u32: { absolute: 0, relative: 0 }
 }
 
 /** The element types that ops compute in. */
-export const floats: readonly DType[] = ['f32', 'bf16']
+export const floats: readonly DType[] = floatDTypes
+
+/** What tells how exact a device is. */
+export interface Exactness {
+  readonly kind: 'cpu' | 'cuda'
+  /** Whether products of f32 numbers are rounded to TF32. */
+  readonly tf32?: boolean
+}
+
+/** Ops whose work is done by matrix products. */
+const products = /^(conv2d|dense|gemm)/
+
+/**
+ * How far an output of a row may be off on a device. A GPU differs in two ways:
+ * - cuDNN gives filter gradients in the dtype of their 16-bit inputs, which the op then widens to f32: they
+ *   are as exact as that dtype;
+ * - TF32 has f16's 10 bits after the point, and each factor of a product is rounded to them.
+ */
+export function toleranceOf(row: OpCase, output: string, { kind, tf32 }: Exactness): Tolerance {
+  const { dtype = 'f32' } = row.outputs[output] ?? {}
+  if (dtype !== 'f32') return tolerances[dtype]
+  const half = Object.values(row.inputs).find((input) => isHalf(input.dtype))?.dtype
+  if (kind === 'cuda' && half && row.op === 'conv2d_backward_weights') return tolerances[half]
+  if (tf32 && products.test(row.op)) return tf32Tolerance
+  return row.tolerance ?? tolerances.f32
+}
+
+/** How far a gradient in f32 may be from finite differences. */
+export function differenceTolerance(row: OpCase, { tf32 }: Exactness): Tolerance {
+  return tf32 && products.test(row.op) ? tf32Tolerance : { absolute: 1e-4, relative: 1e-4 }
+}
+
+/** Sums of the table's rows are near 1, and made of up to some thousand products. */
+const tf32Tolerance: Tolerance = { absolute: 2e-3, relative: 2 ** -9 }
+
+function isHalf(dtype: DType): boolean {
+  return dtype === 'bf16' || dtype === 'f16'
+}
 
 /** A slot: f32, row-major, standard normal numbers unless said otherwise. */
 export function slot(shape: Shape, options: Partial<Omit<CaseSlot, 'shape'>> = {}): CaseSlot {

@@ -84,7 +84,7 @@ export interface Agreement extends Difference {
 export function agreements(
   { found }: Differences,
   outputs: Readonly<Record<string, Dense>>,
-  tolerance: Tolerance = { absolute: 1e-4, relative: 1e-4 }
+  tolerance: Tolerance
 ): Agreement[] {
   return found.map((difference) => {
     const actual = outputs[difference.output]?.data[difference.index] ?? Number.NaN

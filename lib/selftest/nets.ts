@@ -1,9 +1,10 @@
 /**
  * Ten steps of each named net, whole: on the CPU op by op and fused, whose losses must agree, on any
- * other device against the CPU, and in bf16, where the device has it, against f32.
+ * other device against the CPU, and in bf16 and f16, where the device has them, against f32.
  */
 import { shapes } from '../data/shapes.ts'
 import type { Device } from '../device.ts'
+import type { FloatDType } from '../dtype.ts'
 import { netByName } from '../nets/index.ts'
 import { train } from '../train.ts'
 import type { Measure } from './run.ts'
@@ -11,15 +12,15 @@ import type { Measure } from './run.ts'
 /** How a net is trained. */
 export interface NetCase {
   readonly net: string
-  readonly dtype: 'f32' | 'bf16'
+  readonly dtype: FloatDType
   readonly fuse: boolean
 }
 
 const batch = 4
 const steps = 10
 const seed = 3
-/** Loss by loss, as a fraction; bf16 keeps 8 bits. */
-const bounds = { f32: 1e-4, bf16: 5e-2 } as const
+/** Loss by loss, as a fraction; bf16 keeps 8 bits, f16 11. */
+const bounds = { f32: 1e-4, bf16: 5e-2, f16: 2e-2 } as const
 
 /** Rates at which losses move, and rounding does not grow into another course within the steps. */
 const rates: Readonly<Record<string, number>> = { alexnet: 1e-4, fashion: 2e-5 }
@@ -45,7 +46,7 @@ export async function netLosses(
 export function apart(
   losses: readonly number[],
   expected: readonly number[],
-  dtype: 'f32' | 'bf16'
+  dtype: FloatDType
 ): Measure {
   const off = expected.map((loss, i) => Math.abs((losses[i] ?? Number.NaN) / loss - 1))
   const error = Math.max(...off)

@@ -2,6 +2,7 @@
  * Runs a row of the table on a device and holds what comes back against the reference, against
  * finite differences, and the recorded run against the eager one.
  */
+import type { Device } from '../device.ts'
 import { decode, dtypeBytes, encode, typedArray } from '../dtype.ts'
 import { layoutElements, pack, unpack } from '../layout.ts'
 import type { Op } from '../op.ts'
@@ -9,10 +10,15 @@ import { record } from '../program.ts'
 import type { Dense } from '../reference/index.ts'
 import type { Stream } from '../stream.ts'
 import type { Tensor } from '../tensor.ts'
-import { type OpCase, tolerances } from './case.ts'
+import { differenceTolerance, type Exactness, floats, type OpCase, toleranceOf } from './case.ts'
 import { compare } from './compare.ts'
 import { agreements, finiteDifferences } from './gradient.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
+
+/** How exact a device is. */
+export function exactnessOf({ name }: Device): Exactness {
+  return { kind: name.startsWith('cuda') ? 'cuda' : 'cpu' }
+}
 
 /** How far off something is, and how far it may be. */
 export interface Measure {
@@ -40,7 +46,8 @@ export async function runCase(stream: Stream, row: OpCase): Promise<CaseResult> 
     op = await prepare(stream, row)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { status: missing(stream, row, reason) ? 'skipped' : 'failed', reasons: [reason] }
+    const missing = missingOf(stream.device, row, reason)
+    return { status: missing ? 'skipped' : 'failed', reasons: [missing ?? reason] }
   }
   try {
     return await judge(stream, row, op)
@@ -51,14 +58,15 @@ export async function runCase(stream: Stream, row: OpCase): Promise<CaseResult> 
 
 async function judge(stream: Stream, row: OpCase, op: Op): Promise<CaseResult> {
   const values = makeInputs(row)
+  const exactness = exactnessOf(stream.device)
   using slab = new Slab(stream, row, op, values.inputs)
   const eager = await slab.run(() => slab.launch())
   using program = record([stream], () => slab.launch())
   const recorded = await slab.run(() => program.run())
   const outputs = slab.outputs(eager)
   const found = [
-    ...againstReference(outputs, expectedOutputs(row, values.inputs), row),
-    ...againstDifferences(outputs, row, values)
+    ...againstReference(outputs, expectedOutputs(row, values.inputs), row, exactness),
+    ...againstDifferences(outputs, row, values, exactness)
   ]
   const reasons = [
     ...slab.trespasses(eager),
@@ -76,17 +84,19 @@ function prepare(stream: Stream, row: OpCase): Promise<Op> {
   return stream.prepare(row.op, row.fields, Object.fromEntries(specs))
 }
 
-/** Whether a row cannot run because the backend has no such op, or the device no such dtype. */
-function missing({ device }: Stream, row: OpCase, reason: string): boolean {
-  if (/no \w+ implementation/.test(reason)) return true
-  const slots = Object.values({ ...row.outputs, ...row.inputs })
-  if (!slots.some(({ dtype }) => dtype === 'bf16')) return false
-  try {
-    device.requireDType('bf16')
-    return false
-  } catch {
-    return true
+/** Why a row cannot run, where the backend has no such op, or the device no such dtype. */
+function missingOf(device: Device, row: OpCase, reason: string): string | undefined {
+  if (/no \w+ implementation/.test(reason)) return reason
+  const used = new Set(Object.values({ ...row.outputs, ...row.inputs }).map(({ dtype }) => dtype))
+  for (const dtype of floats) {
+    if (!used.has(dtype)) continue
+    try {
+      device.requireDType(dtype)
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
   }
+  return undefined
 }
 
 /** One comparison of a row. */
@@ -99,12 +109,13 @@ export function againstReference(
   outputs: Readonly<Record<string, Dense>>,
   expected: Readonly<Record<string, Dense>>,
   row: OpCase,
+  exactness: Exactness,
   factor = 1
 ): Found[] {
-  return Object.entries(row.outputs).map(([name, { dtype }]) => {
+  return Object.keys(row.outputs).map((name) => {
     const [a, b] = [outputs[name], expected[name]]
     if (!a || !b) return { error: Infinity, bound: 0, reason: `${name} is missing` }
-    const { absolute, relative } = (dtype === 'f32' && row.tolerance) || tolerances[dtype]
+    const { absolute, relative } = toleranceOf(row, name, exactness)
     const tolerance = { absolute: factor * absolute, relative: factor * relative }
     const { at, actual, expected: wanted, count, error, bound } = compare(a, b, tolerance)
     if (count === 0) return { error, bound }
@@ -117,10 +128,12 @@ export function againstReference(
 function againstDifferences(
   outputs: Readonly<Record<string, Dense>>,
   row: OpCase,
-  values: CaseInputs
+  values: CaseInputs,
+  exactness: Exactness
 ): Found[] {
   if (!row.forward?.differences) return []
-  const all = agreements(finiteDifferences(row, values), outputs)
+  const tolerance = differenceTolerance(row, exactness)
+  const all = agreements(finiteDifferences(row, values), outputs, tolerance)
   return all.map(({ output, index, value, actual, error, bound }) => {
     if (error <= bound) return { error, bound }
     const reason = `${output}[${index}] is ${actual}, and its finite difference ${value}`

@@ -1,12 +1,20 @@
 /** All that a device must do right: every row of the table of op cases, and whole nets. */
 import { type Device, open } from '../device.ts'
+import type { FloatDType } from '../dtype.ts'
 import { opTable } from '../native.ts'
 import { netNames } from '../nets/index.ts'
 import type { Stream } from '../stream.ts'
 import type { OpCase } from './case.ts'
 import { opCases } from './cases.ts'
 import { apart, netLosses } from './nets.ts'
-import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
+import {
+  againstReference,
+  type CaseResult,
+  exactnessOf,
+  type Measure,
+  nearest,
+  runCase
+} from './run.ts'
 
 export interface SelftestOptions {
   /** The devices to try; the first is what others are compared with. Default: `cpu`. */
@@ -68,7 +76,8 @@ async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<
     yield { kind: 'op', device, name: row.name, status, reasons, ...(worst && { worst }) }
     if (first?.outputs && result.outputs) {
       // Each may be off by its bound.
-      const found = againstReference(result.outputs, first.outputs, row, 2)
+      const exactness = exactnessOf(stream.device)
+      const found = againstReference(result.outputs, first.outputs, row, exactness, 2)
       const wrong = found.flatMap(({ reason }) => reason ?? [])
       const pair = `${device} against ${streams[0]?.device.name}`
       yield verdict('devices', pair, row.name, nearest(found), wrong)
@@ -77,13 +86,15 @@ async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<
   }
 }
 
+const halves = ['bf16', 'f16'] as const
+
 async function* tryNet(net: string, devices: readonly Device[]): AsyncGenerator<SelftestResult> {
   const [first, ...others] = devices
   if (!first) return
   const expected = await netLosses(first, { net, dtype: 'f32', fuse: true })
   const against = async function* (
     device: Device,
-    dtype: 'f32' | 'bf16',
+    dtype: FloatDType,
     fuse: boolean,
     what: string
   ): AsyncGenerator<SelftestResult> {
@@ -101,10 +112,12 @@ async function* tryNet(net: string, devices: readonly Device[]): AsyncGenerator<
     yield verdict('net', device.name, name, worst, wrong)
   }
   yield* against(first, 'f32', false, 'unfused against fused')
-  yield* against(first, 'bf16', true, 'bf16 against f32')
+  for (const half of halves) yield* against(first, half, true, `${half} against f32`)
   for (const device of others) {
     yield* against(device, 'f32', true, `against ${first.name}`)
-    yield* against(device, 'bf16', true, `bf16 against f32 on ${first.name}`)
+    for (const half of halves) {
+      yield* against(device, half, true, `${half} against f32 on ${first.name}`)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The numbers of a row's inputs, and what the reference makes of them.
  */
-import { type DType, roundTo } from '../dtype.ts'
+import { type DType, isFloat, roundTo } from '../dtype.ts'
 import { elements } from '../layout.ts'
 import { fnv1a, philox, toUniform } from '../random.ts'
 import { type Data, type Dense, reference } from '../reference/index.ts'
@@ -51,7 +51,7 @@ function make(seed: string, slots: CaseSlots, known: Record<string, Dense>): Rec
 function store(numbers: ArrayLike<number>, dtype: DType): Data {
   const rounded = roundTo(numbers, dtype)
   if (dtype === 'u32') return Uint32Array.from(rounded)
-  return dtype === 'f32' || dtype === 'bf16' ? rounded : Int32Array.from(rounded)
+  return isFloat(dtype) ? rounded : Int32Array.from(rounded)
 }
 
 function draw(values: Values, slot: CaseSlot, seed: number, purpose: number): Float64Array {

@@ -1,3 +1,4 @@
+import { dtypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
 import { relu, sigmoid, softmax, tanh } from '../../reference/activation.ts'
 import { dropout } from '../../reference/dropout.ts'
@@ -117,7 +118,7 @@ function fillCases(): OpCase[] {
       ]
     })
   )
-  const constant = (['f32', 'bf16', 'u8', 'i32', 'u32'] as const).map((dtype) =>
+  const constant = dtypes.map((dtype) =>
     opCase({
       op: 'fill',
       fields: { value: 3 },

@@ -1,18 +1,25 @@
-import { type OpCase, opCase, slot, type Values } from '../case.ts'
+import { floats, type OpCase, opCase, slot, type Values } from '../case.ts'
 
 const shapes = [[1], [10], [16, 33], [4, 3, 5, 5]] as const
 const positive: Values = { kind: 'uniform', low: 0, high: 1 }
 
 /** What can be asked of an update besides the plain one. */
-const variants = [{}, { w16: true }, { ok: 1 }, { ok: 0, w16: true }] as const
+const variants = [
+  {},
+  { w16: 'bf16' },
+  { w16: 'f16' },
+  { ok: 1 },
+  { ok: 0, w16: 'bf16' },
+  { ok: 0, w16: 'f16' }
+] as const
 
-function flags({ ok, w16 }: { ok?: number; w16?: boolean }, shape: readonly number[]) {
+function flags({ ok, w16 }: { ok?: number; w16?: 'bf16' | 'f16' }, shape: readonly number[]) {
   const list = [ok ?? 1]
   return {
     input:
       ok === undefined ? {} : { ok: slot([1], { dtype: 'i32', values: { kind: 'list', list } }) },
     // What a skipped step leaves alone is there before it.
-    inout: w16 ? { w16: slot(shape, { dtype: 'bf16' }) } : {}
+    inout: w16 ? { w16: slot(shape, { dtype: w16 }) } : {}
   } as const
 }
 
@@ -64,7 +71,7 @@ function finiteCases(): OpCase[] {
     [0, 1, 2, 3, 4, 5, Number.NEGATIVE_INFINITY],
     [3e38, -3e38]
   ]
-  return (['f32', 'bf16'] as const).flatMap((dtype) =>
+  return floats.flatMap((dtype) =>
     lists.flatMap((list) =>
       [1, 0].map((before) => {
         const ok = slot([1], { dtype: 'i32', values: { kind: 'list', list: [before] } })
