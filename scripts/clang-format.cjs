@@ -7,7 +7,7 @@ const { install } = require('./native-deps.cjs')
 process.chdir(resolve(__dirname, '..'))
 const files = ['native', 'test'].flatMap((folder) =>
   readdirSync(folder, { recursive: true })
-    .filter((file) => /\.(h|cc)$/.test(file))
+    .filter((file) => /\.(h|cc|cuh?)$/.test(file))
     .map((file) => join(folder, file))
 )
 const how = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i']
