@@ -69,7 +69,9 @@ export async function bench(
   if (training) {
     await using trainer = await Trainer.create(net, set, optimizer)
     // Brings the batch and the scalars to the device, where they stay.
-    await (await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4 })).result
+    await (
+      await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4, scale: dtype === 'f16' ? 1024 : 1 })
+    ).result
     const { program, calls } = await trainer.stage(batch)
     return await measure(net, program, calls, { steps, warmUp })
   }

@@ -21,8 +21,8 @@ export interface Delivery {
   /** Steps done, for the random draws. */
   readonly step: number
   readonly seed: number
-  /** More scalars, for the tensor that the feed was made with. */
-  readonly hyper?: Float32Array
+  /** More scalars, for the tensors that the feed was made with, in their order. */
+  readonly scalars?: readonly Float32Array[]
 }
 
 export class Feed {
@@ -33,30 +33,37 @@ export class Feed {
   readonly #programs: Program[] = []
   readonly #images: Uint8Array
   readonly #labels: Int32Array
-  readonly #offsets: { images: number; labels: number; valid: number; rng: number; hyper: number }
+  readonly #offsets: { images: number; labels: number; valid: number; rng: number }
+  /** Where in a slot the scalars lie. */
+  readonly #scalars: readonly number[]
   #tape: Tape | undefined
   #next = 0
 
-  private constructor(net: Net, set: ImageSet, hyper: Tensor | undefined) {
+  private constructor(net: Net, set: ImageSet, scalars: readonly Tensor[]) {
     this.net = net
     this.set = set
     this.#images = new Uint8Array(net.batch * set.height * set.width * set.channels)
     this.#labels = new Int32Array(net.batch)
-    const sizes = [this.#images.length, net.batch * 4, 4, 16, hyper?.bytes ?? 0]
-    const [images = 0, labels = 0, valid = 0, rng = 0, last = 0] = sizes.map((_, i) =>
-      sizes.slice(0, i).reduce((sum, bytes) => sum + align(bytes), 0)
-    )
-    this.#offsets = { images, labels, valid, rng, hyper: last }
-    for (let slot = 0; slot < SLOTS; slot++) {
-      this.#staging.push(net.device.allocate(last + align(hyper?.bytes ?? 0)))
+    let end = 0
+    const place = (bytes: number) => {
+      end += align(bytes)
+      return end - align(bytes)
     }
+    this.#offsets = {
+      images: place(this.#images.length),
+      labels: place(net.batch * 4),
+      valid: place(4),
+      rng: place(16)
+    }
+    this.#scalars = scalars.map(({ bytes }) => place(bytes))
+    for (let slot = 0; slot < SLOTS; slot++) this.#staging.push(net.device.allocate(end))
   }
 
   /**
-   * @param hyper f32: where the step's scalars go
+   * @param scalars f32: where the step's scalars go
    * @throws Error where the set's images do not suit the net
    */
-  static async create(net: Net, set: ImageSet, hyper?: Tensor): Promise<Feed> {
+  static async create(net: Net, set: ImageSet, scalars: readonly Tensor[] = []): Promise<Feed> {
     const { channels } = net.definition.input
     if (set.channels !== channels) {
       throw new Error(
@@ -70,9 +77,9 @@ export class Feed {
           `define the net with classes ${set.classes.length}`
       )
     }
-    const feed = new Feed(net, set, hyper)
+    const feed = new Feed(net, set, scalars)
     try {
-      await feed.#record(hyper)
+      await feed.#record(scalars)
       return feed
     } catch (error) {
       feed.close()
@@ -80,7 +87,7 @@ export class Feed {
     }
   }
 
-  async #record(hyper: Tensor | undefined): Promise<void> {
+  async #record(scalars: readonly Tensor[]): Promise<void> {
     const { net, set } = this
     const { device, stream, batch, ports } = net
     const { height, width, channels, mean, std } = set
@@ -136,7 +143,7 @@ export class Feed {
         part(ports.labels.place, at.labels),
         part(ports.valid.place, at.valid),
         part(ports.rng.place, at.rng),
-        ...(hyper ? [part(hyper, at.hyper)] : [])
+        ...scalars.map((tensor, i) => part(tensor, this.#scalars[i] ?? 0))
       ]
       this.#programs.push(
         record([stream], () => {
@@ -177,7 +184,9 @@ export class Feed {
     staging.set(bytes(this.#labels), at.labels)
     staging.set(bytes(Int32Array.of(rows)), at.valid)
     staging.set(bytes(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, 0)), at.rng)
-    if (delivery.hyper) staging.set(bytes(delivery.hyper), at.hyper)
+    for (const [i, scalars] of (delivery.scalars ?? []).entries()) {
+      staging.set(bytes(scalars), this.#scalars[i] ?? 0)
+    }
     return () => program.run()
   }
 

@@ -9,6 +9,8 @@ export interface StepScalars {
   readonly decay: number
   /** Steps done before this one. */
   readonly step: number
+  /** On the gradient: what undoes a loss scale. Default 1. */
+  readonly factor?: number
 }
 
 export interface Optimizer {
@@ -48,7 +50,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
     fields: { rate_in_velocity: form === 'paper', nesterov },
     state: ['v'],
     weightDecay,
-    hyper: ({ lr, decay }) => [lr, momentum, decay, 1]
+    hyper: ({ lr, decay, factor = 1 }) => [lr, momentum, decay, factor]
   }
 }
 
@@ -78,7 +80,16 @@ export function adam(options: AdamOptions = {}): Optimizer {
     fields: {},
     state: ['m', 'v'],
     weightDecay,
-    hyper: ({ lr, decay, step }) => [lr, beta1, beta2, epsilon, decay, 1, step + 1, 0]
+    hyper: ({ lr, decay, step, factor = 1 }) => [
+      lr,
+      beta1,
+      beta2,
+      epsilon,
+      decay,
+      factor,
+      step + 1,
+      0
+    ]
   }
 }
 

@@ -2,8 +2,9 @@
 
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
 import { DamagedFileError } from './files/errors.ts'
-import { isJsonObject } from './files/json.ts'
+import { isJsonObject, type Json } from './files/json.ts'
 import type { TensorData, Tensors } from './files/safetensors.ts'
+import type { LossScaleState, ScaledOutcome } from './loss-scale.ts'
 import type { PublicTensor } from './parameters.ts'
 import type { Snapshot, TrainState } from './train.ts'
 
@@ -91,7 +92,31 @@ function trainState({ folder, step: whole, state }: Checkpoint): TrainState {
   if (typeof position !== 'number' || typeof seed !== 'number' || step !== whole) {
     wrong(folder, `step ${whole} in its state`, String(step))
   }
-  return { step, epoch, position, seed, ...(typeof steps === 'number' && { steps }) }
+  const { lossScale } = train
+  return {
+    ...{ step, epoch, position, seed },
+    ...(typeof steps === 'number' && { steps }),
+    ...(lossScale !== undefined && { lossScale: lossScaleState(folder, lossScale) })
+  }
+}
+
+function lossScaleState(folder: string, value: Json): LossScaleState {
+  const state = isJsonObject(value) ? value : {}
+  const { scale, good, skipped, unheeded } = state
+  const known = Array.isArray(unheeded) ? unheeded.filter(isOutcome) : []
+  const whole = Array.isArray(unheeded) && known.length === unheeded.length && known.length <= 2
+  if (typeof scale !== 'number' || !(scale > 0) || !isCount(good) || !isCount(skipped) || !whole) {
+    wrong(folder, 'scale, good, skipped and unheeded in its loss scale', JSON.stringify(value))
+  }
+  return { scale, good, skipped, unheeded: known }
+}
+
+function isOutcome(value: unknown): value is ScaledOutcome {
+  return value === 'good' || value === 'overflow' || value === 'skipped'
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 function wrong(folder: string, expected: string, got: string): never {

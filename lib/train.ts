@@ -1,5 +1,6 @@
 import type { ImageSet } from './data/dataset.ts'
 import { findNonFinite } from './inspect.ts'
+import { LossScale, type LossScaleOptions, type LossScaleState } from './loss-scale.ts'
 import type { Stats } from './metrics.ts'
 import type { Net } from './net.ts'
 import { type Optimizer, sgd } from './optimizer.ts'
@@ -18,6 +19,8 @@ export interface TrainState {
   readonly seed: number
   /** Steps in all, once that is settled. */
   readonly steps?: number
+  /** Of runs whose loss is scaled. */
+  readonly lossScale?: LossScaleState
 }
 
 export interface Snapshot extends TrainerTensors {
@@ -42,6 +45,8 @@ export interface TrainOptions {
   readonly optimizer?: Optimizer
   /** Factor on the rate. Default: constant. */
   readonly schedule?: Schedule
+  /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
+  readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
   readonly seed?: number
   /** Ends the run after the steps that are under way, without an error. */
@@ -75,6 +80,10 @@ export interface Step {
   readonly lr: number
   readonly images: number
   readonly imagesPerSecond: number
+  /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
+  readonly lossScale?: number
+  /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */
+  readonly skipped?: boolean
 }
 
 /** A loss or gradient was not finite. The weights are those from before the step. */
@@ -84,7 +93,8 @@ export class NonFiniteError extends Error {
 
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
- * waits for JavaScript; leaving the loop waits for it and gives back what the run took.
+ * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
+ * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts.
  *
  * @throws NonFiniteError naming the layer where a value first was not finite
  * @throws Error for options or data that do not suit
@@ -119,8 +129,12 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   // Undefined until the pace is known; whoever goes on from a snapshot keeps what was chosen then.
   let settled = choose ? from?.state.steps : most
 
+  const scaled = options.lossScale !== undefined || net.dtype === 'f16'
+  const scaling = scaled ? new LossScale(options.lossScale, from?.state.lossScale) : undefined
+
   await using trainer = await Trainer.create(net, set, optimizer)
   if (from) await trainer.import(from)
+  if (scaling?.cleared) trainer.flag(false)
   const order = new Order(set.length, net.batch, seed, from?.state)
   const flying: Flight[] = []
   let sent = from?.state.step ?? 0
@@ -148,7 +162,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   const save = async () => {
     if (!checkpoint || saved === done.step) return
     const steps = settled === undefined ? {} : { steps: settled }
-    await checkpoint.save({ ...(await trainer.export()), state: { ...done, ...steps } })
+    const scale = scaling ? { lossScale: scaling.state } : {}
+    const state = { ...done, ...steps, ...scale }
+    await checkpoint.save({ ...(await trainer.export()), state })
     saved = done.step
     last = performance.now()
   }
@@ -161,9 +177,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
         const indices = order.next()
         const rate = lr * schedule({ step: sent, epoch: sent / perEpoch, steps })
-        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate })
+        const scale = scaling?.send()
+        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate, ...scale })
         sent++
-        flying.push({ result, indices, lr: rate, state: state() })
+        flying.push({ result, indices, lr: rate, scale: scale?.scale, state: state() })
         continue
       }
       const flight = flying.shift()
@@ -175,7 +192,11 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         break
       }
       const stats = await flight.result
-      if (!stats.finite || !Number.isFinite(stats.loss)) {
+      const outcome = scaling?.arrive(stats.finite)
+      const finite = stats.finite && Number.isFinite(stats.loss)
+      // Gradients that overflow unscaled, too, are no matter of the scale.
+      const bearable = outcome === 'skipped' || (outcome === 'overflow' && flight.scale !== 1)
+      if (!finite && !bearable) {
         await Promise.allSettled(flying.splice(0).map(({ result }) => result))
         throw await explain(trainer, flight, stats)
       }
@@ -193,7 +214,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         top5: stats.top5 / flight.indices.length,
         lr: flight.lr,
         images: flight.indices.length,
-        imagesPerSecond: flight.indices.length / seconds
+        imagesPerSecond: flight.indices.length / seconds,
+        ...(flight.scale !== undefined && {
+          ...{ lossScale: flight.scale, skipped: outcome !== 'good' }
+        })
       }
     }
     await save()
@@ -207,15 +231,20 @@ interface Flight {
   readonly result: Promise<StepResult>
   readonly indices: Uint32Array
   readonly lr: number
+  /** Where the loss is scaled. */
+  readonly scale: number | undefined
   readonly state: TrainState
 }
 
-async function explain(trainer: Trainer, { indices, state }: Flight, stats: Stats): Promise<Error> {
-  const net = await trainer.replay(indices, { step: state.step - 1, seed: state.seed })
+async function explain(trainer: Trainer, flight: Flight, stats: Stats): Promise<Error> {
+  const { indices, scale, state } = flight
+  const { step, seed } = state
+  const scaled = scale === undefined ? {} : { scale }
+  const net = await trainer.replay(indices, { step: step - 1, seed, ...scaled })
   const place = await findNonFinite(net)
   return new NonFiniteError(
-    `[train] step ${state.step}: the loss is ${stats.loss} or a gradient is not finite` +
-      `${place ? `; it began in ${place}` : ''}. The weights are those from before this step. ` +
+    `[train] step ${step}: the loss is ${stats.loss} or a gradient is not finite` +
+      `${place ? `; it began in ${place}` : ''}${scale === undefined ? '' : `, at a loss scale of ${scale}`}. The weights are those from before this step. ` +
       'Try a smaller lr, or look at the images of this batch.'
   )
 }

@@ -35,6 +35,19 @@ export interface TrainerTensors {
   readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
 }
 
+/** What a step is made with. */
+export interface StepOptions {
+  /** Steps done, for the random draws. */
+  readonly step: number
+  readonly seed: number
+  /** The rate of this step. */
+  readonly lr: number
+  /** Factor on the loss's gradient, which the optimizer undoes. Default 1. */
+  readonly scale?: number
+  /** Set the flag that a gradient which was not finite has cleared. Default false. */
+  readonly reopen?: boolean
+}
+
 export class Trainer {
   readonly net: Net
   readonly set: ImageSet
@@ -104,7 +117,7 @@ export class Trainer {
     const trainer = net.own(new Trainer(net, set, optimizer))
     try {
       await trainer.stage(net.batch)
-      net.stream.write(net.ports.ok.place, Int32Array.of(1))
+      trainer.flag(true)
       return trainer
     } catch (error) {
       await trainer.close()
@@ -129,7 +142,7 @@ export class Trainer {
 
   async #makeStage(batch: number): Promise<Stage> {
     const net = await this.net.at({ batch })
-    const feed = await Feed.create(net, this.set, this.#hyper)
+    const feed = await Feed.create(net, this.set, [this.#hyper, net.ports.scale.place])
     try {
       const update = await this.#update(net)
       const { forward, backward } = net.calls
@@ -175,25 +188,25 @@ export class Trainer {
 
   /**
    * Stages one step and queues it; the device need not be done with the step before.
-   * @param lr the rate of this step
    * @returns when it is queued; `result` resolves when it is done
    */
   async step(
     indices: Uint32Array,
-    at: { readonly step: number; readonly seed: number; readonly lr: number }
+    { step, seed, lr, scale = 1, reopen = false }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult> }> {
     const { net, feed, program } = await this.stage(indices.length)
     const hyper = Float32Array.from(
       this.#groups.flatMap(({ rate, decay }) =>
         this.optimizer.hyper({
-          lr: at.lr * rate,
-          decay: this.optimizer.weightDecay * decay,
-          step: at.step
+          ...{ lr: lr * rate, decay: this.optimizer.weightDecay * decay },
+          ...{ step, factor: 1 / scale }
         })
       )
     )
-    const deliver = await feed.stage({ indices, step: at.step, seed: at.seed, hyper })
+    const scalars = [hyper, Float32Array.of(scale)]
+    const deliver = await feed.stage({ indices, step, seed, scalars })
     const delivered = deliver()
+    if (reopen) this.flag(true)
     net.refresh()
     const ran = program.run()
     net.refreshed()
@@ -209,10 +222,20 @@ export class Trainer {
     return { result }
   }
 
-  /** Puts a batch into the net's input again and clears the flag of gradients that are not finite. */
-  async replay(indices: Uint32Array, at: { step: number; seed: number }): Promise<Net> {
+  /** Sets the flag, or clears it: updates are made where it is set. */
+  flag(open: boolean): void {
+    this.net.stream.write(this.net.ports.ok.place, Int32Array.of(open ? 1 : 0))
+  }
+
+  /** Puts a batch into the net's input again, with the factor on the loss's gradient that it had. */
+  async replay(
+    indices: Uint32Array,
+    { step, seed, scale = 1 }: Omit<StepOptions, 'lr'>
+  ): Promise<Net> {
     const { net, feed } = await this.stage(indices.length)
-    const deliver = await feed.stage({ indices, ...at })
+    const hyper = new Float32Array(this.#hyper.bytes / 4)
+    const scalars = [hyper, Float32Array.of(scale)]
+    const deliver = await feed.stage({ indices, step, seed, scalars })
     await deliver()
     net.refresh()
     return net

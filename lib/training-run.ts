@@ -93,8 +93,12 @@ export class TrainingRun {
   }
 
   /** Adds a step to the log. */
-  log({ step, loss, top1, imagesPerSecond, epoch, lr }: Step): Promise<void> {
-    return this.#run.log({ step, loss, top1, images_per_s: imagesPerSecond, epoch, lr })
+  log(step: Step): Promise<void> {
+    const { loss, top1, imagesPerSecond, epoch, lr, lossScale, skipped } = step
+    return this.#run.log({
+      ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
+      ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
+    })
   }
 
   /** Writes the weights, and the log's last line. */

@@ -18,6 +18,25 @@ const snapshot: Snapshot = {
   ])
 }
 
+t.test('the loss scale goes with it, and is looked at', async (t) => {
+  const lossScale = { scale: 512, good: 3, skipped: 2, unheeded: ['overflow', 'skipped'] } as const
+  const state = { ...snapshot.state, lossScale }
+  const folder = await writeCheckpoint(t.testdir(), toCheckpoint({ ...snapshot, state }))
+  const checkpoint = await readCheckpoint(folder)
+  t.strictSame(toSnapshot(checkpoint).state, state)
+  for (const wrong of [
+    { scale: 0 },
+    { good: -1 },
+    { skipped: '2' },
+    { unheeded: ['fine'] },
+    { unheeded: ['good', 'good', 'good'] }
+  ]) {
+    const train = { ...snapshot.state, lossScale: { ...lossScale, ...wrong } }
+    const spoilt: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train } }))
+    t.throws(() => toSnapshot(spoilt), /expected scale, good, skipped and unheeded/)
+  }
+})
+
 t.test('a snapshot goes to the disk and back', async (t) => {
   const folder = await writeCheckpoint(t.testdir(), toCheckpoint(snapshot, { net: 'fashion' }))
   const checkpoint = await readCheckpoint(folder)

@@ -26,6 +26,8 @@ export class Report {
   #line = Number.NEGATIVE_INFINITY
   #steps: number | undefined
   #secondsPerStep = 0
+  #skipped = 0
+  #behind = false
 
   constructor({ json = false }: ReportOptions = {}) {
     this.#json = json
@@ -92,6 +94,7 @@ export class Report {
       this.#secondsPerStep === 0 ? seconds : 0.8 * this.#secondsPerStep + 0.2 * seconds
     if (!first && this.#steps !== steps) this.#chosen(step)
     this.#steps = steps
+    this.#overflow(step)
     if (this.#json) return
     const eta = (steps - step.step) * this.#secondsPerStep
     const text =
@@ -99,6 +102,18 @@ export class Report {
       `${pace(imagesPerSecond)} images/s  ETA ${duration(eta)}`
     await this.#progress('step', step.step, steps, text, first)
     if (step.step === steps) this.#stop()
+  }
+
+  /** Tells of an overflow, and counts the steps that it costs. */
+  #overflow({ step, lossScale, skipped = false }: Step): void {
+    if (skipped) this.#skipped++
+    // The step behind one that overflowed is skipped, whatever came of it.
+    this.#behind = skipped && !this.#behind
+    if (!this.#behind || lossScale === undefined) return
+    this.note(
+      `Step ${step}: gradients overflowed at a loss scale of ${count(lossScale)}. It is skipped with ` +
+        `the one behind it, and the scale is ${count(lossScale / 2)} from then on.`
+    )
   }
 
   #chosen({ steps, images, epoch, step }: Step): void {
@@ -127,6 +142,7 @@ export class Report {
           'Test',
           `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images`
         ),
+        ...(this.#skipped > 0 ? [entry('Skipped', overflows(this.#skipped))] : []),
         entry('Time', duration(seconds)),
         entry('Weights', onePiece(run.weightsFile)),
         entry('Log', onePiece(run.logFile))
@@ -181,9 +197,16 @@ function barLine(head: string, text: string, progress: number): string {
   return `${head} ${bar} ${text}`
 }
 
+function overflows(steps: number): string {
+  return `${count(steps)} ${steps === 1 ? 'step' : 'steps'}, for gradients that overflowed`
+}
+
 /** One line of `--json`. */
-function jsonOf({ step, loss, top1, imagesPerSecond }: Step): object {
-  return { step, loss, top1, images_per_s: imagesPerSecond }
+function jsonOf({ step, loss, top1, imagesPerSecond, lossScale, skipped }: Step): object {
+  return {
+    ...{ step, loss, top1, images_per_s: imagesPerSecond },
+    ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
+  }
 }
 
 /** Opens a report; see `examples/train.ts`. */

@@ -36,7 +36,10 @@ export async function netLosses(
   const images = shapes({ channels, size: 64, train: batch * steps, test: 10, seed })
   const losses: number[] = []
   const lr = rates[name] ?? 1e-3
-  for await (const { loss } of train(net, images.train, { steps, seed, lr, momentum: 0.9 })) {
+  // No step is skipped that the other course makes.
+  const lossScale = dtype === 'f16' ? { lossScale: { start: 1024 } } : {}
+  const options = { steps, seed, lr, momentum: 0.9, ...lossScale }
+  for await (const { loss } of train(net, images.train, options)) {
     losses.push(loss)
   }
   return losses
