@@ -4,6 +4,7 @@
 #pragma once
 #include <string>
 
+#include "cuda/choices.h"
 #include "cuda/kernels/prelude.h"
 #include "cuda/loader.h"
 #include "ops/table.h"
@@ -55,8 +56,9 @@ struct Target {
   const Gpu& gpu;
   const Options& options;
   Modules& modules;
-  CUmemoryPool pool;  // for what timing takes, and gives back
-  Launch launch;      // for algorithms that are timed
+  CUmemoryPool pool;           // for what timing takes, and gives back
+  Launch launch;               // for algorithms that are timed
+  Choices* choices = nullptr;  // those that were chosen before, where they are kept
 
   /// A kernel of ours: `topic` is its file in kernels/, loaded or compiled where that has not happened yet.
   CUfunction function(const char* topic, const std::string& name) const;

@@ -14,13 +14,14 @@ const PARTS = ['graph', 'ops', 'cnn', 'adv', 'heuristic'].concat(
 export function compile(
   folder: string,
   file: string,
-  source?: 'driver' | 'cudnn' | 'toolkit' | 'trouble',
+  source?: 'driver' | 'cudnn' | 'cublaslt' | 'toolkit' | 'trouble',
   defines: Readonly<Record<string, string | number>> = {}
 ): void {
   const macros = Object.entries(defines).map(([name, value]) => `-D${name}=${value}`)
   const from = source ? join(import.meta.dirname, `${source}.cc`) : '/dev/null'
   execFileSync('c++', [
-    ...['-std=c++20', '-shared', '-fPIC', `-Wl,-soname,${file}`, ...macros],
+    ...['-std=c++20', '-O2', '-shared', '-fPIC', `-Wl,-soname,${file}`, ...macros],
+    `-I${join(import.meta.dirname, '../../native')}`,
     ...['-o', join(folder, file), '-x', 'c++', from]
   ])
 }
@@ -29,14 +30,10 @@ export function compile(
 export function fakeToolkit(folder: string, cuda: number): void {
   const major = Math.trunc(cuda / 1000)
   const minor = Math.trunc((cuda % 1000) / 10)
-  for (const name of [
-    `nvrtc.so.${major}`,
-    `cublasLt.so.${major}`,
-    `cublas.so.${major}`,
-    'nccl.so.2'
-  ]) {
+  for (const name of [`nvrtc.so.${major}`, `cublas.so.${major}`, 'nccl.so.2']) {
     compile(folder, `lib${name}`, 'toolkit', { CUDA: cuda })
   }
+  compile(folder, `libcublasLt.so.${major}`, 'cublaslt', { CUDA: cuda })
   compile(folder, `libnvrtc-builtins.so.${major}.${minor}`)
 }
 
