@@ -33,7 +33,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     if (Object(ready).cpu) stage.passed++
     else stage.failed.push(String(verdict))
     if (Object(ready).cuda) stage.passed++
-    else stage.skipped.push(`no GPU that this version can use: ${verdict}`)
+    else stage.skipped.push(`no GPU: ${verdict}`)
   },
 
   selftest: async ({ report, brief, grown }, stage) => {

@@ -167,10 +167,11 @@ t.test('a whole set', needsCompiler, async (t) => {
   t.ok(widest(text.out, folder, relative(root, folder)) <= 80, text.out)
   t.match(text.out, /cuda:0 +Fake GPU, compute 9\.0, 81,920 MiB/)
   t.match(text.out, /cuDNN 9\.19\.0 \(8 parts\)/)
-  t.match(text.out, /\ncpu: ready · cuda: 1 device, libraries found; no ops in this version\n$/)
+  t.match(text.out, /\ncpu: ready · cuda: ready \(1 device\)\n$/)
   const facts = factsOf(t, json)
   t.match(facts, {
     problems: [],
+    ready: { cpu: true, cuda: true },
     cuda: {
       complete: true,
       devices: [{ name: 'Fake GPU', capability: '9.0', memory: 80 * 2 ** 30 }]

@@ -81,7 +81,7 @@ export interface Facts {
   readonly cpu?: CpuFacts
   readonly cuda?: CudaFacts
   readonly problems: readonly Problem[]
-  /** What can train: `cuda` stays false until this version has its ops. */
+  /** What can train. */
   readonly ready: { readonly cpu: boolean; readonly cuda: boolean }
   /** One line: `cpu: ready · cuda: no driver (libcuda.so.1 not found)` */
   readonly verdict: string

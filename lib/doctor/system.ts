@@ -1,5 +1,5 @@
 /** The machine's facts, from Node and the kernel's files alone. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { glibc } from '../glibc.ts'
@@ -52,6 +52,20 @@ function nvidiaDevices(): string[] {
 /** The driver's file says `NVRM version: NVIDIA UNIX … Kernel Module  580.65.06  …`. */
 function kernelDriver(): string | undefined {
   return /Module.*?\s(\d+\.[\d.]+)\s/.exec(read('/proc/driver/nvidia/version') ?? '')?.[1]
+}
+
+/** Files of which one is there where a driver is: the kernel's, a container's, and that of Windows' Linux. */
+const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/nvidia0', '/dev/dxg']
+
+/**
+ * Whether there may be a driver of NVIDIA: a glance that opens nothing. A driver that ALEXNODE_CUDA_PATH names
+ * counts.
+ */
+export function hasNvidiaDriver(env: NodeJS.ProcessEnv = process.env): boolean {
+  if (process.platform !== 'linux') return false
+  const folders = (env.ALEXNODE_CUDA_PATH ?? '').split(':').filter(Boolean)
+  const named = folders.map((folder) => join(folder, 'libcuda.so.1'))
+  return [...DRIVER_FILES, ...named].some((file) => existsSync(file))
 }
 
 export function systemFacts(): SystemFacts {

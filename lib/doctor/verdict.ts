@@ -6,9 +6,6 @@ import type { Probed } from './probing.ts'
 /** What cuInit says where the driver is sound, and every GPU absent or hidden. */
 const NO_DEVICE = 'CUDA_ERROR_NO_DEVICE'
 
-/** This version opens CUDA's libraries and has no ops for them yet. */
-const CUDA_OPS = false
-
 /** Names for people. */
 const TITLES: Readonly<Record<string, string>> = {
   driver: 'driver',
@@ -191,7 +188,7 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
   if (wrong) return `${wrong.state === 'missing' ? 'no ' : ''}${titleOf(wrong)} (${stateOf(wrong)})`
   const count = cuda.devices.length
   const devices = `${count} ${count === 1 ? 'device' : 'devices'}`
-  return CUDA_OPS ? `ready (${devices})` : `${devices}, libraries found; no ops in this version`
+  return `ready (${devices})`
 }
 
 /** What can train, and the line that says so. */
@@ -203,7 +200,7 @@ export function verdictOf(
   const { supported } = node
   const ready = {
     cpu: supported && cpu !== undefined,
-    cuda: supported && CUDA_OPS && cuda?.complete === true
+    cuda: supported && cuda?.complete === true
   }
   const cpuVerdict = !addon.loads
     ? 'the native addon does not load'
