@@ -9,18 +9,23 @@ const lost = new FinalizationRegistry<{ bytes: number; stack: string }>(({ bytes
   )
 })
 
-/** A slab of memory on one device, alive until `close()`. Fresh bytes are zero. */
+/**
+ * A slab of memory on one device, alive until `close()`. Fresh bytes are zero. A staging buffer lies where
+ * the host can write it: on a GPU in pinned memory, which streams copy from.
+ */
 export class Buffer {
   readonly device: Device
   readonly bytes: number
+  readonly staging: boolean
   readonly #id: number
   #closed = false
 
-  /** @internal Use `device.allocate`. */
-  constructor(device: Device, bytes: number) {
+  /** @internal Use `device.allocate` or `device.staging`. */
+  constructor(device: Device, bytes: number, staging = false) {
     this.device = device
     this.bytes = bytes
-    this.#id = native.openBuffer(device.id, bytes)
+    this.staging = staging
+    this.#id = native.openBuffer(device.id, bytes, staging)
     lost.register(
       this,
       { bytes, stack: (new Error().stack ?? '').split('\n').slice(3).join('\n') },
@@ -45,6 +50,7 @@ export class Buffer {
   /**
    * Writes bytes at once, from the JavaScript thread: for memory that no queued work reads or
    * writes now. For anything else there is `stream.write`.
+   * @throws Error for memory of a GPU that is no staging buffer
    */
   set(bytes: Uint8Array, offset = 0): void {
     native.writeBuffer(this.id, offset, bytes)

@@ -1,33 +1,57 @@
 import { availableParallelism } from 'node:os'
 import { Buffer } from './buffer.ts'
+import { probeCuda } from './cuda-probe.ts'
 import type { DType } from './dtype.ts'
-import { cpuInfo, type MemoryInfo, native } from './native.ts'
-import { Event, Stream } from './stream.ts'
+import { type CudaInfo, cpuInfo, type MemoryInfo, native, settled } from './native.ts'
+import { Event, Stream, type StreamOptions } from './stream.ts'
 
 export interface OpenOptions {
   /** CPU threads for each stream. Default: as many as the machine gives this process. */
   readonly threads?: number
+  /** Lets a GPU round the factors of f32 products to TF32 (10 bits of mantissa). Default false. */
+  readonly tf32?: boolean
+  /** On a GPU: equal runs give equal bits, at some cost. A CPU always does. Default false. */
+  readonly deterministic?: boolean
 }
 
 interface Child {
   close(): void | Promise<void>
 }
 
-/** What computes: today a CPU. It owns its streams, buffers, events and programs. */
-export class Device {
-  /** As it was asked for: 'cpu', 'cpu:1', … */
+/** What a device of either kind is known by to the rest. */
+interface Opened {
+  readonly id: number
   readonly name: string
   readonly threads: number
+  readonly tf32: boolean
+  readonly deterministic: boolean
+  readonly gpu?: CudaInfo
+}
+
+/** What computes: a CPU or a GPU. It owns its streams, buffers, events and programs. */
+export class Device {
+  /** As it was asked for: 'cpu', 'cpu:1', 'cuda:0', 'cuda:0#1', … */
+  readonly name: string
+  readonly kind: 'cpu' | 'cuda'
+  readonly threads: number
+  readonly tf32: boolean
+  readonly deterministic: boolean
+  /** What GPU it is, where it is one. */
+  readonly gpu: CudaInfo | undefined
   readonly #id: number
   readonly #children = new Set<Child>()
   #closed = false
   #closing: Promise<void> | undefined
 
   /** @internal Use `open`. */
-  constructor(name: string, threads: number) {
+  constructor({ id, name, threads, tf32, deterministic, gpu }: Opened) {
     this.name = name
+    this.kind = gpu ? 'cuda' : 'cpu'
     this.threads = threads
-    this.#id = native.openDevice('cpu')
+    this.tf32 = tf32
+    this.deterministic = deterministic
+    this.gpu = gpu
+    this.#id = id
   }
 
   /** @internal */
@@ -40,14 +64,23 @@ export class Device {
     return this.#closed
   }
 
-  /** For people: 'CPU, 2 threads, AVX2, oneDNN 2.6.3'. */
+  /** For people: 'CPU, 2 threads, AVX2, oneDNN 2.6.3', or 'NVIDIA H200, CUDA 13.0, cuDNN 9.19.0'. */
   get description(): string {
+    if (this.gpu) {
+      const { name, versions } = this.gpu
+      return `${name}, CUDA ${versions.driver ?? '?'}, cuDNN ${versions.cudnn ?? '?'}`
+    }
     const threads = this.threads === 1 ? '1 thread' : `${this.threads} threads`
     return `CPU, ${threads}, ${cpuInfo.isa}, oneDNN ${cpuInfo.onednn}`
   }
 
   /** The dtype to compute in when nothing else is asked for, and why. */
-  get preferredDType(): { dtype: 'f32' | 'bf16'; reason: string } {
+  get preferredDType(): { dtype: 'f32' | 'bf16' | 'f16'; reason: string } {
+    if (this.gpu) {
+      return this.gpu.bf16
+        ? { dtype: 'bf16', reason: `tensor cores of ${this.gpu.name} take bf16` }
+        : { dtype: 'f16', reason: `tensor cores of ${this.gpu.name} take f16 and no bf16` }
+    }
     return cpuInfo.fastBf16
       ? { dtype: 'bf16', reason: `bf16 is fast here (${cpuInfo.isa})` }
       : { dtype: 'f32', reason: `bf16 is not fast here (${cpuInfo.isa} has no AMX)` }
@@ -55,39 +88,62 @@ export class Device {
 
   /** @throws Error where this device cannot compute in `dtype` */
   requireDType(dtype: DType): void {
-    if (dtype === 'f32' || (dtype === 'bf16' && cpuInfo.bf16)) return
-    if (dtype === 'bf16') {
+    if (dtype !== 'f32' && dtype !== 'bf16' && dtype !== 'f16') {
+      throw new Error(`[device] expected dtype 'f32', 'bf16' or 'f16', got '${dtype}'`)
+    }
+    if (dtype === 'f32') return
+    if (this.gpu) {
+      if (dtype === 'f16' || this.gpu.bf16) return
+      const { name, capability } = this.gpu
       throw new Error(
-        `[device] ${this.name} cannot compute in bf16: it needs AVX-512, and this CPU has ` +
-          `${cpuInfo.isa}. Use dtype 'f32'.`
+        `[device] ${this.name} cannot compute in bf16: it needs compute capability 8.0, and ${name} ` +
+          `has ${capability}. Use dtype 'f16' or 'f32'.`
       )
     }
     if (dtype === 'f16') {
       throw new Error(
-        `[device] ${this.name} cannot compute in f16, which is for GPUs. Use dtype 'f32'.`
+        `[device] ${this.name} cannot compute in f16, which is for GPUs: use dtype 'f32'` +
+          `${cpuInfo.bf16 ? " or 'bf16'" : ''}.`
       )
     }
-    throw new Error(`[device] expected dtype 'f32', 'bf16' or 'f16', got '${dtype}'`)
+    if (cpuInfo.bf16) return
+    throw new Error(
+      `[device] ${this.name} cannot compute in bf16: it needs AVX-512, and this CPU has ` +
+        `${cpuInfo.isa}. Use dtype 'f32'.`
+    )
   }
 
   /**
    * Takes a slab of memory.
    * @param bytes how many
-   * @throws Error when more is asked for than the machine has left
+   * @throws Error when more is asked for than the device has left
    */
   allocate(bytes: number): Buffer {
-    const { available } = this.memory()
-    if (!(bytes >= 0) || bytes > available) {
+    return this.#allocate(bytes, false)
+  }
+
+  /** Takes memory that the host writes with `set`, and that streams copy from: pinned, for a GPU. */
+  staging(bytes: number): Buffer {
+    return this.#allocate(bytes, true)
+  }
+
+  #allocate(bytes: number, staging: boolean): Buffer {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new Error(`[memory] expected a whole number of bytes from 0, got ${bytes}`)
+    }
+    // A GPU's driver says itself when there is not enough; a CPU's would take it, and die of it later.
+    const { available } = this.kind === 'cpu' ? this.memory() : { available: Infinity }
+    if (bytes > available) {
       throw new Error(
         `[memory] ${this.name} cannot give ${bytes} bytes: ${available} are available. ` +
           'Use a smaller batch or net, or close what is not needed.'
       )
     }
-    return this.adopt(new Buffer(this, bytes))
+    return this.adopt(new Buffer(this, bytes, staging))
   }
 
-  stream(options: OpenOptions = {}): Stream {
-    return this.adopt(new Stream(this, checkThreads(options.threads ?? this.threads)))
+  stream({ threads = this.threads, priority = 'normal' }: StreamOptions = {}): Stream {
+    return this.adopt(new Stream(this, { threads: checkThreads(threads), priority }))
   }
 
   event(): Event {
@@ -126,7 +182,7 @@ export class Device {
     for (const child of children) if (child instanceof Buffer) child.close()
     const id = this.id
     this.#closed = true
-    native.closeDevice(id)
+    await settled<void>((ticket) => native.closeDevice(id, ticket))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -142,16 +198,32 @@ function checkThreads(threads: number): number {
 }
 
 /**
- * Opens a device. `cpu`, or `cpu:0`, `cpu:1`, … for several that share the machine.
+ * Opens a device. `cpu`, or `cpu:0`, `cpu:1`, … for several that share the machine; `cuda` or `cuda:0` for the
+ * first GPU, `cuda:1` for the second, …; `cuda:0#0`, `cuda:0#1`, … for several that share one GPU.
  *
- * @throws Error for a device that is not there
+ * NVIDIA's libraries are found and tried in a child process first, since a broken set of them would end this
+ * one; that takes a second the first time.
+ *
+ * @throws Error for a device that is not there, or whose libraries cannot be used, with what mends it
  *
  * @example
- * await using device = await open('cpu', { threads: 2 })
+ * await using device = await open('cuda:0', { tf32: true })
  */
 export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Device> {
-  if (!/^cpu(:\d{1,2})?$/.test(name)) {
-    throw new Error(`[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …`)
+  const parts = /^(?:cpu(?::\d{1,2})?|cuda(?::(?<ordinal>\d{1,2})(?:#\d{1,2})?)?)$/.exec(name)
+  if (!parts) {
+    throw new Error(
+      `[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …, or cuda, cuda:0, cuda:1, …`
+    )
   }
-  return new Device(name, checkThreads(options.threads ?? availableParallelism()))
+  const { tf32 = false, deterministic = false } = options
+  const threads = checkThreads(options.threads ?? availableParallelism())
+  const given = { name, threads, tf32, deterministic }
+  if (name.startsWith('cpu')) return new Device({ ...given, id: native.openCpu() })
+  const { refused } = await probeCuda()
+  const ordinal = Number(parts.groups?.ordinal ?? 0)
+  const id = await settled<number>((ticket) =>
+    native.openCuda(ticket, ordinal, { tf32, deterministic }, refused)
+  )
+  return new Device({ ...given, id, gpu: native.cudaInfo(id) })
 }

@@ -56,7 +56,7 @@ export class Feed {
       rng: place(16)
     }
     this.#scalars = scalars.map(({ bytes }) => place(bytes))
-    for (let slot = 0; slot < SLOTS; slot++) this.#staging.push(net.device.allocate(end))
+    for (let slot = 0; slot < SLOTS; slot++) this.#staging.push(net.device.staging(end))
   }
 
   /**

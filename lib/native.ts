@@ -107,6 +107,15 @@ export interface CudaReport {
   readonly complete: boolean
 }
 
+/** An open GPU. */
+export interface CudaInfo extends CudaDevice {
+  /** Whether its tensor cores compute in bf16 (compute capability 8.0). */
+  readonly bf16: boolean
+  readonly multiprocessors: number
+  /** Versions of the libraries by name: driver, cudnn, cublaslt, … */
+  readonly versions: Readonly<Record<string, string>>
+}
+
 interface Addon {
   /**
    * Opens NVIDIA's libraries and asks them for their versions and devices. Broken ones may crash or hang the
@@ -119,13 +128,20 @@ interface Addon {
   describe(): { ops: OpInfo[]; cpu: CpuInfo }
   infer(op: string, fields: Fields, specs: (Spec | undefined)[]): (number[] | null)[]
   onSettled(callback: (ticket: number, error: string | undefined, result: unknown) => void): void
-  openDevice(kind: string): number
-  closeDevice(device: number): void
+  openCpu(): number
+  openCuda(
+    ticket: number,
+    ordinal: number,
+    options: { readonly tf32: boolean; readonly deterministic: boolean },
+    refused: Readonly<Record<string, string>>
+  ): void
+  cudaInfo(device: number): CudaInfo
+  closeDevice(device: number, ticket: number): void
   deviceMemory(device: number): MemoryInfo
-  openBuffer(device: number, bytes: number): number
+  openBuffer(device: number, bytes: number, staging: boolean): number
   closeBuffer(buffer: number): void
   writeBuffer(buffer: number, offset: number, bytes: Uint8Array): void
-  openStream(device: number, threads: number): number
+  openStream(device: number, threads: number, high: boolean): number
   closeStream(stream: number, ticket: number): void
   openEvent(device: number): number
   closeEvent(event: number): void

@@ -54,8 +54,8 @@ export class Program {
 export function record(streams: readonly Stream[], fn: () => void): Program {
   const device = streams[0]?.device
   if (!device) throw new Error('[record] expected one stream or more, got none')
-  if (streams.some((stream) => stream.device !== device)) {
-    throw new Error('[record] expected streams of one device')
+  if (streams.some((stream) => stream.device.kind !== device.kind)) {
+    throw new Error('[record] expected streams of CPUs or of GPUs, got some of each')
   }
   const ids = streams.map((stream) => stream.id)
   native.beginRecord(device.id, ids)

@@ -31,9 +31,16 @@ export class Event {
   }
 }
 
+export interface StreamOptions {
+  /** CPU threads that an op may use; default: the device's. */
+  readonly threads?: number
+  /** Of a GPU's streams: `high` goes before others where both have work. Default `normal`. */
+  readonly priority?: 'normal' | 'high'
+}
+
 /**
- * Runs what it is given in order, on a thread of its own; no call waits. What fails in it is told
- * to the next call that returns a promise.
+ * Runs what it is given in order, beside JavaScript; no call waits. What fails in it is told to the next
+ * call that returns a promise.
  */
 export class Stream {
   readonly device: Device
@@ -43,10 +50,10 @@ export class Stream {
   #closed = false
 
   /** @internal Use `device.stream`. */
-  constructor(device: Device, threads: number) {
+  constructor(device: Device, { threads, priority }: Required<StreamOptions>) {
     this.device = device
     this.threads = threads
-    this.#id = native.openStream(device.id, threads)
+    this.#id = native.openStream(device.id, threads, priority === 'high')
   }
 
   /** @internal */
@@ -99,7 +106,10 @@ export class Stream {
     native.run(this.id, op.id, op.places(tensors, scratch))
   }
 
-  /** Queues a copy of `from`'s bytes to `to`. Layouts are not looked at. */
+  /**
+   * Queues a copy of `from`'s bytes to `to`. Layouts are not looked at. A GPU's stream also copies from and
+   * to other GPUs and staging buffers.
+   */
   copy(to: Tensor, from: Tensor): void {
     if (to.bytes !== from.bytes) {
       throw new RangeError(`[copy] expected ${to.bytes} bytes, got ${from.bytes}`)
@@ -114,7 +124,7 @@ export class Stream {
         `[write] expected ${to.bytes} bytes for [${to.shape}] ${to.dtype}, got ${data.byteLength}`
       )
     }
-    using staging: Buffer = this.device.allocate(to.bytes)
+    using staging: Buffer = this.device.staging(to.bytes)
     staging.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     native.copy(this.id, to.buffer.id, to.offset, staging.id, 0, to.bytes)
   }

@@ -22,8 +22,9 @@ struct MemoryCount {
 class Memory {
  public:
   virtual ~Memory() = default;
-  std::byte* data = nullptr;
+  std::byte* data = nullptr;  // an address of the device, where `host` is false
   size_t bytes = 0;
+  bool host = true;              // whether the host may follow `data`
   const void* device = nullptr;  // whose it is, for checks alone
   std::atomic<int> programs{0};  // live programs that use it
 };
@@ -58,8 +59,8 @@ using ProgramPtr = std::shared_ptr<Program>;
 class Stream {
  public:
   virtual ~Stream() = default;
-  using Prepare = std::function<std::shared_ptr<Kernel>()>;
-  virtual void prepare(Prepare prepare, Ticket* ticket) = 0;
+  /// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. The ticket brings it.
+  virtual void prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) = 0;
   virtual void run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) = 0;
   virtual void copy(Place to, Place from, size_t bytes) = 0;
   virtual void read(Place from, size_t bytes, Ticket* ticket) = 0;
@@ -72,7 +73,10 @@ class Stream {
   /// The environment ends: stop as soon as possible, tell nobody.
   virtual void abandon() = 0;
   virtual bool recording() const = 0;
+  /// Whether copies on this stream may touch that memory.
+  virtual bool reaches(const Memory& memory) const { return memory.device == device; }
   const void* device = nullptr;
+  const void* home = nullptr;  // that of the kernels it can run
 };
 using StreamPtr = std::shared_ptr<Stream>;
 
@@ -80,16 +84,26 @@ struct MemoryInfo {
   int64_t live, blocks, peak, available, total;
 };
 
+struct StreamOptions {
+  int threads = 1;    // of a CPU
+  bool high = false;  // goes before other streams of a GPU
+};
+
 class Device {
  public:
   virtual ~Device() = default;
-  virtual MemoryPtr allocate(size_t bytes) = 0;
+  /// Zeros. `staging`: memory that the host writes and copies read, where the device's own is out of its
+  /// reach.
+  virtual MemoryPtr allocate(size_t bytes, bool staging) = 0;
   virtual MemoryInfo memory() const = 0;
-  virtual StreamPtr stream(int threads) = 0;
+  virtual StreamPtr stream(const StreamOptions& options) = 0;
   virtual EventPtr event() = 0;
   /// From here to end_record, what these streams are given is kept and not run.
   virtual void begin_record(const std::vector<StreamPtr>& streams) = 0;
   virtual ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) = 0;
+  /// All that was made on it is closed already; the ticket settles when it has given back what it held.
+  virtual void close(Ticket* ticket) = 0;
 };
+using DevicePtr = std::shared_ptr<Device>;
 
 }  // namespace alexnode

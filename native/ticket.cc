@@ -27,7 +27,7 @@ Ticket* Mailbox::take(double id, int parts) {
   Ticket* t = free_;
   free_ = t->next;
   t->id = id, t->parts = parts, t->next = nullptr, t->has_bytes = t->has_times = false;
-  t->error.clear(), t->kernel.reset();
+  t->error.clear(), t->kernel.reset(), t->device.reset();
   return t;
 }
 
@@ -57,7 +57,7 @@ void Mailbox::drain() {
     if (--pending_ == 0) uv_unref(handle());
     deliver_(*t);
     std::lock_guard lock(mutex_);
-    t->kernel.reset();
+    t->kernel.reset(), t->device.reset();
     t->next = free_;
     free_ = t;
   }

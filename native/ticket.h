@@ -15,12 +15,15 @@
 
 namespace alexnode {
 
+class Device;
+
 struct Ticket {
   double id = 0;
   std::atomic<int> parts{0};       // settles when all parts are done
   std::string error;               // of the first part that failed; empty: it went well
   std::vector<uint8_t> bytes;      // what was read
   std::shared_ptr<Kernel> kernel;  // what was prepared
+  std::shared_ptr<Device> device;  // what was opened
   std::vector<double> times;       // a profile: milliseconds a command
   bool has_bytes = false, has_times = false;
   std::mutex mutex;

@@ -35,6 +35,8 @@ function build() {
       stdio: ['ignore', 2, 2],
       env: {
         ...process.env,
+        // Five binaries a kernel would be megabytes of the package: NVRTC, which CUDA brings, compiles them.
+        ALEXNODE_NVCC: '0',
         // As in package.json's install script: no download of Node's headers, which the build does not use.
         npm_config_nodedir: 'native/gyp',
         JOBS: process.env.JOBS ?? `${jobs}`,

@@ -61,7 +61,7 @@ int64_t available_memory() {
 
 }  // namespace
 
-MemoryPtr CpuDevice::allocate(size_t bytes) {
+MemoryPtr CpuDevice::allocate(size_t bytes, bool) {
   auto memory = std::make_shared<HostMemory>(bytes, count_);
   memory->device = this;
   return memory;
@@ -72,7 +72,9 @@ MemoryInfo CpuDevice::memory() const {
           int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)};
 }
 
-StreamPtr CpuDevice::stream(int threads) { return std::make_shared<CpuStream>(mailbox_, threads, this); }
+StreamPtr CpuDevice::stream(const StreamOptions& options) {
+  return std::make_shared<CpuStream>(mailbox_, options.threads, this);
+}
 EventPtr CpuDevice::event() { return std::make_shared<CpuEvent>(); }
 
 void CpuDevice::begin_record(const std::vector<StreamPtr>& streams) {

@@ -7,12 +7,13 @@ namespace alexnode::cpu {
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(std::shared_ptr<Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
-  MemoryPtr allocate(size_t bytes) override;
+  MemoryPtr allocate(size_t bytes, bool staging) override;
   MemoryInfo memory() const override;
-  StreamPtr stream(int threads) override;
+  StreamPtr stream(const StreamOptions& options) override;
   EventPtr event() override;
   void begin_record(const std::vector<StreamPtr>& streams) override;
   ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) override;
+  void close(Ticket* ticket) override { mailbox_->settle(ticket); }
 
  private:
   std::shared_ptr<Mailbox> mailbox_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "cpu/device.h"
 #include "wait.h"
 
 namespace alexnode::cpu {
@@ -70,7 +71,7 @@ struct CpuStream::Job {
   Job* next = nullptr;
   Ticket* ticket = nullptr;
   std::unique_ptr<Command> command;
-  Prepare prepare;
+  std::function<KernelPtr()> prepare;
   std::shared_ptr<CpuProgram> program;
   size_t segment = 0;
   double* times = nullptr;  // of a profile: where this segment's go
@@ -224,8 +225,13 @@ void CpuStream::submit(std::unique_ptr<Command> command) {
     state_->push([&](Job& job) { job.command = std::move(command); });
 }
 
-void CpuStream::prepare(Prepare prepare, Ticket* ticket) {
-  state_->push([&](Job& job) { job.prepare = std::move(prepare), job.ticket = ticket; });
+void CpuStream::prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) {
+  state_->push([&](Job& job) {
+    job.prepare = [op, fields = std::move(fields), specs = std::move(specs)]() mutable {
+      return make(op, fields.get(), std::move(specs));
+    };
+    job.ticket = ticket;
+  });
 }
 
 void CpuStream::run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) {

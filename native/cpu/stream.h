@@ -23,7 +23,7 @@ class CpuStream final : public Stream {
  public:
   CpuStream(std::shared_ptr<Mailbox> mailbox, int threads, const void* device);
   ~CpuStream() override;
-  void prepare(Prepare prepare, Ticket* ticket) override;
+  void prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) override;
   void run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) override;
   void copy(Place to, Place from, size_t bytes) override;
   void read(Place from, size_t bytes, Ticket* ticket) override;

@@ -1,5 +1,7 @@
-// What there is of CUDA, for `alexnode doctor`.
-#include "cuda/loader.h"
+// What there is of CUDA, for `alexnode doctor`, and opening a GPU.
+#include "cuda/cuda.h"
+
+#include "cuda/errors.h"
 #include "js/values.h"
 
 namespace alexnode::js {
@@ -51,13 +53,18 @@ Napi::Object device(Napi::Env env, const cuda::DeviceReport& d) {
   return o;
 }
 
-Napi::Value probe(Info info) {
-  const auto env = info.Env();
+cuda::Refused read_refused(Napi::Value value) {
   cuda::Refused refused;
-  const auto given = object(info[0], "refused");
+  const auto given = object(value, "refused");
   const auto names = given.GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); i++)
     refused[string(names.Get(i), "refused")] = string(given.Get(names.Get(i)), "refused");
+  return refused;
+}
+
+Napi::Value probe(Info info) {
+  const auto env = info.Env();
+  const auto refused = read_refused(info[0]);
   if (!info[1].IsFunction()) fail("[native] before: expected a function");
   const auto before = info[1].As<Napi::Function>();
   // Called in the middle of native work: what is about to be done must be told before it can crash.
@@ -74,8 +81,48 @@ Napi::Value probe(Info info) {
   return o;
 }
 
+/// openCuda(ticket, ordinal, options, refused): the ticket brings the device.
+void open_cuda(Info info) {
+  auto& e = Environment::of(info.Env());
+  const auto given = object(info[2], "options");
+  const cuda::Options options{.tf32 = given.Get("tf32").ToBoolean(),
+                              .deterministic = given.Get("deterministic").ToBoolean()};
+  if (!e.cuda) e.cuda = std::make_shared<cuda::Cuda>(e.mailbox, read_refused(info[3]));
+  const int ordinal = int(integer(info[1], "ordinal"));
+  auto* ticket = e.mailbox->take(number(info[0], "ticket"), 1);
+  try {
+    e.cuda->open(ordinal, options, ticket);
+  } catch (const std::exception& error) {
+    e.mailbox->settle(ticket, error.what());
+  }
+}
+
+/// cudaInfo(device): what GPU it is, and why its kernels were compiled at run time, where they were.
+Napi::Value cuda_info(Info info) {
+  const auto env = info.Env();
+  const auto device = Environment::of(env).devices.at(number(info[0], "device"));
+  const auto* gpu = dynamic_cast<const cuda::CudaDevice*>(device.get());
+  if (!gpu) fail("[device] is not a GPU");
+  const auto& g = gpu->gpu();
+  auto o = Napi::Object::New(env);
+  o["name"] = g.gpu.name;
+  o["capability"] = text(g.gpu.major, ".", g.gpu.minor);
+  o["bf16"] = g.gpu.major >= 8;
+  o["multiprocessors"] = g.gpu.multiprocessors;
+  o["memory"] = double(g.gpu.memory);
+  auto versions = Napi::Object::New(env);
+  for (const auto& library : g.libraries.report.libraries)
+    if (!library.version.empty()) versions[library.name] = library.version;
+  o["versions"] = versions;
+  return o;
+}
+
 }  // namespace
 
-void export_cuda(Napi::Env env, Napi::Object exports) { export_function(env, exports, "probeCuda", probe); }
+void export_cuda(Napi::Env env, Napi::Object exports) {
+  export_function(env, exports, "probeCuda", probe);
+  export_function(env, exports, "openCuda", open_cuda);
+  export_function(env, exports, "cudaInfo", cuda_info);
+}
 
 }  // namespace alexnode::js

@@ -52,11 +52,17 @@ void on_settled(Info info) {
   environment(info).on_settled = Napi::Persistent(info[0].As<Napi::Function>());
 }
 
-Napi::Value open_device(Info info) {
+Napi::Value open_cpu(Info info) {
   auto& e = environment(info);
-  if (string(info[0], "kind") != "cpu")
-    fail("[device] there is no device of the kind '", string(info[0], "kind"), "': expected 'cpu'");
   return id(info, e.devices.add(std::make_shared<cpu::CpuDevice>(e.mailbox)));
+}
+
+void close_device(Info info) {
+  auto& e = environment(info);
+  const double device = number(info[0], "device");
+  auto kept = e.devices.at(device);
+  with_ticket(e, info[1], 1, [&](Ticket* t) { kept->close(t); });
+  e.devices.remove(device);
 }
 
 Napi::Value device_memory(Info info) {
@@ -72,7 +78,8 @@ Napi::Value open_buffer(Info info) {
   auto& device = e.devices.at(number(info[0], "device"));
   for (auto& [id, stream] : e.streams)
     if (stream->device == device.get()) refuse_recording(*stream, "allocate");
-  return id(info, e.buffers.add(device->allocate(std::max<size_t>(size(info[1], "bytes"), 1))));
+  return id(info, e.buffers.add(
+                      device->allocate(std::max<size_t>(size(info[1], "bytes"), 1), info[2].ToBoolean())));
 }
 
 void close_buffer(Info info) {
@@ -92,13 +99,17 @@ void write_buffer(Info info) {
     fail("[buffer] expected a Uint8Array");
   auto from = info[2].As<Napi::Uint8Array>();
   const auto to = place(e, info, 0, from.ByteLength());
+  if (!to.memory->host)
+    fail(
+        "[buffer] lies in the memory of a GPU, which only streams write: use stream.write, or a staging "
+        "buffer");
   if (from.ByteLength()) std::memcpy(to.data(), from.Data(), from.ByteLength());
 }
 
 Napi::Value open_stream(Info info) {
   auto& e = environment(info);
-  return id(info,
-            e.streams.add(e.devices.at(number(info[0], "device"))->stream(int(integer(info[1], "threads")))));
+  const StreamOptions options{int(integer(info[1], "threads")), info[2].ToBoolean()};
+  return id(info, e.streams.add(e.devices.at(number(info[0], "device"))->stream(options)));
 }
 
 void close_stream(Info info) {
@@ -115,8 +126,8 @@ void copy(Info info) {
   auto& stream = e.streams.at(number(info[0], "stream"));
   const size_t bytes = size(info[5], "bytes");
   auto to = place(e, info, 1, bytes), from = place(e, info, 3, bytes);
-  if (to.memory->device != stream->device || from.memory->device != stream->device)
-    fail("[copy] a buffer lies on another device than the stream");
+  if (!stream->reaches(*to.memory) || !stream->reaches(*from.memory))
+    fail("[copy] a buffer lies on another device, which this stream does not reach");
   stream->copy(std::move(to), std::move(from), bytes);
 }
 
@@ -127,7 +138,7 @@ void read(Info info) {
   refuse_recording(*stream, "read");
   const size_t bytes = size(info[4], "bytes");
   auto from = place(e, info, 2, bytes);
-  if (from.memory->device != stream->device) fail("[read] the buffer lies on another device than the stream");
+  if (!stream->reaches(*from.memory)) fail("[read] the buffer lies on another device than the stream");
   with_ticket(e, info[1], 1, [&](Ticket* t) { stream->read(std::move(from), bytes, t); });
 }
 
@@ -167,9 +178,8 @@ void close_program(Info info) {
 
 void export_device(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "onSettled", on_settled);
-  export_function(env, exports, "openDevice", open_device);
-  export_function(env, exports, "closeDevice",
-                  [](Info info) { environment(info).devices.remove(number(info[0], "device")); });
+  export_function(env, exports, "openCpu", open_cpu);
+  export_function(env, exports, "closeDevice", close_device);
   export_function(env, exports, "deviceMemory", device_memory);
   export_function(env, exports, "openBuffer", open_buffer);
   export_function(env, exports, "closeBuffer", close_buffer);

@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
+#include "cuda/cuda.h"
+
 namespace alexnode::js {
 
 Environment::Environment(Napi::Env env) {
@@ -31,6 +33,7 @@ Environment::Environment(Napi::Env env) {
 
 void Environment::end() {
   for (auto& [id, stream] : streams) stream->abandon();
+  if (cuda) cuda->abandon();
   mailbox->wait_for_threads();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
 }
@@ -64,8 +67,10 @@ void Environment::deliver(Napi::Env env, Ticket& t) {
       result["specs"] = specs;
       result["scratch"] = double(t.kernel->scratch);
       result["implementation"] = t.kernel->implementation;
-      result["id"] = ops.add(std::make_shared<PreparedOp>(PreparedOp{t.kernel, nullptr}));
+      result["id"] = ops.add(t.kernel);
       args[2] = result;
+    } else if (t.device) {
+      args[2] = Napi::Number::New(env, devices.add(t.device));
     } else if (t.has_bytes) {
       auto buffer = Napi::ArrayBuffer::New(env, t.bytes.size());
       std::copy(t.bytes.begin(), t.bytes.end(), static_cast<uint8_t*>(buffer.Data()));

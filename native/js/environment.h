@@ -8,6 +8,10 @@
 
 #include "backend.h"
 
+namespace alexnode::cuda {
+class Cuda;
+}
+
 namespace alexnode::js {
 
 template <class T>
@@ -37,25 +41,19 @@ class Table {
   uint64_t last_ = 0;
 };
 
-/// A prepared op, with the stream's device it was prepared for.
-struct PreparedOp {
-  std::shared_ptr<Kernel> kernel;
-  const void* device;
-};
-
 struct Environment {
   explicit Environment(Napi::Env env);
   static Environment& of(Napi::Env env) { return **env.GetInstanceData<std::shared_ptr<Environment>>(); }
 
   std::shared_ptr<Mailbox> mailbox;
+  std::shared_ptr<cuda::Cuda> cuda;  // from the first GPU that is opened
   Table<Device> devices{"device"};
   Table<Memory> buffers{"buffer"};
   Table<Stream> streams{"stream"};
-  Table<PreparedOp> ops{"op"};
+  Table<Kernel> ops{"op"};
   Table<Event> events{"event"};
   Table<Program> programs{"program"};
   Napi::FunctionReference on_settled;
-  const void* preparing_device = nullptr;
 
  private:
   void deliver(Napi::Env env, Ticket& ticket);

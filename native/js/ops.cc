@@ -206,15 +206,10 @@ void prepare(Info info) {
   if (stream->recording())
     fail("[", string(info[2], "op"),
          "] was not prepared before record(): prepare ops first, record only runs them");
-  auto request = std::make_shared<Request>(read_request(info, 2));
+  auto request = read_request(info, 2);
   auto* ticket = e.mailbox->take(number(info[1], "ticket"), 1);
   try {
-    stream->prepare(
-        [request] {
-          return std::shared_ptr<Kernel>(
-              cpu::make(request->op, request->fields.get(), std::move(request->specs)));
-        },
-        ticket);
+    stream->prepare(request.op, std::move(request.fields), std::move(request.specs), ticket);
   } catch (const std::exception& error) {
     e.mailbox->settle(ticket, error.what());
   }
@@ -225,7 +220,8 @@ void run(Info info) {
   auto& e = Environment::of(info.Env());
   auto& stream = e.streams.at(number(info[0], "stream"));
   auto& op = e.ops.at(number(info[1], "op"));
-  const auto& specs = op->kernel->specs;
+  const auto& specs = op->specs;
+  if (op->home != stream->home) specs.fail("was prepared for another device: prepare it on this one");
   if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
       info[2].As<Napi::Float64Array>().ElementLength() != 2 * (specs.size() + 1))
     specs.fail("expected a Float64Array of ", 2 * (specs.size() + 1), " numbers");
@@ -245,7 +241,7 @@ void run(Info info) {
   };
   std::vector<Place> slots;
   for (size_t i = 0; i < specs.size(); i++) slots.push_back(place(i, specs.slots[i].name, specs[i].bytes()));
-  stream->run(op->kernel, std::move(slots), place(specs.size(), "scratch", op->kernel->scratch));
+  stream->run(op, std::move(slots), place(specs.size(), "scratch", op->scratch));
 }
 
 }  // namespace

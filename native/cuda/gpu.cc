@@ -1,0 +1,79 @@
+#include "cuda/gpu.h"
+
+#include <array>
+
+namespace alexnode::cuda {
+
+namespace {
+
+/// Turing: the oldest that CUDA 13 and the kernels here know.
+constexpr int kOldestMajor = 7, kOldestMinor = 5;
+
+int attribute(const Driver& driver, int which, int device) {
+  int value = 0;
+  check(driver, driver.cuDeviceGetAttribute(&value, which, device), "cuDeviceGetAttribute");
+  return value;
+}
+
+Gpu describe(const Driver& driver, int ordinal) {
+  Gpu gpu;
+  gpu.ordinal = ordinal;
+  int count = 0;
+  check(driver, driver.cuDeviceGetCount(&count), "cuDeviceGetCount");
+  if (ordinal >= count)
+    fail("[device] there is no cuda:", ordinal, ": this machine has ",
+         count == 1 ? std::string("one GPU, cuda:0") : text(count, " GPUs"));
+  check(driver, driver.cuDeviceGet(&gpu.handle, ordinal), "cuDeviceGet");
+  std::array<char, 256> name{};
+  check(driver, driver.cuDeviceGetName(name.data(), int(name.size()) - 1, gpu.handle), "cuDeviceGetName");
+  gpu.name = name.data();
+  gpu.major = attribute(driver, kComputeCapabilityMajor, gpu.handle);
+  gpu.minor = attribute(driver, kComputeCapabilityMinor, gpu.handle);
+  gpu.multiprocessors = attribute(driver, kMultiprocessorCount, gpu.handle);
+  check(driver, driver.cuDeviceTotalMem_v2(&gpu.memory, gpu.handle), "cuDeviceTotalMem");
+  if (gpu.major * 10 + gpu.minor < kOldestMajor * 10 + kOldestMinor)
+    fail("[device] cuda:", ordinal, " is a ", gpu.name, " of compute capability ", gpu.major, ".", gpu.minor,
+         ": expected ", kOldestMajor, ".", kOldestMinor,
+         " or newer (Turing, 2018). Use another GPU, or the CPU");
+  if (!attribute(driver, kMemoryPoolsSupported, gpu.handle))
+    fail("[device] cuda:", ordinal, " (", gpu.name,
+         ") has no memory pools here: a virtual GPU may lack them. Use another GPU, or the CPU");
+  return gpu;
+}
+
+}  // namespace
+
+GpuContext::GpuContext(const Libraries& libs, int ordinal)
+    : libraries(libs), gpu(describe(libs.driver, ordinal)), modules(libs, gpu) {
+  check(driver(), driver().cuDevicePrimaryCtxRetain(&gpu.context, gpu.handle), "cuDevicePrimaryCtxRetain");
+  try {
+    make_current();
+    check_cudnn(libraries, libraries.cudnn.cudnnCreate(&cudnn_), "cudnnCreate");
+    check_cublas(libraries, libraries.cublaslt.cublasLtCreate(&cublaslt_), "cublasLtCreate");
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+GpuContext::~GpuContext() { release(); }
+
+/// After an error that stays, nothing can be given back any more: what these calls say is not asked.
+void GpuContext::release() noexcept {
+  driver().cuCtxSetCurrent(gpu.context);
+  if (cudnn_) libraries.cudnn.cudnnDestroy(cudnn_);
+  if (cublaslt_) libraries.cublaslt.cublasLtDestroy(cublaslt_);
+  modules.unload();
+  driver().cuCtxSetCurrent(nullptr);
+  driver().cuDevicePrimaryCtxRelease_v2(gpu.handle);
+}
+
+Launch GpuContext::on(CUstream stream) {
+  if (stream != bound_) {
+    check_cudnn(libraries, libraries.cudnn.cudnnSetStream(cudnn_, stream), "cudnnSetStream");
+    bound_ = stream;
+  }
+  return {libraries, gpu, stream, cudnn_, cublaslt_};
+}
+
+}  // namespace alexnode::cuda

@@ -1,0 +1,39 @@
+// One GPU as one JavaScript environment uses it: its primary context, the libraries' handles and the loaded
+// kernels, shared by all devices that are opened on it (cuda:0#0 and cuda:0#1 are one GPU). Used on the
+// launcher's thread alone, but for `make_current` and the constants.
+#pragma once
+#include "cuda/kernel.h"
+#include "cuda/modules.h"
+
+namespace alexnode::cuda {
+
+class GpuContext {
+ public:
+  /// Throws where there is no such GPU, or it is not one that this addon supports.
+  GpuContext(const Libraries& libraries, int ordinal);
+  ~GpuContext();
+  GpuContext(const GpuContext&) = delete;
+  GpuContext& operator=(const GpuContext&) = delete;
+
+  const Driver& driver() const { return libraries.driver; }
+  void make_current() const { check(driver(), driver().cuCtxSetCurrent(gpu.context), "cuCtxSetCurrent"); }
+  /// The libraries' handles, bound to that stream.
+  Launch on(CUstream stream);
+  /// The stream is about to end, and another may get its address.
+  void forget(CUstream stream) {
+    if (bound_ == stream) bound_ = nullptr;
+  }
+
+  const Libraries& libraries;
+  Gpu gpu;
+  Modules modules;
+  Choices choices;
+
+ private:
+  void release() noexcept;
+  cudnnHandle_t cudnn_ = nullptr;
+  cublasLtHandle_t cublaslt_ = nullptr;
+  CUstream bound_ = nullptr;
+};
+
+}  // namespace alexnode::cuda

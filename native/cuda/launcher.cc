@@ -1,0 +1,105 @@
+#include "cuda/launcher.h"
+
+#include <pthread.h>
+
+#include <thread>
+
+#include "cuda/errors.h"
+#include "cuda/program.h"
+#include "cuda/stream.h"
+#include "wait.h"
+
+namespace alexnode::cuda {
+
+void Job::clear() {
+  stream.reset(), ticket = nullptr, work = nullptr, program.reset(), profile = false, from = {}, bytes = 0,
+                  synchronize = false;
+}
+
+void Launcher::start() {
+  mailbox->thread_started();
+  std::thread([self = shared_from_this()] {
+    self->loop();
+    const auto mailbox = self->mailbox;
+    mailbox->thread_ended();
+  }).detach();
+}
+
+bool Launcher::flush() {
+  struct Flag {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool up = false;
+  };
+  auto flag = std::make_shared<Flag>();
+  const bool queued = push([&](Job& job) {
+    job.work = [flag] {
+      std::lock_guard lock(flag->mutex);
+      flag->up = true;
+      flag->changed.notify_all();
+    };
+  });
+  if (!queued) return false;
+  std::unique_lock lock(flag->mutex);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!flag->up && std::chrono::steady_clock::now() < end)
+    flag->changed.wait_for(lock, std::chrono::milliseconds(100));
+  return flag->up;
+}
+
+void Launcher::stop() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  wake_.notify_one();
+}
+
+void Launcher::loop() {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "alexnode-cuda");
+#endif
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wait_on(wake_, lock, [&] { return first_ || stopped_; });
+    if (stopped_) break;
+    Job* job = first_;
+    first_ = job->next;
+    if (!first_) last_ = nullptr;
+    lock.unlock();
+    perform(*job);
+    job->clear();
+    lock.lock();
+    job->next = free_;
+    free_ = job;
+  }
+  // What the jobs hold gives back its memory, and must not be given to this queue.
+  std::vector<std::unique_ptr<Job>> rest;
+  rest.swap(all_);
+  first_ = last_ = free_ = nullptr;
+  lock.unlock();
+}
+
+void Launcher::perform(Job& job) {
+  const int parts = job.program ? job.program->parts() : 1;
+  std::string error;
+  try {
+    if (job.stream) {
+      if (job.stream->closed()) fail("[stream] was closed before this ran");
+      refuse_when_lost();
+      if (job.ticket) job.stream->tell_failure();
+      job.stream->make_current();
+    }
+    if (job.work) job.work();
+    if (job.program) return job.program->launch(job.ticket, job.profile);
+    if (job.bytes || job.synchronize) return job.stream->complete(job.ticket, job.from, job.bytes);
+  } catch (const std::exception& e) {
+    error = e.what();
+  } catch (...) {
+    error = "[stream] failed for a reason that it does not tell";
+  }
+  if (job.ticket)
+    for (int i = 0; i < parts; i++) mailbox->settle(job.ticket, error);
+  else if (job.stream && !error.empty())
+    job.stream->keep_failure(error);
+}
+
+}  // namespace alexnode::cuda

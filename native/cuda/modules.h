@@ -1,0 +1,31 @@
+// The loaded kernels of one GPU. A topic is one file of native/cuda/kernels/. What nvcc compiled ahead is
+// used where it fits the GPU and the driver; otherwise NVRTC compiles the same source here, once, and the
+// result is kept on disk.
+#pragma once
+#include <map>
+#include <string>
+
+#include "cuda/kernel.h"
+
+namespace alexnode::cuda {
+
+class Modules {
+ public:
+  Modules(const Libraries& libraries, const Gpu& gpu) : libraries_(libraries), gpu_(gpu) {}
+  /// Throws where the topic cannot be compiled, or has no such kernel.
+  CUfunction function(const char* topic, const std::string& name);
+  void unload() noexcept;
+  /// Why kernels are compiled at run time; empty where they are not.
+  const std::string& compiled_because() const { return compiled_because_; }
+
+ private:
+  CUmodule load(const char* topic);
+  std::string compile(const char* topic, const char* source) const;
+  const Libraries& libraries_;
+  const Gpu& gpu_;
+  std::map<std::string, CUmodule> modules_;
+  std::map<std::string, CUfunction> functions_;
+  std::string compiled_because_;
+};
+
+}  // namespace alexnode::cuda

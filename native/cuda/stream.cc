@@ -1,0 +1,371 @@
+#include "cuda/stream.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cuda/device.h"
+#include "cuda/errors.h"
+#include "cuda/program.h"
+#include "cuda/table.h"
+#include "wait.h"
+
+namespace alexnode::cuda {
+
+namespace {
+
+/// Reads up to this size land in a place that each completion has.
+constexpr size_t kSmall = 256, kPage = 64 * kSmall;
+
+CUdeviceptr pointer(const Place& place) { return reinterpret_cast<CUdeviceptr>(place.data()); }
+
+struct CopyCommand final : Command {
+  CopyCommand(Place to, Place from, size_t bytes) : to(std::move(to)), from(std::move(from)), bytes(bytes) {}
+  void execute(const Launch& launch) override {
+    const auto& d = launch.libraries.driver;
+    if (from.memory->host)
+      check(d, d.cuMemcpyHtoDAsync_v2(pointer(to), from.data(), bytes, launch.stream), "cuMemcpyHtoDAsync");
+    else if (to.memory->host)
+      check(d, d.cuMemcpyDtoHAsync_v2(to.data(), pointer(from), bytes, launch.stream), "cuMemcpyDtoHAsync");
+    else if (context(to) == context(from))
+      check(d, d.cuMemcpyDtoDAsync_v2(pointer(to), pointer(from), bytes, launch.stream), "cuMemcpyDtoDAsync");
+    else
+      check(d,
+            d.cuMemcpyPeerAsync(pointer(to), context(to), pointer(from), context(from), bytes, launch.stream),
+            "cuMemcpyPeerAsync");
+  }
+  static CUcontext context(const Place& p) {
+    return static_cast<const CudaMemory&>(*p.memory).gpu().gpu.context;
+  }
+  Place to, from;
+  size_t bytes;
+};
+
+struct RecordCommand final : Command {
+  explicit RecordCommand(std::shared_ptr<CudaEvent> e) : event(std::move(e)) {}
+  void execute(const Launch& launch) override { event->record(launch); }
+  std::shared_ptr<CudaEvent> event;
+};
+
+struct WaitCommand final : Command {
+  explicit WaitCommand(std::shared_ptr<CudaEvent> e) : event(std::move(e)) {}
+  void execute(const Launch& launch) override { event->wait(launch); }
+  std::shared_ptr<CudaEvent> event;
+};
+
+}  // namespace
+
+struct StreamState::Completion {
+  Completion* next = nullptr;
+  CUevent event = nullptr;
+  std::byte* small = nullptr;  // pinned, kSmall bytes
+  Ticket* ticket = nullptr;
+  const std::byte* from = nullptr;  // what the ticket brings, when the event has passed
+  size_t bytes = 0;
+  void* owned = nullptr;  // pinned memory to free then
+  MemoryPtr hold;
+  bool last = false;
+  void clear() { ticket = nullptr, from = nullptr, bytes = 0, owned = nullptr, hold.reset(), last = false; }
+};
+
+StreamState::StreamState(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> owner, bool high)
+    : gpu(std::move(context)), launcher(std::move(owner)) {
+  const auto& d = gpu->driver();
+  gpu->make_current();
+  int least = 0, greatest = 0;
+  check(d, d.cuCtxGetStreamPriorityRange(&least, &greatest), "cuCtxGetStreamPriorityRange");
+  check(d, d.cuStreamCreateWithPriority(&stream, kStreamNonBlocking, high ? greatest : least),
+        "cuStreamCreateWithPriority");
+  if (const int error = d.cuEventCreate(&fence_, kEventDisableTiming)) {
+    d.cuStreamDestroy_v2(stream);
+    check(d, error, "cuEventCreate");
+  }
+}
+
+StreamState::~StreamState() { destroy(); }
+
+void StreamState::destroy() noexcept {
+  if (!stream) return;
+  const auto& d = gpu->driver();
+  d.cuCtxSetCurrent(gpu->gpu.context);
+  for (auto& c : all_) d.cuEventDestroy_v2(c->event);
+  for (void* page : small_) d.cuMemFreeHost(page);
+  d.cuEventDestroy_v2(fence_);
+  d.cuStreamDestroy_v2(stream);
+  stream = nullptr;
+}
+
+std::thread StreamState::start_waiter(std::shared_ptr<StreamState> self) {
+  const auto mailbox = self->launcher->mailbox;
+  mailbox->thread_started();
+  return std::thread([self = std::move(self), mailbox]() mutable {
+    auto* closing = self->wait_loop();
+    self.reset();
+    if (closing) mailbox->settle(closing);
+    mailbox->thread_ended();
+  });
+}
+
+StreamState::Completion* StreamState::take() {
+  std::lock_guard lock(mutex_);
+  if (!free_) {
+    const auto& d = gpu->driver();
+    auto made = std::make_unique<Completion>();
+    const size_t in_page = all_.size() % (kPage / kSmall);
+    if (in_page == 0) {
+      void* page = nullptr;
+      check(d, d.cuMemHostAlloc(&page, kPage, kHostPortable), "cuMemHostAlloc");
+      small_.push_back(page);
+    }
+    made->small = static_cast<std::byte*>(small_.back()) + in_page * kSmall;
+    check(d, d.cuEventCreate(&made->event, kEventBlockingSync | kEventDisableTiming), "cuEventCreate");
+    all_.push_back(std::move(made));
+    free_ = all_.back().get();
+  }
+  Completion* c = free_;
+  free_ = c->next;
+  c->next = nullptr;
+  return c;
+}
+
+void StreamState::give(Completion* c) {
+  std::lock_guard lock(mutex_);
+  (last_ ? last_->next : first_) = c;
+  last_ = c;
+  wake_.notify_one();
+}
+
+void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
+  const auto& d = gpu->driver();
+  auto* c = take();
+  try {
+    if (bytes && from.memory->host) {
+      c->from = from.data(), c->hold = from.memory;
+    } else if (bytes) {
+      void* to = c->small;
+      if (bytes > kSmall) {
+        check(d, d.cuMemHostAlloc(&to, bytes, kHostPortable), "cuMemHostAlloc");
+        c->owned = to;
+      }
+      check(d, d.cuMemcpyDtoHAsync_v2(to, pointer(from), bytes, stream), "cuMemcpyDtoHAsync");
+      c->from = static_cast<std::byte*>(to);
+    }
+    check(d, d.cuEventRecord(c->event, stream), "cuEventRecord");
+  } catch (...) {
+    if (c->owned) d.cuMemFreeHost(c->owned);
+    c->clear();
+    std::lock_guard lock(mutex_);
+    c->next = free_;
+    free_ = c;
+    throw;
+  }
+  c->ticket = ticket, c->bytes = bytes;
+  give(c);
+}
+
+void StreamState::free_later(void* pinned) {
+  auto* c = take();
+  c->owned = pinned;
+  gpu->driver().cuEventRecord(c->event, stream);
+  give(c);
+}
+
+void StreamState::wait_for(StreamState& other) {
+  const auto& d = gpu->driver();
+  other.make_current();
+  check(d, d.cuEventRecord(other.fence_, other.stream), "cuEventRecord");
+  make_current();
+  check(d, d.cuStreamWaitEvent(stream, other.fence_, 0), "cuStreamWaitEvent");
+}
+
+void StreamState::finish(Ticket* ticket) {
+  gpu->forget(stream);
+  auto& open = launcher->streams;
+  open.erase(std::remove(open.begin(), open.end(), this), open.end());
+  // Not from take(), which needs a working GPU.
+  auto* c = new Completion;
+  c->ticket = ticket, c->last = true;
+  give(c);
+}
+
+void StreamState::abandon() {
+  abandoned_ = closed_ = true;
+  std::lock_guard lock(mutex_);
+  wake_.notify_one();
+}
+
+std::string StreamState::wait(Completion& c) noexcept {
+  const auto& d = gpu->driver();
+  try {
+    check(d, d.cuEventSynchronize(c.event), "a kernel or copy, heard of at cuEventSynchronize,");
+    if (c.ticket && c.bytes) {
+      c.ticket->bytes.resize(c.bytes);
+      std::memcpy(c.ticket->bytes.data(), c.from, c.bytes);
+      c.ticket->has_bytes = true;
+    }
+    return {};
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+Ticket* StreamState::wait_loop() {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "alexnode-cuda");
+#endif
+  const auto& d = gpu->driver();
+  d.cuCtxSetCurrent(gpu->gpu.context);
+  std::unique_lock lock(mutex_);
+  Ticket* closing = nullptr;
+  for (;;) {
+    wait_on(wake_, lock, [&] { return first_ || abandoned_; });
+    if (abandoned_ && !first_) break;
+    auto* c = first_;
+    first_ = c->next;
+    if (!first_) last_ = nullptr;
+    lock.unlock();
+    if (c->last) {
+      closing = c->ticket;
+      delete c;
+      lock.lock();
+      break;
+    }
+    const auto error = wait(*c);
+    if (c->owned) d.cuMemFreeHost(c->owned);
+    if (c->ticket) launcher->mailbox->settle(c->ticket, error);
+    c->clear();
+    lock.lock();
+    c->next = free_;
+    free_ = c;
+  }
+  lock.unlock();
+  d.cuStreamSynchronize(stream);
+  destroy();
+  return closing;
+}
+
+CudaEvent::~CudaEvent() {
+  if (!event_) return;
+  gpu_->driver().cuCtxSetCurrent(gpu_->gpu.context);
+  gpu_->driver().cuEventDestroy_v2(event_);
+}
+
+void CudaEvent::record(const Launch& launch) {
+  const auto& d = gpu_->driver();
+  if (!event_) check(d, d.cuEventCreate(&event_, kEventDisableTiming), "cuEventCreate");
+  check(d, d.cuEventRecord(event_, launch.stream), "cuEventRecord");
+}
+
+void CudaEvent::wait(const Launch& launch) const {
+  const auto& d = gpu_->driver();
+  if (event_) check(d, d.cuStreamWaitEvent(launch.stream, event_, 0), "cuStreamWaitEvent");
+}
+
+CudaStream::CudaStream(const CudaDevice* owner, std::shared_ptr<StreamState> state)
+    : owner_(owner), state_(std::move(state)) {
+  device = owner;
+  home = state_->gpu.get();
+  StreamState::start_waiter(state_).detach();
+  state_->launcher->push(
+      [&](Job& job) { job.work = [state = state_] { state->launcher->streams.push_back(state.get()); }; });
+}
+
+template <class Fill>
+void CudaStream::push(Fill&& fill) {
+  const bool queued = !state_->closed() && state_->launcher->push([&](Job& job) {
+    job.stream = state_;
+    fill(job);
+  });
+  if (!queued) fail("[stream] is closed: open another one");
+}
+
+void CudaStream::submit(std::unique_ptr<Command> command) {
+  if (recording_) return recording_->add(*state_, std::move(command));
+  push([&](Job& job) {
+    job.work = [state = state_.get(), command = std::shared_ptr<Command>(std::move(command))] {
+      command->execute(state->launch());
+    };
+  });
+}
+
+void CudaStream::prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) {
+  push([&](Job& job) {
+    job.ticket = ticket;
+    job.work = [state = state_.get(), mailbox = state_->launcher->mailbox, ticket, op, pool = owner_->pool(),
+                options = owner_->options(), fields = std::move(fields),
+                specs = std::make_shared<Specs>(std::move(specs))] {
+      auto& gpu = *state->gpu;
+      const Target target{gpu.libraries, gpu.gpu,         options,     gpu.modules,
+                          pool->handle,  state->launch(), &gpu.choices};
+      std::shared_ptr<Kernel> kernel = make(op, fields.get(), std::move(*specs), target);
+      kernel->home = &gpu;
+      kernel->scratch = (kernel->scratch + 63) / 64 * 64;
+      ticket->kernel = std::move(kernel);
+      mailbox->settle(ticket);
+    };
+  });
+}
+
+void CudaStream::run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) {
+  if (recording_) {
+    for (auto& p : slots)
+      if (p.memory) recording_->uses.push_back(p.memory);
+    if (scratch.memory) recording_->uses.push_back(scratch.memory);
+  }
+  submit(std::make_unique<RunCommand>(std::move(kernel), std::move(slots), std::move(scratch)));
+}
+
+bool CudaStream::reaches(const Memory& memory) const {
+  if (memory.device == device) return true;
+  const auto* cuda = dynamic_cast<const CudaMemory*>(&memory);
+  return cuda && !cuda->host;
+}
+
+void CudaStream::copy(Place to, Place from, size_t bytes) {
+  if (to.memory->host && from.memory->host)
+    fail("[copy] expected the memory of a GPU on one side, got staging buffers on both");
+  if (recording_) recording_->uses.insert(recording_->uses.end(), {to.memory, from.memory});
+  if (bytes) submit(std::make_unique<CopyCommand>(std::move(to), std::move(from), bytes));
+}
+
+void CudaStream::read(Place from, size_t bytes, Ticket* ticket) {
+  push([&](Job& job) {
+    job.from = std::move(from), job.bytes = bytes, job.ticket = ticket, job.synchronize = true;
+  });
+}
+
+void CudaStream::record(EventPtr given) {
+  auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
+  if (recording_) {
+    event->program = recording_;
+    event->slot = recording_->record(*state_);
+  } else {
+    submit(std::make_unique<RecordCommand>(std::move(event)));
+  }
+}
+
+void CudaStream::wait(EventPtr given) {
+  auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
+  if (!recording_) return submit(std::make_unique<WaitCommand>(std::move(event)));
+  if (event->program != recording_)
+    fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
+  recording_->wait(*state_, event->slot);
+}
+
+void CudaStream::synchronize(Ticket* ticket) {
+  push([&](Job& job) { job.ticket = ticket, job.synchronize = true; });
+}
+
+void CudaStream::close(Ticket* ticket) {
+  state_->close();
+  const bool queued = state_->launcher->push(
+      [&](Job& job) { job.work = [state = state_, ticket] { state->finish(ticket); }; });
+  if (!queued) state_->launcher->mailbox->settle(ticket);
+}
+
+void CudaStream::abandon() {
+  if (!state_->closed()) state_->abandon();
+}
+
+}  // namespace alexnode::cuda

@@ -1,0 +1,138 @@
+// A CUDA stream: what the launcher gives it, and a thread of its own that sleeps until the GPU has passed an
+// event and then tells JavaScript.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "cuda/gpu.h"
+#include "cuda/launcher.h"
+
+namespace alexnode::cuda {
+
+class CudaProgram;
+
+/// Something a stream does, in the launcher's thread.
+struct Command {
+  virtual ~Command() = default;
+  virtual void execute(const Launch& launch) = 0;
+};
+
+/// One run of a prepared op.
+struct RunCommand final : Command {
+  RunCommand(std::shared_ptr<Kernel> k, std::vector<Place> places, Place s)
+      : kernel(std::move(k)), slots(std::move(places)), scratch(std::move(s)) {
+    for (auto& p : slots) pointers.push_back(p.data());
+  }
+  void execute(const Launch& launch) override { kernel->run({pointers.data(), scratch.data(), &launch}); }
+  std::shared_ptr<Kernel> kernel;
+  std::vector<Place> slots;
+  Place scratch;
+  std::vector<void*> pointers;
+};
+
+/// Outlives the CudaStream until its waiter has ended.
+class StreamState {
+ public:
+  StreamState(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, bool high);
+  ~StreamState();
+  /// Its waiter; by the thread's end the state is let go.
+  static std::thread start_waiter(std::shared_ptr<StreamState> self);
+
+  // From here on: the launcher's thread.
+  void make_current() const { gpu->make_current(); }
+  Launch launch() const { return gpu->on(stream); }
+  /// Settles the ticket when all that was launched before is done, with `bytes` bytes of `from` where there
+  /// are any.
+  void complete(Ticket* ticket, const Place& from = {}, size_t bytes = 0);
+  /// Frees pinned memory when all that was launched before is done.
+  void free_later(void* pinned);
+  /// This stream goes on when `other` is where it is now.
+  void wait_for(StreamState& other);
+  /// Ends the waiter when all is done; the ticket then settles.
+  void finish(Ticket* ticket);
+  void keep_failure(const std::string& error) {
+    if (failure_.empty()) failure_ = error;
+  }
+  /// Throws what failed in a command without a ticket, once.
+  void tell_failure() {
+    if (!failure_.empty()) throw Error(std::exchange(failure_, {}));
+  }
+
+  // Any thread.
+  bool closed() const { return closed_; }
+  void close() { closed_ = true; }
+  void abandon();
+
+  const std::shared_ptr<GpuContext> gpu;
+  const std::shared_ptr<Launcher> launcher;
+  CUstream stream = nullptr;
+
+ private:
+  struct Completion;
+  Completion* take();
+  void give(Completion* completion);
+  /// Returns the ticket that waits for its end, if one does.
+  Ticket* wait_loop();
+  std::string wait(Completion& completion) noexcept;
+  void destroy() noexcept;
+
+  std::string failure_;
+  std::atomic<bool> closed_{false}, abandoned_{false};
+  CUevent fence_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::unique_ptr<Completion>> all_;
+  std::vector<void*> small_;  // pinned pages that small reads land in
+  Completion *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
+};
+
+class CudaEvent final : public Event {
+ public:
+  explicit CudaEvent(std::shared_ptr<GpuContext> gpu) : gpu_(std::move(gpu)) {}
+  ~CudaEvent() override;
+  void record(const Launch& launch);
+  void wait(const Launch& launch) const;
+
+  // JavaScript's thread: where the event was recorded last, while a program is recorded.
+  const CudaProgram* program = nullptr;
+  size_t slot = 0;
+
+ private:
+  std::shared_ptr<GpuContext> gpu_;
+  CUevent event_ = nullptr;
+};
+
+class CudaDevice;
+
+class CudaStream final : public Stream {
+ public:
+  CudaStream(const CudaDevice* device, std::shared_ptr<StreamState> state);
+  ~CudaStream() override { abandon(); }
+  void prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) override;
+  void run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) override;
+  void copy(Place to, Place from, size_t bytes) override;
+  void read(Place from, size_t bytes, Ticket* ticket) override;
+  void record(EventPtr event) override;
+  void wait(EventPtr event) override;
+  void synchronize(Ticket* ticket) override;
+  void close(Ticket* ticket) override;
+  void abandon() override;
+  bool recording() const override { return recording_ != nullptr; }
+  bool reaches(const Memory& memory) const override;
+
+  void begin_record(CudaProgram* program) { recording_ = program; }
+  void end_record() { recording_ = nullptr; }
+  const std::shared_ptr<StreamState>& state() const { return state_; }
+
+ private:
+  template <class Fill>
+  void push(Fill&& fill);
+  void submit(std::unique_ptr<Command> command);
+  const CudaDevice* owner_;
+  std::shared_ptr<StreamState> state_;
+  CudaProgram* recording_ = nullptr;
+};
+
+}  // namespace alexnode::cuda
