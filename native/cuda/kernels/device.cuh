@@ -17,16 +17,8 @@ namespace alexnode::cuda {
 
 using f32 = float;
 
-ALEXNODE_DEVICE float from_bits(u32 bits) {
-  float value;
-  __builtin_memcpy(&value, &bits, 4);
-  return value;
-}
-ALEXNODE_DEVICE u32 to_bits(float value) {
-  u32 bits;
-  __builtin_memcpy(&bits, &value, 4);
-  return bits;
-}
+ALEXNODE_DEVICE float from_bits(u32 bits) { return __uint_as_float(bits); }
+ALEXNODE_DEVICE u32 to_bits(float value) { return __float_as_uint(value); }
 
 /// The upper half of an f32. Stores round to nearest even; NaN stays NaN. As dtype.h has it.
 struct bf16 {
