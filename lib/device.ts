@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly tf32?: boolean
   /** On a GPU: equal runs give equal bits, at some cost. A CPU always does. Default false. */
   readonly deterministic?: boolean
+  /** On a GPU: cuDNN's pooling and LRN where it has them, to hold ours against. Default false. */
+  readonly cudnn?: boolean
 }
 
 interface Child {
@@ -216,14 +218,14 @@ export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Dev
       `[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …, or cuda, cuda:0, cuda:1, …`
     )
   }
-  const { tf32 = false, deterministic = false } = options
+  const { tf32 = false, deterministic = false, cudnn = false } = options
   const threads = checkThreads(options.threads ?? availableParallelism())
   const given = { name, threads, tf32, deterministic }
   if (name.startsWith('cpu')) return new Device({ ...given, id: native.openCpu() })
   const { refused } = await probeCuda()
   const ordinal = Number(parts.groups?.ordinal ?? 0)
   const id = await settled<number>((ticket) =>
-    native.openCuda(ticket, ordinal, { tf32, deterministic }, refused)
+    native.openCuda(ticket, ordinal, { tf32, deterministic, cudnn }, refused)
   )
   return new Device({ ...given, id, gpu: native.cudaInfo(id) })
 }

@@ -132,7 +132,7 @@ interface Addon {
   openCuda(
     ticket: number,
     ordinal: number,
-    options: { readonly tf32: boolean; readonly deterministic: boolean },
+    options: { readonly tf32: boolean; readonly deterministic: boolean; readonly cudnn: boolean },
     refused: Readonly<Record<string, string>>
   ): void
   cudaInfo(device: number): CudaInfo

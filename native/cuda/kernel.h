@@ -17,6 +17,7 @@ class Modules;
 struct Options {
   bool tf32 = false;           // f32 products may be rounded to TF32 in tensor cores
   bool deterministic = false;  // equal runs give equal bits
+  bool cudnn = false;          // cuDNN's pooling and LRN where it can, instead of ours
 };
 
 /// A physical GPU.

@@ -86,7 +86,8 @@ void open_cuda(Info info) {
   auto& e = Environment::of(info.Env());
   const auto given = object(info[2], "options");
   const cuda::Options options{.tf32 = given.Get("tf32").ToBoolean(),
-                              .deterministic = given.Get("deterministic").ToBoolean()};
+                              .deterministic = given.Get("deterministic").ToBoolean(),
+                              .cudnn = given.Get("cudnn").ToBoolean()};
   if (!e.cuda) e.cuda = std::make_shared<cuda::Cuda>(e.mailbox, read_refused(info[3]));
   const int ordinal = int(integer(info[1], "ordinal"));
   auto* ticket = e.mailbox->take(number(info[0], "ticket"), 1);
