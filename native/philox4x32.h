@@ -3,50 +3,72 @@
 // as 1, 2, 3", SC 2011; the transform to normal numbers is Box and Muller's, 1958.
 //
 // Everything here is integer arithmetic or one exactly rounded IEEE operation after another, so all machines
-// give the same bits, provided that the compiler joins no multiply and add: compile what includes this file
-// with -ffp-contract=off (CMake does so for native/cpu/philox*.cc), or -fmad=false in CUDA.
+// give the same bits, provided that the compiler joins no multiply and add. nvcc and NVRTC are told by the
+// operations themselves; compile what includes this file for a CPU with -ffp-contract=off (CMake does so for
+// native/cpu/philox*.cc). Without #include: kernels of native/cuda/ include this too.
 #pragma once
-#include <bit>
-#include <cmath>
-#include <cstdint>
 
 #ifdef __CUDACC__
-#define ALEXNODE_PHILOX __host__ __device__ __forceinline__
+#define ALEXNODE_PHILOX __device__ __forceinline__
+#define ALEXNODE_TEN_ROUNDS _Pragma("unroll")
 #else
 #define ALEXNODE_PHILOX inline __attribute__((always_inline))
+#define ALEXNODE_TEN_ROUNDS _Pragma("GCC unroll 10")
 #endif
 
 namespace alexnode {
 
+#ifdef __CUDACC__
+/// A float whose every operation is rounded.
+struct Rounded {
+  float value;
+  ALEXNODE_PHILOX Rounded(float value) : value(value) {}
+  ALEXNODE_PHILOX explicit operator float() const { return value; }
+  ALEXNODE_PHILOX Rounded operator-() const { return -value; }
+  ALEXNODE_PHILOX friend Rounded operator+(Rounded a, Rounded b) { return __fadd_rn(a.value, b.value); }
+  ALEXNODE_PHILOX friend Rounded operator-(Rounded a, Rounded b) { return __fsub_rn(a.value, b.value); }
+  ALEXNODE_PHILOX friend Rounded operator*(Rounded a, Rounded b) { return __fmul_rn(a.value, b.value); }
+};
+ALEXNODE_PHILOX Rounded square_root(Rounded x) { return __fsqrt_rn(x.value); }
+#else
+using Rounded = float;
+ALEXNODE_PHILOX float square_root(float x) { return __builtin_sqrtf(x); }
+#endif
+
 /// What a stream of numbers is drawn from: rng = seed (2 words), step, first sample; and the purpose.
 struct PhiloxKey {
-  uint32_t seed_low, seed_high, step, purpose;
+  unsigned seed_low, seed_high, step, purpose;
 };
 
 /// The four words of the counter (index, step, purpose), in place.
-ALEXNODE_PHILOX void philox(const PhiloxKey& key, uint64_t index, uint32_t out[4]) {
-  uint32_t c0 = uint32_t(index), c1 = uint32_t(index >> 32), c2 = key.step, c3 = key.purpose;
-  uint32_t k0 = key.seed_low, k1 = key.seed_high;
-#pragma GCC unroll 10
+ALEXNODE_PHILOX void philox(const PhiloxKey& key, unsigned long long index, unsigned out[4]) {
+  unsigned c0 = unsigned(index), c1 = unsigned(index >> 32), c2 = key.step, c3 = key.purpose;
+  unsigned k0 = key.seed_low, k1 = key.seed_high;
+  ALEXNODE_TEN_ROUNDS
   for (int round = 0; round < 10; round++) {
-    const uint64_t a = uint64_t(0xd2511f53u) * c0, b = uint64_t(0xcd9e8d57u) * c2;
-    c0 = uint32_t(b >> 32) ^ c1 ^ k0, c1 = uint32_t(b);
-    c2 = uint32_t(a >> 32) ^ c3 ^ k1, c3 = uint32_t(a);
+    const auto a = 0xd2511f53ull * c0, b = 0xcd9e8d57ull * c2;
+    c0 = unsigned(b >> 32) ^ c1 ^ k0, c1 = unsigned(b);
+    c2 = unsigned(a >> 32) ^ c3 ^ k1, c3 = unsigned(a);
     k0 += 0x9e3779b9u, k1 += 0xbb67ae85u;
   }
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
 /// A word as a fraction in [0, 1): its upper 24 bits, exact.
-ALEXNODE_PHILOX float to_uniform(uint32_t word) { return float(int32_t(word >> 8)) * 0x1p-24f; }
+ALEXNODE_PHILOX float to_uniform(unsigned word) { return float(int(word >> 8)) * 0x1p-24f; }
 
-/// Two normal numbers of two words. Polynomials: Cephes (Moshier), in single precision.
-ALEXNODE_PHILOX void to_normal(uint32_t first, uint32_t second, float& z0, float& z1) {
+/// low + (high - low) · uniform.
+ALEXNODE_PHILOX float to_uniform(unsigned word, float low, float high) {
+  return float(low + (Rounded(high) - low) * to_uniform(word));
+}
+
+/// Two normal numbers of two words: mean + std · z. Polynomials: Cephes (Moshier), in single precision.
+ALEXNODE_PHILOX void to_normal(unsigned first, unsigned second, float mean, float std, float& z0, float& z1) {
   // ln u, with u = (upper 24 bits + 1) · 2^-24 in (0, 1]: u = (1 + m) · 2^e, 1 + m in [√½, √2).
-  const int32_t bits = std::bit_cast<int32_t>(float(int32_t(first >> 8) + 1) * 0x1p-24f);
-  const int32_t e = (bits - 0x3f3504f3) >> 23;
-  const float m = std::bit_cast<float>(bits - (e << 23)) - 1.f, n = float(e), z = m * m;
-  float p = 7.0376836292e-2f;
+  const int bits = __builtin_bit_cast(int, float(int(first >> 8) + 1) * 0x1p-24f);
+  const int e = (bits - 0x3f3504f3) >> 23;
+  const Rounded m = Rounded(__builtin_bit_cast(float, bits - (e << 23))) - 1.f, n = float(e), z = m * m;
+  Rounded p = 7.0376836292e-2f;
   p = p * m + -1.1514610310e-1f;
   p = p * m + 1.1676998740e-1f;
   p = p * m + -1.2420140846e-1f;
@@ -55,20 +77,20 @@ ALEXNODE_PHILOX void to_normal(uint32_t first, uint32_t second, float& z0, float
   p = p * m + 2.0000714765e-1f;
   p = p * m + -2.4999993993e-1f;
   p = p * m + 3.3333331174e-1f;
-  const float ln = m + ((p * m * z - 2.12194440e-4f * n) - .5f * z) + .693359375f * n;
+  const Rounded ln = m + ((p * m * z - 2.12194440e-4f * n) - .5f * z) + .693359375f * n;
   // u = 1 gives 0 exactly; nothing gives more.
-  const float radius = std::sqrt(-2.f * ln);
+  const Rounded radius = square_root(-2.f * ln);
   // A turn of v · 2^-24, v of 24 bits: the nearest quarter, and an angle from -π/4 to π/4, exact but for 2π.
-  const int32_t v = int32_t(second >> 8), quarter = (v + (1 << 21)) >> 22;
-  const float a = float(v - (quarter << 22)) * 3.7450703e-7f;  // 2π · 2^-24
-  const float s = a * a;
-  const float sine = ((-1.9515295891e-4f * s + 8.3321608736e-3f) * s + -1.6666654611e-1f) * s * a + a;
-  const float cosine =
+  const int v = int(second >> 8), quarter = (v + (1 << 21)) >> 22;
+  const Rounded a = Rounded(float(v - (quarter << 22))) * 3.7450703e-7f;  // 2π · 2^-24
+  const Rounded s = a * a;
+  const Rounded sine = ((-1.9515295891e-4f * s + 8.3321608736e-3f) * s + -1.6666654611e-1f) * s * a + a;
+  const Rounded cosine =
       ((2.443315711809948e-5f * s + -1.388731625493765e-3f) * s + 4.166664568298827e-2f) * s * s - .5f * s +
       1.f;
-  const float x = quarter & 1 ? sine : cosine, y = quarter & 1 ? cosine : sine;
-  z0 = radius * ((quarter + 1) & 2 ? -x : x);
-  z1 = radius * (quarter & 2 ? -y : y);
+  const Rounded x = quarter & 1 ? sine : cosine, y = quarter & 1 ? cosine : sine;
+  z0 = float(mean + std * (radius * ((quarter + 1) & 2 ? -x : x)));
+  z1 = float(mean + std * (radius * (quarter & 2 ? -y : y)));
 }
 
 }  // namespace alexnode

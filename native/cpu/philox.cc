@@ -15,17 +15,14 @@ ALEXNODE_CLONES void draw_blocks(uint32_t* out, int64_t blocks, PhiloxKey key, u
 }
 
 ALEXNODE_CLONES void uniform_of(float* y, const uint32_t* words, int64_t n, float low, float high) {
-  for (int64_t i = 0; i < n; i++) y[i] = low + (high - low) * to_uniform(words[i]);
+  for (int64_t i = 0; i < n; i++) y[i] = to_uniform(words[i], low, high);
 }
 
 /// Pairs of words to pairs of numbers.
 ALEXNODE_CLONES void normal_of(float* y, const uint32_t* words, int64_t pairs, float mean, float std) {
 #pragma omp simd
-  for (int64_t i = 0; i < pairs; i++) {
-    float z0, z1;
-    to_normal(words[2 * i], words[2 * i + 1], z0, z1);
-    y[2 * i] = mean + std * z0, y[2 * i + 1] = mean + std * z1;
-  }
+  for (int64_t i = 0; i < pairs; i++)
+    to_normal(words[2 * i], words[2 * i + 1], mean, std, y[2 * i], y[2 * i + 1]);
 }
 }  // namespace
 

@@ -1,5 +1,7 @@
 // Runs of random numbers, in vector code.
 #pragma once
+#include <cstdint>
+
 #include "philox4x32.h"
 
 namespace alexnode::cpu {
