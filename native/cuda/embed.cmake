@@ -2,7 +2,9 @@
 # headers that it includes, and what nvcc compiled of it. Run with -DKERNELS=folder -DFATBINS=folder (may be
 # empty) -DOUT=file.
 file(GLOB sources "${KERNELS}/*.cu")
-file(GLOB headers "${KERNELS}/*.h" "${KERNELS}/*.cuh")
+get_filename_component(native "${KERNELS}/../.." ABSOLUTE)
+file(GLOB headers RELATIVE "${native}" "${KERNELS}/*.h" "${KERNELS}/*.cuh")
+list(APPEND headers philox4x32.h)  # which the CPU's code includes as well
 set(text "// Made by native/cuda/embed.cmake.\n#include \"cuda/sources.h\"\n\n")
 
 # .incbin keeps large binaries out of the compiler; 0 ends the texts.
@@ -27,10 +29,9 @@ foreach(source ${sources})
 endforeach()
 set(header_rows "")
 foreach(header ${headers})
-  get_filename_component(name "${header}" NAME)
-  string(MAKE_C_IDENTIFIER "${name}" id)
-  embed(alexnode_header_${id} "${header}")
-  string(APPEND header_rows "      {\"cuda/kernels/${name}\", alexnode_header_${id}},\n")
+  string(MAKE_C_IDENTIFIER "${header}" id)
+  embed(alexnode_header_${id} "${native}/${header}")
+  string(APPEND header_rows "      {\"${header}\", alexnode_header_${id}},\n")
 endforeach()
 string(APPEND text "\nnamespace alexnode::cuda {\n"
   "\nstd::span<const KernelSource> kernel_sources() {\n  static const KernelSource all[] = {\n${source_rows}  };\n  return all;\n}\n"

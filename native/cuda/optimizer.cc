@@ -1,0 +1,104 @@
+// Parameter updates, and the search for numbers that are not finite: kernels/optimizer.cu.
+#include "cuda/optimizer.h"
+
+#include <algorithm>
+
+#include "cuda/kernels/optimizer.h"
+
+namespace alexnode::cuda {
+
+namespace {
+
+int64_t stored(const Spec& s) { return int64_t(s.bytes() / size_of(s.dtype)); }
+
+/// Kernels over a table of Tensors; `row` makes one of a call.
+template <class Tensor>
+class Joining final : public Kernel, public Joinable {
+ public:
+  using Row = Tensor (*)(const Kernel&, const Args&, Half&);
+
+  Joining(Specs specs, CUfunction function, Row row)
+      : Kernel(std::move(specs)), function_(function), row_(row) {
+    implementation = "kernel";
+  }
+  void run(const Args& args) const override {
+    const JoinedCall call{this, args};
+    run_joined({&call, 1}, *static_cast<const Launch*>(args.context));
+  }
+  bool joins(const Kernel& other) const override {
+    const auto* same = dynamic_cast<const Joining*>(&other);
+    return same && same->function_ == function_;
+  }
+  void run_joined(std::span<const JoinedCall> calls, const Launch& launch) const override {
+    while (!calls.empty()) {
+      const auto some = calls.first(std::min<size_t>(calls.size(), kJoined));
+      calls = calls.subspan(some.size());
+      Joined<Tensor> p{};
+      u32 blocks = 0;
+      for (const auto& [kernel, args] : some) {
+        const i32 i = p.tensors++;
+        p.tensor[i] = row_(*kernel, args, p.half[i]);
+        p.first_block[i] = blocks;
+        blocks += u32((p.tensor[i].count + kChunk - 1) / kChunk);
+      }
+      launch(function_, {blocks}, {256}, p);
+    }
+  }
+
+ private:
+  CUfunction function_;
+  Row row_;
+};
+
+Half half_of(const Spec& w16) {
+  if (w16.absent) return Half::none;
+  return w16.dtype == DType::bf16 ? Half::bf16 : Half::f16;
+}
+
+UpdatedTensor sgd_row(const Kernel& kernel, const Args& a, Half& half) {
+  using Op = Sgd;
+  half = half_of(kernel.specs[Op::W16]);
+  return {a.at<float>(Op::W),      a.at<float>(Op::V),         nullptr,
+          a.at<void>(Op::W16),     a.at<const float>(Op::G),   a.at<const float>(Op::Hyper),
+          a.at<const i32>(Op::Ok), stored(kernel.specs[Op::W])};
+}
+
+UpdatedTensor adam_row(const Kernel& kernel, const Args& a, Half& half) {
+  using Op = Adam;
+  half = half_of(kernel.specs[Op::W16]);
+  return {a.at<float>(Op::W),      a.at<float>(Op::V),         a.at<float>(Op::M),
+          a.at<void>(Op::W16),     a.at<const float>(Op::G),   a.at<const float>(Op::Hyper),
+          a.at<const i32>(Op::Ok), stored(kernel.specs[Op::W])};
+}
+
+CheckedTensor finite_row(const Kernel& kernel, const Args& a, Half&) {
+  const auto& x = kernel.specs[Finite::X];
+  const u32 exponent = x.dtype == DType::f32 ? 0x7f800000 : x.dtype == DType::bf16 ? 0x7f80 : 0x7c00;
+  return {a.at<const void>(Finite::X), a.at<i32>(Finite::Ok), stored(x), exponent, u32(size_of(x.dtype))};
+}
+
+}  // namespace
+
+KernelPtr make(const Sgd& f, Specs specs, const Target& target) {
+  specs.settle_as(Sgd::W);
+  specs.same_layout({Sgd::W, Sgd::V, Sgd::W16, Sgd::G});
+  const char* name = f.rate_in_velocity ? "sgd_rate_in_velocity" : f.nesterov ? "sgd_nesterov" : "sgd";
+  return std::make_unique<Joining<UpdatedTensor>>(std::move(specs), target.function("optimizer", name),
+                                                  sgd_row);
+}
+
+KernelPtr make(const Adam&, Specs specs, const Target& target) {
+  using Op = Adam;
+  specs.settle_as(Op::W);
+  specs.same_layout({Op::W, Op::M, Op::V, Op::W16, Op::G});
+  return std::make_unique<Joining<UpdatedTensor>>(std::move(specs), target.function("optimizer", "adam"),
+                                                  adam_row);
+}
+
+KernelPtr make(const Finite&, Specs specs, const Target& target) {
+  specs.settle_as(Finite::X);
+  return std::make_unique<Joining<CheckedTensor>>(std::move(specs),
+                                                  target.function("optimizer", "check_finite"), finite_row);
+}
+
+}  // namespace alexnode::cuda
