@@ -8,8 +8,10 @@ import {
   openData,
   openTraining,
   optimizerOf,
+  preferredDType,
   program,
   schedules,
+  settleDevice,
   train,
   trainArguments
 } from 'alexnode'
@@ -19,9 +21,16 @@ await program(async (signal) => {
   const report = createReport({ json: options.json })
 
   // The device, and the run's folder: settings are those given, else those saved, else defaults.
-  await using device = await open(options.device, { threads: options.threads })
-  const { dtype, reason } = device.preferredDType
   const { out, resume, settings: given } = options
+  const { device: wanted, threads } = options
+  const where = await settleDevice({
+    ...given,
+    ...(resume && { resume: out }),
+    device: wanted,
+    threads
+  })
+  await using device = await open(where.name, where.options)
+  const { dtype, reason } = preferredDType(device, where)
   const defaults = { ...options.defaults, dtype }
   const kept = { out, resume, settings: given, defaults, onNote: report.note }
   await using run = await openTraining(kept)
@@ -32,7 +41,7 @@ await program(async (signal) => {
   const data = run.sameData(opened)
   const { channels, classes } = data.train
   report.data(data)
-  report.device(device, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
+  report.device(device, where, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
 
   // The net: a definition, then a build on the device that takes its memory.
   const { net: name, batch, seed } = settings

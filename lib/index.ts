@@ -12,9 +12,11 @@ export {
   type SkipOptions,
   writeCheckpoint
 } from './checkpoint.ts'
+export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'
 export { program, UsageError } from './cli/program.ts'
 export { createReport, type ReportOptions } from './cli/report.ts'
+export { chooseDevice, type DeviceChoice } from './cuda-probe.ts'
 export {
   type ArrayImageSetOptions,
   arrayImageSet,

@@ -3,13 +3,17 @@ import type { FloatDType } from './dtype.ts'
 import { isObject } from './files/json.ts'
 import { adam, type Optimizer, sgd } from './optimizer.ts'
 
-/** Everything that decides the numbers of a run, besides device and threads. */
+/** Everything that decides the numbers of a run, besides device and threads. Flags that are not set are left out. */
 export interface TrainSettings {
   /** One of `netNames`. */
   readonly net: string
   /** As `openData` takes it; left out: Fashion-MNIST, or `shapes` where that cannot be had. */
   readonly data?: string
   readonly dtype: FloatDType
+  /** On a GPU: the factors of f32 products are rounded to TF32. */
+  readonly tf32?: boolean
+  /** On a GPU: equal runs give equal bits. */
+  readonly deterministic?: boolean
   /** Images a step. */
   readonly batch: number
   /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
@@ -46,6 +50,8 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   net: '--net',
   data: '--data',
   dtype: '--dtype',
+  tf32: '--tf32',
+  deterministic: '--deterministic',
   batch: '--batch',
   steps: '--steps',
   epochs: '--epochs',

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { hasNvidiaDriver } from '../lib/doctor/system.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
 const program = 'lib/cli.ts'
@@ -43,7 +44,8 @@ t.test('bench', async (t) => {
     t.strictSame(more, [])
     t.strictSame(Object.keys(result), [
       ...['images_per_s', 'images_per_s_min', 'images_per_s_max'],
-      ...['step_ms', 'peak_rss_mb', 'per_layer']
+      ...['step_ms', 'peak_rss_mb', 'device', 'threads', 'tf32', 'deterministic', 'dtype'],
+      'per_layer'
     ])
     const { images_per_s: median, images_per_s_min: least, images_per_s_max: most } = result
     t.ok(Number(least) <= Number(median) && Number(median) <= Number(most))
@@ -66,7 +68,30 @@ t.test('bench', async (t) => {
   const text = await runProgram(program, args)
   t.equal(text.code, 0)
   t.ok(widest(text.out) <= 80, text.out)
+  t.match(text.out, /^Device +cpu: CPU, /m)
   t.match(text.out, /^Speed +[\d.]+ images\/s/m)
+})
+
+t.test('where it computes', async (t) => {
+  const run = (...args: string[]) =>
+    runProgram(program, ['bench', '--net', 'fashion', '--batch', '2', ...args], {
+      ALEXNODE_CUDA_PATH: ''
+    })
+  const tf32 = await run('--device', 'cpu:1', '--tf32')
+  t.match(tf32, { code: 2, out: '', err: /--tf32 is for GPUs, and the device is cpu:1/ })
+  const both = await run('--device', 'cuda', '--tf32', '--dtype', 'bf16')
+  t.match(both, { code: 2, err: /--tf32 is for --dtype f32, and it is bf16/ })
+  t.match(await run('--device', 'tpu'), { code: 1, err: /there is no device 'tpu'/ })
+  const half = await run('--device', 'cpu', '--dtype', 'f16')
+  t.match(half, { code: 1, err: /cannot compute in f16, which is for GPUs/ })
+  if (hasNvidiaDriver({})) return
+  const cuda = await run('--device', 'cuda')
+  t.match(cuda, { code: 1, out: '', err: /cuda cannot be used here: no driver/ })
+  t.ok(widest(cuda.err) <= 80, cuda.err)
+  const summary = await runProgram(program, ['summary', '--net', 'fashion', '--batch', '1'], {
+    ALEXNODE_CUDA_PATH: ''
+  })
+  t.match(summary.out, /^Device +cpu: CPU, .*\n +taken because there is no driver of NVIDIA$/m)
 })
 
 t.test('the program itself', async (t) => {

@@ -38,9 +38,9 @@ t.test('f16 is for GPUs', async (t) => {
   const f16 = results.filter(({ name }) => name.includes('=f16['))
   t.ok(f16.length > 0)
   for (const { status, reasons } of f16) {
-    t.strictSame(
-      [status, reasons],
-      ['skipped', ["[device] cpu cannot compute in f16, which is for GPUs. Use dtype 'f32'."]]
+    t.match(
+      { status, reasons },
+      { status: 'skipped', reasons: [/cannot compute in f16, which is for GPUs/] }
     )
   }
 })

@@ -1,19 +1,24 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
-import { availableParallelism } from 'node:os'
 import { type BenchResult, bench } from '../bench.ts'
 import { open } from '../device.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import {
+  addDeviceOptions,
+  type DeviceArguments,
+  deviceText,
+  preferredDType,
+  settleDevice
+} from './device.ts'
 import { entry, pace } from './format.ts'
 import { program } from './program.ts'
 
-interface Given {
+interface Given extends DeviceArguments {
   readonly net: string
   readonly batch: number
   readonly dtype?: FloatDType
   readonly mode?: 'train' | 'infer'
-  readonly threads?: number
   readonly steps?: number
   readonly json?: boolean
 }
@@ -32,10 +37,9 @@ async function readArguments(): Promise<Given> {
     .requiredOption('--batch <n>', 'images in a batch', count)
     .addOption(await dtypeOption('what to compute in (bf16 where that is fast)'))
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
-    .option('--threads <n>', 'CPU threads (as many as there are cores)', count)
     .option('--steps <n>', 'steps to time (10)', count)
     .option('--json', 'print one JSON object')
-  return parse<Given>(bench, process.argv.slice(2))
+  return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }
 
 /** The most memory that this process has held, in MB of 2²⁰ bytes. */
@@ -43,11 +47,11 @@ function peakMegabytes(): number {
   return process.resourceUsage().maxRSS / 1024
 }
 
-function printJson({ stepMs, imagesPerSecond, calls }: BenchResult): void {
+function printJson({ stepMs, imagesPerSecond, calls }: BenchResult, how: object): void {
   const { median, min, max } = imagesPerSecond
   const object = {
     ...{ images_per_s: median, images_per_s_min: min, images_per_s_max: max },
-    ...{ step_ms: stepMs, peak_rss_mb: peakMegabytes(), per_layer: calls }
+    ...{ step_ms: stepMs, peak_rss_mb: peakMegabytes(), ...how, per_layer: calls }
   }
   process.stdout.write(`${JSON.stringify(object)}\n`)
 }
@@ -79,14 +83,17 @@ async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult)
 }
 
 await program(async () => {
-  const { net, batch, dtype, mode, threads, steps, json } = await readArguments()
-  await using device = await open('cpu', { threads: threads ?? availableParallelism() })
+  const given = await readArguments()
+  const { net, batch, mode, steps, json } = given
+  const where = await settleDevice(given)
+  await using device = await open(where.name, where.options)
+  const dtype = given.dtype ?? preferredDType(device, where).dtype
+  if (!json) process.stdout.write(`${deviceText(device, where)}\n`)
   const result = await bench(netByName(net), device, {
-    batch,
-    dtype: dtype ?? device.preferredDType.dtype,
+    ...{ batch, dtype },
     ...(mode && { mode }),
     ...(steps !== undefined && { steps })
   })
-  if (json) printJson(result)
+  if (json) printJson(result, { device: where.name, ...where.options, dtype })
   else await printText(result)
 })

@@ -5,6 +5,7 @@ import { dataNames } from '../data/open.ts'
 import { netNames } from '../nets/index.ts'
 import type { TrainSettings } from '../settings.ts'
 import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
+import { addDeviceOptions } from './device.ts'
 import { UsageError } from './program.ts'
 
 /** The command line of training, read and checked. */
@@ -13,6 +14,7 @@ export interface TrainArguments {
   readonly settings: Partial<TrainSettings>
   /** For what is neither given nor saved; the dtype is the device's to prefer. */
   readonly defaults: Omit<TrainSettings, 'dtype'>
+  /** 'auto': a GPU where one is ready, else the CPU. */
   readonly device: string
   readonly threads: number
   readonly out: string
@@ -75,7 +77,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
   return {
     settings,
     defaults: { ...defaults, optimizer, ...rates[optimizer] },
-    device: device ?? 'cpu',
+    device: device ?? 'auto',
     threads: threads ?? availableParallelism(),
     out: out ?? `runs/${settings.net ?? defaults.net}`,
     checkpointEvery,
@@ -109,12 +111,11 @@ async function trainCommand(): Promise<Command> {
     'Trains a net, tests it, and keeps weights, log and checkpoints. ' +
       'In brackets: what is used where an option is left out.'
   )
-  return train
+  train
     .usage('[options]')
     .addOption(net)
     .option('--data <name>', `a folder of IDX files, or ${dataNames.join(', ')} (Fashion-MNIST)`)
-    .option('--device <name>', 'where: cpu, cpu:0, … (cpu)')
-    .option('--threads <n>', 'CPU threads (as many as there are cores)', count)
+  return (await addDeviceOptions(train))
     .addOption(dtype)
     .option('--batch <n>', `images a step (${defaults.batch})`, count)
     .option('--steps <n>', 'steps in all (as many as fit 3 minutes, with the test)', count)

@@ -6,6 +6,7 @@ import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
 import type { Step } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
+import { type DeviceSettings, deviceText } from './device.ts'
 import { COLUMNS, count, duration, entry, fraction, onePiece, pace, short, wrap } from './format.ts'
 import { layerTable, planText, totals } from './tables.ts'
 
@@ -56,10 +57,8 @@ export class Report {
   }
 
   /** What computes, in what, and why. */
-  device({ name, description }: Device, dtype: string, reason: string): void {
-    this.#print(
-      `${entry('Device', `${name}: ${description}`)}\n${entry('dtype', `${dtype}: ${reason}`)}`
-    )
+  device(device: Device, where: DeviceSettings, dtype: string, reason: string): void {
+    this.#print(`${deviceText(device, where)}\n${entry('dtype', `${dtype}: ${reason}`)}`)
   }
 
   /** The net's table and the memory that it takes. */

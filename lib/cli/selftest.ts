@@ -1,19 +1,19 @@
 /** `alexnode selftest`: whether a device computes what it should. */
+import { chooseDevice } from '../cuda-probe.ts'
 import { type SelftestResult, selftest } from '../selftest/selftest.ts'
-import { command, parse, readers } from './command.ts'
+import { command, parse } from './command.ts'
+import { addDeviceOptions, checkDevices, type DeviceArguments } from './device.ts'
 import { COLUMNS, count, wrap } from './format.ts'
 import { program } from './program.ts'
 
-interface Given {
+interface Given extends Omit<DeviceArguments, 'device'> {
   readonly device?: readonly string[]
   readonly op?: string
   readonly grad?: boolean
-  readonly threads?: number
   readonly json?: boolean
 }
 
 async function readArguments(): Promise<Given> {
-  const { whole } = await readers()
   const selftest = await command(
     'selftest',
     'Tries every op in many shapes and dtypes against a plain reference and finite differences, ' +
@@ -22,12 +22,10 @@ async function readArguments(): Promise<Given> {
   )
   selftest
     .usage('[options]')
-    .option('--device <name...>', 'what to try; others are compared with the first (cpu)')
     .option('--op <name>', 'only this op')
     .option('--grad', 'only what finite differences are taken of')
-    .option('--threads <n>', 'CPU threads (as many as there are cores)', whole(1))
     .option('--json', 'print one JSON object a line')
-  return parse<Given>(selftest, process.argv.slice(2))
+  return parse<Given>(await addDeviceOptions(selftest, true), process.argv.slice(2))
 }
 
 const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' } as const
@@ -69,15 +67,23 @@ function skips(results: readonly SelftestResult[]): string[] {
   return [...counts].map(([reason, times]) => `skipped ${count(times)}: ${reason}`)
 }
 
+/** The CPU, and a GPU where one is ready. */
+async function usualDevices(): Promise<string[]> {
+  const { name } = await chooseDevice()
+  return name === 'cpu' ? ['cpu'] : ['cpu', name]
+}
+
 await program(async (signal) => {
-  const { device, op, grad = false, threads, json = false } = await readArguments()
+  const given = await readArguments()
+  const { op, grad = false, threads, tf32 = false, deterministic = false, json = false } = given
+  const devices = given.device ?? (await usualDevices())
+  checkDevices({ tf32 }, devices)
   const results: SelftestResult[] = []
-  const several = (device?.length ?? 1) > 1
+  const several = devices.length > 1
   const options = {
-    ...(device && { devices: device }),
+    ...{ devices, grad, tf32, deterministic },
     ...(op !== undefined && { op }),
-    ...(threads !== undefined && { threads }),
-    grad
+    ...(threads !== undefined && { threads })
   }
   for await (const result of selftest(options)) {
     results.push(result)
@@ -92,8 +98,8 @@ await program(async (signal) => {
   const [passed, failed, skipped] = [number('passed'), number('failed'), number('skipped')]
   if (json) process.stdout.write(`${JSON.stringify({ final: true, passed, failed, skipped })}\n`)
   else {
-    const devices = several ? [] : ['skipped: device against device, since only one is tried']
-    const lines = [...skips(results), ...devices].flatMap((text) => wrap(text))
+    const alone = several ? [] : ['skipped: device against device, since only one is tried']
+    const lines = [...skips(results), ...alone].flatMap((text) => wrap(text))
     const sum = `${count(passed)} passed, ${count(failed)} failed, ${count(skipped)} skipped`
     process.stdout.write(`\n${[...lines, sum].join('\n')}\n`)
   }

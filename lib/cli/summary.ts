@@ -6,11 +6,19 @@ import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { sgd } from '../optimizer.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import {
+  addDeviceOptions,
+  type DeviceArguments,
+  type DeviceSettings,
+  deviceText,
+  preferredDType,
+  settleDevice
+} from './device.ts'
 import { entry } from './format.ts'
 import { program } from './program.ts'
 import { layerTable, planText, totals } from './tables.ts'
 
-interface Given {
+interface Given extends DeviceArguments {
   readonly net: string
   readonly batch: number
   readonly dtype?: FloatDType
@@ -35,39 +43,45 @@ async function readArguments(): Promise<Given> {
     .option('--channels <n>', "channels of an image (the net's usual)", whole(1))
     .option('--classes <n>', "classes (the net's usual)", whole(1))
     .option('--json', 'print one JSON object')
-  return parse<Given>(summary, process.argv.slice(2))
+  return parse<Given>(await addDeviceOptions(summary), process.argv.slice(2))
 }
 
-async function print(draft: Draft, json: boolean): Promise<void> {
+async function print(draft: Draft, where: DeviceSettings, json: boolean): Promise<void> {
   const { definition, options, layers } = draft
   const { parameters, macs } = totals(layers)
   const memory = draft.plan()
   const { name: net, input } = definition
   if (json) {
-    const object = { net, input, ...options, parameters, macs, layers, memory }
+    const { tf32, deterministic } = where.options
+    const how = { device: where.name, ...options, tf32, deterministic }
+    const object = { net, input, ...how, parameters, macs, layers, memory }
     process.stdout.write(`${JSON.stringify(object)}\n`)
     return
   }
   const { channels, height, width } = input
   const text = `${net}: ${channels}×${height}×${width} in batches of ${options.batch}, ${options.dtype}`
-  process.stdout.write(`${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`)
+  process.stdout.write(
+    `${deviceText(draft.stream.device, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
+  )
 }
 
 await program(async () => {
-  const { net, batch, dtype, channels, classes, mode, json = false } = await readArguments()
-  await using device = await open()
+  const given = await readArguments()
+  const { net, batch, channels, classes, mode, json = false } = given
+  const where = await settleDevice(given)
+  await using device = await open(where.name, where.options)
   const definition = netByName(net, {
     ...(channels !== undefined && { channels }),
     ...(classes !== undefined && { classes })
   })
   const draft = await definition.draft(device, {
     batch,
-    dtype: dtype ?? device.preferredDType.dtype,
+    dtype: given.dtype ?? preferredDType(device, where).dtype,
     training: mode !== 'infer',
     optimizer: sgd({ momentum: 0.9 })
   })
   try {
-    await print(draft, json)
+    await print(draft, where, json)
   } finally {
     await draft.close()
   }

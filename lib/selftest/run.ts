@@ -15,11 +15,6 @@ import { compare } from './compare.ts'
 import { agreements, finiteDifferences } from './gradient.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
 
-/** How exact a device is. */
-export function exactnessOf({ name }: Device): Exactness {
-  return { kind: name.startsWith('cuda') ? 'cuda' : 'cpu' }
-}
-
 /** How far off something is, and how far it may be. */
 export interface Measure {
   readonly error: number
@@ -58,7 +53,7 @@ export async function runCase(stream: Stream, row: OpCase): Promise<CaseResult> 
 
 async function judge(stream: Stream, row: OpCase, op: Op): Promise<CaseResult> {
   const values = makeInputs(row)
-  const exactness = exactnessOf(stream.device)
+  const exactness = stream.device
   using slab = new Slab(stream, row, op, values.inputs)
   const eager = await slab.run(() => slab.launch())
   using program = record([stream], () => slab.launch())

@@ -7,14 +7,7 @@ import type { Stream } from '../stream.ts'
 import type { OpCase } from './case.ts'
 import { opCases } from './cases.ts'
 import { apart, netLosses } from './nets.ts'
-import {
-  againstReference,
-  type CaseResult,
-  exactnessOf,
-  type Measure,
-  nearest,
-  runCase
-} from './run.ts'
+import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
 
 export interface SelftestOptions {
   /** The devices to try; the first is what others are compared with. Default: `cpu`. */
@@ -25,6 +18,10 @@ export interface SelftestOptions {
   readonly grad?: boolean
   /** CPU threads. Default: as many as the machine gives this process. */
   readonly threads?: number
+  /** See `open`; f32 rows of matrix products may then be off by more. Default false. */
+  readonly tf32?: boolean
+  /** See `open`. Default false. */
+  readonly deterministic?: boolean
 }
 
 /** What became of a row, of two devices' agreement on it, or of a net. */
@@ -46,7 +43,9 @@ export interface SelftestResult extends Pick<CaseResult, 'status' | 'reasons' | 
  * for await (const { name, status } of selftest({ op: 'lrn' })) console.log(status, name)
  */
 export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<SelftestResult> {
-  const { devices: names = ['cpu'], op, grad = false, threads } = options
+  const { devices: names = ['cpu'], op, grad = false } = options
+  const { threads, tf32 = false, deterministic = false } = options
+  const opening = { tf32, deterministic, ...(threads !== undefined && { threads }) }
   if (op !== undefined && !opTable.has(op)) {
     const known = [...opTable.keys()].join(', ')
     throw new Error(`[selftest] there is no op '${op}': expected one of ${known}`)
@@ -57,7 +56,7 @@ export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<S
   const devices: Device[] = []
   try {
     for (const name of names) {
-      devices.push(await open(name, threads === undefined ? {} : { threads }))
+      devices.push(await open(name, opening))
     }
     const streams = devices.map((device) => device.stream())
     for (const row of rows) yield* tryRow(row, streams)
@@ -76,8 +75,7 @@ async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<
     yield { kind: 'op', device, name: row.name, status, reasons, ...(worst && { worst }) }
     if (first?.outputs && result.outputs) {
       // Each may be off by its bound.
-      const exactness = exactnessOf(stream.device)
-      const found = againstReference(result.outputs, first.outputs, row, exactness, 2)
+      const found = againstReference(result.outputs, first.outputs, row, stream.device, 2)
       const wrong = found.flatMap(({ reason }) => reason ?? [])
       const pair = `${device} against ${streams[0]?.device.name}`
       yield verdict('devices', pair, row.name, nearest(found), wrong)
