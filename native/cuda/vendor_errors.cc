@@ -1,22 +1,62 @@
-// Statuses of cuDNN and cublasLt as errors for people.
+// What cuDNN and cublasLt say when a call fails, with what mends it.
+#include <array>
+
 #include "cuda/kernel.h"
 
 namespace alexnode::cuda {
 
+namespace {
+
+constexpr const char* kDoctor = ". `alexnode doctor` says which files are used";
+constexpr const char* kMemory = ". Use a smaller batch or net, or close what is not needed";
+constexpr const char* kRestart =
+    ". The GPU failed, or its driver did: start the process again, and look at `nvidia-smi` and the system's "
+    "log";
+
+const char* remedy_of_cudnn(int status) {
+  if (status == kCudnnMixed || status == kCudnnPartMissing || status / 1000 == 1) return kDoctor;
+  if (status == kCudnnNoHostMemory || status == kCudnnNoDeviceMemory) return kMemory;
+  if (status >= kCudnnNotSupported && status < kCudnnNotSupportedEnd)
+    return ". Install a newer cuDNN, or use another dtype or shape";
+  if (status >= kCudnnExecutionFailed) return kRestart;
+  return ". This is a fault of alexnode's: please report it";
+}
+
+const char* remedy_of_cublas(int status) {
+  switch (status) {
+    case 1:
+    case kCublasArchMismatch:
+      return kDoctor;
+    case kCublasNoMemory:
+      return kMemory;
+    case kCublasNotSupported:
+      return ". Install a newer cuBLAS, or use another dtype or shape";
+    case kCublasExecutionFailed:
+      return kRestart;
+    default:
+      return ". This is a fault of alexnode's: please report it";
+  }
+}
+
+}  // namespace
+
 void check_cudnn(const Libraries& libraries, int status, const char* call) {
   if (!status) return;
-  // 5000 and up: the execution failed; the driver may know that the context is lost.
-  if (status >= 5000) {
-    const int error = libraries.driver.cuCtxSynchronize();
-    if (error >= 700 && error < 800) check(libraries.driver, error, call);
-  }
-  fail("[cuda] ", call, " failed with ", status, " (", libraries.cudnn.cudnnGetErrorString(status), ")");
+  // The execution failed: the driver may know that the context is lost.
+  if (status >= kCudnnExecutionFailed) check(libraries.driver, libraries.driver.cuCtxSynchronize(), call);
+  const char* name = libraries.cudnn.cudnnGetErrorString(status);
+  std::array<char, 512> words{};
+  libraries.cudnn.cudnnGetLastErrorString(words.data(), words.size() - 1);
+  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error", words[0] ? ": " : "",
+       words.data(), ")", remedy_of_cudnn(status));
 }
 
 void check_cublas(const Libraries& libraries, int status, const char* call) {
-  if (status)
-    fail("[cuda] ", call, " failed with ", status, " (", libraries.cublaslt.cublasLtGetStatusName(status),
-         ")");
+  if (!status) return;
+  if (status == kCublasExecutionFailed) check(libraries.driver, libraries.driver.cuCtxSynchronize(), call);
+  const char* name = libraries.cublaslt.cublasLtGetStatusName(status);
+  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error", ")",
+       remedy_of_cublas(status));
 }
 
 }  // namespace alexnode::cuda

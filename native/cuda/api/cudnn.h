@@ -124,7 +124,7 @@ struct Cudnn {
 // cudnnStatus_t: 2000 to 2999 are bad parameters, 3000 to 3999 say that something is not supported.
 inline constexpr int kCudnnBadParam = 2000, kCudnnShapeMismatch = 2008;
 inline constexpr int kCudnnNotSupported = 3000, kCudnnNotSupportedEnd = 4000;
-inline constexpr int kCudnnNoHostMemory = 4003, kCudnnNoDeviceMemory = 4004;
+inline constexpr int kCudnnCompilationFailed = 4001, kCudnnNoHostMemory = 4003, kCudnnNoDeviceMemory = 4004;
 inline constexpr int kCudnnExecutionFailed = 5000, kCudnnDriverFailed = 5001;
 inline constexpr int kCudnnMixed = 1002, kCudnnPartMissing = 1008;
 // cudnnDataType_t

@@ -1,0 +1,320 @@
+// cuDNN's older calls. Its heuristics list algorithms by the speed they expect; the first few that fit in the
+// planned workspace are timed, once a shape. With `deterministic` nothing is timed, since the clock may
+// decide otherwise in the next run: the first of the list that is deterministic and runs is taken.
+#include "cuda/cudnn_convolution.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "cuda/descriptors.h"
+#include "cuda/timing.h"
+
+namespace alexnode::cuda {
+
+namespace {
+
+/// The most that a workspace may have, if the GPU's memory is not small.
+constexpr size_t kMostWorkspace = size_t(256) << 20;
+constexpr int kTimed = 4, kTimedRuns = 3;
+
+using Status = int;
+
+struct Algorithm {
+  int number = 0, math = 0;
+  size_t workspace = 0;
+};
+
+const char* name_of(ConvolutionPass pass) {
+  switch (pass) {
+    case ConvolutionPass::forward:
+      return "forward";
+    case ConvolutionPass::backward_data:
+      return "backward data";
+    case ConvolutionPass::backward_weights:
+      return "backward filter";
+  }
+  return "";
+}
+
+bool unsupported(Status status) {
+  return (status >= kCudnnNotSupported && status < kCudnnNotSupportedEnd) ||
+         status == kCudnnCompilationFailed;
+}
+
+class Legacy final : public Convolution {
+ public:
+  Legacy(const ConvolutionShape& shape, const Target& target)
+      : shape_(shape),
+        x_tensor_(tensor(target)),
+        y_tensor_(tensor(target)),
+        filter_(make_descriptor(target.libraries, cudnn(target).cudnnCreateFilterDescriptor,
+                                cudnn(target).cudnnDestroyFilterDescriptor, "cudnnCreateFilterDescriptor")),
+        convolution_(make_descriptor(target.libraries, cudnn(target).cudnnCreateConvolutionDescriptor,
+                                     cudnn(target).cudnnDestroyConvolutionDescriptor,
+                                     "cudnnCreateConvolutionDescriptor")) {
+    describe(target);
+    algorithm_ = choose(target);
+    set_math(target, algorithm_.math);
+    workspace = algorithm_.workspace;
+    description = text("cudnn ", name_of(shape.pass), " ", algorithm_.number);
+  }
+
+  void run(const Launch& launch, void* to, const void* a, const void* b, void* at) const override {
+    check_cudnn(launch.libraries, start(launch, algorithm_, to, a, b, at), call_name());
+  }
+
+ private:
+  static const Cudnn& cudnn(const Target& target) { return target.libraries.cudnn; }
+
+  static std::shared_ptr<cudnnTensorStruct> tensor(const Target& target) {
+    return make_descriptor(target.libraries, cudnn(target).cudnnCreateTensorDescriptor,
+                           cudnn(target).cudnnDestroyTensorDescriptor, "cudnnCreateTensorDescriptor");
+  }
+
+  void describe(const Target& target) {
+    const auto& lib = cudnn(target);
+    const int type = cudnn_type(shape_.dtype);
+    const auto set = [&](cudnnTensorDescriptor_t tensor, const Int4& d) {
+      check_cudnn(target.libraries,
+                  lib.cudnnSetTensor4dDescriptor(tensor, kCudnnNhwc, type, int(d[0]), int(d[1]), int(d[2]),
+                                                 int(d[3])),
+                  "cudnnSetTensor4dDescriptor");
+    };
+    set(x_, shape_.x);
+    set(y_, shape_.y);
+    const auto& w = shape_.w;
+    check_cudnn(
+        target.libraries,
+        lib.cudnnSetFilter4dDescriptor(w_, type, kCudnnNhwc, int(w[0]), int(w[1]), int(w[2]), int(w[3])),
+        "cudnnSetFilter4dDescriptor");
+    const auto &p = shape_.padding, &s = shape_.stride, &d = shape_.dilation;
+    check_cudnn(
+        target.libraries,
+        lib.cudnnSetConvolution2dDescriptor(how_, int(p[0]), int(p[1]), int(s[0]), int(s[1]), int(d[0]),
+                                            int(d[1]), kCudnnCrossCorrelation, kCudnnFloat),
+        "cudnnSetConvolution2dDescriptor");
+    check_cudnn(target.libraries, lib.cudnnSetConvolutionGroupCount(how_, int(shape_.groups)),
+                "cudnnSetConvolutionGroupCount");
+    set_math(target, asked_math(target));
+  }
+
+  void set_math(const Target& target, int math) {
+    check_cudnn(target.libraries, cudnn(target).cudnnSetConvolutionMathType(how_, math),
+                "cudnnSetConvolutionMathType");
+  }
+
+  /// f32 stays f32 unless TF32 was chosen.
+  int asked_math(const Target& target) const {
+    if (shape_.dtype != DType::f32) return kCudnnTensorOpMath;
+    return target.options.tf32 ? kCudnnDefaultMath : kCudnnFmaMath;
+  }
+
+  Status list(const Launch& launch, int wanted, int* found, CudnnAlgorithm* to) const {
+    const auto& lib = launch.libraries.cudnn;
+    switch (shape_.pass) {
+      case ConvolutionPass::forward:
+        return lib.cudnnGetConvolutionForwardAlgorithm_v7(launch.cudnn, x_, w_, how_, y_, wanted, found, to);
+      case ConvolutionPass::backward_data:
+        return lib.cudnnGetConvolutionBackwardDataAlgorithm_v7(launch.cudnn, w_, y_, how_, x_, wanted, found,
+                                                               to);
+      case ConvolutionPass::backward_weights:
+        return lib.cudnnGetConvolutionBackwardFilterAlgorithm_v7(launch.cudnn, x_, y_, how_, w_, wanted,
+                                                                 found, to);
+    }
+    return kCudnnBadParam;
+  }
+
+  Status measure(const Launch& launch, int number, size_t* bytes) const {
+    const auto& lib = launch.libraries.cudnn;
+    switch (shape_.pass) {
+      case ConvolutionPass::forward:
+        return lib.cudnnGetConvolutionForwardWorkspaceSize(launch.cudnn, x_, w_, how_, y_, number, bytes);
+      case ConvolutionPass::backward_data:
+        return lib.cudnnGetConvolutionBackwardDataWorkspaceSize(launch.cudnn, w_, y_, how_, x_, number,
+                                                                bytes);
+      case ConvolutionPass::backward_weights:
+        return lib.cudnnGetConvolutionBackwardFilterWorkspaceSize(launch.cudnn, x_, y_, how_, w_, number,
+                                                                  bytes);
+    }
+    return kCudnnBadParam;
+  }
+
+  Status start(const Launch& launch, const Algorithm& a, void* to, const void* one, const void* other,
+               void* at) const {
+    const auto& lib = launch.libraries.cudnn;
+    static constexpr float kOne = 1, kZero = 0;
+    switch (shape_.pass) {
+      case ConvolutionPass::forward:
+        return lib.cudnnConvolutionForward(launch.cudnn, &kOne, x_, one, w_, other, how_, a.number, at,
+                                           a.workspace, &kZero, y_, to);
+      case ConvolutionPass::backward_data:
+        return lib.cudnnConvolutionBackwardData(launch.cudnn, &kOne, w_, other, y_, one, how_, a.number, at,
+                                                a.workspace, &kZero, x_, to);
+      case ConvolutionPass::backward_weights:
+        return lib.cudnnConvolutionBackwardFilter(launch.cudnn, &kOne, x_, one, y_, other, how_, a.number, at,
+                                                  a.workspace, &kZero, w_, to);
+    }
+    return kCudnnBadParam;
+  }
+
+  const char* call_name() const {
+    switch (shape_.pass) {
+      case ConvolutionPass::forward:
+        return "cudnnConvolutionForward";
+      case ConvolutionPass::backward_data:
+        return "cudnnConvolutionBackwardData";
+      case ConvolutionPass::backward_weights:
+        return "cudnnConvolutionBackwardFilter";
+    }
+    return "";
+  }
+
+  std::string key(const Target& target, size_t limit) const {
+    std::ostringstream out;
+    out << "convolution " << name_of(shape_.pass) << " on " << target.gpu.name << " cudnn "
+        << cudnn(target).cudnnGetVersion() << " " << alexnode::name_of(shape_.dtype) << " math "
+        << asked_math(target) << " within " << limit;
+    for (const auto* dims : {&shape_.x, &shape_.w, &shape_.y}) {
+      out << " /";
+      for (const auto d : *dims) out << " " << d;
+    }
+    for (const auto* pair : {&shape_.padding, &shape_.stride, &shape_.dilation})
+      out << " / " << (*pair)[0] << " " << (*pair)[1];
+    out << " / " << shape_.groups;
+    return out.str();
+  }
+
+  /// Asks for the workspace; nothing where the algorithm does not do this shape.
+  std::optional<Algorithm> with_workspace(const Target& target, int number, int math) {
+    set_math(target, math);
+    Algorithm a{number, math};
+    const Status status = measure(target.launch, number, &a.workspace);
+    if (unsupported(status)) return std::nullopt;
+    check_cudnn(target.libraries, status, "cudnnGetConvolutionWorkspaceSize");
+    return a;
+  }
+
+  /// What cuDNN offers, in its order; what needs more than `limit` comes last.
+  std::vector<Algorithm> candidates(const Target& target, size_t limit) {
+    set_math(target, asked_math(target));
+    std::array<CudnnAlgorithm, 2 * kCudnnForwardCount> offers{};
+    int found = 0;
+    check_cudnn(target.libraries, list(target.launch, int(offers.size()), &found, offers.data()),
+                "cudnnGetConvolutionAlgorithm_v7");
+    std::vector<Algorithm> fit, large;
+    for (const auto& offer : std::span(offers).first(size_t(found))) {
+      if (offer.status || (target.options.deterministic && offer.determinism != kCudnnDeterministic))
+        continue;
+      const bool exact = asked_math(target) == kCudnnFmaMath;
+      if (const auto a = with_workspace(target, offer.algorithm, exact ? kCudnnFmaMath : offer.math))
+        (a->workspace <= limit ? fit : large).push_back(*a);
+    }
+    std::stable_sort(large.begin(), large.end(),
+                     [](const Algorithm& a, const Algorithm& b) { return a.workspace < b.workspace; });
+    // One that is too large is better than none.
+    if (fit.empty() && !large.empty()) fit.push_back(large.front());
+    return fit;
+  }
+
+  Algorithm choose(const Target& target) {
+    const size_t limit = std::min(kMostWorkspace, target.gpu.memory / 32);
+    const auto kept = key(target, limit);
+    const bool keep = target.choices && !target.options.deterministic;
+    if (keep)
+      if (const auto known = target.choices->find(kept))
+        if (const auto a = parse(target, *known, limit)) return *a;
+    const auto all = candidates(target, limit);
+    const auto best = fastest(target, all);
+    if (!best)
+      fail("[cuda] cuDNN has no ", target.options.deterministic ? "deterministic " : "",
+           "algorithm for this convolution (", name_of(shape_.pass), ", ", alexnode::name_of(shape_.dtype),
+           "). Install a newer cuDNN, or use another dtype or shape");
+    if (keep) target.choices->keep(kept, text(best->number, " ", best->math));
+    return *best;
+  }
+
+  /// A choice of before, unless cuDNN does not want it any more.
+  std::optional<Algorithm> parse(const Target& target, const std::string& choice, size_t limit) {
+    std::istringstream in(choice);
+    int number = -1, math = -1;
+    if (!(in >> number >> math) || number < 0 || number >= kCudnnForwardCount || math < 0 ||
+        math > kCudnnFmaMath)
+      return std::nullopt;
+    const auto a = with_workspace(target, number, math);
+    return a && a->workspace <= std::max(limit, size_t(1)) ? a : std::nullopt;
+  }
+
+  /// The fastest of the first few that run; with `deterministic`, or where there is no memory to try them in,
+  /// the first.
+  std::optional<Algorithm> fastest(const Target& target, const std::vector<Algorithm>& all) {
+    if (all.empty()) return std::nullopt;
+    const auto bytes = [&](const Int4& d) {
+      return size_t(d[0] * d[1] * d[2] * d[3]) * size_of(shape_.dtype);
+    };
+    size_t largest = 0;
+    for (const auto& a : all) largest = std::max(largest, a.workspace);
+    const Temporary x(target, bytes(shape_.x)), w(target, bytes(shape_.w)), y(target, bytes(shape_.y)),
+        at(target, largest);
+    if (!x || !w || !y || !at) return all.front();
+    const auto [to, a, b] = arguments(x.data(), w.data(), y.data());
+    Clock clock(target.launch);
+    std::optional<Algorithm> best;
+    float least = std::numeric_limits<float>::infinity();
+    int tried = 0;
+    for (const auto& candidate : all) {
+      set_math(target, candidate.math);
+      const Status status = start(target.launch, candidate, to, a, b, at.data());
+      if (unsupported(status)) continue;
+      check_cudnn(target.libraries, status, call_name());
+      if (target.options.deterministic || all.size() == 1) return candidate;
+      clock.start();
+      for (int i = 0; i < kTimedRuns; i++)
+        check_cudnn(target.libraries, start(target.launch, candidate, to, a, b, at.data()), call_name());
+      const float milliseconds = clock.stop();
+      if (milliseconds < least) least = milliseconds, best = candidate;
+      if (++tried == kTimed) break;
+    }
+    return best;
+  }
+
+  struct Arguments {
+    void* to;
+    const void *a, *b;
+  };
+  Arguments arguments(void* x, void* w, void* y) const {
+    switch (shape_.pass) {
+      case ConvolutionPass::forward:
+        return {y, x, w};
+      case ConvolutionPass::backward_data:
+        return {x, y, w};
+      case ConvolutionPass::backward_weights:
+        break;
+    }
+    return {w, x, y};
+  }
+
+  ConvolutionShape shape_;
+  std::shared_ptr<cudnnTensorStruct> x_tensor_, y_tensor_;
+  std::shared_ptr<cudnnFilterStruct> filter_;
+  std::shared_ptr<cudnnConvolutionStruct> convolution_;
+  const cudnnTensorDescriptor_t x_ = x_tensor_.get(), y_ = y_tensor_.get();
+  const cudnnFilterDescriptor_t w_ = filter_.get();
+  const cudnnConvolutionDescriptor_t how_ = convolution_.get();
+  Algorithm algorithm_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Convolution> make_convolution(const ConvolutionShape& shape, const Target& target) {
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  for (const auto* d : {&shape.x, &shape.y, &shape.w})
+    if (std::max((*d)[0], (*d)[1] * (*d)[2] * (*d)[3]) > kMost)
+      fail("[cuda] expected images and filters of at most 2^31 - 1 numbers each; use a smaller image");
+  return std::make_shared<Legacy>(shape, target);
+}
+
+}  // namespace alexnode::cuda
