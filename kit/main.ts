@@ -7,7 +7,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Report, reportPath, type StageReport, writeReport } from './report.ts'
-import { stages } from './stages.ts'
+import { type Run, stages } from './stages.ts'
 
 const HELP = `Usage: run.sh [--out FOLDER] [--brief] [STAGE…]
 
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   const report: Report = { date, gpu: 'cpu', machine: {}, stages: [] }
   // The doctor says what machine it is: a report without that is worth little.
   const wanted = new Set(['doctor', ...names])
+  const shared: Run = { report, brief, grown: () => {} }
   for (const [name, stage] of Object.entries(stages)) {
     if (names.length > 0 && !wanted.has(name)) continue
     const empty = { status: 'running', seconds: 0, passed: 0 } as const
@@ -57,7 +58,8 @@ async function main(): Promise<void> {
       writeReport(folder, report)
     }
     process.stdout.write(`${name} …\n`)
-    await stage({ report, brief, grown }, own)
+    shared.grown = grown
+    await stage(shared, own)
     own.seconds = (performance.now() - start) / 1000
     own.status = own.failed.length > 0 ? 'failed' : own.passed > 0 ? 'passed' : 'skipped'
     const { passed, failed, skipped } = own

@@ -1,5 +1,6 @@
 /** What a kit runs: each stage as processes of their own, and what of their lines is kept. */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cli } from '../bench/beside.ts'
 import { python } from '../test/pytorch/run.ts'
@@ -11,15 +12,18 @@ export interface Run {
   readonly report: Report
   /** A part of each stage, to see that the kit works. */
   readonly brief: boolean
+  /** The GPU that is ready, as `open` takes it, and whether it is a double of one. */
+  gpu?: { readonly device: string; readonly double: boolean }
   /** Called when the report has grown. */
-  readonly grown: () => void
+  grown: () => void
 }
 
 type Stage = (run: Run, stage: StageReport) => Promise<void>
 
 /** In the order in which they run. */
 export const stages: Readonly<Record<string, Stage>> = {
-  doctor: async ({ report }, stage) => {
+  doctor: async (run, stage) => {
+    const { report } = run
     const { lines, error } = await runLines([...cli(), 'doctor', '--json'], STAGE_LIMIT)
     const facts = lines.at(-1)
     if (!facts) {
@@ -32,8 +36,12 @@ export const stages: Readonly<Record<string, Stage>> = {
     stage.figures.push({ verdict })
     if (Object(ready).cpu) stage.passed++
     else stage.failed.push(String(verdict))
-    if (Object(ready).cuda) stage.passed++
-    else stage.skipped.push(`no GPU: ${verdict}`)
+    if (Object(ready).cuda) {
+      stage.passed++
+      const double = report.gpu.startsWith('Fake')
+      run.gpu = { device: 'cuda:0', double }
+      if (double) report.machine.WARNING = "a double of CUDA computed: no figure here is a GPU's"
+    } else stage.skipped.push(`no GPU: ${verdict}`)
   },
 
   selftest: async ({ report, brief, grown }, stage) => {
@@ -61,15 +69,59 @@ export const stages: Readonly<Record<string, Stage>> = {
     unlessTold(stage, ended)
   },
 
+  abi: async (run, stage) => {
+    const file = fileURLToPath(new URL(`../test/cuda-abi.${suffix}`, import.meta.url))
+    if (!existsSync(file)) {
+      stage.skipped.push("this kit has no check of the declarations against NVIDIA's headers")
+      return
+    }
+    await lines(program(file), run, stage)
+  },
+
+  'gpu-parity': (run, stage) => onGpu('parity', run, stage),
+  'gpu-replay': (run, stage) => onGpu('replay', run, stage),
+  'gpu-memory': (run, stage) => onGpu('memory', run, stage),
+  'gpu-train': (run, stage) => onGpu('gpu-bench', run, stage, 'train'),
+  'gpu-infer': (run, stage) => onGpu('gpu-bench', run, stage, 'infer'),
+  'gpu-memcheck': (run, stage) => onGpu('sanitizer', run, stage, 'memcheck'),
+  'gpu-racecheck': (run, stage) => onGpu('sanitizer', run, stage, 'racecheck'),
+
   parity: (run, stage) => part('parity', run, stage),
   bench: (run, stage) => part('bench', run, stage)
 }
 
+const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+
+/** Arguments of node that start a program of the kit, from source or compiled. */
+function program(file: string): string[] {
+  return [...(suffix === 'ts' ? ['--import', 'tsx'] : []), file]
+}
+
+/** A stage that needs a GPU; a double stands for one with small sizes. */
+async function onGpu(name: string, run: Run, stage: StageReport, ...more: string[]): Promise<void> {
+  const { gpu } = run
+  if (!gpu) {
+    stage.skipped.push('no GPU that is ready')
+    return
+  }
+  if (gpu.double) stage.figures.push({ name: 'computed by a double of CUDA, on a CPU' })
+  const given = ['--device', gpu.device, ...(gpu.double ? ['--double'] : []), ...more]
+  await part(name, run, stage, given)
+}
+
 /** A stage of the kit's own: its lines are checks and figures by name. */
-async function part(name: string, { brief, grown }: Run, stage: StageReport): Promise<void> {
-  const source = import.meta.url.endsWith('.ts')
-  const file = fileURLToPath(new URL(`${name}.${source ? 'ts' : 'js'}`, import.meta.url))
-  const args = [...(source ? ['--import', 'tsx'] : []), file, ...(brief ? ['--brief'] : [])]
+async function part(
+  name: string,
+  run: Run,
+  stage: StageReport,
+  given: readonly string[] = []
+): Promise<void> {
+  const file = fileURLToPath(new URL(`${name}.${suffix}`, import.meta.url))
+  await lines([...program(file), ...given, ...(run.brief ? ['--brief'] : [])], run, stage)
+}
+
+/** Takes the lines of a program into the report. */
+async function lines(args: readonly string[], { grown }: Run, stage: StageReport): Promise<void> {
   const ended = await runLines(args, STAGE_LIMIT, (line) => {
     const { name, skipped, failed, ...figures } = line
     if (skipped !== undefined) stage.skipped.push(`${name}: ${skipped}`)

@@ -40,6 +40,8 @@ export interface BenchResult {
   readonly stepMs: number
   /** From the median step; from the slowest; from the fastest. */
   readonly imagesPerSecond: { readonly median: number; readonly min: number; readonly max: number }
+  /** Milliseconds a step: CPU time of the whole process, all threads; and the call that queues the step. */
+  readonly host: { readonly cpuMs: number; readonly callMs: number }
   /** In the order of the step. */
   readonly calls: readonly CallTime[]
 }
@@ -94,14 +96,21 @@ async function measure(
   // One more is always queued, so that the device does not wait for JavaScript.
   let next = program.run()
   let last = performance.now()
+  let before = process.cpuUsage()
+  let callMs = 0
   for (let i = 0; i < warmUp + steps; i++) {
+    if (i === warmUp) before = process.cpuUsage()
     const now = next
+    const called = performance.now()
     next = program.run()
+    if (i >= warmUp) callMs += performance.now() - called
     await now
     const time = performance.now()
     if (i >= warmUp) times.push(time - last)
     last = time
   }
+  const { user, system } = process.cpuUsage(before)
+  const host = { cpuMs: (user + system) / 1000 / steps, callMs: callMs / steps }
   await next
   const profiles: Float64Array[] = []
   for (let i = 0; i < PROFILES; i++) profiles.push(await program.profile())
@@ -115,6 +124,7 @@ async function measure(
       min: pace(Math.max(...times)),
       max: pace(Math.min(...times))
     },
+    host,
     calls: calls.map(({ call: { op, layer, pass } }, i) => ({
       ...{ layer, pass, op: op.name, implementation: op.implementation },
       ms: median(profiles.map((profile) => profile[i] ?? 0))

@@ -46,6 +46,8 @@ export interface StepOptions {
   readonly scale?: number
   /** Set the flag that a gradient which was not finite has cleared. Default false. */
   readonly reopen?: boolean
+  /** Call the ops one by one instead of running the recorded step. Default false. */
+  readonly eager?: boolean
 }
 
 export class Trainer {
@@ -192,9 +194,9 @@ export class Trainer {
    */
   async step(
     indices: Uint32Array,
-    { step, seed, lr, scale = 1, reopen = false }: StepOptions
+    { step, seed, lr, scale = 1, reopen = false, eager = false }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult> }> {
-    const { net, feed, program } = await this.stage(indices.length)
+    const { net, feed, program, calls } = await this.stage(indices.length)
     const hyper = Float32Array.from(
       this.#groups.flatMap(({ rate, decay }) =>
         this.optimizer.hyper({
@@ -208,7 +210,7 @@ export class Trainer {
     const delivered = deliver()
     if (reopen) this.flag(true)
     net.refresh()
-    const ran = program.run()
+    const ran = eager ? net.run(calls) : program.run()
     net.refreshed()
     const all = Promise.all([
       delivered,

@@ -47,11 +47,12 @@ function peakMegabytes(): number {
   return process.resourceUsage().maxRSS / 1024
 }
 
-function printJson({ stepMs, imagesPerSecond, calls }: BenchResult, how: object): void {
+function printJson({ stepMs, imagesPerSecond, host, calls }: BenchResult, how: object): void {
   const { median, min, max } = imagesPerSecond
   const object = {
     ...{ images_per_s: median, images_per_s_min: min, images_per_s_max: max },
-    ...{ step_ms: stepMs, peak_rss_mb: peakMegabytes(), ...how, per_layer: calls }
+    ...{ step_ms: stepMs, host_cpu_ms: host.cpuMs, host_call_ms: host.callMs },
+    ...{ peak_rss_mb: peakMegabytes(), ...how, per_layer: calls }
   }
   process.stdout.write(`${JSON.stringify(object)}\n`)
 }

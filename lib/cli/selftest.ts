@@ -10,6 +10,7 @@ interface Given extends Omit<DeviceArguments, 'device'> {
   readonly device?: readonly string[]
   readonly op?: string
   readonly grad?: boolean
+  readonly nets: boolean
   readonly json?: boolean
 }
 
@@ -23,6 +24,7 @@ async function readArguments(): Promise<Given> {
   selftest
     .usage('[options]')
     .option('--op <name>', 'only this op')
+    .option('--no-nets', 'only ops')
     .option('--grad', 'only what finite differences are taken of')
     .option('--json', 'print one JSON object a line')
   return parse<Given>(await addDeviceOptions(selftest, true), process.argv.slice(2))
@@ -75,13 +77,21 @@ async function usualDevices(): Promise<string[]> {
 
 await program(async (signal) => {
   const given = await readArguments()
-  const { op, grad = false, threads, tf32 = false, deterministic = false, json = false } = given
+  const {
+    op,
+    nets,
+    grad = false,
+    threads,
+    tf32 = false,
+    deterministic = false,
+    json = false
+  } = given
   const devices = given.device ?? (await usualDevices())
   checkDevices({ tf32 }, devices)
   const results: SelftestResult[] = []
   const several = devices.length > 1
   const options = {
-    ...{ devices, grad, tf32, deterministic },
+    ...{ devices, nets, grad, tf32, deterministic },
     ...(op !== undefined && { op }),
     ...(threads !== undefined && { threads })
   }

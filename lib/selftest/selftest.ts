@@ -16,6 +16,8 @@ export interface SelftestOptions {
   readonly op?: string
   /** Only rows with finite differences, and no nets. */
   readonly grad?: boolean
+  /** Also ten steps of each net. Default true. */
+  readonly nets?: boolean
   /** CPU threads. Default: as many as the machine gives this process. */
   readonly threads?: number
   /** See `open`; f32 rows of matrix products may then be off by more. Default false. */
@@ -43,7 +45,7 @@ export interface SelftestResult extends Pick<CaseResult, 'status' | 'reasons' | 
  * for await (const { name, status } of selftest({ op: 'lrn' })) console.log(status, name)
  */
 export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<SelftestResult> {
-  const { devices: names = ['cpu'], op, grad = false } = options
+  const { devices: names = ['cpu'], op, grad = false, nets = true } = options
   const { threads, tf32 = false, deterministic = false } = options
   const opening = { tf32, deterministic, ...(threads !== undefined && { threads }) }
   if (op !== undefined && !opTable.has(op)) {
@@ -60,7 +62,7 @@ export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<S
     }
     const streams = devices.map((device) => device.stream())
     for (const row of rows) yield* tryRow(row, streams)
-    if (op === undefined && !grad) for (const net of netNames) yield* tryNet(net, devices)
+    if (nets && op === undefined && !grad) for (const net of netNames) yield* tryNet(net, devices)
   } finally {
     for (const device of devices.reverse()) await device.close()
   }

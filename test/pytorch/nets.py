@@ -39,8 +39,8 @@ class Model:
         if self.branches is None:
             return y
         place = self.branches[name].long()
-        row = 2 * torch.arange(y.shape[2]).view(-1, 1) + place // 3
-        column = 2 * torch.arange(y.shape[3]) + place % 3
+        row = 2 * torch.arange(y.shape[2], device=x.device).view(-1, 1) + place // 3
+        column = 2 * torch.arange(y.shape[3], device=x.device) + place % 3
         chosen = x.flatten(2).gather(2, (row * x.shape[3] + column).flatten(2)).view(y.shape)
         self.note(chosen - y, x)
         return chosen

@@ -42,6 +42,8 @@ export interface TorchRun {
   readonly momentum: number
   readonly weightDecay: number
   readonly threads: number
+  /** Train on a GPU, where PyTorch has one. */
+  readonly gpu: boolean
 }
 
 const bytes = (data: Float32Array | Int32Array) =>
@@ -54,6 +56,8 @@ export interface TorchResult {
   readonly gradients: ReadonlyMap<string, Float32Array>
   /** How far a branch ever was from PyTorch's own choice, in standard deviations of its layer. */
   readonly farthest: number
+  /** Whether a GPU computed. */
+  readonly gpu: boolean
 }
 
 /** Trains in PyTorch. */
@@ -85,12 +89,12 @@ export async function trainInPytorch(run: TorchRun): Promise<TorchResult> {
         new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4)
       ])
     )
-    const [losses = [], farthest = []] = ['losses', 'farthest'].map((name) => {
+    const [losses = [], farthest = [], gpu = []] = ['losses', 'farthest', 'gpu'].map((name) => {
       const values = [...(gradients.get(name) ?? [])]
       gradients.delete(name)
       return values
     })
-    return { losses, gradients, farthest: farthest[0] ?? Number.NaN }
+    return { losses, gradients, farthest: farthest[0] ?? Number.NaN, gpu: gpu[0] === 1 }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

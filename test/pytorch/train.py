@@ -2,8 +2,8 @@
 
 Usage: train.py FOLDER. Reads FOLDER/request.safetensors: the parameters by name, `images` (u8
 [N, H, W, C], in the order of training), `labels`, and the branches of the first batch as `branch/LAYER`.
-Writes FOLDER/answer.safetensors: `losses`, the gradients of the first step by parameter, and `farthest`:
-how far those branches are from PyTorch's own.
+Writes FOLDER/answer.safetensors: `losses`, the gradients of the first step by parameter, `farthest`: how far
+those branches are from PyTorch's own, and `gpu`: whether a GPU computed.
 """
 
 import json
@@ -21,18 +21,27 @@ folder = sys.argv[1]
 tensors, metadata = safetensors.read(os.path.join(folder, 'request.safetensors'))
 options = json.loads(metadata['options'])
 torch.set_num_threads(options['threads'])
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+# On the GPU where the other side is on one, and PyTorch has one.
+device = 'cuda' if options['gpu'] and torch.cuda.is_available() else 'cpu'
 
-images = torch.from_numpy(tensors.pop('images').copy())
-labels = torch.from_numpy(tensors.pop('labels').astype(numpy.int64))
+
+def tensor(array):
+    return torch.from_numpy(array.copy()).to(device)
+
+
+images = tensor(tensors.pop('images'))
+labels = tensor(tensors.pop('labels').astype(numpy.int64))
 given = [name for name in tensors if name.startswith('branch/')]
-branches = {name.split('/')[1]: torch.from_numpy(tensors.pop(name).copy()) for name in given}
-params = {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}
+branches = {name.split('/')[1]: tensor(tensors.pop(name)) for name in given}
+params = {name: tensor(array) for name, array in tensors.items()}
 groups = []
 for name, factor in options['decay'].items():
     params[name].requires_grad_()
     groups.append({'params': [params[name]], 'weight_decay': factor * options['weightDecay']})
 optimizer = torch.optim.SGD(groups, lr=options['lr'], momentum=options['momentum'])
-mean, std = (torch.tensor(options[key]).view(1, -1, 1, 1) for key in ('mean', 'std'))
+mean, std = (torch.tensor(options[key], device=device).view(1, -1, 1, 1) for key in ('mean', 'std'))
 net, size, batch = NETS[options['net']], tuple(options['size']), options['batch']
 
 
@@ -48,11 +57,12 @@ def loss_of(start, model):
 
 along = Model(params, branches)
 loss_of(0, along)
-answer = {name: params[name].grad.numpy().copy() for name in options['decay']}
+answer = {name: params[name].grad.cpu().numpy().copy() for name in options['decay']}
 losses = []
 for start in range(0, len(images), batch):
     losses.append(loss_of(start, Model(params)))
     optimizer.step()
 answer['losses'] = numpy.array(losses, numpy.float32)
+answer['gpu'] = numpy.array([device == 'cuda'], numpy.float32)
 answer['farthest'] = numpy.array([along.farthest], numpy.float32)
 safetensors.write(os.path.join(folder, 'answer.safetensors'), answer)
