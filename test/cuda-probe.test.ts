@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { chooseDevice, probeCuda } from '../lib/cuda-probe.ts'
 import { hasNvidiaDriver } from '../lib/doctor/system.ts'
-import { compile, fakeCuda, hasCompiler } from './fake-cuda/build.ts'
+import { fakeCuda, hasCompiler, troubled } from './fake-cuda/build.ts'
 
 const canFake = process.platform === 'linux' && hasCompiler
 const needsCompiler = { skip: canFake ? false : 'the doubles need Linux and a compiler (c++)' }
@@ -12,7 +12,7 @@ const hasDriver = hasNvidiaDriver({})
 const needsNoDriver = { skip: hasDriver ? 'this machine has a driver of NVIDIA' : false }
 
 const wholeSet = t.testdir()
-if (canFake) fakeCuda(wholeSet)
+if (canFake) await fakeCuda(wholeSet)
 
 /** Looks with these libraries in reach. */
 async function looking<T>(folder: string, look: () => Promise<T>): Promise<T> {
@@ -60,7 +60,7 @@ t.test('a broken set', needsCompiler, async (t: Test) => {
 t.test('a whole set whose NCCL ends the process', needsCompiler, async (t) => {
   const folder = t.testdir()
   cpSync(wholeSet, folder, { recursive: true })
-  compile(folder, 'libnccl.so.2', 'trouble', { TROUBLE: 'raise(SIGSEGV)' })
+  troubled(folder, 'libnccl.so.2', 'raise(SIGSEGV)')
   t.ok(hasNvidiaDriver({ ALEXNODE_CUDA_PATH: `/nowhere:${folder}` }))
   const [first, second] = await looking(folder, () => Promise.all([probeCuda(), probeCuda()]))
   t.equal(first, second, 'one look')

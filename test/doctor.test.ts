@@ -19,7 +19,7 @@ import type { CpuFacts, Facts, LibraryFacts, SystemFacts } from '../lib/doctor/f
 import { atLeast } from '../lib/doctor/index.ts'
 import type { Probed } from '../lib/doctor/probing.ts'
 import { problemsOf, verdictOf } from '../lib/doctor/verdict.ts'
-import { compile, fakeCuda, fakeToolkit, hasCompiler } from './fake-cuda/build.ts'
+import { compile, fakeCuda, fakeToolkit, hasCompiler, troubled } from './fake-cuda/build.ts'
 import { type Ended, Running, runProgram, widest } from './programs.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -37,7 +37,7 @@ function doctor(args: readonly string[] = [], cuda = ''): Promise<Ended> {
 }
 
 const wholeSet = t.testdir()
-if (canFake) fakeCuda(wholeSet)
+if (canFake) await fakeCuda(wholeSet)
 
 /** A folder with the whole set of doubles, to be spoilt. */
 function copyOf(t: Test): string {
@@ -196,8 +196,8 @@ t.test('a whole set', needsCompiler, async (t) => {
 
 t.test('cuDNN decides which toolkit is used', needsCompiler, async (t) => {
   const folder = copyOf(t)
-  fakeToolkit(folder, 12080)
-  compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 12080, VERSION: 91900 })
+  await fakeToolkit(folder, 12080)
+  await compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 12080, VERSION: 91900 })
   const facts = factsOf(t, await doctor(['--json'], folder))
   t.equal(facts.cuda?.complete, true)
   t.match(libraryOf(facts, 'cublas'), { file: 'libcublas.so.12', version: '12.1.2' })
@@ -206,7 +206,7 @@ t.test('cuDNN decides which toolkit is used', needsCompiler, async (t) => {
 
 t.test('a driver that is too old', needsCompiler, async (t) => {
   const folder = copyOf(t)
-  compile(folder, 'libcuda.so.1', 'driver', { CUDA: 12040 })
+  await compile(folder, 'libcuda.so.1', 'driver', { CUDA: 12040 })
   const facts = factsOf(t, await doctor(['--json'], folder))
   t.match(libraryOf(facts, 'cudnn'), {
     state: 'unsuited',
@@ -223,7 +223,7 @@ t.test('a driver that is too old', needsCompiler, async (t) => {
 
 t.test('a cuDNN that is refused', needsCompiler, async (t) => {
   const folder = copyOf(t)
-  compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 13000, VERSION: 91000 })
+  await compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 13000, VERSION: 91000 })
   const facts = factsOf(t, await doctor(['--json'], folder))
   t.match(facts.cuda, { complete: false, devices: [{ name: 'Fake GPU' }] })
   t.match(facts.problems, [{ problem: /9\.10\.0/, remedy: /pip install .*nvidia-cudnn-cu13/ }])
@@ -247,11 +247,11 @@ t.test('a cuDNN without one of its parts', needsCompiler, async (t) => {
 t.test('files that are no good libraries', needsCompiler, async (t) => {
   const folder = t.testdir({ 'libcuda.so.1': 'not a library\n' })
   const at = (file: string) => join(folder, file)
-  compile(folder, 'libnccl.so.2', 'trouble', { TROUBLE: '' })
+  troubled(folder, 'libnccl.so.2')
   copyFileSync(addon, at('libnvrtc.so.13'))
   truncateSync(at('libnvrtc.so.13'), Math.trunc(statSync(addon).size / 2))
   // Byte 18 of an ELF header is the machine: 183 is AArch64, 62 x86-64.
-  compile(folder, 'libcudnn.so.9', 'trouble', { TROUBLE: '' })
+  troubled(folder, 'libcudnn.so.9')
   const bytes = readFileSync(at('libcudnn.so.9'))
   bytes.writeUInt16LE(process.arch === 'arm64' ? 62 : 183, 18)
   writeFileSync(at('libcudnn.so.9'), bytes)
@@ -273,13 +273,13 @@ t.test('files that are no good libraries', needsCompiler, async (t) => {
 
 t.test('libraries that end or stop the process', needsCompiler, async (t) => {
   const folder = copyOf(t)
-  const trouble = (file: string, TROUBLE: string) => compile(folder, file, 'trouble', { TROUBLE })
+  const trouble = (file: string, TROUBLE: string) => troubled(folder, file, TROUBLE)
   trouble('libcuda.so.1', 'abort()')
   trouble('libcublas.so.13', 'pause()')
   trouble('libnvrtc.so.13', '_exit(3)')
   trouble('libnccl.so.2', 'fputs("bad\\nvery bad\\n",stderr),raise(SIGSEGV)')
   // This one opens, and aborts at its first call, because it wants the cublasLt of CUDA 12.
-  compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 12000, VERSION: 91900 })
+  await compile(folder, 'libcudnn.so.9', 'cudnn', { CUDA: 12000, VERSION: 91900 })
   const ended = await doctor(['--timeout', '2'], folder)
   t.match(ended, { code: 0, err: '', signal: null })
   t.ok(widest(ended.out, folder, relative(root, folder)) <= 80, ended.out)
@@ -297,7 +297,7 @@ t.test('Ctrl-C', needsCompiler, async (t) => {
   const folder = t.testdir()
   const opened = join(folder, 'opened')
   const trouble = `fclose(fopen("${opened}","w")),pause()`
-  compile(folder, 'libcuda.so.1', 'trouble', { TROUBLE: trouble })
+  troubled(folder, 'libcuda.so.1', trouble)
   const running = new Running('lib/cli.ts', ['doctor'], { ALEXNODE_CUDA_PATH: folder })
   while (!existsSync(opened) && running.process.exitCode === null) await setTimeout(50)
   running.process.kill('SIGINT')
@@ -326,7 +326,7 @@ t.test('the addon missing or broken', needsCompiler, async (t) => {
   mkdirSync(join(copy, 'build/Release'), { recursive: true })
   writeFileSync(binary, 'not a library\n')
   await runs('text', /its file is no binary|is damaged/)
-  compile(join(copy, 'build/Release'), 'alexnode.node', 'trouble', { TROUBLE: 'abort()' })
+  troubled(join(copy, 'build/Release'), 'alexnode.node', 'abort()')
   await runs('aborts', /loading it crashed \(SIGABRT\)/)
 })
 

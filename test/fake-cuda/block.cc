@@ -73,6 +73,7 @@ void prepare(Context& context, char* stack, void (*entry)()) {
 
 struct Fiber {
   Context context;
+  char* stack;
   int next_free = -1;
 };
 
@@ -103,6 +104,7 @@ Block block;
 Fiber fibers[kMost];
 Context outside;
 int free_fiber = -1, running = 0, made = 0;
+bool in_grid = false;
 
 [[noreturn]] __attribute__((format(printf, 1, 2))) void give_up(const char* format, ...) {
   std::fprintf(stderr, "fake CUDA: kernel %s, block (%u, %u, %u) of %u threads: ", block.name, blockIdx.x,
@@ -137,7 +139,8 @@ int take_fiber() {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED || mprotect(memory, kGuard, PROT_NONE)) give_up("no memory for a thread's stack");
   // Not all at the same place in their pages, or they would drive each other out of the cache.
-  prepare(fibers[made].context, static_cast<char*>(memory) + kGuard - made % 16 * 256, live);
+  fibers[made].stack = static_cast<char*>(memory) + kGuard - made % 16 * 256;
+  prepare(fibers[made].context, fibers[made].stack, live);
   return made++;
 }
 
@@ -208,6 +211,18 @@ void live() {
   }
 }
 
+/// After a grid that was left in its middle, by a signal: all fibers are as new.
+void start_anew() {
+  free_fiber = -1;
+  for (int i = 0; i < made; ++i) {
+    prepare(fibers[i].context, fibers[i].stack, live);
+    fibers[i].next_free = free_fiber;
+    free_fiber = i;
+  }
+  for (auto& ready : block.ready) ready = 0;
+  for (auto& waiting : block.waiting) waiting = 0;
+}
+
 void run_block() {
   block.started = block.done = block.at_barrier = block.cursor = 0;
   block.backwards = true;
@@ -273,6 +288,8 @@ extern "C" __attribute__((visibility("default"))) void fake_run_grid(const char*
                                                                      void (*kernel)(const void* params),
                                                                      Extent grid, Extent extent,
                                                                      const void* params) {
+  if (in_grid) start_anew();
+  in_grid = true;
   block.name = name;
   block.kernel = kernel;
   block.params = params;
@@ -286,6 +303,7 @@ extern "C" __attribute__((visibility("default"))) void fake_run_grid(const char*
   for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) run_block();
+  in_grid = false;
 }
 
 }  // namespace fake

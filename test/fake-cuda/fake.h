@@ -1,16 +1,41 @@
-// Between the driver's double and the doubles of the libraries, which find these functions in it by dlsym.
+// What the doubles of the libraries share. The driver's double (libcuda.so.1) counts calls, plans failures
+// and runs the work of streams; the others reach it through fake.cc, which each is compiled with.
 #pragma once
+#include <cstddef>
 #include <memory>
 
-/// Something that runs on a stream, in its turn.
+/// Work on a stream. While it runs, device pointers can be followed as they are; it must not call the driver.
 struct FakeWork {
   virtual ~FakeWork() = default;
   virtual void run() = 0;
 };
 
 extern "C" {
-/// Every exported function begins with it: counts the call, and returns the error that it shall give, or 0.
+/// Every exported function begins with it: counts the call, and returns the error that a test asked for, in
+/// that library's own code, or 0. Without a driver it returns 0.
 int fake_call(const char* symbol);
+/// Work runs later, in the stream's order; under capture it becomes a node of the graph. Returns an error of
+/// the driver's, 0 if there is none: 400 for a stream that there is not.
+int fake_enqueue(void* stream, std::shared_ptr<FakeWork> work);
+/// The error that the device keeps returning once there was an illegal address or the like; else 0.
+int fake_sticky();
+/// Whether these bytes lie in one allocation of device memory that was not given back.
+bool fake_is_device(const void* pointer, size_t bytes);
+/// Counts, and tells on stderr, that a library was used wrongly.
+void fake_misuse(const char* words);
+/// Counts objects that are to be given back: `kind` is "cudnn handles".
+void fake_live(const char* kind, long change);
+/// A setting, such as "memory" (ALEXNODE_FAKE_CUDA="devices=2,memory=512M"), or its default.
+long long fake_setting(const char* name, long long otherwise);
 }
-/// Runs it later, in the stream's order; under capture it becomes a node of the graph.
-extern "C" void fake_enqueue(void* stream, std::shared_ptr<FakeWork> work);
+
+/// A function as work.
+template <class F>
+std::shared_ptr<FakeWork> fake_work(F f) {
+  struct Work final : FakeWork {
+    explicit Work(F f) : f(std::move(f)) {}
+    void run() override { f(); }
+    F f;
+  };
+  return std::make_shared<Work>(std::move(f));
+}

@@ -58,8 +58,13 @@ ALEXNODE_KERNEL(probe_wrong, ProbeWrong) {
       __syncthreads();
   }
   if (p.how == 2 && i % 2) p.y[i] = __shfl_xor_sync(0xffffffff, 1.f, 1);
-  if (p.how == 3) p.y[i] = i % 2 ? __shfl_xor_sync(0xffffffff, 1.f, 1) : __shfl_xor_sync(0xffffffff, 1.f, 2);
-  if (p.how == 4) p.y[(1ll << 40) + i] = 1;
+  if (p.how == 3) {
+    if (i % 2)
+      p.y[i] = __shfl_xor_sync(0xffffffff, 1.f, 1);
+    else
+      p.y[i] = __shfl_xor_sync(0xffffffff, 1.f, 2);
+  }
+  if (p.how == 4) p.y[(1ll << 30) + i] = 1;
 }
 
 }  // namespace alexnode::cuda

@@ -1,0 +1,14 @@
+// What happens where memory is touched that must not be: in a kernel it is an illegal address, as on a GPU;
+// from anywhere else it ends the process, with words.
+#pragma once
+#include "fake.h"
+
+namespace fake {
+
+void watch_memory();
+/// What is said to have touched it; kernels set it to their name while they run.
+extern thread_local const char* who_touches;
+/// False where the work touched what is not open to it.
+bool run_touching(FakeWork& work);
+
+}  // namespace fake
