@@ -5,6 +5,22 @@
 
 namespace alexnode::cuda {
 
+/// N elements at once, where `whole` says that their place is a multiple of their size.
+template <int N, class T>
+ALEXNODE_DEVICE Lanes<T, N> load(const T* at, bool whole) {
+  if (whole) return *reinterpret_cast<const Lanes<T, N>*>(at);
+  Lanes<T, N> lanes;
+#pragma unroll
+  for (int l = 0; l < N; l++) lanes.lane[l] = at[l];
+  return lanes;
+}
+template <int N, class T>
+ALEXNODE_DEVICE void store(T* at, const Lanes<T, N>& lanes, bool whole) {
+  if (whole) return put(at, lanes);
+#pragma unroll
+  for (int l = 0; l < N; l++) at[l] = lanes.lane[l];
+}
+
 /// a / b of numbers that are not negative. Most have 32 bits, and their division takes a fifth of the time.
 ALEXNODE_DEVICE i64 quotient(i64 a, i64 b) { return (u64(a) | u64(b)) >> 32 ? a / b : i64(u32(a) / u32(b)); }
 /// The last digit of `number`, one of `size` values; `number` becomes what is before it.

@@ -74,7 +74,7 @@ ALEXNODE_DEVICE void convert(const ConvertParams& p) {
       Lanes<To, kSome> to;
 #pragma unroll
       for (int k = 0; k < kSome; k++) to.lane[k] = To(float(from.lane[k]));
-      *reinterpret_cast<Lanes<To, kSome>*>(y + i) = to;
+      put(y + i, to);
     } else {
       for (i64 k = i; k < i + kSome && k < p.count; k++) y[k] = To(float(x[k]));
     }
@@ -106,7 +106,7 @@ ALEXNODE_DEVICE void fill(const FillParams& p, u32 word) {
   const bool whole = aligned(y, 16);
   for (i64 i = first_index() * 16; i < p.bytes; i += index_step() * 16) {
     if (whole && i + 16 <= p.bytes)
-      *reinterpret_cast<Lanes<u32, 4>*>(y + i) = {{word, word, word, word}};
+      put(reinterpret_cast<u32*>(y + i), Lanes<u32, 4>{{word, word, word, word}});
     else
       for (i64 k = i; k < i + 16 && k < p.bytes; k++) y[k] = u8(word >> k % 4 * 8);
   }
