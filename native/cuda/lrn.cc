@@ -88,25 +88,29 @@ KernelPtr within(const LrnFields& f, const Pass& pass, Specs specs, const Target
 }  // namespace
 
 KernelPtr make(const Lrn& f, Specs specs, const Target& target) {
-  settle_images(specs, {Lrn::X, Lrn::Y});
+  settle_alike(specs, {Lrn::X, Lrn::Y});
+  if (target.options.cudnn)
+    if (auto kernel = make_by_cudnn(f, specs, target)) return kernel;
   return across(f, {Lrn::Y, Lrn::X}, std::move(specs), target);
 }
 
 KernelPtr make(const LrnBackward& f, Specs specs, const Target& target) {
   using Op = LrnBackward;
-  settle_images(specs, {Op::X, Op::DY, Op::DX});
+  settle_alike(specs, {Op::X, Op::DY, Op::DX});
+  if (target.options.cudnn)
+    if (auto kernel = make_by_cudnn(f, specs, target)) return kernel;
   return across(f, {Op::DX, Op::X, Op::DY, f.relu}, std::move(specs), target);
 }
 
 KernelPtr make(const LrnWithin& f, Specs specs, const Target& target) {
   using Op = LrnWithin;
-  settle_images(specs, {Op::X, Op::Y});
+  settle_alike(specs, {Op::X, Op::Y});
   return within(f, {Op::Y, Op::X}, std::move(specs), target);
 }
 
 KernelPtr make(const LrnWithinBackward& f, Specs specs, const Target& target) {
   using Op = LrnWithinBackward;
-  settle_images(specs, {Op::X, Op::DY, Op::DX});
+  settle_alike(specs, {Op::X, Op::DY, Op::DX});
   return within(f, {Op::DX, Op::X, Op::DY}, std::move(specs), target);
 }
 

@@ -1,6 +1,7 @@
 // Layouts that an op may choose.
 #pragma once
 #include <algorithm>
+#include <initializer_list>
 
 #include "op.h"
 
@@ -14,6 +15,17 @@ inline void settle_images(Specs& specs, int like) {
   });
   if (open && shape.size() == 4) specs[like].layout = "acdb";
   specs.settle_as(like);
+}
+
+/// Gives these tensors, whatever their shapes, one layout: the first that one of them has, else NHWC. Throws
+/// where they differ.
+inline void settle_alike(Specs& specs, std::initializer_list<int> slots) {
+  std::string layout = "any";
+  for (const int i : slots)
+    if (specs.has(i) && layout == "any") layout = specs[i].layout;
+  for (const int i : slots)
+    if (specs.has(i) && specs[i].layout == "any") specs[i].layout = layout == "any" ? "acdb" : layout;
+  specs.same_layout(slots);
 }
 
 }  // namespace alexnode::cuda
