@@ -98,10 +98,10 @@ ALEXNODE_DEVICE void resize(const ResizeParams& p) {
   ALEXNODE_KERNEL(normalize_one_##name, NormalizeParams) { normalize<T, X, 1>(p); }
 #define RESIZE(name, T, X) \
   ALEXNODE_KERNEL(resize_##name, ResizeParams) { resize<T, X>(p); }
-#define TO_EACH(name, T)                                                              \
-  NORMALIZE(name##_f32, T, f32)                                                       \
-  NORMALIZE(name##_u8, T, u8) RESIZE(name##_f32, T, f32) RESIZE(name##_bf16, T, bf16) \
-      RESIZE(name##_f16, T, f16) RESIZE(name##_u8, T, u8)
+#define TO_EACH(name, T)        \
+  NORMALIZE(name##_f32, T, f32) \
+  NORMALIZE(name##_u8, T, u8)   \
+  RESIZE(name##_f32, T, f32) RESIZE(name##_bf16, T, bf16) RESIZE(name##_f16, T, f16) RESIZE(name##_u8, T, u8)
 ALEXNODE_FLOATS(TO_EACH)
 
 }  // namespace alexnode::cuda
