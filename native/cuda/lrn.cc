@@ -2,8 +2,9 @@
 // each element once; other windows and layouts, and windows within a map, are summed plainly.
 #include "cuda/kernels/lrn.h"
 
-#include "cuda/images.h"
+#include "cuda/cudnn_ops.h"
 #include "cuda/kernel.h"
+#include "cuda/settle.h"
 
 namespace alexnode::cuda {
 
