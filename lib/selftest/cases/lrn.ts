@@ -18,6 +18,8 @@ const across: readonly Normalisation[] = [
   { x: [2, 16, 5, 5], fields: { alpha: 0.5 } },
   { x: [2, 16, 5, 5], fields: { alpha: 0.5, groups: 2 } },
   { x: [1, 12, 3, 4], fields: { alpha: 0.5, groups: 4 } },
+  { x: [2, 32, 4, 3], fields: { alpha: 0.5, beta: 0.5, k: 1, groups: 2 } },
+  { x: [1, 256, 3, 2], fields: { alpha: 0.5, beta: 1, groups: 2 } },
   { x: [2, 7, 4, 5], fields: { size: 3, alpha: 0.2, beta: 0.5, k: 1 } },
   { x: [2, 10, 3, 3], fields: { size: 4, alpha: 0.2, k: 1 } },
   { x: [1, 10, 3, 3], fields: { size: 2, alpha: 0.2, beta: 1, groups: 2 } },
