@@ -132,7 +132,7 @@ export const parityNets = cases.map(({ net }) => net)
 /** Norms, losses and kinks as fractions; bf16 keeps 8 bits, each layer rounds, and errors add up from layer to layer. */
 const bounds = {
   f32: { farthest: 1e-3, gradient: 1e-3, losses: 1e-4 },
-  bf16: { farthest: 0.1, gradient: 0.1, losses: 0.05 }
+  bf16: { farthest: 0.1, gradient: 0.05, losses: 0.02 }
 } as const
 
 export interface ParityOptions {

@@ -1,0 +1,103 @@
+// Training on the double of CUDA: in f16 with its loss scale, stopped and gone on with; and the kit's stages for a
+// GPU, with small sizes and marked as what they are.
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { open } from '../lib/device.ts'
+import type { FloatDType } from '../lib/dtype.ts'
+import { evaluate } from '../lib/evaluate.ts'
+import type { LossScaleOptions } from '../lib/loss-scale.ts'
+import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
+import { fakeCudaFolder, hasCompiler } from './fake-cuda/build.ts'
+import { withoutPytorch } from './pytorch/run.ts'
+import { smallNet, smallSet } from './small-net.ts'
+
+const canFake = process.platform === 'linux' && hasCompiler
+const needsCompiler = { skip: canFake ? false : 'the double needs Linux and a compiler (c++)' }
+const root = resolve(import.meta.dirname, '..')
+if (canFake) process.env.ALEXNODE_CUDA_PATH = await fakeCudaFolder()
+
+interface Run extends Partial<TrainOptions> {
+  readonly dtype?: FloatDType
+  readonly where?: string
+  readonly lossScale?: LossScaleOptions
+}
+
+async function run({ dtype = 'f16', where = 'cuda:0', ...options }: Run) {
+  await using device = await open(where)
+  await using net = await smallNet().build(device, { batch: 4, seed: 7, dtype })
+  const rates = { lr: 0.05, momentum: 0.9, weightDecay: 1e-3, seed: 7 }
+  const steps: Pick<Step, 'loss' | 'lossScale' | 'skipped'>[] = []
+  const set = smallSet(39)
+  for await (const step of train(net, set, { ...rates, ...options })) {
+    const { loss, lossScale, skipped } = step
+    steps.push({ loss, ...(lossScale !== undefined && { lossScale, skipped: skipped === true }) })
+  }
+  const weights = await net.parameters.export(net.stream)
+  const { loss } = await evaluate(net, set)
+  return { steps, weights: [...weights].map(([name, { data }]) => [name, [...data]]), loss }
+}
+
+t.test('the three dtypes learn alike, and f32 as on the CPU', needsCompiler, async (t) => {
+  const options = { steps: 20, lossScale: { start: 1024 } }
+  const cpu = await run({ steps: 20, where: 'cpu', dtype: 'f32' })
+  const close = (losses: readonly { loss: number }[], bound: number) =>
+    losses.every(({ loss }, i) => Math.abs(loss / (cpu.steps[i]?.loss ?? Number.NaN) - 1) < bound)
+  const f32 = await run({ steps: 20, dtype: 'f32' })
+  t.ok(close(f32.steps, 1e-4))
+  t.ok(f32.steps.every(({ lossScale }) => lossScale === undefined))
+  const bf16 = await run({ steps: 20, dtype: 'bf16' })
+  t.ok(close(bf16.steps, 0.05))
+  t.ok(bf16.steps.every(({ lossScale }) => lossScale === undefined))
+  const f16 = await run(options)
+  t.ok(close(f16.steps, 0.02))
+  t.ok(f16.steps.every(({ lossScale, skipped }) => lossScale === 1024 && skipped === false))
+  t.ok(Math.abs(f16.loss / cpu.loss - 1) < 0.02)
+})
+
+t.test('f16: overflows are skipped, and runs go on bit for bit', needsCompiler, async (t) => {
+  const lossScale = { start: 2 ** 24, interval: 5 }
+  const whole = await run({ steps: 24, lossScale })
+  t.match(whole.steps.slice(0, 2), [{ skipped: true }, { skipped: true }])
+  t.ok(whole.steps.some(({ skipped }) => !skipped))
+  t.ok(new Set(whole.steps.map(({ lossScale }) => lossScale)).size > 2)
+  t.ok(whole.steps.every(({ loss }) => Number.isFinite(loss)))
+  for (const at of [1, 3, 12]) {
+    let saved: Snapshot | undefined
+    const save = (snapshot: Snapshot) => {
+      saved = snapshot
+    }
+    const first = await run({ steps: at, lossScale, checkpoint: { save } })
+    const rest = await run({ steps: 24, lossScale, from: saved })
+    t.same([...first.steps, ...rest.steps], whole.steps)
+    t.same(rest.weights, whole.weights, `goes on after ${at}`)
+  }
+})
+
+t.test('the stages of the kit', needsCompiler, async (t) => {
+  const out = t.testdir()
+  const stages = ['abi', 'gpu-parity', 'gpu-replay', 'gpu-memory', 'gpu-train', 'gpu-memcheck']
+  const args = ['--import', 'tsx', join(root, 'kit/main.ts'), '--brief', '--out', out, ...stages]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root })
+  t.match(stdout, /^doctor: passed/m)
+  const [json = '', markdown = ''] = readdirSync(out)
+    .sort()
+    .map((file) => readFileSync(join(out, file), 'utf8'))
+  t.match(markdown, /WARNING \| a double of CUDA computed: no figure here is a GPU's/)
+  const report = JSON.parse(json)
+  t.match(report.machine, { WARNING: /double/ })
+  for (const { name, failed, passed, figures } of report.stages) {
+    t.strictSame(failed, [], name)
+    if (!name.startsWith('gpu-')) continue
+    t.match(figures[0], { name: 'computed by a double of CUDA, on a CPU' }, name)
+    const skips = name === 'gpu-memcheck' || (name === 'gpu-parity' && withoutPytorch)
+    t.ok(skips ? passed === 0 : passed > 0, `${name}: ${passed} passed`)
+  }
+  const training = report.stages.find(({ name }: { name: string }) => name === 'gpu-train')
+  t.match(training.figures[1], {
+    ...{ name: 'alexnode bf16: alexnet, train, batch 2', images_per_s: Number, busy: Number },
+    ...{ host_cpu_ms: Number, host_call_ms: Number }
+  })
+})
