@@ -36,8 +36,8 @@ const SOURCES = {
     ['streams', 'memory', 'graphs', 'modules'].map((topic) => `driver_${topic}`)
   ),
   nvrtc: ['nvrtc', 'fake'],
-  cudnn: ['cudnn'],
-  cublaslt: ['cublaslt'],
+  cudnn: ['cudnn', 'fake'],
+  cublaslt: ['cublaslt', 'fake'],
   toolkit: ['toolkit']
 }
 export type Source = keyof typeof SOURCES

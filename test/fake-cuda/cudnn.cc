@@ -5,6 +5,8 @@
 // one need a workspace.
 #include "cuda/api/cudnn.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -72,7 +74,12 @@ void need_all() {
 /// How every function begins that gives a status.
 #define BEGIN \
   need_all(); \
-  if (const int e = called(__func__)) return e
+  if (const int e = fake_call(__func__)) return e
+
+Alive& alive() {
+  static auto* the_alive = new Alive("cudnn objects");
+  return *the_alive;
+}
 
 template <class T>
 int make(T** to) {
@@ -97,6 +104,17 @@ Type type_of(int type) {
 template <class T>
 bool is_set(const T& t) {
   return t.format >= 0;
+}
+
+template <class T>
+bool on_device(const char* call, const T& t, const void* pointer) {
+  return ::on_device(call, pointer, size_t(t.d[0] * t.d[1] * t.d[2] * t.d[3]) * size_of(type_of(t.type)));
+}
+
+/// Puts work on the handle's stream.
+template <class F>
+int start(cudnnHandle_t handle, F f) {
+  return later(handle->stream, std::move(f)) ? kCudnnDriverFailed : 0;
 }
 
 /// A tensor's numbers as floats, N, H, W, C; a filter's K, H, W, C.
@@ -316,12 +334,13 @@ std::vector<float> backward_filter(const Convolution& c, const std::vector<float
   return {sums.begin(), sums.end()};
 }
 
-/// The last bits of what a nondeterministic algorithm gives change from run to run.
+/// The last bits of what a nondeterministic algorithm gives change from run to run; sums of zeros stay.
 void shake(std::vector<float>& numbers) {
   static std::atomic<uint32_t> runs{0};
   const uint32_t run = runs++;
   for (size_t i = 0; i < numbers.size(); i++)
-    numbers[i] = std::bit_cast<float>(std::bit_cast<uint32_t>(numbers[i]) ^ (uint32_t(i) + run) % 2);
+    if (numbers[i] != 0)
+      numbers[i] = std::bit_cast<float>(std::bit_cast<uint32_t>(numbers[i]) ^ (uint32_t(i) + run) % 2);
 }
 
 /// What the three passes have in common: `from` and `with` are read, `to` is written.
@@ -339,14 +358,16 @@ int convolve(cudnnHandle_t handle, Pass pass, const Convolution& c, int number, 
   if (a.workspace > bytes) return kSmall;
   if (a.workspace && !workspace) return kNull;
   if (a.workspace && !aligned(workspace, 256)) return kMisaligned;
-  later(handle->stream, [=, alpha = factor(alpha), beta = factor(beta)] {
+  if (!on_device("cudnn", from_is, from) || !on_device("cudnn", with_is, with) ||
+      !on_device("cudnn", to_is, to) || (a.workspace && !::on_device("cudnn", workspace, a.workspace)))
+    return kCudnnDriverFailed;
+  return start(handle, [=, alpha = factor(alpha), beta = factor(beta)] {
     poison(workspace, a.workspace);
     auto result = f(c, read(from_is, from), read(with_is, with));
     if (!a.deterministic) shake(result);
     write(to_is, to, result, alpha, beta);
     poison(workspace, a.workspace);
   });
-  return 0;
 }
 
 // --- Pooling and LRN
@@ -680,8 +701,8 @@ int cudnnPoolingForward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pooling, 
   if (!all_alive(handle, pooling, x_is, y_is) || !handle->bound) return kCudnnBadParam;
   if (!alpha || !beta || !x || !y) return kNull;
   if (const int e = check(*pooling, *x_is, *y_is)) return e;
-  later(handle->stream, [p = *pooling, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha),
-                         beta = factor(beta)] { write(yt, y, pool(p, xt, yt, read(xt, x)), alpha, beta); });
+  return start(handle, [p = *pooling, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha),
+                        beta = factor(beta)] { write(yt, y, pool(p, xt, yt, read(xt, x)), alpha, beta); });
   return 0;
 }
 int cudnnPoolingBackward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pooling, const void* alpha,
@@ -693,11 +714,10 @@ int cudnnPoolingBackward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pooling,
   if (!alpha || !beta || !x || !y || !dx || !dy) return kNull;
   if (const int e = check(*pooling, *x_is, *y_is)) return e;
   if (x_is->d != dx_is->d || y_is->d != dy_is->d) return kCudnnBadParam;
-  later(handle->stream, [p = *pooling, xt = *x_is, yt = *y_is, dxt = *dx_is, dyt = *dy_is, x, y, dx, dy,
-                         alpha = factor(alpha), beta = factor(beta)] {
+  return start(handle, [p = *pooling, xt = *x_is, yt = *y_is, dxt = *dx_is, dyt = *dy_is, x, y, dx, dy,
+                        alpha = factor(alpha), beta = factor(beta)] {
     write(dxt, dx, unpool(p, xt, yt, read(yt, y), read(dyt, dy), read(xt, x)), alpha, beta);
   });
-  return 0;
 }
 
 int cudnnCreateLRNDescriptor(cudnnLRNDescriptor_t* lrn) {
@@ -721,10 +741,9 @@ int cudnnLRNCrossChannelForward(cudnnHandle_t handle, cudnnLRNDescriptor_t how, 
   if (!all_alive(handle, how, x_is, y_is) || !handle->bound || mode != 0) return kCudnnBadParam;
   if (!alpha || !beta || !x || !y) return kNull;
   if (const int e = check(*how, *x_is, *y_is)) return e;
-  later(handle->stream, [l = *how, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha), beta = factor(beta)] {
+  return start(handle, [l = *how, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha), beta = factor(beta)] {
     write(yt, y, lrn(l, xt.d[1], read(xt, x)), alpha, beta);
   });
-  return 0;
 }
 int cudnnLRNCrossChannelBackward(cudnnHandle_t handle, cudnnLRNDescriptor_t how, int mode, const void* alpha,
                                  cudnnTensorDescriptor_t y_is, const void* y, cudnnTensorDescriptor_t dy_is,
@@ -735,11 +754,10 @@ int cudnnLRNCrossChannelBackward(cudnnHandle_t handle, cudnnLRNDescriptor_t how,
   if (!alpha || !beta || !x || !y || !dx || !dy) return kNull;
   if (const int e = check(*how, *x_is, *y_is)) return e;
   if (x_is->d != dx_is->d || y_is->d != dy_is->d) return kCudnnBadParam;
-  later(handle->stream, [l = *how, xt = *x_is, dxt = *dx_is, dyt = *dy_is, x, dx, dy, alpha = factor(alpha),
-                         beta = factor(beta)] {
+  return start(handle, [l = *how, xt = *x_is, dxt = *dx_is, dyt = *dy_is, x, dx, dy, alpha = factor(alpha),
+                        beta = factor(beta)] {
     write(dxt, dx, lrn_backward(l, xt.d[1], read(xt, x), read(dyt, dy)), alpha, beta);
   });
-  return 0;
 }
 }
 

@@ -1,52 +1,42 @@
-// What the doubles of cuDNN and cublasLt share: calls that may be told to fail, work that runs later on a
-// stream of the driver's double, and numbers of the three float types.
+// What the doubles of cuDNN and cublasLt share: what they made and is alive, work on a stream, and numbers of
+// the three float types.
 #pragma once
-#include <dlfcn.h>
-
 #include <bit>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "fake.h"
 
 namespace {
 
-/// A function of the driver's double, which is opened first; null without one.
+/// Puts work on a stream; its error is one of the driver's.
 template <class F>
-F* of_driver(const char* name) {
-  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-  return driver ? reinterpret_cast<F*>(dlsym(driver, name)) : nullptr;
+int later(void* stream, F f) {
+  return fake_enqueue(stream, fake_work(std::move(f)));
 }
 
-/// Counts a call; not 0 is the error that it was told to fail with.
-int called(const char* symbol) {
-  static auto* call = of_driver<int(const char*)>("fake_call");
-  return call ? call(symbol) : 0;
-}
-
-template <class F>
-void later(void* stream, F f) {
-  struct Work final : FakeWork {
-    explicit Work(F f) : f(std::move(f)) {}
-    void run() override { f(); }
-    F f;
-  };
-  static auto* enqueue = of_driver<void(void*, std::shared_ptr<FakeWork>)>("fake_enqueue");
-  auto work = std::make_shared<Work>(std::move(f));
-  enqueue ? enqueue(stream, std::move(work)) : work->run();
+/// Whether all of it may be followed when the work runs; a pointer that may not is a fault of the caller's.
+inline bool on_device(const char* call, const void* pointer, size_t bytes) {
+  if (fake_is_device(pointer, bytes)) return true;
+  fake_misuse((std::string(call) + ": a pointer that is not to device memory of that size").c_str());
+  return false;
 }
 
 /// Handles and descriptors that are alive: what was destroyed, or never made, is refused.
 class Alive {
  public:
+  /// `kind` is the library's word for them.
+  explicit Alive(const char* kind) : kind_(kind) {}
   template <class T>
   T* add(T* made) {
     std::lock_guard lock(mutex_);
     all_.insert(made);
+    fake_live(kind_, 1);
     return made;
   }
   /// False where it was not alive.
@@ -54,6 +44,7 @@ class Alive {
   bool remove(T* made) {
     std::lock_guard lock(mutex_);
     if (all_.erase(made) == 0) return false;
+    fake_live(kind_, -1);
     delete made;
     return true;
   }
@@ -63,13 +54,10 @@ class Alive {
   }
 
  private:
+  const char* kind_;
   std::mutex mutex_;
   std::set<const void*> all_;
 };
-Alive& alive() {
-  static auto* the_alive = new Alive;
-  return *the_alive;
-}
 
 enum class Type { f32, f16, bf16 };
 inline size_t size_of(Type t) { return t == Type::f32 ? 4 : 2; }
