@@ -38,9 +38,8 @@ export class Device {
   readonly threads: number
   readonly tf32: boolean
   readonly deterministic: boolean
-  /** What GPU it is, where it is one. */
-  readonly gpu: CudaInfo | undefined
   readonly #id: number
+  #gpu: CudaInfo | undefined
   readonly #children = new Set<Child>()
   #closed = false
   #closing: Promise<void> | undefined
@@ -52,7 +51,7 @@ export class Device {
     this.threads = threads
     this.tf32 = tf32
     this.deterministic = deterministic
-    this.gpu = gpu
+    this.#gpu = gpu
     this.#id = id
   }
 
@@ -66,11 +65,19 @@ export class Device {
     return this.#closed
   }
 
+  /** What GPU it is, where it is one. */
+  get gpu(): CudaInfo | undefined {
+    // Why kernels are compiled is known once the first was loaded.
+    if (this.#gpu && !this.#closed) this.#gpu = native.cudaInfo(this.#id)
+    return this.#gpu
+  }
+
   /** For people: 'CPU, 2 threads, AVX2, oneDNN 2.6.3', or 'NVIDIA H200, CUDA 13.0, cuDNN 9.19.0'. */
   get description(): string {
     if (this.gpu) {
-      const { name, versions } = this.gpu
-      return `${name}, CUDA ${versions.driver ?? '?'}, cuDNN ${versions.cudnn ?? '?'}`
+      const { name, versions, compiled } = this.gpu
+      const what = `${name}, CUDA ${versions.driver ?? '?'}, cuDNN ${versions.cudnn ?? '?'}`
+      return compiled === undefined ? what : `${what}, kernels compiled here: ${compiled}`
     }
     const threads = this.threads === 1 ? '1 thread' : `${this.threads} threads`
     return `CPU, ${threads}, ${cpuInfo.isa}, oneDNN ${cpuInfo.onednn}`

@@ -114,6 +114,8 @@ export interface CudaInfo extends CudaDevice {
   readonly multiprocessors: number
   /** Versions of the libraries by name: driver, cudnn, cublaslt, … */
   readonly versions: Readonly<Record<string, string>>
+  /** Why kernels are compiled here by NVRTC, where the ones that came along do not fit. */
+  readonly compiled?: string
 }
 
 interface Addon {

@@ -8,6 +8,7 @@ import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { maxPool } from '../layers/pool.ts'
 import { relu } from '../layers/relu.ts'
+import { atWidth } from './width.ts'
 
 export interface AlexNetOptions {
   /** Default 1000. */
@@ -20,6 +21,8 @@ export interface AlexNetOptions {
   readonly dropout?: number
   /** How it begins: as the paper says, or as He 2015. Default 'paper', and 'he' with `norm: 'batch'`. */
   readonly init?: 'paper' | 'he'
+  /** Filters and hidden units as a fraction of the usual ones. Default 1. */
+  readonly width?: number
 }
 
 const sigma = (std: number) => ({ normal: { std } })
@@ -41,8 +44,10 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
     input = { channels: 3, height: 227, width: 227 },
     norm = 'lrn',
     dropout: rate = 0.5,
-    init = norm === 'batch' ? 'he' : 'paper'
+    init = norm === 'batch' ? 'he' : 'paper',
+    width = 1
   } = options
+  const of = atWidth(width)
   const paper = init === 'paper'
   const start = (bias: boolean) =>
     paper ? { init: sigma(0.01), biasInit: bias ? one : { constant: 0 } } : {}
@@ -55,26 +60,26 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
     name: 'alexnet',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: 96, size: 11, stride: 4, ...start(false) }),
+      conv2d({ name: 'conv1', filters: of(96), size: 11, stride: 4, ...start(false) }),
       relu(),
       ...normal('norm1'),
       maxPool({ name: 'pool1', size: 3, stride: 2 }),
-      conv2d({ name: 'conv2', filters: 256, size: 5, padding: 2, groups: 2, ...start(true) }),
+      conv2d({ name: 'conv2', filters: of(256), size: 5, padding: 2, groups: 2, ...start(true) }),
       relu(),
       ...normal('norm2'),
       maxPool({ name: 'pool2', size: 3, stride: 2 }),
-      conv2d({ name: 'conv3', filters: 384, size: 3, padding: 1, ...start(false) }),
+      conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 1, ...start(false) }),
       relu(),
-      conv2d({ name: 'conv4', filters: 384, size: 3, padding: 1, groups: 2, ...start(true) }),
+      conv2d({ name: 'conv4', filters: of(384), size: 3, padding: 1, groups: 2, ...start(true) }),
       relu(),
-      conv2d({ name: 'conv5', filters: 256, size: 3, padding: 1, groups: 2, ...start(true) }),
+      conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 1, groups: 2, ...start(true) }),
       relu(),
       maxPool({ name: 'pool5', size: 3, stride: 2 }),
       flatten(),
-      dense({ name: 'fc6', units: 4096, ...startHidden }),
+      dense({ name: 'fc6', units: of(4096), ...startHidden }),
       relu(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: 4096, ...startHidden }),
+      dense({ name: 'fc7', units: of(4096), ...startHidden }),
       relu(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc8', units: classes, ...startLast })

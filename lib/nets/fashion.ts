@@ -7,6 +7,7 @@ import { flatten } from '../layers/flatten.ts'
 import { maxPool } from '../layers/pool.ts'
 import { relu } from '../layers/relu.ts'
 import type { AlexNetOptions } from './alexnet.ts'
+import { atWidth } from './width.ts'
 
 /**
  * AlexNet as it is often taught on Fashion-MNIST: one grey channel at 224×224, batch norm in place of LRN,
@@ -21,32 +22,34 @@ export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefiniti
   const {
     classes = 10,
     input = { channels: 1, height: 224, width: 224 },
-    dropout: rate = 0.5
+    dropout: rate = 0.5,
+    width = 1
   } = options
+  const of = atWidth(width)
   return new NetDefinition({
     name: 'fashion',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: 96, size: 11, stride: 4 }),
+      conv2d({ name: 'conv1', filters: of(96), size: 11, stride: 4 }),
       relu(),
       batchNorm({ name: 'norm1' }),
       maxPool({ name: 'pool1', size: 3, stride: 2 }),
-      conv2d({ name: 'conv2', filters: 256, size: 5, padding: 'same' }),
+      conv2d({ name: 'conv2', filters: of(256), size: 5, padding: 'same' }),
       relu(),
       batchNorm({ name: 'norm2' }),
       maxPool({ name: 'pool2', size: 3, stride: 2 }),
-      conv2d({ name: 'conv3', filters: 384, size: 3, padding: 'same' }),
+      conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 'same' }),
       relu(),
-      conv2d({ name: 'conv4', filters: 384, size: 3, padding: 'same' }),
+      conv2d({ name: 'conv4', filters: of(384), size: 3, padding: 'same' }),
       relu(),
-      conv2d({ name: 'conv5', filters: 256, size: 3, padding: 'same' }),
+      conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 'same' }),
       relu(),
       maxPool({ name: 'pool5', size: 3, stride: 2 }),
       flatten(),
-      dense({ name: 'fc6', units: 4096, init: 'pytorch' }),
+      dense({ name: 'fc6', units: of(4096), init: 'pytorch' }),
       relu(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: 4096, init: 'pytorch' }),
+      dense({ name: 'fc7', units: of(4096), init: 'pytorch' }),
       relu(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc8', units: classes, init: { normal: { std: 0.01 } } })

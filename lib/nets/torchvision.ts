@@ -6,6 +6,7 @@ import { flatten } from '../layers/flatten.ts'
 import { maxPool } from '../layers/pool.ts'
 import { relu } from '../layers/relu.ts'
 import type { AlexNetOptions } from './alexnet.ts'
+import { atWidth } from './width.ts'
 
 const start = { init: 'pytorch', biasInit: 'pytorch' } as const
 
@@ -17,31 +18,33 @@ export function torchvision(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefi
   const {
     classes = 1000,
     input = { channels: 3, height: 224, width: 224 },
-    dropout: rate = 0.5
+    dropout: rate = 0.5,
+    width = 1
   } = options
+  const of = atWidth(width)
   return new NetDefinition({
     name: 'torchvision',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: 64, size: 11, stride: 4, padding: 2, ...start }),
+      conv2d({ name: 'conv1', filters: of(64), size: 11, stride: 4, padding: 2, ...start }),
       relu(),
       maxPool({ name: 'pool1', size: 3, stride: 2 }),
-      conv2d({ name: 'conv2', filters: 192, size: 5, padding: 2, ...start }),
+      conv2d({ name: 'conv2', filters: of(192), size: 5, padding: 2, ...start }),
       relu(),
       maxPool({ name: 'pool2', size: 3, stride: 2 }),
-      conv2d({ name: 'conv3', filters: 384, size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 1, ...start }),
       relu(),
-      conv2d({ name: 'conv4', filters: 256, size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv4', filters: of(256), size: 3, padding: 1, ...start }),
       relu(),
-      conv2d({ name: 'conv5', filters: 256, size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 1, ...start }),
       relu(),
       maxPool({ name: 'pool5', size: 3, stride: 2 }),
       flatten(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc6', units: 4096, ...start }),
+      dense({ name: 'fc6', units: of(4096), ...start }),
       relu(),
       dropout({ name: 'drop7', rate }),
-      dense({ name: 'fc7', units: 4096, ...start }),
+      dense({ name: 'fc7', units: of(4096), ...start }),
       relu(),
       dense({ name: 'fc8', units: classes, ...start })
     ]

@@ -6,12 +6,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Opened once in the process: what is open can neither be closed nor opened anew.
-const Libraries& libraries(const Refused& refused) {
-  static const Libraries opened = open_libraries({}, refused);
-  return opened;
-}
-
 void require(const Report& report) {
   if (report.complete()) return;
   std::string what;
@@ -20,6 +14,20 @@ void require(const Report& report) {
       what += text(what.empty() ? "" : "; ", r.file, ": ", r.error.empty() ? "was not found" : r.error);
   if (what.empty()) what = "the driver lists no GPU";
   fail("[device] CUDA cannot be used here: ", what, ". `alexnode doctor` says what mends it");
+}
+
+/// Once they are open, for the whole process: they can neither be closed nor opened anew. What was mended
+/// after a failure is seen.
+const Libraries& libraries(const Refused& refused) {
+  static std::mutex mutex;
+  static std::unique_ptr<const Libraries> opened;
+  std::lock_guard lock(mutex);
+  if (!opened) {
+    auto found = std::make_unique<const Libraries>(open_libraries({}, refused));
+    require(found->report);
+    opened = std::move(found);
+  }
+  return *opened;
 }
 
 }  // namespace
@@ -35,7 +43,6 @@ void Cuda::open(int ordinal, const Options& options, Ticket* ticket) {
     job.work = [launcher = launcher_, gpus = gpus_, refused = refused_, ordinal, options, ticket] {
       refuse_when_lost();
       const auto& opened = libraries(refused);
-      require(opened.report);
       std::lock_guard lock(gpus->mutex);
       auto gpu = gpus->open[ordinal].lock();
       if (!gpu) gpus->open[ordinal] = gpu = std::make_shared<GpuContext>(opened, ordinal);

@@ -52,7 +52,7 @@ const char* remedy(int error) {
     case 46:
       return ". Another process may hold the GPU for itself: look at nvidia-smi";
     default:
-      return "";
+      return ". Close what failed and try it again; `alexnode doctor` looks at the installation";
   }
 }
 

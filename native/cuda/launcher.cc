@@ -17,11 +17,12 @@ void Job::clear() {
 }
 
 void Launcher::start() {
-  mailbox->thread_started();
+  running_ = true;
   std::thread([self = shared_from_this()] {
     self->loop();
-    const auto mailbox = self->mailbox;
-    mailbox->thread_ended();
+    std::lock_guard lock(self->mutex_);
+    self->running_ = false;
+    self->ended_.notify_all();
   }).detach();
 }
 
@@ -48,9 +49,10 @@ bool Launcher::flush() {
 }
 
 void Launcher::stop() {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   stopped_ = true;
   wake_.notify_one();
+  wait_on(ended_, lock, [&] { return !running_; });
 }
 
 void Launcher::loop() {

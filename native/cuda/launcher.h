@@ -52,7 +52,7 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
   }
   /// Waits until all that was queued before is launched; false where that takes longer than ten seconds.
   bool flush();
-  /// Ends the thread after the job that it is at; nobody is told of the others.
+  /// Ends the thread after the job that it is at, and waits for that; nobody is told of the others.
   void stop();
 
   const std::shared_ptr<Mailbox> mailbox;
@@ -63,10 +63,10 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
   void loop();
   void perform(Job& job);
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, ended_;
   std::vector<std::unique_ptr<Job>> all_;
   Job *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
-  bool stopped_ = false;
+  bool stopped_ = false, running_ = false;
 };
 
 }  // namespace alexnode::cuda

@@ -22,7 +22,7 @@ Pool::Pool(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> launch
     d.cuMemPoolDestroy(handle);
     throw;
   }
-  giving_back_waiter_ = StreamState::start_waiter(giving_back_);
+  giving_back_waiter_ = StreamState::start_waiter(giving_back_, false);
 }
 
 Pool::~Pool() { close(); }
@@ -93,22 +93,32 @@ MemoryInfo Pool::info() const {
 void Pool::give_back(std::byte* data, size_t bytes, bool pinned) noexcept {
   pending_ += pinned ? 0 : int64_t(bytes);
   const auto freed = [self = this, data, bytes, pinned] {
-    // Whoever still uses it was launched before.
-    auto& last = *self->giving_back_;
-    try {
-      for (auto* stream : last.launcher->streams) last.wait_for(*stream);
-      last.make_current();
-      if (pinned)
-        last.free_later(data);
-      else
-        self->gpu->driver().cuMemFreeAsync(CUdeviceptr(data), last.stream);
-    } catch (const std::exception&) {
-      // The GPU is lost, and its memory with it.
-    }
+    self->free_in_order(data, pinned);
     self->pending_ -= pinned ? 0 : int64_t(bytes);
   };
   const bool queued = handle && launcher_->push([&](Job& job) { job.work = freed; });
   if (!queued) free_now(data, pinned);
+}
+
+/// Whoever still uses it was launched before.
+void Pool::free_in_order(std::byte* data, bool pinned) noexcept {
+  const auto& d = gpu->driver();
+  auto& last = *giving_back_;
+  try {
+    for (auto* stream : launcher_->streams) last.wait_for(*stream);
+    last.make_current();
+    if (pinned) return last.free_later(data);
+  } catch (const std::exception&) {
+    // Events do not serve any more: what was launched is waited for here.
+    for (auto* stream : launcher_->streams) {
+      d.cuCtxSetCurrent(stream->gpu->gpu.context);
+      d.cuStreamSynchronize(stream->stream);
+    }
+    d.cuCtxSetCurrent(gpu->gpu.context);
+    d.cuStreamSynchronize(last.stream);
+    if (pinned) d.cuMemFreeHost(data);
+  }
+  if (!pinned) d.cuMemFreeAsync(CUdeviceptr(data), last.stream);
 }
 
 /// Where no launcher is left, nothing runs any more.

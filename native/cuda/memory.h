@@ -27,6 +27,7 @@ class Pool {
  private:
   friend class CudaMemory;
   void give_back(std::byte* data, size_t bytes, bool pinned) noexcept;
+  void free_in_order(std::byte* data, bool pinned) noexcept;
   void free_now(std::byte* data, bool pinned) noexcept;
   CUdeviceptr take(size_t bytes);
   std::shared_ptr<Launcher> launcher_;

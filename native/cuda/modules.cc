@@ -67,14 +67,14 @@ CUmodule Modules::load(const char* topic) {
   const auto& driver = libraries_.driver;
   CUmodule module = nullptr;
   if (source->fatbin.empty()) {
-    compiled_because_ = "this addon was built without nvcc";
+    compiles_because("this addon was built without nvcc");
   } else if (const int error = driver.cuModuleLoadData(&module, source->fatbin.data()); !error) {
     return module;
   } else if (does_not_fit(error)) {
     const char* words = nullptr;
     driver.cuGetErrorName(error, &words);
-    compiled_because_ = text("the driver does not take the kernels in this addon (", error,
-                             words ? text(", ", words) : "", ")");
+    compiles_because(text("the driver does not take the kernels in this addon (", error,
+                          words ? text(", ", words) : "", ")"));
   } else {
     check(driver, error, "cuModuleLoadData");
   }

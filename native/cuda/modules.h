@@ -3,6 +3,7 @@
 // result is kept on disk.
 #pragma once
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "cuda/kernel.h"
@@ -15,16 +16,24 @@ class Modules {
   /// Throws where the topic cannot be compiled, or has no such kernel.
   CUfunction function(const char* topic, const std::string& name);
   void unload() noexcept;
-  /// Why kernels are compiled at run time; empty where they are not.
-  const std::string& compiled_because() const { return compiled_because_; }
+  /// Why kernels are compiled at run time; empty where none was so far. Any thread.
+  std::string compiled_because() const {
+    std::lock_guard lock(mutex_);
+    return compiled_because_;
+  }
 
  private:
+  void compiles_because(std::string why) {
+    std::lock_guard lock(mutex_);
+    compiled_because_ = std::move(why);
+  }
   CUmodule load(const char* topic);
   std::string compile(const char* topic, const char* source) const;
   const Libraries& libraries_;
   const Gpu& gpu_;
   std::map<std::string, CUmodule> modules_;
   std::map<std::string, CUfunction> functions_;
+  mutable std::mutex mutex_;
   std::string compiled_because_;
 };
 

@@ -161,6 +161,7 @@ void CudaProgram::capture() {
   first.make_current();
   check(d, d.cuStreamBeginCapture_v2(streams[0], kCaptureRelaxed), "cuStreamBeginCapture");
   CUgraph graph = nullptr;
+  bool capturing = true;
   try {
     for (size_t i = 1; i < streams.size(); i++)
       temporaries.join(streams[i], *streams_[i]->gpu, streams[0], first);
@@ -168,11 +169,12 @@ void CudaProgram::capture() {
     for (size_t i = 1; i < streams.size(); i++)
       temporaries.join(streams[0], first, streams[i], *streams_[i]->gpu);
     first.make_current();
+    capturing = false;
     check(d, d.cuStreamEndCapture(streams[0], &graph), "cuStreamEndCapture");
     check(d, d.cuGraphInstantiateWithFlags(&exec_, graph, 0), "cuGraphInstantiate");
   } catch (...) {
-    first.make_current();
-    if (!graph) d.cuStreamEndCapture(streams[0], &graph);
+    d.cuCtxSetCurrent(first.gpu.context);
+    if (capturing) d.cuStreamEndCapture(streams[0], &graph);
     if (graph) d.cuGraphDestroy(graph);
     throw;
   }

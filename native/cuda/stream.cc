@@ -96,14 +96,14 @@ void StreamState::destroy() noexcept {
   stream = nullptr;
 }
 
-std::thread StreamState::start_waiter(std::shared_ptr<StreamState> self) {
+std::thread StreamState::start_waiter(std::shared_ptr<StreamState> self, bool counted) {
   const auto mailbox = self->launcher->mailbox;
-  mailbox->thread_started();
-  return std::thread([self = std::move(self), mailbox]() mutable {
+  if (counted) mailbox->thread_started();
+  return std::thread([self = std::move(self), mailbox, counted]() mutable {
     auto* closing = self->wait_loop();
     self.reset();
     if (closing) mailbox->settle(closing);
-    mailbox->thread_ended();
+    if (counted) mailbox->thread_ended();
   });
 }
 
@@ -136,9 +136,18 @@ void StreamState::give(Completion* c) {
   wake_.notify_one();
 }
 
+/// What was taken and will not be waited for.
+void StreamState::give_back(Completion* c) {
+  c->clear();
+  std::lock_guard lock(mutex_);
+  c->next = free_;
+  free_ = c;
+}
+
 void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
   const auto& d = gpu->driver();
   auto* c = take();
+  bool copies = false;
   try {
     if (bytes && from.memory->host) {
       c->from = from.data(), c->hold = from.memory;
@@ -149,15 +158,14 @@ void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
         c->owned = to;
       }
       check(d, d.cuMemcpyDtoHAsync_v2(to, pointer(from), bytes, stream), "cuMemcpyDtoHAsync");
+      copies = true;
       c->from = static_cast<std::byte*>(to);
     }
     check(d, d.cuEventRecord(c->event, stream), "cuEventRecord");
   } catch (...) {
+    if (copies) d.cuStreamSynchronize(stream);
     if (c->owned) d.cuMemFreeHost(c->owned);
-    c->clear();
-    std::lock_guard lock(mutex_);
-    c->next = free_;
-    free_ = c;
+    give_back(c);
     throw;
   }
   c->ticket = ticket, c->bytes = bytes;
@@ -165,9 +173,13 @@ void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
 }
 
 void StreamState::free_later(void* pinned) {
+  const auto& d = gpu->driver();
   auto* c = take();
+  if (const int error = d.cuEventRecord(c->event, stream)) {
+    give_back(c);
+    check(d, error, "cuEventRecord");
+  }
   c->owned = pinned;
-  gpu->driver().cuEventRecord(c->event, stream);
   give(c);
 }
 
@@ -198,6 +210,7 @@ void StreamState::abandon() {
 std::string StreamState::wait(Completion& c) noexcept {
   const auto& d = gpu->driver();
   try {
+    make_current();
     check(d, d.cuEventSynchronize(c.event), "a kernel or copy, heard of at cuEventSynchronize,");
     if (c.ticket && c.bytes) {
       c.ticket->bytes.resize(c.bytes);
@@ -206,6 +219,8 @@ std::string StreamState::wait(Completion& c) noexcept {
     }
     return {};
   } catch (const std::exception& e) {
+    // A copy may still be under way to the memory that is let go after this.
+    d.cuStreamSynchronize(stream);
     return e.what();
   }
 }
@@ -215,7 +230,6 @@ Ticket* StreamState::wait_loop() {
   pthread_setname_np(pthread_self(), "alexnode-cuda");
 #endif
   const auto& d = gpu->driver();
-  d.cuCtxSetCurrent(gpu->gpu.context);
   std::unique_lock lock(mutex_);
   Ticket* closing = nullptr;
   for (;;) {
@@ -234,12 +248,11 @@ Ticket* StreamState::wait_loop() {
     const auto error = wait(*c);
     if (c->owned) d.cuMemFreeHost(c->owned);
     if (c->ticket) launcher->mailbox->settle(c->ticket, error);
-    c->clear();
+    give_back(c);
     lock.lock();
-    c->next = free_;
-    free_ = c;
   }
   lock.unlock();
+  d.cuCtxSetCurrent(gpu->gpu.context);
   d.cuStreamSynchronize(stream);
   destroy();
   return closing;
@@ -253,6 +266,9 @@ CudaEvent::~CudaEvent() {
 
 void CudaEvent::record(const Launch& launch) {
   const auto& d = gpu_->driver();
+  if (launch.gpu.ordinal != gpu_->gpu.ordinal)
+    fail("[event] was made on cuda:", gpu_->gpu.ordinal, ", and a stream of cuda:", launch.gpu.ordinal,
+         " records it: make it with that device. Streams of any device can wait for it");
   if (!event_) check(d, d.cuEventCreate(&event_, kEventDisableTiming), "cuEventCreate");
   check(d, d.cuEventRecord(event_, launch.stream), "cuEventRecord");
 }
@@ -266,7 +282,7 @@ CudaStream::CudaStream(const CudaDevice* owner, std::shared_ptr<StreamState> sta
     : owner_(owner), state_(std::move(state)) {
   device = owner;
   home = state_->gpu.get();
-  StreamState::start_waiter(state_).detach();
+  StreamState::start_waiter(state_, true).detach();
   state_->launcher->push(
       [&](Job& job) { job.work = [state = state_] { state->launcher->streams.push_back(state.get()); }; });
 }
@@ -338,7 +354,7 @@ void CudaStream::read(Place from, size_t bytes, Ticket* ticket) {
 void CudaStream::record(EventPtr given) {
   auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
   if (recording_) {
-    event->program = recording_;
+    event->program = recording_->weak_from_this();
     event->slot = recording_->record(*state_);
   } else {
     submit(std::make_unique<RecordCommand>(std::move(event)));
@@ -348,7 +364,7 @@ void CudaStream::record(EventPtr given) {
 void CudaStream::wait(EventPtr given) {
   auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
   if (!recording_) return submit(std::make_unique<WaitCommand>(std::move(event)));
-  if (event->program != recording_)
+  if (event->program.lock().get() != recording_)
     fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
   recording_->wait(*state_, event->slot);
 }
@@ -359,8 +375,17 @@ void CudaStream::synchronize(Ticket* ticket) {
 
 void CudaStream::close(Ticket* ticket) {
   state_->close();
-  const bool queued = state_->launcher->push(
-      [&](Job& job) { job.work = [state = state_, ticket] { state->finish(ticket); }; });
+  // Where the environment ends before its turn comes, the waiter is not left waiting.
+  struct Finish {
+    std::shared_ptr<StreamState> state;
+    void operator()(Ticket* t) { std::exchange(state, nullptr)->finish(t); }
+    ~Finish() {
+      if (state) state->abandon();
+    }
+  };
+  const auto finish = std::make_shared<Finish>(state_);
+  const bool queued =
+      state_->launcher->push([&](Job& job) { job.work = [finish, ticket] { (*finish)(ticket); }; });
   if (!queued) state_->launcher->mailbox->settle(ticket);
 }
 

@@ -37,8 +37,9 @@ class StreamState {
  public:
   StreamState(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, bool high);
   ~StreamState();
-  /// Its waiter; by the thread's end the state is let go.
-  static std::thread start_waiter(std::shared_ptr<StreamState> self);
+  /// Its waiter; by the thread's end the state is let go. Whoever does not join it has it counted, so that the
+  /// end of the environment waits for it.
+  static std::thread start_waiter(std::shared_ptr<StreamState> self, bool counted);
 
   // From here on: the launcher's thread.
   void make_current() const { gpu->make_current(); }
@@ -46,7 +47,7 @@ class StreamState {
   /// Settles the ticket when all that was launched before is done, with `bytes` bytes of `from` where there
   /// are any.
   void complete(Ticket* ticket, const Place& from = {}, size_t bytes = 0);
-  /// Frees pinned memory when all that was launched before is done.
+  /// Frees pinned memory when all that was launched before is done. Where it throws, it has not and will not.
   void free_later(void* pinned);
   /// This stream goes on when `other` is where it is now.
   void wait_for(StreamState& other);
@@ -73,6 +74,7 @@ class StreamState {
   struct Completion;
   Completion* take();
   void give(Completion* completion);
+  void give_back(Completion* completion);
   /// Returns the ticket that waits for its end, if one does.
   Ticket* wait_loop();
   std::string wait(Completion& completion) noexcept;
@@ -96,7 +98,7 @@ class CudaEvent final : public Event {
   void wait(const Launch& launch) const;
 
   // JavaScript's thread: where the event was recorded last, while a program is recorded.
-  const CudaProgram* program = nullptr;
+  std::weak_ptr<const CudaProgram> program;
   size_t slot = 0;
 
  private:

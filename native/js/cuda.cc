@@ -115,6 +115,7 @@ Napi::Value cuda_info(Info info) {
   for (const auto& library : g.libraries.report.libraries)
     if (!library.version.empty()) versions[library.name] = library.version;
   o["versions"] = versions;
+  if (const auto why = g.modules.compiled_because(); !why.empty()) o["compiled"] = why;
   return o;
 }
 

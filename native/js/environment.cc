@@ -32,8 +32,9 @@ Environment::Environment(Napi::Env env) {
 }
 
 void Environment::end() {
-  for (auto& [id, stream] : streams) stream->abandon();
+  // First, so that nothing is given to a stream that is being taken down.
   if (cuda) cuda->abandon();
+  for (auto& [id, stream] : streams) stream->abandon();
   mailbox->wait_for_threads();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
 }
