@@ -76,7 +76,7 @@ class Stream {
   /// Whether copies on this stream may touch that memory.
   virtual bool reaches(const Memory& memory) const { return memory.device == device; }
   const void* device = nullptr;
-  const void* home = nullptr;  // that of the kernels it can run
+  uint64_t home = 0;  // that of the kernels it can run
 };
 using StreamPtr = std::shared_ptr<Stream>;
 

@@ -104,7 +104,7 @@ class Kernel {
   Specs specs;                 // layouts settled
   size_t scratch = 0;          // bytes, 64-byte aligned
   std::string implementation;  // for people
-  const void* home = nullptr;  // where alone it can run, as the backend tells places apart
+  uint64_t home = 0;           // where alone it can run: a number that the backend gives out once
 };
 using KernelPtr = std::unique_ptr<Kernel>;
 

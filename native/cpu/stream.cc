@@ -25,6 +25,12 @@ struct RunCommand final : Command {
   std::vector<void*> pointers;
 };
 
+CpuEvent& own(Event& event) {
+  auto* e = dynamic_cast<CpuEvent*>(&event);
+  if (!e) fail("[event] was made on a GPU: make it with a device of this stream's kind");
+  return *e;
+}
+
 struct CopyCommand final : Command {
   CopyCommand(Place to, Place from, size_t bytes) : to(std::move(to)), from(std::move(from)), bytes(bytes) {}
   void execute() override { std::memmove(to.data(), from.data(), bytes); }
@@ -253,7 +259,7 @@ void CpuStream::read(Place from, size_t bytes, Ticket* ticket) {
 }
 
 void CpuStream::record(EventPtr event) {
-  auto& e = static_cast<CpuEvent&>(*event);
+  auto& e = own(*event);
   if (recording_) {
     e.recorded = std::make_shared<CpuEvent::Gate>();
     submit(std::make_unique<RecordCommand>(e.recorded, 0));
@@ -263,7 +269,7 @@ void CpuStream::record(EventPtr event) {
 }
 
 void CpuStream::wait(EventPtr event) {
-  auto& e = static_cast<CpuEvent&>(*event);
+  auto& e = own(*event);
   if (recording_) {
     if (!e.recorded)
       fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");

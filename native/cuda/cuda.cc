@@ -47,7 +47,6 @@ void Cuda::open(int ordinal, const Options& options, Ticket* ticket) {
       auto gpu = gpus->open[ordinal].lock();
       if (!gpu) gpus->open[ordinal] = gpu = std::make_shared<GpuContext>(opened, ordinal);
       ticket->device = std::make_shared<CudaDevice>(gpu, launcher, options);
-      launcher->mailbox->settle(ticket);
     };
   });
   if (!queued) fail("[device] the environment is ending");

@@ -14,6 +14,8 @@ class Cuda {
   void open(int ordinal, const Options& options, Ticket* ticket);
   /// The environment ends: stop as soon as possible, tell nobody.
   void abandon() { launcher_->stop(); }
+  /// Nothing runs any more.
+  void drop() { launcher_->drop(); }
 
  private:
   struct Gpus {

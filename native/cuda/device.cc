@@ -13,7 +13,7 @@ CudaDevice::CudaDevice(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher
       pool_(std::make_shared<Pool>(gpu_, launcher_)) {}
 
 MemoryPtr CudaDevice::allocate(size_t bytes, bool staging) {
-  auto memory = pool_->allocate(pool_, bytes, staging);
+  auto memory = pool_->allocate(bytes, staging);
   memory->device = this;
   return memory;
 }

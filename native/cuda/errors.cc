@@ -13,7 +13,7 @@ namespace {
 
 /// Device unavailable, ECC, illegal address, time-out, assert, stack, instruction, misaligned address,
 /// address space, program counter, launch failed, and the like: errors that stay with the context.
-constexpr std::array kStaying = {46,  214, 220, 226, 700, 702, 709, 710, 714,
+constexpr std::array kStaying = {214, 220, 226, 700, 702, 709, 710, 714,
                                  715, 716, 717, 718, 719, 721, 722, 999};
 
 /// The one state of the process here: a context that was lost is lost for every thread.

@@ -1,6 +1,7 @@
 #include "cuda/gpu.h"
 
 #include <array>
+#include <atomic>
 
 namespace alexnode::cuda {
 
@@ -41,10 +42,34 @@ Gpu describe(const Driver& driver, int ordinal) {
   return gpu;
 }
 
+std::vector<bool> peers_of(const Driver& driver, const Gpu& gpu) {
+  int count = 0;
+  check(driver, driver.cuDeviceGetCount(&count), "cuDeviceGetCount");
+  std::vector<bool> peers;
+  for (int i = 0; i < count; i++) {
+    int other = 0, can = 1;
+    check(driver, driver.cuDeviceGet(&other, i), "cuDeviceGet");
+    if (i != gpu.ordinal)
+      check(driver, driver.cuDeviceCanAccessPeer(&can, gpu.handle, other), "cuDeviceCanAccessPeer");
+    peers.push_back(can != 0);
+  }
+  return peers;
+}
+
+uint64_t next_serial() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
 }  // namespace
 
 GpuContext::GpuContext(const Libraries& libs, int ordinal)
-    : libraries(libs), gpu(describe(libs.driver, ordinal)), modules(libs, gpu) {
+    : libraries(libs),
+      gpu(describe(libs.driver, ordinal)),
+      modules(libs, gpu),
+      pinned(libs.driver),
+      peers(peers_of(libs.driver, gpu)),
+      serial(next_serial()) {
   check(driver(), driver().cuDevicePrimaryCtxRetain(&gpu.context, gpu.handle), "cuDevicePrimaryCtxRetain");
   try {
     make_current();
@@ -64,8 +89,15 @@ void GpuContext::release() noexcept {
   if (cudnn_) libraries.cudnn.cudnnDestroy(cudnn_);
   if (cublaslt_) libraries.cublaslt.cublasLtDestroy(cublaslt_);
   modules.unload();
+  pinned.clear();
   driver().cuCtxSetCurrent(nullptr);
   driver().cuDevicePrimaryCtxRelease_v2(gpu.handle);
+}
+
+void GpuContext::forget(CUstream stream) {
+  if (bound_ != stream) return;
+  libraries.cudnn.cudnnSetStream(cudnn_, nullptr);
+  bound_ = nullptr;
 }
 
 Launch GpuContext::on(CUstream stream) {

@@ -4,6 +4,7 @@
 #pragma once
 #include "cuda/kernel.h"
 #include "cuda/modules.h"
+#include "cuda/pinned.h"
 
 namespace alexnode::cuda {
 
@@ -20,14 +21,17 @@ class GpuContext {
   /// The libraries' handles, bound to that stream.
   Launch on(CUstream stream);
   /// The stream is about to end, and another may get its address.
-  void forget(CUstream stream) {
-    if (bound_ == stream) bound_ = nullptr;
-  }
+  void forget(CUstream stream);
+  /// Whether this GPU's streams can follow pointers to that one's pools.
+  bool reaches(int ordinal) const { return peers[size_t(ordinal)]; }
 
   const Libraries& libraries;
   Gpu gpu;
   Modules modules;
   Choices choices;
+  Pinned pinned;
+  std::vector<bool> peers;  // by ordinal; itself included
+  const uint64_t serial;    // never used twice
 
  private:
   void release() noexcept;

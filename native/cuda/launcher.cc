@@ -73,12 +73,12 @@ void Launcher::loop() {
     job->next = free_;
     free_ = job;
   }
-  // What the jobs hold gives back its memory, and must not be given to this queue.
-  std::vector<std::unique_ptr<Job>> rest;
-  rest.swap(all_);
-  first_ = last_ = free_ = nullptr;
   lock.unlock();
+  // Only now, when nobody gives them work any more.
+  for (auto* stream : streams) stream->abandon();
 }
+
+void Launcher::drop() { all_.clear(); }
 
 void Launcher::perform(Job& job) {
   const int parts = job.program ? job.program->parts() : 1;

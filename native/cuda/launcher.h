@@ -12,6 +12,7 @@
 
 namespace alexnode::cuda {
 
+class Pool;
 class StreamState;
 class CudaProgram;
 
@@ -54,10 +55,15 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
   bool flush();
   /// Ends the thread after the job that it is at, and waits for that; nobody is told of the others.
   void stop();
+  /// Lets go of the jobs that were not done, when nothing runs any more.
+  void drop();
 
   const std::shared_ptr<Mailbox> mailbox;
-  /// Streams that are open; the launcher's thread alone.
+  // The launcher's thread alone, and whoever comes after it.
+  /// Streams that are open.
   std::vector<StreamState*> streams;
+  /// The memory of all devices.
+  std::vector<Pool*> pools;
 
  private:
   void loop();

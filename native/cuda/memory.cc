@@ -1,5 +1,6 @@
 #include "cuda/memory.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cuda/errors.h"
@@ -15,36 +16,58 @@ Pool::Pool(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> launch
   props.location_id = gpu->gpu.ordinal;
   check(d, d.cuMemPoolCreate(&handle, &props), "cuMemPoolCreate");
   try {
+    share();
     check(d, d.cuStreamCreateWithPriority(&filling_, kStreamNonBlocking, 0), "cuStreamCreateWithPriority");
+    check(d, d.cuEventCreate(&filled_, kEventDisableTiming), "cuEventCreate");
     giving_back_ = std::make_shared<StreamState>(gpu, launcher_, false);
   } catch (...) {
-    if (filling_) d.cuStreamDestroy_v2(filling_);
-    d.cuMemPoolDestroy(handle);
+    destroy();
     throw;
   }
   giving_back_waiter_ = StreamState::start_waiter(giving_back_, false);
+  launcher_->pools.push_back(this);
 }
 
-Pool::~Pool() { close(); }
+/// Lets the GPUs that can follow pointers to it.
+void Pool::share() const {
+  std::vector<CUmemAccessDesc> others;
+  for (int i = 0; i < int(gpu->peers.size()); i++)
+    if (i != gpu->gpu.ordinal && gpu->reaches(i)) others.push_back({.location_id = i});
+  const auto& d = gpu->driver();
+  if (!others.empty())
+    check(d, d.cuMemPoolSetAccess(handle, others.data(), others.size()), "cuMemPoolSetAccess");
+}
+
+Pool::~Pool() {
+  close();
+  destroy();
+}
 
 void Pool::close() {
-  if (!handle) return;
-  const auto& d = gpu->driver();
-  d.cuCtxSetCurrent(gpu->gpu.context);
+  if (!giving_back_) return;
+  auto& pools = launcher_->pools;
+  pools.erase(std::remove(pools.begin(), pools.end(), this), pools.end());
   giving_back_->finish(nullptr);
   giving_back_waiter_.join();
   giving_back_.reset();
+  if (blocks_ == 0) destroy();
+}
+
+void Pool::destroy() noexcept {
+  if (!handle) return;
+  const auto& d = gpu->driver();
   d.cuCtxSetCurrent(gpu->gpu.context);
-  d.cuStreamDestroy_v2(filling_);
+  if (filled_) d.cuEventDestroy_v2(filled_);
+  if (filling_) d.cuStreamDestroy_v2(filling_);
   d.cuMemPoolDestroy(handle);
-  handle = nullptr, filling_ = nullptr;
+  handle = nullptr;
 }
 
 CUdeviceptr Pool::take(size_t bytes) {
   const auto& d = gpu->driver();
   CUdeviceptr at = 0;
   auto error = d.cuMemAllocFromPoolAsync(&at, bytes, handle, filling_);
-  if (error == kOutOfMemory && pending_ > 0) {
+  if (error == kOutOfMemory) {
     // What is on its way back may be enough.
     launcher_->flush();
     gpu->make_current();
@@ -61,7 +84,7 @@ CUdeviceptr Pool::take(size_t bytes) {
   check(d, error, "cuMemAllocFromPoolAsync");
   try {
     check(d, d.cuMemsetD8Async(at, 0, bytes, filling_), "cuMemsetD8Async");
-    check(d, d.cuStreamSynchronize(filling_), "cuStreamSynchronize");
+    check(d, d.cuEventRecord(filled_, filling_), "cuEventRecord");
   } catch (...) {
     d.cuMemFreeAsync(at, filling_);
     throw;
@@ -69,66 +92,104 @@ CUdeviceptr Pool::take(size_t bytes) {
   return at;
 }
 
-MemoryPtr Pool::allocate(const std::shared_ptr<Pool>& self, size_t bytes, bool pinned) {
+MemoryPtr Pool::allocate(size_t bytes, bool pinned) {
   refuse_when_lost();
   gpu->make_current();
+  if (pinned) {
+    auto* at = static_cast<std::byte*>(gpu->pinned.take(bytes));
+    std::memset(at, 0, bytes);
+    return std::make_shared<CudaMemory>(shared_from_this(), at, bytes, true);
+  }
+  auto memory = std::make_shared<CudaMemory>(shared_from_this(), reinterpret_cast<std::byte*>(take(bytes)),
+                                             bytes, false);
+  launcher_->push([&](Job& job) {
+    job.work = [pool = shared_from_this()] {
+      for (auto* stream : pool->launcher_->streams) pool->after_filling(*stream);
+      if (pool->giving_back_) pool->after_filling(*pool->giving_back_);
+    };
+  });
+  return memory;
+}
+
+void Pool::after_filling(StreamState& stream) const {
   const auto& d = gpu->driver();
-  if (!pinned)
-    return std::make_shared<CudaMemory>(self, reinterpret_cast<std::byte*>(take(bytes)), bytes, false);
-  void* at = nullptr;
-  check(d, d.cuMemHostAlloc(&at, bytes, kHostPortable), "cuMemHostAlloc");
-  std::memset(at, 0, bytes);
-  return std::make_shared<CudaMemory>(self, static_cast<std::byte*>(at), bytes, true);
+  stream.make_current();
+  check(d, d.cuStreamWaitEvent(stream.stream, filled_, 0), "cuStreamWaitEvent");
 }
 
 MemoryInfo Pool::info() const {
   const auto& d = gpu->driver();
   size_t available = 0, total = gpu->gpu.memory;
+  uint64_t reserved = 0;
   // After an error that stays nobody can tell; what is counted here still holds.
-  if (!d.cuCtxSetCurrent(gpu->gpu.context) && d.cuMemGetInfo_v2(&available, &total)) available = 0;
-  return {count_->bytes, count_->blocks, count_->peak,
-          std::min(int64_t(total), int64_t(available) + pending_.load()), int64_t(total)};
+  if (d.cuCtxSetCurrent(gpu->gpu.context) || d.cuMemGetInfo_v2(&available, &total) ||
+      d.cuMemPoolGetAttribute(handle, kPoolReserved, &reserved))
+    available = reserved = 0;
+  // What the pool has and no block holds can be taken again, or is on its way back.
+  const auto own = std::max<int64_t>(0, int64_t(reserved) - count_->bytes);
+  return {count_->bytes, count_->blocks, count_->peak, std::min(int64_t(total), int64_t(available) + own),
+          int64_t(total)};
 }
 
-void Pool::give_back(std::byte* data, size_t bytes, bool pinned) noexcept {
-  pending_ += pinned ? 0 : int64_t(bytes);
-  const auto freed = [self = this, data, bytes, pinned] {
-    self->free_in_order(data, pinned);
-    self->pending_ -= pinned ? 0 : int64_t(bytes);
-  };
-  const bool queued = handle && launcher_->push([&](Job& job) { job.work = freed; });
-  if (!queued) free_now(data, pinned);
+/// Where the launcher ends before it gets to it, the memory is freed when nothing runs any more.
+struct Pool::Freeing {
+  std::shared_ptr<Pool> pool;
+  std::byte* data;
+  bool pinned, done = false;
+  void operator()() {
+    done = true;
+    if (pool->giving_back_)
+      pool->free_in_order(data, pinned);
+    else
+      pool->free_now(data, pinned);
+  }
+  ~Freeing() {
+    if (!done) pool->free_now(data, pinned);
+  }
+};
+
+void Pool::give_back(std::byte* data, bool pinned) noexcept {
+  auto freeing = std::shared_ptr<Freeing>(new Freeing{shared_from_this(), data, pinned});
+  launcher_->push([&](Job& job) { job.work = [freeing] { (*freeing)(); }; });
+}
+
+void Pool::free_after(StreamState& stream) noexcept {
+  if (!giving_back_ || giving_back_.get() == &stream) return;
+  try {
+    giving_back_->wait_for(stream);
+  } catch (const std::exception&) {
+    // Events do not serve any more: it is waited for here.
+    gpu->driver().cuCtxSetCurrent(stream.gpu->gpu.context);
+    gpu->driver().cuStreamSynchronize(stream.stream);
+  }
 }
 
 /// Whoever still uses it was launched before.
 void Pool::free_in_order(std::byte* data, bool pinned) noexcept {
   const auto& d = gpu->driver();
   auto& last = *giving_back_;
-  try {
-    for (auto* stream : launcher_->streams) last.wait_for(*stream);
-    last.make_current();
-    if (pinned) return last.free_later(data);
-  } catch (const std::exception&) {
-    // Events do not serve any more: what was launched is waited for here.
-    for (auto* stream : launcher_->streams) {
-      d.cuCtxSetCurrent(stream->gpu->gpu.context);
-      d.cuStreamSynchronize(stream->stream);
-    }
-    d.cuCtxSetCurrent(gpu->gpu.context);
-    d.cuStreamSynchronize(last.stream);
-    if (pinned) d.cuMemFreeHost(data);
+  for (auto* stream : launcher_->streams) free_after(*stream);
+  d.cuCtxSetCurrent(gpu->gpu.context);
+  if (!pinned) {
+    d.cuMemFreeAsync(CUdeviceptr(data), last.stream);
+    blocks_--;
+    return;
   }
-  if (!pinned) d.cuMemFreeAsync(CUdeviceptr(data), last.stream);
+  try {
+    last.free_later(data);
+  } catch (const std::exception&) {
+    d.cuStreamSynchronize(last.stream);
+    gpu->pinned.give(data);
+  }
 }
 
-/// Where no launcher is left, nothing runs any more.
+/// Where no launcher is left, or the device is closed, nothing runs any more.
 void Pool::free_now(std::byte* data, bool pinned) noexcept {
   const auto& d = gpu->driver();
   d.cuCtxSetCurrent(gpu->gpu.context);
-  if (pinned)
-    d.cuMemFreeHost(data);
-  else if (filling_)  // else it went with the pool
-    d.cuMemFreeAsync(CUdeviceptr(data), filling_);
+  if (pinned) return gpu->pinned.give(data);
+  if (filling_) d.cuMemFreeAsync(CUdeviceptr(data), filling_);
+  blocks_--;
 }
 
 CudaMemory::CudaMemory(std::shared_ptr<Pool> pool, std::byte* at, size_t size, bool pinned)
@@ -139,12 +200,13 @@ CudaMemory::CudaMemory(std::shared_ptr<Pool> pool, std::byte* at, size_t size, b
   for (auto peak = count.peak.load(); live > peak && !count.peak.compare_exchange_weak(peak, live);) {
   }
   count.blocks++;
+  if (!pinned) pool_->blocks_++;
 }
 
 CudaMemory::~CudaMemory() {
   pool_->count_->bytes -= int64_t(bytes);
   pool_->count_->blocks--;
-  pool_->give_back(data, bytes, host);
+  pool_->give_back(data, host);
 }
 
 }  // namespace alexnode::cuda

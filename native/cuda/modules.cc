@@ -12,7 +12,8 @@ namespace {
 
 /// What the driver says where code that was compiled ahead does not suit it or the GPU.
 bool does_not_fit(int error) {
-  return error == kInvalidImage || error == kNoBinaryForGpu || error == kUnsupportedPtx;
+  return error == kInvalidImage || error == kNoBinaryForGpu || error == kUnsupportedPtx ||
+         error == kInvalidPtx || error == kNoJitCompiler || error == kJitDisabled;
 }
 
 void check_nvrtc(const Nvrtc& nvrtc, int result, const char* call) {
@@ -49,14 +50,15 @@ int architecture(const Nvrtc& nvrtc, const Gpu& gpu) {
 }  // namespace
 
 CUfunction Modules::function(const char* topic, const std::string& name) {
-  const auto known = functions_.find(name);
+  const auto key = text(topic, ".", name);
+  const auto known = functions_.find(key);
   if (known != functions_.end()) return known->second;
   auto module = modules_.find(topic);
   if (module == modules_.end()) module = modules_.emplace(topic, load(topic)).first;
   CUfunction function = nullptr;
   const auto& driver = libraries_.driver;
   check(driver, driver.cuModuleGetFunction(&function, module->second, name.c_str()), "cuModuleGetFunction");
-  return functions_[name] = function;
+  return functions_[key] = function;
 }
 
 CUmodule Modules::load(const char* topic) {

@@ -19,10 +19,10 @@ class Temporaries {
       d_.cuCtxSetCurrent(gpu->gpu.context), d_.cuStreamDestroy_v2(stream);
     }
   }
-  CUstream stream(GpuContext& gpu) {
+  CUstream stream(GpuContext& gpu, int priority) {
     CUstream s = nullptr;
     gpu.make_current();
-    check(d_, d_.cuStreamCreateWithPriority(&s, kStreamNonBlocking, 0), "cuStreamCreateWithPriority");
+    check(d_, d_.cuStreamCreateWithPriority(&s, kStreamNonBlocking, priority), "cuStreamCreateWithPriority");
     streams_.emplace_back(&gpu, s);
     return s;
   }
@@ -157,7 +157,12 @@ void CudaProgram::capture() {
   const auto& d = first.driver();
   Temporaries temporaries(d);
   std::vector<CUstream> streams;
-  for (auto& s : streams_) streams.push_back(temporaries.stream(*s->gpu));
+  // Work takes its stream's priority along into the graph.
+  bool mixed = false;
+  for (auto& s : streams_) {
+    streams.push_back(temporaries.stream(*s->gpu, s->priority));
+    mixed |= s->priority != streams_[0]->priority;
+  }
   first.make_current();
   check(d, d.cuStreamBeginCapture_v2(streams[0], kCaptureRelaxed), "cuStreamBeginCapture");
   CUgraph graph = nullptr;
@@ -171,7 +176,8 @@ void CudaProgram::capture() {
     first.make_current();
     capturing = false;
     check(d, d.cuStreamEndCapture(streams[0], &graph), "cuStreamEndCapture");
-    check(d, d.cuGraphInstantiateWithFlags(&exec_, graph, 0), "cuGraphInstantiate");
+    check(d, d.cuGraphInstantiateWithFlags(&exec_, graph, mixed ? kGraphNodePriority : 0),
+          "cuGraphInstantiate");
   } catch (...) {
     d.cuCtxSetCurrent(first.gpu.context);
     if (capturing) d.cuStreamEndCapture(streams[0], &graph);

@@ -18,6 +18,9 @@ namespace {
 /// Reads up to this size land in a place that each completion has.
 constexpr size_t kSmall = 256, kPage = 64 * kSmall;
 
+/// Vectors of this size are loaded: of an address that is no multiple of it, that would end the context.
+constexpr size_t kAlignment = 16;
+
 CUdeviceptr pointer(const Place& place) { return reinterpret_cast<CUdeviceptr>(place.data()); }
 
 struct CopyCommand final : Command {
@@ -28,16 +31,15 @@ struct CopyCommand final : Command {
       check(d, d.cuMemcpyHtoDAsync_v2(pointer(to), from.data(), bytes, launch.stream), "cuMemcpyHtoDAsync");
     else if (to.memory->host)
       check(d, d.cuMemcpyDtoHAsync_v2(to.data(), pointer(from), bytes, launch.stream), "cuMemcpyDtoHAsync");
-    else if (context(to) == context(from))
+    else if (gpu(to).reaches(gpu(from).gpu.ordinal) && gpu(from).reaches(gpu(to).gpu.ordinal))
       check(d, d.cuMemcpyDtoDAsync_v2(pointer(to), pointer(from), bytes, launch.stream), "cuMemcpyDtoDAsync");
     else
       check(d,
-            d.cuMemcpyPeerAsync(pointer(to), context(to), pointer(from), context(from), bytes, launch.stream),
+            d.cuMemcpyPeerAsync(pointer(to), gpu(to).gpu.context, pointer(from), gpu(from).gpu.context, bytes,
+                                launch.stream),
             "cuMemcpyPeerAsync");
   }
-  static CUcontext context(const Place& p) {
-    return static_cast<const CudaMemory&>(*p.memory).gpu().gpu.context;
-  }
+  static const GpuContext& gpu(const Place& p) { return static_cast<const CudaMemory&>(*p.memory).gpu(); }
   Place to, from;
   size_t bytes;
 };
@@ -64,9 +66,8 @@ struct StreamState::Completion {
   const std::byte* from = nullptr;  // what the ticket brings, when the event has passed
   size_t bytes = 0;
   void* owned = nullptr;  // pinned memory to free then
-  MemoryPtr hold;
   bool last = false;
-  void clear() { ticket = nullptr, from = nullptr, bytes = 0, owned = nullptr, hold.reset(), last = false; }
+  void clear() { ticket = nullptr, from = nullptr, bytes = 0, owned = nullptr, last = false; }
 };
 
 StreamState::StreamState(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> owner, bool high)
@@ -75,8 +76,8 @@ StreamState::StreamState(std::shared_ptr<GpuContext> context, std::shared_ptr<La
   gpu->make_current();
   int least = 0, greatest = 0;
   check(d, d.cuCtxGetStreamPriorityRange(&least, &greatest), "cuCtxGetStreamPriorityRange");
-  check(d, d.cuStreamCreateWithPriority(&stream, kStreamNonBlocking, high ? greatest : least),
-        "cuStreamCreateWithPriority");
+  priority = high ? greatest : least;
+  check(d, d.cuStreamCreateWithPriority(&stream, kStreamNonBlocking, priority), "cuStreamCreateWithPriority");
   if (const int error = d.cuEventCreate(&fence_, kEventDisableTiming)) {
     d.cuStreamDestroy_v2(stream);
     check(d, error, "cuEventCreate");
@@ -90,7 +91,7 @@ void StreamState::destroy() noexcept {
   const auto& d = gpu->driver();
   d.cuCtxSetCurrent(gpu->gpu.context);
   for (auto& c : all_) d.cuEventDestroy_v2(c->event);
-  for (void* page : small_) d.cuMemFreeHost(page);
+  for (void* page : small_) gpu->pinned.give(page);
   d.cuEventDestroy_v2(fence_);
   d.cuStreamDestroy_v2(stream);
   stream = nullptr;
@@ -114,9 +115,7 @@ StreamState::Completion* StreamState::take() {
     auto made = std::make_unique<Completion>();
     const size_t in_page = all_.size() % (kPage / kSmall);
     if (in_page == 0) {
-      void* page = nullptr;
-      check(d, d.cuMemHostAlloc(&page, kPage, kHostPortable), "cuMemHostAlloc");
-      small_.push_back(page);
+      small_.push_back(gpu->pinned.take(kPage));
     }
     made->small = static_cast<std::byte*>(small_.back()) + in_page * kSmall;
     check(d, d.cuEventCreate(&made->event, kEventBlockingSync | kEventDisableTiming), "cuEventCreate");
@@ -149,12 +148,10 @@ void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
   auto* c = take();
   bool copies = false;
   try {
-    if (bytes && from.memory->host) {
-      c->from = from.data(), c->hold = from.memory;
-    } else if (bytes) {
+    if (bytes) {
       void* to = c->small;
       if (bytes > kSmall) {
-        check(d, d.cuMemHostAlloc(&to, bytes, kHostPortable), "cuMemHostAlloc");
+        to = gpu->pinned.take(bytes);
         c->owned = to;
       }
       check(d, d.cuMemcpyDtoHAsync_v2(to, pointer(from), bytes, stream), "cuMemcpyDtoHAsync");
@@ -164,7 +161,7 @@ void StreamState::complete(Ticket* ticket, const Place& from, size_t bytes) {
     check(d, d.cuEventRecord(c->event, stream), "cuEventRecord");
   } catch (...) {
     if (copies) d.cuStreamSynchronize(stream);
-    if (c->owned) d.cuMemFreeHost(c->owned);
+    if (c->owned) gpu->pinned.give(c->owned);
     give_back(c);
     throw;
   }
@@ -195,6 +192,8 @@ void StreamState::finish(Ticket* ticket) {
   gpu->forget(stream);
   auto& open = launcher->streams;
   open.erase(std::remove(open.begin(), open.end(), this), open.end());
+  // From here on nobody else has memory wait for what still runs here.
+  for (auto* pool : launcher->pools) pool->free_after(*this);
   // Not from take(), which needs a working GPU.
   auto* c = new Completion;
   c->ticket = ticket, c->last = true;
@@ -246,7 +245,7 @@ Ticket* StreamState::wait_loop() {
       break;
     }
     const auto error = wait(*c);
-    if (c->owned) d.cuMemFreeHost(c->owned);
+    if (c->owned) gpu->pinned.give(c->owned);
     if (c->ticket) launcher->mailbox->settle(c->ticket, error);
     give_back(c);
     lock.lock();
@@ -281,10 +280,14 @@ void CudaEvent::wait(const Launch& launch) const {
 CudaStream::CudaStream(const CudaDevice* owner, std::shared_ptr<StreamState> state)
     : owner_(owner), state_(std::move(state)) {
   device = owner;
-  home = state_->gpu.get();
-  StreamState::start_waiter(state_, true).detach();
-  state_->launcher->push(
-      [&](Job& job) { job.work = [state = state_] { state->launcher->streams.push_back(state.get()); }; });
+  home = state_->gpu->serial;
+  state_->launcher->push([&](Job& job) {
+    job.work = [state = state_] {
+      StreamState::start_waiter(state, true).detach();
+      state->launcher->streams.push_back(state.get());
+      for (auto* pool : state->launcher->pools) pool->after_filling(*state);
+    };
+  });
 }
 
 template <class Fill>
@@ -308,22 +311,24 @@ void CudaStream::submit(std::unique_ptr<Command> command) {
 void CudaStream::prepare(size_t op, std::shared_ptr<void> fields, Specs specs, Ticket* ticket) {
   push([&](Job& job) {
     job.ticket = ticket;
-    job.work = [state = state_.get(), mailbox = state_->launcher->mailbox, ticket, op, pool = owner_->pool(),
-                options = owner_->options(), fields = std::move(fields),
-                specs = std::make_shared<Specs>(std::move(specs))] {
+    job.work = [state = state_.get(), ticket, op, pool = owner_->pool(), options = owner_->options(),
+                fields = std::move(fields), specs = std::make_shared<Specs>(std::move(specs))] {
       auto& gpu = *state->gpu;
       const Target target{gpu.libraries, gpu.gpu,         options,     gpu.modules,
                           pool->handle,  state->launch(), &gpu.choices};
       std::shared_ptr<Kernel> kernel = make(op, fields.get(), std::move(*specs), target);
-      kernel->home = &gpu;
+      kernel->home = gpu.serial;
       kernel->scratch = (kernel->scratch + 63) / 64 * 64;
       ticket->kernel = std::move(kernel);
-      mailbox->settle(ticket);
     };
   });
 }
 
 void CudaStream::run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) {
+  for (size_t i = 0; i < slots.size(); i++)
+    if (reinterpret_cast<uintptr_t>(slots[i].data()) % kAlignment && kernel->specs[i].bytes() >= kAlignment)
+      kernel->specs.fail(kernel->specs.slots[i].name, ": expected an offset that is a multiple of ",
+                         kAlignment, " on a GPU, got ", slots[i].offset);
   if (recording_) {
     for (auto& p : slots)
       if (p.memory) recording_->uses.push_back(p.memory);
@@ -333,26 +338,36 @@ void CudaStream::run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, P
 }
 
 bool CudaStream::reaches(const Memory& memory) const {
-  if (memory.device == device) return true;
-  const auto* cuda = dynamic_cast<const CudaMemory*>(&memory);
-  return cuda && !cuda->host;
+  return memory.device == device || dynamic_cast<const CudaMemory*>(&memory);
 }
 
 void CudaStream::copy(Place to, Place from, size_t bytes) {
   if (to.memory->host && from.memory->host)
     fail("[copy] expected the memory of a GPU on one side, got staging buffers on both");
+  for (const auto& [host, own] : {std::pair(&to, &from), std::pair(&from, &to)})
+    if (host->memory->host && !is_own(*own->memory))
+      fail(
+          "[copy] a staging buffer is copied to or from another GPU than the stream's: use a stream of that "
+          "one");
   if (recording_) recording_->uses.insert(recording_->uses.end(), {to.memory, from.memory});
   if (bytes) submit(std::make_unique<CopyCommand>(std::move(to), std::move(from), bytes));
 }
 
+bool CudaStream::is_own(const Memory& memory) const {
+  return static_cast<const CudaMemory&>(memory).gpu().serial == home;
+}
+
 void CudaStream::read(Place from, size_t bytes, Ticket* ticket) {
+  if (from.memory->host) fail("[read] a staging buffer is the host's own: it is not read through a stream");
+  if (!is_own(*from.memory)) fail("[read] the buffer lies on another device than the stream");
   push([&](Job& job) {
     job.from = std::move(from), job.bytes = bytes, job.ticket = ticket, job.synchronize = true;
   });
 }
 
 void CudaStream::record(EventPtr given) {
-  auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
+  auto event = std::dynamic_pointer_cast<CudaEvent>(std::move(given));
+  if (!event) fail("[event] was made on a CPU: make it with a device of this stream's kind");
   if (recording_) {
     event->program = recording_->weak_from_this();
     event->slot = recording_->record(*state_);
@@ -362,7 +377,8 @@ void CudaStream::record(EventPtr given) {
 }
 
 void CudaStream::wait(EventPtr given) {
-  auto event = std::static_pointer_cast<CudaEvent>(std::move(given));
+  auto event = std::dynamic_pointer_cast<CudaEvent>(std::move(given));
+  if (!event) fail("[event] was made on a CPU: make it with a device of this stream's kind");
   if (!recording_) return submit(std::make_unique<WaitCommand>(std::move(event)));
   if (event->program.lock().get() != recording_)
     fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
@@ -375,22 +391,12 @@ void CudaStream::synchronize(Ticket* ticket) {
 
 void CudaStream::close(Ticket* ticket) {
   state_->close();
-  // Where the environment ends before its turn comes, the waiter is not left waiting.
-  struct Finish {
-    std::shared_ptr<StreamState> state;
-    void operator()(Ticket* t) { std::exchange(state, nullptr)->finish(t); }
-    ~Finish() {
-      if (state) state->abandon();
-    }
-  };
-  const auto finish = std::make_shared<Finish>(state_);
-  const bool queued =
-      state_->launcher->push([&](Job& job) { job.work = [finish, ticket] { (*finish)(ticket); }; });
+  const bool queued = state_->launcher->push(
+      [&](Job& job) { job.work = [state = state_, ticket] { state->finish(ticket); }; });
   if (!queued) state_->launcher->mailbox->settle(ticket);
 }
 
-void CudaStream::abandon() {
-  if (!state_->closed()) state_->abandon();
-}
+/// The launcher, which is stopped first, has told the waiter.
+void CudaStream::abandon() { state_->close(); }
 
 }  // namespace alexnode::cuda

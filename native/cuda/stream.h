@@ -37,8 +37,8 @@ class StreamState {
  public:
   StreamState(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, bool high);
   ~StreamState();
-  /// Its waiter; by the thread's end the state is let go. Whoever does not join it has it counted, so that the
-  /// end of the environment waits for it.
+  /// Its waiter; by the thread's end the state is let go. Whoever does not join it has it counted, so that
+  /// the end of the environment waits for it.
   static std::thread start_waiter(std::shared_ptr<StreamState> self, bool counted);
 
   // From here on: the launcher's thread.
@@ -69,6 +69,7 @@ class StreamState {
   const std::shared_ptr<GpuContext> gpu;
   const std::shared_ptr<Launcher> launcher;
   CUstream stream = nullptr;
+  int priority = 0;
 
  private:
   struct Completion;
@@ -131,6 +132,7 @@ class CudaStream final : public Stream {
  private:
   template <class Fill>
   void push(Fill&& fill);
+  bool is_own(const Memory& memory) const;
   void submit(std::unique_ptr<Command> command);
   const CudaDevice* owner_;
   std::shared_ptr<StreamState> state_;

@@ -36,6 +36,7 @@ void Environment::end() {
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
   mailbox->wait_for_threads();
+  if (cuda) cuda->drop();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
 }
 

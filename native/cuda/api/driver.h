@@ -47,7 +47,6 @@ struct CUmemAccessDesc {
   F(cuCtxSetCurrent, (CUcontext context))                                                                    \
   F(cuCtxSynchronize, ())                                                                                    \
   F(cuCtxGetStreamPriorityRange, (int* least, int* greatest))                                                \
-  F(cuCtxEnablePeerAccess, (CUcontext peer, unsigned flags))                                                 \
   F(cuDeviceCanAccessPeer, (int* can, int device, int peer))                                                 \
   F(cuStreamCreateWithPriority, (CUstream * stream, unsigned flags, int priority))                           \
   F(cuStreamDestroy_v2, (CUstream stream))                                                                   \
@@ -64,7 +63,7 @@ struct CUmemAccessDesc {
   F(cuMemPoolCreate, (CUmemoryPool * pool, const CUmemPoolProps* props))                                     \
   F(cuMemPoolDestroy, (CUmemoryPool pool))                                                                   \
   F(cuMemPoolTrimTo, (CUmemoryPool pool, size_t keep))                                                       \
-  F(cuMemPoolSetAttribute, (CUmemoryPool pool, int attribute, void* value))                                  \
+  F(cuMemPoolGetAttribute, (CUmemoryPool pool, int attribute, void* value))                                  \
   F(cuMemPoolSetAccess, (CUmemoryPool pool, const CUmemAccessDesc* access, size_t count))                    \
   F(cuMemAllocFromPoolAsync, (CUdeviceptr * pointer, size_t bytes, CUmemoryPool pool, CUstream stream))      \
   F(cuMemFreeAsync, (CUdeviceptr pointer, CUstream stream))                                                  \
@@ -106,6 +105,7 @@ inline constexpr int kOutOfMemory = 2;
 inline constexpr int kNoBinaryForGpu = 209;
 inline constexpr int kUnsupportedPtx = 222;
 inline constexpr int kInvalidImage = 200;
+inline constexpr int kInvalidPtx = 218, kNoJitCompiler = 221, kJitDisabled = 223;
 
 // CUdevice_attribute
 inline constexpr int kMultiprocessorCount = 16;
@@ -114,11 +114,13 @@ inline constexpr int kComputeCapabilityMinor = 76;
 inline constexpr int kMemoryPoolsSupported = 115;
 
 // Flags: CU_STREAM_NON_BLOCKING, CU_EVENT_BLOCKING_SYNC, CU_EVENT_DISABLE_TIMING,
-// CU_STREAM_CAPTURE_MODE_RELAXED, CU_MEMHOSTALLOC_PORTABLE, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
+// CU_STREAM_CAPTURE_MODE_RELAXED, CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY, CU_MEMHOSTALLOC_PORTABLE,
+// CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT
 inline constexpr unsigned kStreamNonBlocking = 1;
 inline constexpr unsigned kEventBlockingSync = 1, kEventDisableTiming = 2;
 inline constexpr int kCaptureRelaxed = 2;
+inline constexpr unsigned long long kGraphNodePriority = 8;
 inline constexpr unsigned kHostPortable = 1;
-inline constexpr int kPoolReleaseThreshold = 4;
+inline constexpr int kPoolReserved = 5;
 
 }  // namespace alexnode::cuda
