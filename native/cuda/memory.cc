@@ -8,6 +8,11 @@
 
 namespace alexnode::cuda {
 
+namespace {
+/// What a pool keeps of freed memory, so that timing one algorithm after another maps nothing anew.
+constexpr uint64_t kKept = uint64_t(256) << 20;
+}  // namespace
+
 Pool::Pool(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> launcher)
     : gpu(std::move(context)), launcher_(std::move(launcher)) {
   const auto& d = gpu->driver();
@@ -16,6 +21,8 @@ Pool::Pool(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> launch
   props.location_id = gpu->gpu.ordinal;
   check(d, d.cuMemPoolCreate(&handle, &props), "cuMemPoolCreate");
   try {
+    auto kept = kKept;
+    check(d, d.cuMemPoolSetAttribute(handle, kPoolReleaseThreshold, &kept), "cuMemPoolSetAttribute");
     share();
     check(d, d.cuStreamCreateWithPriority(&filling_, kStreamNonBlocking, 0), "cuStreamCreateWithPriority");
     check(d, d.cuEventCreate(&filled_, kEventDisableTiming), "cuEventCreate");

@@ -248,14 +248,6 @@ int cuCtxGetStreamPriorityRange(int* least, int* greatest) {
   return 0;
 }
 
-int cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
-  FAKE_ENTER_CONTEXT(cuCtxEnablePeerAccess);
-  const auto other = State::get().contexts.find(peer, call);
-  if (!other || flags || other == context) return wrong(kInvalidValue, call);
-  if (!fake_setting("peers", 1)) return 217;
-  return context->peers.insert(other->device->ordinal).second ? 0 : 704;
-}
-
 }  // extern "C"
 
 }  // namespace fake

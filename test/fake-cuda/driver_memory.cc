@@ -161,6 +161,15 @@ int cuMemPoolSetAttribute(CUmemoryPool pool, int attribute, void* value) {
   return 0;
 }
 
+int cuMemPoolGetAttribute(CUmemoryPool pool, int attribute, void* value) {
+  FAKE_ENTER(cuMemPoolGetAttribute);
+  const auto found = State::get().pools.find(pool, call);
+  if (!found) return kInvalidHandle;
+  if (attribute != kPoolReserved) return wrong(kInvalidValue, "cuMemPoolGetAttribute: the attribute");
+  *static_cast<uint64_t*>(value) = found->reserved;
+  return 0;
+}
+
 int cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* access, size_t count) {
   FAKE_ENTER(cuMemPoolSetAccess);
   auto& state = State::get();

@@ -64,6 +64,7 @@ struct CUmemAccessDesc {
   F(cuMemPoolDestroy, (CUmemoryPool pool))                                                                   \
   F(cuMemPoolTrimTo, (CUmemoryPool pool, size_t keep))                                                       \
   F(cuMemPoolGetAttribute, (CUmemoryPool pool, int attribute, void* value))                                  \
+  F(cuMemPoolSetAttribute, (CUmemoryPool pool, int attribute, void* value))                                  \
   F(cuMemPoolSetAccess, (CUmemoryPool pool, const CUmemAccessDesc* access, size_t count))                    \
   F(cuMemAllocFromPoolAsync, (CUdeviceptr * pointer, size_t bytes, CUmemoryPool pool, CUstream stream))      \
   F(cuMemFreeAsync, (CUdeviceptr pointer, CUstream stream))                                                  \
@@ -115,12 +116,12 @@ inline constexpr int kMemoryPoolsSupported = 115;
 
 // Flags: CU_STREAM_NON_BLOCKING, CU_EVENT_BLOCKING_SYNC, CU_EVENT_DISABLE_TIMING,
 // CU_STREAM_CAPTURE_MODE_RELAXED, CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY, CU_MEMHOSTALLOC_PORTABLE,
-// CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT
+// CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, …_RESERVED_MEM_CURRENT
 inline constexpr unsigned kStreamNonBlocking = 1;
 inline constexpr unsigned kEventBlockingSync = 1, kEventDisableTiming = 2;
 inline constexpr int kCaptureRelaxed = 2;
 inline constexpr unsigned long long kGraphNodePriority = 8;
 inline constexpr unsigned kHostPortable = 1;
-inline constexpr int kPoolReserved = 5;
+inline constexpr int kPoolReleaseThreshold = 4, kPoolReserved = 5;
 
 }  // namespace alexnode::cuda
