@@ -39,6 +39,7 @@ function addStages(folder) {
       fs.copyFileSync(join(part, file), join(dist, part, file))
     }
   }
+  fs.copyFileSync('test/cuda-abi.cc', join(dist, 'test/cuda-abi.cc'))
   fs.rmSync(compiled, { recursive: true })
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** What is checked, as cuda-abi.cc names it, and the header that has it. */
 export const abis: Readonly<Record<string, string>> = {
@@ -82,7 +83,18 @@ export function checkAbi(abi: string, source: string, native: string): AbiResult
   if (status === 0) return { status: 'passed' }
   // A header that needs others, which a wheel of its own brings, says nothing of ours.
   const missing = /fatal error: '?([^':\s]+)'?(?: file not found|: No such file)/.exec(stderr)
-  if (missing) return { status: 'skipped', reason: `${header} needs ${missing[1]}` }
+  if (missing && !missing[1]?.startsWith('cuda/api/'))
+    return { status: 'skipped', reason: `${header} needs ${missing[1]}` }
   const errors = stderr.split('\n').filter((line) => line.includes('error'))
   return { status: 'failed', reason: errors.slice(0, 5).join('\n') }
+}
+
+// As a program it prints a line a library, for the kit, where it lies in dist/test.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const native = ['../native', '../../native'].map((path) => resolve(import.meta.dirname, path))
+  const own = native.find((path) => existsSync(join(path, 'cuda/api'))) ?? ''
+  for (const [abi, name] of Object.entries(abis)) {
+    const { status, reason } = checkAbi(abi, import.meta.dirname, own)
+    process.stdout.write(`${JSON.stringify({ name, ...(reason && { [status]: reason }) })}\n`)
+  }
 }
