@@ -36,7 +36,7 @@ function build() {
       env: {
         ...process.env,
         // Five binaries a kernel would be megabytes of the package: NVRTC, which CUDA brings, compiles them.
-        ALEXNODE_NVCC: '0',
+        ALEXNODE_CUDA_ARCHS: '',
         // As in package.json's install script: no download of Node's headers, which the build does not use.
         npm_config_nodedir: 'native/gyp',
         JOBS: process.env.JOBS ?? `${jobs}`,

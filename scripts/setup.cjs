@@ -43,7 +43,15 @@ function loadError() {
   }
 }
 
+/** Compute capabilities of the GPUs that are here, such as '90 120'; kernels for others would take minutes. */
+function gpus() {
+  const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
+  const { stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' })
+  return (stdout ?? '').replaceAll('.', '').split('\n').join(' ').trim()
+}
+
 function compile() {
+  process.env.ALEXNODE_CUDA_ARCHS ??= gpus()
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
   let stage = ''
   const attempt = () => {
