@@ -107,9 +107,15 @@ export class Net {
     try {
       const plan = draft.plan()
       const taken = draft.parameters.allocated ? draft.parameters.bytes.masters : 0
-      if (plan.bytes - taken > plan.available)
-        throw new Error(tooLarge(definition.name, plan, options))
-      net = new Net(draft, plan, options)
+      const room = { ...plan, available: plan.available + taken }
+      if (room.bytes > room.available) throw await tooLarge(definition, device, room, options)
+      try {
+        net = new Net(draft, plan, options)
+      } catch (cause) {
+        // Another process may have taken what was free a moment ago.
+        if (!(cause instanceof Error && cause.message.startsWith('[memory]'))) throw cause
+        throw await tooLarge(definition, device, room, options, cause)
+      }
       if (!options.parameters) await draft.parameters.initialise(draft.stream, net.seed)
       return net
     } catch (error) {
@@ -250,11 +256,42 @@ export class Net {
   }
 }
 
-function tooLarge(name: string, plan: MemoryPlan, options: BuildOptions): string {
+/** What was asked for, what there is, and the batch that would fit. */
+async function tooLarge(
+  definition: NetDefinition,
+  device: Device,
+  plan: MemoryPlan,
+  options: BuildOptions,
+  cause?: Error
+): Promise<Error> {
   const mb = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`
   const list = plan.slabs.map((slab) => `${slab.name} ${mb(slab.bytes)}`).join(', ')
-  return (
-    `[net] ${name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
-    `${mb(plan.available)} are available (${list}). Use a smaller batch, or a smaller net.`
+  const fits = await largestBatch(definition, device, plan, options)
+  const remedy = fits > 0 ? `A batch of ${fits} would fit.` : 'Not even a batch of 1 fits.'
+  return new Error(
+    `[net] ${definition.name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
+      `${mb(plan.available)} are available (${list}). ${remedy} Use that, or a smaller net.` +
+      (cause ? ` ${cause.message}` : ''),
+    { cause }
   )
+}
+
+/** Told by the line through the plans of this batch and of one image; a twentieth is left free. */
+async function largestBatch(
+  definition: NetDefinition,
+  device: Device,
+  plan: MemoryPlan,
+  options: BuildOptions
+): Promise<number> {
+  const single = await definition.draft(device, { ...options, batch: 1 })
+  try {
+    const least = single.plan().bytes
+    const each = (plan.bytes - least) / Math.max(1, options.batch - 1)
+    if (least > plan.available) return 0
+    const more = Math.floor(((plan.available - least) / each) * 0.95)
+    return Math.min(options.batch - 1, 1 + more)
+  } finally {
+    if (!options.parameters) single.parameters.close()
+    await single.close()
+  }
 }
