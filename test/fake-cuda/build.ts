@@ -97,6 +97,9 @@ const hashOf = (...parts: readonly string[]) => {
   return hash.digest('hex').slice(0, 20)
 }
 
+/** What `-DNAME=VALUE` defines. */
+const macroOf = (flag: string) => flag.slice(2).replace(/=.*/, '')
+
 /** Pieces of work, no more at once than there are cores. */
 async function all<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
@@ -130,8 +133,11 @@ async function keep(name: string, args: readonly string[]): Promise<string> {
 async function build(libraries: readonly Library[]): Promise<Map<string, string>> {
   const objects = libraries.flatMap(({ sources, flags }) =>
     sources.map((source) => {
-      const all = ['-std=c++20', '-O2', '-fPIC', '-fno-gnu-unique', '-Wall', '-Wextra', ...flags]
-      return { source, flags: all, name: `${hashOf(textOf(source), ...all)}.o` }
+      const text = textOf(source)
+      // A macro that a source does not know makes no other object of it.
+      const known = flags.filter((flag) => !flag.startsWith('-D') || text.includes(macroOf(flag)))
+      const all = ['-std=c++20', '-O2', '-fPIC', '-fno-gnu-unique', '-Wall', '-Wextra', ...known]
+      return { source, flags: all, name: `${hashOf(text, ...all)}.o` }
     })
   )
   const different = [...new Map(objects.map((object) => [object.name, object])).values()]
