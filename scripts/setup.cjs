@@ -46,8 +46,8 @@ function loadError() {
 /** Compute capabilities of the GPUs that are here, such as '90 120'; kernels for others would take minutes. */
 function gpus() {
   const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
-  const { stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' })
-  return (stdout ?? '').replaceAll('.', '').split('\n').join(' ').trim()
+  const { status, stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' })
+  return status === 0 ? stdout.replaceAll('.', '').split('\n').join(' ').trim() : ''
 }
 
 function compile() {

@@ -1,7 +1,9 @@
 #include "cuda/device.h"
 
 #include "cuda/errors.h"
+#include "cuda/event.h"
 #include "cuda/program.h"
+#include "cuda/stream.h"
 
 namespace alexnode::cuda {
 

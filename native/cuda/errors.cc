@@ -11,7 +11,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Device unavailable, ECC, illegal address, time-out, assert, stack, instruction, misaligned address,
+/// ECC, illegal address, time-out, assert, stack, instruction, misaligned address,
 /// address space, program counter, launch failed, and the like: errors that stay with the context.
 constexpr std::array kStaying = {214, 220, 226, 700, 702, 709, 710, 714,
                                  715, 716, 717, 718, 719, 721, 722, 999};

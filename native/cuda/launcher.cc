@@ -6,7 +6,7 @@
 
 #include "cuda/errors.h"
 #include "cuda/program.h"
-#include "cuda/stream.h"
+#include "cuda/stream_state.h"
 #include "wait.h"
 
 namespace alexnode::cuda {
@@ -57,7 +57,7 @@ void Launcher::stop() {
 
 void Launcher::loop() {
 #ifdef __linux__
-  pthread_setname_np(pthread_self(), "alexnode-cuda");
+  pthread_setname_np(pthread_self(), "alexnode-gpu");
 #endif
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "cuda/errors.h"
-#include "cuda/stream.h"
+#include "cuda/stream_state.h"
 
 namespace alexnode::cuda {
 

@@ -2,7 +2,8 @@
 // its own, so that nothing that is queued elsewhere can get into it. Other streams fork from the first and
 // join it again.
 #pragma once
-#include "cuda/stream.h"
+#include "cuda/commands.h"
+#include "cuda/stream_state.h"
 
 namespace alexnode::cuda {
 

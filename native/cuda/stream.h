@@ -1,112 +1,12 @@
-// A CUDA stream: what the launcher gives it, and a thread of its own that sleeps until the GPU has passed an
-// event and then tells JavaScript.
+// A CUDA stream as JavaScript's thread has it: all that it is given becomes a job of the launcher's, or,
+// while a program is recorded, a command of the program.
 #pragma once
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
-#include "cuda/gpu.h"
-#include "cuda/launcher.h"
+#include "cuda/commands.h"
+#include "cuda/stream_state.h"
 
 namespace alexnode::cuda {
 
 class CudaProgram;
-
-/// Something a stream does, in the launcher's thread.
-struct Command {
-  virtual ~Command() = default;
-  virtual void execute(const Launch& launch) = 0;
-};
-
-/// One run of a prepared op.
-struct RunCommand final : Command {
-  RunCommand(std::shared_ptr<Kernel> k, std::vector<Place> places, Place s)
-      : kernel(std::move(k)), slots(std::move(places)), scratch(std::move(s)) {
-    for (auto& p : slots) pointers.push_back(p.data());
-  }
-  void execute(const Launch& launch) override { kernel->run({pointers.data(), scratch.data(), &launch}); }
-  std::shared_ptr<Kernel> kernel;
-  std::vector<Place> slots;
-  Place scratch;
-  std::vector<void*> pointers;
-};
-
-/// Outlives the CudaStream until its waiter has ended.
-class StreamState {
- public:
-  StreamState(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, bool high);
-  ~StreamState();
-  /// Its waiter; by the thread's end the state is let go. Whoever does not join it has it counted, so that
-  /// the end of the environment waits for it.
-  static std::thread start_waiter(std::shared_ptr<StreamState> self, bool counted);
-
-  // From here on: the launcher's thread.
-  void make_current() const { gpu->make_current(); }
-  Launch launch() const { return gpu->on(stream); }
-  /// Settles the ticket when all that was launched before is done, with `bytes` bytes of `from` where there
-  /// are any.
-  void complete(Ticket* ticket, const Place& from = {}, size_t bytes = 0);
-  /// Frees pinned memory when all that was launched before is done. Where it throws, it has not and will not.
-  void free_later(void* pinned);
-  /// This stream goes on when `other` is where it is now.
-  void wait_for(StreamState& other);
-  /// Ends the waiter when all is done; the ticket then settles.
-  void finish(Ticket* ticket);
-  void keep_failure(const std::string& error) {
-    if (failure_.empty()) failure_ = error;
-  }
-  /// Throws what failed in a command without a ticket, once.
-  void tell_failure() {
-    if (!failure_.empty()) throw Error(std::exchange(failure_, {}));
-  }
-
-  // Any thread.
-  bool closed() const { return closed_; }
-  void close() { closed_ = true; }
-  void abandon();
-
-  const std::shared_ptr<GpuContext> gpu;
-  const std::shared_ptr<Launcher> launcher;
-  CUstream stream = nullptr;
-  int priority = 0;
-
- private:
-  struct Completion;
-  Completion* take();
-  void give(Completion* completion);
-  void give_back(Completion* completion);
-  /// Returns the ticket that waits for its end, if one does.
-  Ticket* wait_loop();
-  std::string wait(Completion& completion) noexcept;
-  void destroy() noexcept;
-
-  std::string failure_;
-  std::atomic<bool> closed_{false}, abandoned_{false};
-  CUevent fence_ = nullptr;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<std::unique_ptr<Completion>> all_;
-  std::vector<void*> small_;  // pinned pages that small reads land in
-  Completion *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
-};
-
-class CudaEvent final : public Event {
- public:
-  explicit CudaEvent(std::shared_ptr<GpuContext> gpu) : gpu_(std::move(gpu)) {}
-  ~CudaEvent() override;
-  void record(const Launch& launch);
-  void wait(const Launch& launch) const;
-
-  // JavaScript's thread: where the event was recorded last, while a program is recorded.
-  std::weak_ptr<const CudaProgram> program;
-  size_t slot = 0;
-
- private:
-  std::shared_ptr<GpuContext> gpu_;
-  CUevent event_ = nullptr;
-};
-
 class CudaDevice;
 
 class CudaStream final : public Stream {

@@ -55,8 +55,9 @@ void check_cublas(const Libraries& libraries, int status, const char* call) {
   if (!status) return;
   if (status == kCublasExecutionFailed) check(libraries.driver, libraries.driver.cuCtxSynchronize(), call);
   const char* name = libraries.cublaslt.cublasLtGetStatusName(status);
-  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error", ")",
-       remedy_of_cublas(status));
+  const char* words = libraries.cublaslt.cublasLtGetStatusString(status);
+  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error",
+       words ? text(": ", words) : "", ")", remedy_of_cublas(status));
 }
 
 }  // namespace alexnode::cuda

@@ -90,12 +90,7 @@ void open_cuda(Info info) {
                               .cudnn = given.Get("cudnn").ToBoolean()};
   if (!e.cuda) e.cuda = std::make_shared<cuda::Cuda>(e.mailbox, read_refused(info[3]));
   const int ordinal = int(integer(info[1], "ordinal"));
-  auto* ticket = e.mailbox->take(number(info[0], "ticket"), 1);
-  try {
-    e.cuda->open(ordinal, options, ticket);
-  } catch (const std::exception& error) {
-    e.mailbox->settle(ticket, error.what());
-  }
+  with_ticket(e, info[0], 1, [&](Ticket* t) { e.cuda->open(ordinal, options, t); });
 }
 
 /// cudaInfo(device): what GPU it is, and why its kernels were compiled at run time, where they were.

@@ -22,18 +22,6 @@ Place place(Environment& e, Info info, int at, size_t bytes) {
   return {memory, offset};
 }
 
-/// Work that answers through a ticket: where it cannot even be queued, the ticket says so.
-template <class F>
-void with_ticket(Environment& e, Napi::Value ticket_id, int parts, F&& start) {
-  auto* ticket = e.mailbox->take(number(ticket_id, "ticket"), parts);
-  try {
-    start(ticket);
-  } catch (const std::exception& error) {
-    ticket->parts = 1;
-    e.mailbox->settle(ticket, error.what());
-  }
-}
-
 std::vector<StreamPtr> streams_of(Environment& e, Napi::Value v) {
   auto list = array(v, "streams");
   std::vector<StreamPtr> streams;

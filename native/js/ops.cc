@@ -207,12 +207,9 @@ void prepare(Info info) {
     fail("[", string(info[2], "op"),
          "] was not prepared before record(): prepare ops first, record only runs them");
   auto request = read_request(info, 2);
-  auto* ticket = e.mailbox->take(number(info[1], "ticket"), 1);
-  try {
-    stream->prepare(request.op, std::move(request.fields), std::move(request.specs), ticket);
-  } catch (const std::exception& error) {
-    e.mailbox->settle(ticket, error.what());
-  }
+  with_ticket(e, info[1], 1, [&](Ticket* t) {
+    stream->prepare(request.op, std::move(request.fields), std::move(request.specs), t);
+  });
 }
 
 /// run(stream, op, [buffer, offset] a slot, then of the scratch; buffer 0 where absent)

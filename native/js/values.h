@@ -1,4 +1,4 @@
-// JavaScript values in, C++ values out, each checked. The messages name the argument.
+// JavaScript values in, C++ values out, each checked, and tickets out. The messages name the argument.
 #pragma once
 #include <cmath>
 
@@ -32,6 +32,18 @@ inline std::string string(Napi::Value v, const char* what) {
 inline Napi::Object object(Napi::Value v, const char* what) {
   if (!v.IsObject()) fail("[native] ", what, ": expected an object");
   return v.As<Napi::Object>();
+}
+
+/// Work that answers through a ticket: where it cannot even be queued, the ticket says so.
+template <class F>
+void with_ticket(Environment& e, Napi::Value ticket_id, int parts, F&& start) {
+  auto* ticket = e.mailbox->take(number(ticket_id, "ticket"), parts);
+  try {
+    start(ticket);
+  } catch (const std::exception& error) {
+    ticket->parts = 1;
+    e.mailbox->settle(ticket, error.what());
+  }
 }
 
 inline Napi::Array array(Napi::Value v, const char* what) {

@@ -107,11 +107,6 @@ int cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name)
                               (found->topic.empty() ? "" : " in " + found->topic));
 }
 
-int cuFuncSetAttribute(CUfunction function, int, int) {
-  FAKE_ENTER_CONTEXT(cuFuncSetAttribute);
-  return State::get().functions.find(function, call) ? 0 : kInvalidHandle;
-}
-
 int cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                    unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void** parameters,
                    void** extra) {

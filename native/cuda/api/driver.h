@@ -79,7 +79,6 @@ struct CUmemAccessDesc {
   F(cuModuleLoadData, (CUmodule * module, const void* image))                                                \
   F(cuModuleUnload, (CUmodule module))                                                                       \
   F(cuModuleGetFunction, (CUfunction * function, CUmodule module, const char* name))                         \
-  F(cuFuncSetAttribute, (CUfunction function, int attribute, int value))                                     \
   F(cuLaunchKernel,                                                                                          \
     (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,               \
      unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void** parameters, void** extra)) \
