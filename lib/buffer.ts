@@ -16,6 +16,7 @@ const lost = new FinalizationRegistry<{ bytes: number; stack: string }>(({ bytes
 export class Buffer {
   readonly device: Device
   readonly bytes: number
+  /** Whether the host can write it with `set`; on a CPU it always can. */
   readonly staging: boolean
   readonly #id: number
   #closed = false

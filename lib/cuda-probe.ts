@@ -54,14 +54,14 @@ export interface DeviceChoice {
 
 /**
  * What to compute on where nobody has said: the first GPU where one is ready, else the CPU. Where there is no
- * driver of NVIDIA, that is seen from a few files, and nothing is opened.
+ * NVIDIA driver, that is seen from a few files, and nothing is opened.
  *
  * @example
  * const { name, reason } = await chooseDevice()
  * await using device = await open(name)
  */
 export async function chooseDevice(): Promise<DeviceChoice> {
-  if (!hasNvidiaDriver()) return { name: 'cpu', reason: 'there is no driver of NVIDIA' }
+  if (!hasNvidiaDriver()) return { name: 'cpu', reason: 'there is no NVIDIA driver' }
   try {
     const { verdict } = await probeCuda()
     return { name: 'cuda:0', reason: `cuda is ${verdict}` }

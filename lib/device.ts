@@ -34,9 +34,13 @@ interface Opened {
 export class Device {
   /** As it was asked for: 'cpu', 'cpu:1', 'cuda:0', 'cuda:0#1', … */
   readonly name: string
+  /** What it computes on: a CPU, or an NVIDIA GPU. */
   readonly kind: 'cpu' | 'cuda'
+  /** CPU threads that a stream uses, unless it is told otherwise. */
   readonly threads: number
+  /** Whether a GPU may round the factors of f32 products to TF32. */
   readonly tf32: boolean
+  /** Whether a GPU was asked for equal bits from equal runs; a CPU always gives them. */
   readonly deterministic: boolean
   readonly #id: number
   #gpu: CudaInfo | undefined
@@ -105,8 +109,8 @@ export class Device {
       if (dtype === 'f16' || this.gpu.bf16) return
       const { name, capability } = this.gpu
       throw new Error(
-        `[device] ${this.name} cannot compute in bf16: it needs compute capability 8.0, and ${name} ` +
-          `has ${capability}. Use dtype 'f16' or 'f32'.`
+        `[device] ${this.name} cannot compute in bf16: it needs compute capability 8.0 or newer, ` +
+          `and ${name} has ${capability}. Use dtype 'f16' or 'f32'.`
       )
     }
     if (dtype === 'f16') {
@@ -125,13 +129,17 @@ export class Device {
   /**
    * Takes a slab of memory.
    * @param bytes how many
-   * @throws Error when more is asked for than the device has left
+   * @throws Error for no whole number of bytes, or more than the device has left
    */
   allocate(bytes: number): Buffer {
     return this.#allocate(bytes, false)
   }
 
-  /** Takes memory that the host writes with `set`, and that streams copy from: pinned, for a GPU. */
+  /**
+   * Takes memory that the host writes with `set`, and that streams copy from: pinned, for a GPU.
+   * @param bytes how many
+   * @throws Error for no whole number of bytes, or more than there is
+   */
   staging(bytes: number): Buffer {
     return this.#allocate(bytes, true)
   }
@@ -151,6 +159,10 @@ export class Device {
     return this.adopt(new Buffer(this, bytes, staging))
   }
 
+  /**
+   * Opens a queue of work, beside the device's others.
+   * @throws Error for `threads` that are no whole number from 1 to 1024
+   */
   stream({ threads = this.threads, priority = 'normal' }: StreamOptions = {}): Stream {
     return this.adopt(new Stream(this, { threads: checkThreads(threads), priority }))
   }
@@ -213,7 +225,8 @@ function checkThreads(threads: number): number {
  * NVIDIA's libraries are found and tried in a child process first, since a broken set of them would end this
  * one; that takes a second the first time.
  *
- * @throws Error for a device that is not there, or whose libraries cannot be used, with what mends it
+ * @throws Error for a device that is not there, or whose libraries cannot be used, with what mends it; and for
+ * `threads` that are no whole number from 1 to 1024
  *
  * @example
  * await using device = await open('cuda:0', { tf32: true })
@@ -222,7 +235,8 @@ export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Dev
   const parts = /^(?:cpu(?::\d{1,2})?|cuda(?::(?<ordinal>\d{1,2})(?:#\d{1,2})?)?)$/.exec(name)
   if (!parts) {
     throw new Error(
-      `[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …, or cuda, cuda:0, cuda:1, …`
+      `[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …, or cuda, cuda:0, cuda:1, …, ` +
+        'cuda:0#1, …'
     )
   }
   const { tf32 = false, deterministic = false, cudnn = false } = options

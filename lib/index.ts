@@ -33,7 +33,7 @@ export { type ShapesOptions, shapes } from './data/shapes.ts'
 export { defineNet, type InputShape, NetDefinition, type NetOptions } from './definition.ts'
 export { type Device, type OpenOptions, open } from './device.ts'
 export type { LayerSummary, MemoryPlan } from './draft.ts'
-export type { DType, TypedArray } from './dtype.ts'
+export type { DType, FloatDType, TypedArray } from './dtype.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
 export { DamagedFileError, DiskError } from './files/errors.ts'
 export type { Json, JsonObject } from './files/json.ts'
@@ -59,8 +59,17 @@ export { lrn, lrnWithin } from './layers/lrn.ts'
 export { avgPool, maxPool } from './layers/pool.ts'
 export { relu } from './layers/relu.ts'
 export { AddonError } from './load.ts'
-export { LossScale, type LossScaleOptions, type LossScaleState } from './loss-scale.ts'
-export type { Fields, MemoryInfo, OpInfo, Shape, SlotInfo, Spec } from './native.ts'
+export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './loss-scale.ts'
+export type {
+  CudaDevice,
+  CudaInfo,
+  Fields,
+  MemoryInfo,
+  OpInfo,
+  Shape,
+  SlotInfo,
+  Spec
+} from './native.ts'
 export { cpuInfo, opTable } from './native.ts'
 export type { BuildOptions, Net } from './net.ts'
 export { alexnet } from './nets/alexnet.ts'
@@ -76,7 +85,7 @@ export { openRun, type Run, type RunOptions } from './run-folder.ts'
 export * as schedules from './schedule.ts'
 export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'
 export { toCheckpoint, toSnapshot } from './snapshot.ts'
-export type { Event, Stream } from './stream.ts'
+export type { Event, Stream, StreamOptions } from './stream.ts'
 export {
   denseLayout,
   elements,

@@ -97,7 +97,10 @@ export class LossScale {
     }
   }
 
-  /** For the next step: it heeds all steps but the one before it. */
+  /**
+   * For the next step: it heeds all steps but the one before it.
+   * @throws Error where two steps are under way
+   */
   send(): ScaledStep {
     let reopen = false
     while (this.#unheeded.length + this.#flying > 1) {

@@ -109,8 +109,9 @@ export interface CudaReport {
 
 /** An open GPU. */
 export interface CudaInfo extends CudaDevice {
-  /** Whether its tensor cores compute in bf16 (compute capability 8.0). */
+  /** Whether its tensor cores compute in bf16 (compute capability 8.0 or newer). */
   readonly bf16: boolean
+  /** Its cores, as a CPU would call them, each with tensor cores of its own. */
   readonly multiprocessors: number
   /** Versions of the libraries by name: driver, cudnn, cublaslt, … */
   readonly versions: Readonly<Record<string, string>>

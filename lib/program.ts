@@ -45,7 +45,11 @@ export class Program {
 
 /**
  * Keeps the ops that `fn` gives these streams, instead of running them, as a program.
- * Everything must be prepared and allocated before; reading and waiting throw inside `fn`.
+ * Everything must be prepared and allocated before; reading and waiting throw inside `fn`. The streams may be
+ * of several devices of one kind; the program is the first one's.
+ *
+ * @throws Error for no stream, or streams of CPUs and of GPUs together; where the first one's device or a
+ * stream is being recorded already; for an async `fn`; and what `fn` throws: then nothing is kept
  *
  * @example
  * const program = record([stream], () => stream.run(op, { y, x }))

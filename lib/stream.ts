@@ -109,6 +109,11 @@ export class Stream {
   /**
    * Queues a copy of `from`'s bytes to `to`. Layouts are not looked at. A GPU's stream also copies from and
    * to other GPUs and staging buffers.
+   *
+   * @throws RangeError for tensors of unequal bytes
+   * @throws Error for memory that the stream does not reach: a CPU's stream that of other devices, a GPU's that
+   * of CPUs; for staging buffers on both sides on a GPU, and one that is copied to or from another GPU than the
+   * stream's
    */
   copy(to: Tensor, from: Tensor): void {
     if (to.bytes !== from.bytes) {
@@ -117,7 +122,13 @@ export class Stream {
     native.copy(this.id, to.buffer.id, to.offset, from.buffer.id, from.offset, to.bytes)
   }
 
-  /** Queues writing `data`, which is copied at once, into a tensor. The elements are taken in the tensor's own layout. */
+  /**
+   * Queues writing `data`, which is copied at once, into a tensor. The elements are taken in the tensor's own
+   * layout.
+   *
+   * @throws RangeError where `data` has not the tensor's bytes
+   * @throws Error for a tensor on another GPU than the stream's, or on a device that the stream does not reach
+   */
   write(to: Tensor, data: TypedArray): void {
     if (data.byteLength !== to.bytes) {
       throw new RangeError(

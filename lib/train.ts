@@ -195,7 +195,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const outcome = scaling?.arrive(stats.finite)
       const finite = stats.finite && Number.isFinite(stats.loss)
       // Gradients that overflow unscaled, too, are no matter of the scale.
-      const bearable = outcome === 'skipped' || (outcome === 'overflow' && flight.scale !== 1)
+      const { scale = 1 } = flight
+      const bearable = outcome === 'skipped' || (outcome === 'overflow' && scale > 1)
       if (!finite && !bearable) {
         await Promise.allSettled(flying.splice(0).map(({ result }) => result))
         throw await explain(trainer, flight, stats)
@@ -242,9 +243,11 @@ async function explain(trainer: Trainer, flight: Flight, stats: Stats): Promise<
   const scaled = scale === undefined ? {} : { scale }
   const net = await trainer.replay(indices, { step: step - 1, seed, ...scaled })
   const place = await findNonFinite(net)
+  const began = place ? `; it began in ${place}` : ''
+  const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(
-    `[train] step ${step}: the loss is ${stats.loss} or a gradient is not finite` +
-      `${place ? `; it began in ${place}` : ''}${scale === undefined ? '' : `, at a loss scale of ${scale}`}. The weights are those from before this step. ` +
+    `[train] step ${step}: the loss is ${stats.loss} or a gradient is not finite${began}${at}. ` +
+      'The weights are those from before this step. ' +
       'Try a smaller lr, or look at the images of this batch.'
   )
 }

@@ -9,7 +9,7 @@ import { fakeCuda, hasCompiler, troubled } from './fake-cuda/build.ts'
 const canFake = process.platform === 'linux' && hasCompiler
 const needsCompiler = { skip: canFake ? false : 'the doubles need Linux and a compiler (c++)' }
 const hasDriver = hasNvidiaDriver({})
-const needsNoDriver = { skip: hasDriver ? 'this machine has a driver of NVIDIA' : false }
+const needsNoDriver = { skip: hasDriver ? 'this machine has an NVIDIA driver' : false }
 
 const wholeSet = t.testdir()
 if (canFake) await fakeCuda(wholeSet)
@@ -32,7 +32,7 @@ t.test('no driver', needsNoDriver, async (t) => {
   const start = performance.now()
   t.same(await looking('', chooseDevice), {
     name: 'cpu',
-    reason: 'there is no driver of NVIDIA'
+    reason: 'there is no NVIDIA driver'
   })
   t.ok(performance.now() - start < 50, 'a glance')
   const refusal = await looking('', () => probeCuda().then(String, messageOf))

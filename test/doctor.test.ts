@@ -29,7 +29,7 @@ const needsCompiler = { skip: canFake ? false : 'the doubles need Linux and a co
 const hasDriver =
   existsSync('/proc/driver/nvidia') ||
   spawnSync('sh', ['-c', 'ldconfig -p | grep -F libcuda.so.1']).status === 0
-const needsNoDriver = { skip: hasDriver ? 'this machine has a driver of NVIDIA' : false }
+const needsNoDriver = { skip: hasDriver ? 'this machine has an NVIDIA driver' : false }
 
 /** Runs the doctor; `cuda` is a folder of libraries. */
 function doctor(args: readonly string[] = [], cuda = ''): Promise<Ended> {

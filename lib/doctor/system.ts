@@ -58,7 +58,7 @@ function kernelDriver(): string | undefined {
 const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/nvidia0', '/dev/dxg']
 
 /**
- * Whether there may be a driver of NVIDIA: a glance that opens nothing. A driver that ALEXNODE_CUDA_PATH names
+ * Whether there may be an NVIDIA driver: a glance that opens nothing. A driver that ALEXNODE_CUDA_PATH names
  * counts.
  */
 export function hasNvidiaDriver(env: NodeJS.ProcessEnv = process.env): boolean {
