@@ -5,6 +5,7 @@ import { open } from '../lib/device.ts'
 import { opTable } from '../lib/native.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { runCase } from '../lib/selftest/run.ts'
+import { tryRows } from './op-rows.ts'
 
 t.test('every op of the table has rows', async (t) => {
   const tried = new Set(opCases.map(({ op }) => op))
@@ -29,20 +30,7 @@ t.test('a wrong result is found', async (t) => {
   t.match(unknown, { status: 'failed', reasons: [/has no field 'nonsense'/] })
 })
 
-for (const name of ['cpu']) {
-  t.test(name, async (t) => {
-    await using device = await open(name, { threads: 2 })
-    const stream = device.stream()
-    for (const op of opTable.keys()) {
-      await t.test(op, async (t) => {
-        for (const row of opCases.filter((row) => row.op === op)) {
-          const { status, reasons, implementation } = await runCase(stream, row)
-          if (status === 'skipped') t.pass(row.name, { skip: reasons.join('; ') })
-          else t.equal(status, 'passed', row.name, { reasons, implementation })
-        }
-      })
-    }
-    await stream.close()
-    t.match(device.memory(), { live: 0, blocks: 0 })
-  })
-}
+t.test('cpu', async (t) => {
+  await using device = await open('cpu', { threads: 2 })
+  await tryRows(t, device, opCases)
+})

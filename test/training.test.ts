@@ -4,80 +4,20 @@ import t from 'tap'
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { type Device, open } from '../lib/device.ts'
 import { evaluate } from '../lib/evaluate.ts'
-import { Feed } from '../lib/feed.ts'
 import { alexnet, cpuInfo, defineNet } from '../lib/index.ts'
 import type { LayerNode } from '../lib/layer.ts'
 import { conv2d } from '../lib/layers/conv2d.ts'
 import { dense } from '../lib/layers/dense.ts'
 import { flatten } from '../lib/layers/flatten.ts'
 import { add } from '../lib/layers/join.ts'
-import type { Net } from '../lib/net.ts'
 import { sgd } from '../lib/optimizer.ts'
-import { Parameters, type PublicTensor } from '../lib/parameters.ts'
+import { Parameters } from '../lib/parameters.ts'
 import { permutation } from '../lib/random.ts'
 import { Tape } from '../lib/tape.ts'
-import { NonFiniteError, type TrainOptions, train } from '../lib/train.ts'
+import { NonFiniteError, train } from '../lib/train.ts'
 import { Trainer } from '../lib/trainer.ts'
-import { Value } from '../lib/value.ts'
+import { distance, eagerly, rates, run, seed, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
-
-const seed = 7
-const rates = { lr: 0.05, momentum: 0.9, weightDecay: 1e-3 }
-
-const weights = ({ parameters, stream }: Net) => parameters.export(stream)
-
-/** Losses of a run. */
-async function run(net: Net, set: ImageSet, options: Partial<TrainOptions>): Promise<number[]> {
-  const losses: number[] = []
-  for await (const { loss } of train(net, set, { ...rates, seed, ...options })) losses.push(loss)
-  return losses
-}
-
-type Weights = ReadonlyMap<string, PublicTensor>
-
-/** The greatest |a - b| / max |b| of any parameter; a bias before batch norm is rounding alone, near 0. */
-function distance(a: Weights, b: Weights): number {
-  let worst = 0
-  for (const [name, { data }] of b) {
-    const other = a.get(name)?.data
-    const scale = Math.max(0.01, ...data.map(Math.abs))
-    const off = Math.max(...data.map((value, i) => Math.abs(value - (other?.[i] ?? Number.NaN))))
-    worst = Math.max(worst, off === 0 ? 0 : off / scale)
-  }
-  return worst
-}
-
-/** Calls the ops of one training step after another, with an optimizer's state of its own. */
-async function eagerly(net: Net, set: ImageSet, batches: readonly Uint32Array[]): Promise<void> {
-  const { device, stream, parameters } = net
-  const tape = new Tape(stream)
-  const { op, fields, hyper } = sgd(rates)
-  for (const parameter of parameters.trained) {
-    const { master, gradient, dims, layer } = parameter
-    const state = new Value({ name: 'v', layer, dtype: 'f32', shape: dims, layout: master.layout })
-    const row = new Value({ name: 'hyper', layer, dtype: 'f32', shape: [4], layout: 'a' })
-    state.tensor = device.allocate(master.bytes).tensor({
-      ...{ shape: dims, dtype: 'f32', bytes: master.bytes },
-      ...(master.layout !== undefined && { layout: master.layout })
-    })
-    row.tensor = device.allocate(16).tensor({ shape: [4], dtype: 'f32' })
-    const decay = rates.weightDecay * parameter.decay
-    stream.write(row.tensor, Float32Array.from(hyper({ lr: rates.lr, decay, step: 0 })))
-    const args = { w: master, v: state, g: gradient, hyper: row, ok: net.ports.ok }
-    await tape.call(op, fields, args)
-  }
-  const update = net.bind(tape.calls)
-  const feed = await Feed.create(net, set)
-  for (const [step, indices] of batches.entries()) {
-    const deliver = await feed.stage({ indices, step, seed })
-    await deliver()
-    const { forward, backward } = net.calls
-    net.refresh()
-    for (const calls of [forward, backward, update, net.refreshCalls]) net.run(calls)
-    await stream.synchronize()
-  }
-  feed.close()
-}
 
 t.test('a recorded step equals the eager one, bit for bit', async (t) => {
   await using device = await open('cpu')

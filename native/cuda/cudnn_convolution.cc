@@ -128,6 +128,12 @@ class Legacy final : public Convolution {
     return kCudnnBadParam;
   }
 
+  /// The one of three calls that this pass makes.
+  const char* one_of(const char* forward, const char* data, const char* filter) const {
+    if (shape_.pass == ConvolutionPass::forward) return forward;
+    return shape_.pass == ConvolutionPass::backward_data ? data : filter;
+  }
+
   Status measure(const Launch& launch, int number, size_t* bytes) const {
     const auto& lib = launch.libraries.cudnn;
     switch (shape_.pass) {
@@ -194,7 +200,10 @@ class Legacy final : public Convolution {
     Algorithm a{number, math};
     const Status status = measure(target.launch, number, &a.workspace);
     if (unsupported(status)) return std::nullopt;
-    check_cudnn(target.libraries, status, "cudnnGetConvolutionWorkspaceSize");
+    check_cudnn(
+        target.libraries, status,
+        one_of("cudnnGetConvolutionForwardWorkspaceSize", "cudnnGetConvolutionBackwardDataWorkspaceSize",
+               "cudnnGetConvolutionBackwardFilterWorkspaceSize"));
     return a;
   }
 
@@ -203,8 +212,10 @@ class Legacy final : public Convolution {
     set_math(target, asked_math(target));
     std::array<CudnnAlgorithm, 2 * kCudnnForwardCount> offers{};
     int found = 0;
-    check_cudnn(target.libraries, list(target.launch, int(offers.size()), &found, offers.data()),
-                "cudnnGetConvolutionAlgorithm_v7");
+    check_cudnn(
+        target.libraries, list(target.launch, int(offers.size()), &found, offers.data()),
+        one_of("cudnnGetConvolutionForwardAlgorithm_v7", "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+               "cudnnGetConvolutionBackwardFilterAlgorithm_v7"));
     std::vector<Algorithm> fit, large;
     for (const auto& offer : std::span(offers).first(size_t(found))) {
       if (offer.status || (target.options.deterministic && offer.determinism != kCudnnDeterministic))

@@ -111,7 +111,14 @@ MemoryPtr Pool::allocate(size_t bytes, bool pinned) {
                                              bytes, false);
   launcher_->push([&](Job& job) {
     job.work = [pool = shared_from_this()] {
-      for (auto* stream : pool->launcher_->streams) pool->after_filling(*stream);
+      for (auto* stream : pool->launcher_->streams) {
+        try {
+          pool->after_filling(*stream);
+        } catch (const std::exception& e) {
+          // It may be about to use memory that is not zero yet.
+          stream->keep_failure(e.what());
+        }
+      }
       if (pool->giving_back_) pool->after_filling(*pool->giving_back_);
     };
   });
@@ -128,10 +135,15 @@ MemoryInfo Pool::info() const {
   const auto& d = gpu->driver();
   size_t available = 0, total = gpu->gpu.memory;
   uint64_t reserved = 0;
-  // After an error that stays nobody can tell; what is counted here still holds.
-  if (d.cuCtxSetCurrent(gpu->gpu.context) || d.cuMemGetInfo_v2(&available, &total) ||
-      d.cuMemPoolGetAttribute(handle, kPoolReserved, &reserved))
+  try {
+    gpu->make_current();
+    check(d, d.cuMemGetInfo_v2(&available, &total), "cuMemGetInfo");
+    check(d, d.cuMemPoolGetAttribute(handle, kPoolReserved, &reserved), "cuMemPoolGetAttribute");
+  } catch (const std::exception&) {
+    // After an error that stays nobody can tell; what is counted here still holds.
+    if (why_lost().empty()) throw;
     available = reserved = 0;
+  }
   // What the pool has and no block holds can be taken again, or is on its way back.
   const auto own = std::max<int64_t>(0, int64_t(reserved) - count_->bytes);
   return {count_->bytes, count_->blocks, count_->peak, std::min(int64_t(total), int64_t(available) + own),

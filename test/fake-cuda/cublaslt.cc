@@ -36,6 +36,11 @@ constexpr uint64_t kMark = 0xa16e;
 
 #define BEGIN \
   if (const int e = fake_call(__func__)) return e
+/// It is done whatever else happens.
+#define GIVE_BACK(object)                 \
+  const int failed = fake_call(__func__); \
+  const int wrong = destroy(object);      \
+  return failed ? failed : wrong
 
 Alive& alive() {
   static auto* the_alive = new Alive("cublaslt objects");
@@ -168,20 +173,14 @@ int cublasLtCreate(cublasLtHandle_t* handle) {
   *handle = alive().add(new cublasLtContext);
   return 0;
 }
-int cublasLtDestroy(cublasLtHandle_t handle) {
-  BEGIN;
-  return destroy(handle);
-}
+int cublasLtDestroy(cublasLtHandle_t handle) { GIVE_BACK(handle); }
 
 int cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, int compute_type, int scale_type) {
   BEGIN;
   *product = alive().add(new cublasLtMatmulDescOpaque{.compute = compute_type, .scale = scale_type});
   return 0;
 }
-int cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t product) {
-  BEGIN;
-  return destroy(product);
-}
+int cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t product) { GIVE_BACK(product); }
 int cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product, int attribute, const void* value,
                                    size_t bytes) {
   BEGIN;
@@ -208,20 +207,14 @@ int cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, int type, uint64_
   *layout = alive().add(new cublasLtMatrixLayoutOpaque{type, int64_t(rows), int64_t(columns), ld});
   return 0;
 }
-int cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
-  BEGIN;
-  return destroy(layout);
-}
+int cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { GIVE_BACK(layout); }
 
 int cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
   BEGIN;
   *preference = alive().add(new cublasLtMatmulPreferenceOpaque);
   return 0;
 }
-int cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
-  BEGIN;
-  return destroy(preference);
-}
+int cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { GIVE_BACK(preference); }
 int cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference, int attribute,
                                          const void* value, size_t bytes) {
   BEGIN;

@@ -75,6 +75,12 @@ void need_all() {
 #define BEGIN \
   need_all(); \
   if (const int e = fake_call(__func__)) return e
+/// How every function is that gives back, which it does whatever else happens.
+#define GIVE_BACK(object)                 \
+  need_all();                             \
+  const int failed = fake_call(__func__); \
+  const int wrong = destroy(object);      \
+  return failed ? failed : wrong
 
 Alive& alive() {
   static auto* the_alive = new Alive("cudnn objects");
@@ -515,10 +521,7 @@ int cudnnCreate(cudnnHandle_t* handle) {
   BEGIN;
   return make(handle);
 }
-int cudnnDestroy(cudnnHandle_t handle) {
-  BEGIN;
-  return destroy(handle);
-}
+int cudnnDestroy(cudnnHandle_t handle) { GIVE_BACK(handle); }
 int cudnnSetStream(cudnnHandle_t handle, CUstream stream) {
   BEGIN;
   if (!all_alive(handle)) return kCudnnBadParam;
@@ -531,10 +534,7 @@ int cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t* tensor) {
   BEGIN;
   return make(tensor);
 }
-int cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensor) {
-  BEGIN;
-  return destroy(tensor);
-}
+int cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensor) { GIVE_BACK(tensor); }
 int cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t tensor, int format, int type, int n, int c, int h,
                                int w) {
   BEGIN;
@@ -548,10 +548,7 @@ int cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* filter) {
   BEGIN;
   return make(filter);
 }
-int cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter) {
-  BEGIN;
-  return destroy(filter);
-}
+int cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter) { GIVE_BACK(filter); }
 int cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filter, int type, int format, int k, int c, int h,
                                int w) {
   BEGIN;
@@ -564,10 +561,7 @@ int cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t* convolution) 
   BEGIN;
   return make(convolution);
 }
-int cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t convolution) {
-  BEGIN;
-  return destroy(convolution);
-}
+int cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t convolution) { GIVE_BACK(convolution); }
 int cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t convolution, int padding_h, int padding_w,
                                     int stride_h, int stride_w, int dilation_h, int dilation_w, int mode,
                                     int compute_type) {
@@ -680,10 +674,7 @@ int cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t* pooling) {
   BEGIN;
   return make(pooling);
 }
-int cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t pooling) {
-  BEGIN;
-  return destroy(pooling);
-}
+int cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t pooling) { GIVE_BACK(pooling); }
 int cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t pooling, int mode, int nan, int window_h,
                                 int window_w, int padding_h, int padding_w, int stride_h, int stride_w) {
   BEGIN;
@@ -724,10 +715,7 @@ int cudnnCreateLRNDescriptor(cudnnLRNDescriptor_t* lrn) {
   BEGIN;
   return make(lrn);
 }
-int cudnnDestroyLRNDescriptor(cudnnLRNDescriptor_t lrn) {
-  BEGIN;
-  return destroy(lrn);
-}
+int cudnnDestroyLRNDescriptor(cudnnLRNDescriptor_t lrn) { GIVE_BACK(lrn); }
 int cudnnSetLRNDescriptor(cudnnLRNDescriptor_t lrn, unsigned size, double alpha, double beta, double k) {
   BEGIN;
   if (!all_alive(lrn) || size < 1 || size > 16 || k < 1e-5 || beta < 0.01) return kCudnnBadParam;
