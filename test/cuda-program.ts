@@ -71,7 +71,11 @@ const modes: Record<string, () => Promise<void>> = {
           register()
           return import(${JSON.stringify(import.meta.url)})
         })`,
-        { eval: true, workerData: 'endless', execArgv: [] }
+        // The look at the libraries is a process, which must be told, too.
+        {
+          ...{ eval: true, workerData: 'endless', execArgv: [] },
+          env: { ...process.env, NODE_OPTIONS: '--import tsx' }
+        }
       )
       await once(worker, 'message')
       await sleep(wait)

@@ -1,0 +1,112 @@
+// Memory of GPUs, on the double: what is taken is given back, in any order and at any time; there is a clear
+// word where there is not enough; and steps that are replayed take nothing.
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { evaluate } from '../lib/evaluate.ts'
+import { open, train } from '../lib/index.ts'
+import { needsDouble, useDouble } from './cuda-double.ts'
+import { failure } from './failure.ts'
+import { Control } from './fake-cuda/control.ts'
+import { runProgram } from './programs.ts'
+import { smallNet, smallSet } from './small-net.ts'
+
+const control = await useDouble(t, 'devices=2,memory=24M')
+const message = async (promise: Promise<unknown>) => String(await failure(promise))
+
+t.test('more than there is', needsDouble, async (t) => {
+  const device = await open('cuda')
+  const refusal = await message(smallNet().build(device, { batch: 400 }))
+  t.match(refusal, /\[net\] small with batch 400 needs \d+ MiB on cuda, and \d+ MiB are available/)
+  t.match(refusal, /activations \d+ MiB/)
+  t.throws(
+    () => device.allocate(65 * 2 ** 20),
+    /\[memory\] cuda:0 \(Fake GPU\) cannot give 68157440 bytes: .*Use a smaller batch/
+  )
+  t.match(device.memory(), { live: 0, blocks: 0 })
+  for (let i = 0; i < 20; i++) device.allocate(16 * 2 ** 20).close()
+  await using net = await smallNet().build(device, { batch: 4 })
+  for await (const { loss } of train(net, smallSet(8), { lr: 0.01 })) t.ok(Number.isFinite(loss))
+  await device.close()
+  t.strictSame(control.left(), {}, 'it goes on, and all is given back')
+})
+
+t.test('closing in odd orders, and in the middle', needsDouble, async (t) => {
+  const device = await open('cuda:0')
+  const virtual = await open('cuda:0#1')
+  const net = await smallNet().build(device, { batch: 4 })
+  const running = train(net, smallSet(40), { steps: 30, lr: 0.01 })
+  await running.next()
+  const stream = virtual.stream()
+  const tensor = virtual.allocate(4e5).tensor({ shape: [1e5], dtype: 'f32' })
+  stream.write(tensor, new Float32Array(1e5))
+  const event = virtual.event()
+  stream.record(event)
+  net.stream.wait(event)
+  const read = stream.read(tensor)
+  await evaluate(net, smallSet(4))
+  await Promise.all([virtual.close(), device.close(), read.catch(() => {})])
+  await t.rejects(running.next())
+  t.strictSame(control.left(), {})
+
+  const other = await open('cuda:1')
+  const lost = other.stream()
+  const [x, y] = [0, 0].map(() => other.allocate(4e5).tensor({ shape: [1e5], dtype: 'f32' }))
+  if (!x || !y) throw new Error('no tensors')
+  const op = await lost.prepare('relu', {}, { y, x })
+  for (let i = 0; i < 50; i++) lost.run(op, { y, x })
+  for (const { buffer } of [x, y]) buffer.close()
+  op.close()
+  const late = message(lost.synchronize())
+  const closing = lost.close()
+  await other.close()
+  await closing
+  t.match(await late.catch(String), /closed|got none/)
+  t.strictSame(control.left(), {})
+})
+
+t.test('200 replayed steps take nothing', needsDouble, async (t) => {
+  const device = await open('cuda')
+  const net = await smallNet().build(device, { batch: 4 })
+  const taking =
+    /^cu(Mem(Alloc|HostAlloc|Pool)|EventCreate|StreamCreate|Module|Graph(Inst|.*Destroy))/
+  let before = control.calls()
+  let heap = 0
+  for await (const { step } of train(net, smallSet(32), { steps: 220, lr: 0.001 })) {
+    if (step !== 20 && step !== 219) continue
+    globalThis.gc?.()
+    const now = control.calls()
+    if (step === 219) {
+      const more = [...now].filter(([name, n]) => taking.test(name) && n !== before.get(name))
+      t.strictSame(more, [])
+      const launches = (now.get('cuGraphLaunch') ?? 0) - (before.get('cuGraphLaunch') ?? 0)
+      t.ok(launches >= 2 * 199, `${launches} launches`)
+      t.equal(now.get('cuLaunchKernel'), before.get('cuLaunchKernel'), 'by graphs alone')
+      const grown = process.memoryUsage.rss() - heap
+      t.ok(grown < 48 * 2 ** 20, `${grown} bytes grown`)
+    }
+    before = now
+    heap = process.memoryUsage.rss()
+  }
+  await device.close()
+  t.strictSame(control.left(), {})
+})
+
+t.test('processes and workers that end in the middle', needsDouble, async (t) => {
+  const folder = t.testdir()
+  const play = async (mode: string) => {
+    const own = new Control(join(folder, mode))
+    const env = { ALEXNODE_FAKE_CUDA_CONTROL: own.path, ALEXNODE_FAKE_CUDA: '' }
+    const late = sleep(60_000, undefined, { ref: false }).then(() => undefined)
+    const ended = await Promise.race([runProgram('test/cuda-program.ts', [mode], env), late])
+    const left = own.left()
+    own.close()
+    return { ...ended, left }
+  }
+  const none = { signal: null, left: {} }
+  t.match(await play('exit'), { code: 7, ...none })
+  t.match(await play('unclosed'), { code: 0, out: 'left\n', ...none })
+  const { out, ...rest } = await play('terminate')
+  t.match(rest, { code: 0, ...none })
+  t.equal(out, 'ended 1\nended 1\nended 1\ntrained 3\n')
+})
