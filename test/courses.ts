@@ -34,8 +34,11 @@ export function distance(a: Weights, b: Weights): number {
   let worst = 0
   for (const [name, { data }] of b) {
     const other = a.get(name)?.data
-    const scale = Math.max(0.01, ...data.map(Math.abs))
-    const off = Math.max(...data.map((value, i) => Math.abs(value - (other?.[i] ?? Number.NaN))))
+    let [scale, off] = [0.01, 0]
+    for (const [i, value] of data.entries()) {
+      scale = Math.max(scale, Math.abs(value))
+      off = Math.max(off, Math.abs(value - (other?.[i] ?? Number.NaN)))
+    }
     worst = Math.max(worst, off === 0 ? 0 : off / scale)
   }
   return worst

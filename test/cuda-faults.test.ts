@@ -144,7 +144,7 @@ t.test('errors after which the GPU is lost', needsDouble, async (t) => {
     ['a kernel', 700, (control: Control) => control.failWork(1, 700)],
     ['a launch', 719, (control: Control) => control.fail('cuGraphLaunch', 2, 719)],
     ['a copy', 700, (control: Control) => control.fail('cuMemcpyDtoHAsync_v2', 1, 700)],
-    ['what is waited for', 46, (control: Control) => control.fail('cuEventSynchronize', 1, 46)]
+    ['what is waited for', 214, (control: Control) => control.fail('cuEventSynchronize', 1, 214)]
   ] as const
   const folder = t.testdir(Object.fromEntries(ways.map(([what]) => [what, {}])))
   await Promise.all(
@@ -219,9 +219,21 @@ t.test('kernels that the driver does not take', needsDouble, async (t) => {
   for (const file of kept) truncateSync(file, 40)
   t.match(await say(), well)
   t.equal(compiled(), 2, 'a damaged file is not used')
-  for (const file of kept) truncateSync(file, 40)
-  control.fail('nvrtcCompileProgram', 1, 6)
-  const failed = await say()
-  t.match(failed, /NVRTC 13\.0 could not compile the kernels 'elementwise' \(.+\):\n/)
   control.close()
+})
+
+t.test('kernels that NVRTC does not compile', needsDouble, async (t) => {
+  control.set('no_fatbin', 1)
+  control.fail('nvrtcCompileProgram', 1, 6)
+  const device = await open('cuda')
+  const like = { shape: [8], dtype: 'f32' } as const
+  const prepare = () => device.stream().prepare('relu', {}, { y: like, x: like })
+  await t.rejects(prepare(), {
+    message: /NVRTC 13\.0 could not compile the kernels 'elementwise' \(.+\):\n.*as the test asked/
+  })
+  await prepare()
+  t.match(device.description, /kernels compiled here: /)
+  await device.close()
+  control.set('no_fatbin', 0)
+  t.strictSame(control.left(), {})
 })
