@@ -11,8 +11,8 @@ namespace {
 /// Enough for any algorithm of Hopper's, says NVIDIA, where memory is not small.
 constexpr size_t kMostWorkspace = size_t(32) << 20;
 constexpr int kOffers = 8;
-/// Where tensors begin in their buffers.
-constexpr uint32_t kAlignment = 64;
+/// What streams ask of the places of tensors.
+constexpr uint32_t kAlignment = 16;
 
 template <class T>
 class Handle {
