@@ -44,7 +44,17 @@ t.test('bench', async (t) => {
     t.strictSame(more, [])
     t.strictSame(Object.keys(result), [
       ...['images_per_s', 'images_per_s_min', 'images_per_s_max'],
-      ...['step_ms', 'peak_rss_mb', 'device', 'threads', 'tf32', 'deterministic', 'dtype'],
+      ...[
+        'step_ms',
+        'host_cpu_ms',
+        'host_call_ms',
+        'peak_rss_mb',
+        'device',
+        'threads',
+        'tf32',
+        'deterministic',
+        'dtype'
+      ],
       'per_layer'
     ])
     const { images_per_s: median, images_per_s_min: least, images_per_s_max: most } = result

@@ -75,6 +75,9 @@ GpuContext::GpuContext(const Libraries& libs, int ordinal)
     make_current();
     check_cudnn(libraries, libraries.cudnn.cudnnCreate(&cudnn_), "cudnnCreate");
     check_cublas(libraries, libraries.cublaslt.cublasLtCreate(&cublaslt_), "cublasLtCreate");
+    // Whether the kernels that came along suit the GPU and its driver is then known, and told, from the
+    // start.
+    modules.function("optimizer", "check_finite");
   } catch (...) {
     release();
     throw;
