@@ -35,7 +35,7 @@ async function readArguments(): Promise<Given> {
     .usage('--net <name> --batch <n> [options]')
     .addOption((await choice('--net <name>', 'the net', netNames)).makeOptionMandatory())
     .requiredOption('--batch <n>', 'images in a batch', count)
-    .addOption(await dtypeOption('what to compute in (bf16 where that is fast)'))
+    .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
     .option('--steps <n>', 'steps to time (10)', count)
     .option('--json', 'print one JSON object')

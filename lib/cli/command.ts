@@ -55,8 +55,13 @@ export async function exclusive(flags: string, description: string, other: strin
   return new Option(flags, description).conflicts(other)
 }
 
-export const dtypeOption = (description: string) =>
-  choice('--dtype <dtype>', description, floatDTypes)
+/** `--dtype`, which the device chooses where it is left out. */
+export const dtypeOption = () =>
+  choice(
+    '--dtype <dtype>',
+    'what to compute in (bf16 or f16 where that is fast, else f32)',
+    floatDTypes
+  )
 
 /** Readers of numbers, for commander. */
 export async function readers() {

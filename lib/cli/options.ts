@@ -90,7 +90,7 @@ async function trainCommand(): Promise<Command> {
   const { whole, positive, fromZero, fraction } = await readers()
   const count = whole(1)
   const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
-  const dtype = await dtypeOption('what to compute in (bf16 where that is fast)')
+  const dtype = await dtypeOption()
   const epochs = await exclusive(
     '--epochs <n>',
     'times through the images, instead of --steps',

@@ -38,7 +38,7 @@ async function readArguments(): Promise<Given> {
     .usage('--net <name> --batch <n> [options]')
     .addOption((await choice('--net <name>', 'the net', netNames)).makeOptionMandatory())
     .requiredOption('--batch <n>', 'images in a batch', whole(1))
-    .addOption(await dtypeOption('what to compute in (bf16 where that is fast)'))
+    .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'what for (train)', ['train', 'infer']))
     .option('--channels <n>', "channels of an image (the net's usual)", whole(1))
     .option('--classes <n>', "classes (the net's usual)", whole(1))
