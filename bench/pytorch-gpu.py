@@ -3,8 +3,8 @@
 Usage: pytorch-gpu.py NET HOW MODE BATCH,BATCH,... STEPS [--small]
 
 HOW: 'eager f32' (TF32 forbidden), 'eager tf32' (allowed), 'autocast bf16' (eager, channels_last), or 'compiled bf16'
-(the same through torch.compile). Prints a JSON object a batch: images_per_s is the median of STEPS; or why there is
-none. Input resident, SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU,
+(the same through torch.compile). Prints a JSON object a batch: images_per_s, by the median of STEPS timed one by one or
+by the mean of as many sent at once, whichever is faster; or why there is none. Input resident, SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU,
 and with --small, it runs on the CPU: that says nothing but that this program works.
 """
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cli } from '../bench/beside.ts'
+import { isDouble } from '../bench/double.ts'
 import { python } from '../test/pytorch/run.ts'
 import { type Ended, type Line, runLines, STAGE_LIMIT } from './child.ts'
 import type { Report, StageReport } from './report.ts'
@@ -38,7 +39,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     else stage.failed.push(String(verdict))
     if (Object(ready).cuda) {
       stage.passed++
-      const double = report.gpu.startsWith('Fake')
+      const double = isDouble(report.gpu)
       run.gpu = { device: 'cuda:0', double }
       if (double) report.machine.WARNING = "a double of CUDA computed: no figure here is a GPU's"
     } else stage.skipped.push(`no GPU: ${verdict}`)
@@ -79,6 +80,7 @@ export const stages: Readonly<Record<string, Stage>> = {
   },
 
   'gpu-parity': (run, stage) => onGpu('parity', run, stage),
+  'gpu-cudnn': (run, stage) => onGpu('cudnn', run, stage),
   'gpu-replay': (run, stage) => onGpu('replay', run, stage),
   'gpu-memory': (run, stage) => onGpu('memory', run, stage),
   'gpu-train': (run, stage) => onGpu('gpu-bench', run, stage, 'train'),
@@ -117,7 +119,12 @@ async function part(
   given: readonly string[] = []
 ): Promise<void> {
   const file = fileURLToPath(new URL(`${name}.${suffix}`, import.meta.url))
-  await lines([...program(file), ...given, ...(run.brief ? ['--brief'] : [])], run, stage)
+  // kit/memory.ts collects garbage before it looks.
+  await lines(
+    ['--expose-gc', ...program(file), ...given, ...(run.brief ? ['--brief'] : [])],
+    run,
+    stage
+  )
 }
 
 /** Takes the lines of a program into the report. */

@@ -5,7 +5,7 @@ import { conv2d } from '../lib/layers/conv2d.ts'
 import { dense } from '../lib/layers/dense.ts'
 
 /** Pixels that leave one cell after the last pool. */
-export const PIXELS = 67
+const PIXELS = 67
 /** What is left of filters and units. */
 const PART = 8
 

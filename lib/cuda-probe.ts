@@ -31,8 +31,8 @@ export function probeCuda(): Promise<CudaProbe> {
 }
 
 async function look(): Promise<CudaProbe> {
-  const { ready, verdict: both, problems, cuda } = await examine()
-  const verdict = both.split(' · cuda: ')[1] ?? both
+  const { ready, verdicts, problems, cuda } = await examine()
+  const verdict = verdicts.cuda
   if (!ready.cuda) {
     const told = problems.map(({ problem, remedy }) => `${problem} ${remedy}`)
     throw new Error(

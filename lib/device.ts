@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly tf32?: boolean
   /** On a GPU: equal runs give equal bits, at some cost. A CPU always does. Default false. */
   readonly deterministic?: boolean
-  /** On a GPU: cuDNN's pooling and LRN where it has them, to hold ours against. Default false. */
+  /** On a GPU: cuDNN's pooling and LRN where it has them, to hold ours against (`alexnode selftest --cudnn`). Default false. */
   readonly cudnn?: boolean
 }
 

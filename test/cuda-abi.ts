@@ -26,7 +26,7 @@ function inside(folder: string): string[] {
 }
 
 /** Folders of headers: those that ALEXNODE_CUDA_INCLUDE lists, the toolkit's, those of Python's wheels. */
-export function includeFolders(): string[] {
+function includeFolders(): string[] {
   const {
     ALEXNODE_CUDA_INCLUDE = '',
     CUDA_HOME,

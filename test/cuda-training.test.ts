@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { isLimit } from '../bench/gpu.ts'
 import { open } from '../lib/device.ts'
 import type { FloatDType } from '../lib/dtype.ts'
 import { evaluate } from '../lib/evaluate.ts'
@@ -76,9 +77,38 @@ t.test('f16: overflows are skipped, and runs go on bit for bit', needsCompiler, 
   }
 })
 
+t.test('what a bench skips is what a machine has not', needsCompiler, async (t) => {
+  await using device = await open('cuda:0')
+  const refusal = async (what: () => unknown) => {
+    try {
+      await what()
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+    return ''
+  }
+  const none = await refusal(() => device.allocate(2 ** 45))
+  t.match(none, /^\[memory\] cuda:0 \(Fake GPU\) cannot give /)
+  t.ok(isLimit(none))
+  const build = () => smallNet().build(device, { batch: 2 ** 26 })
+  const large = await refusal(build)
+  t.match(large, /^\[net\] .* needs /)
+  t.ok(isLimit(large))
+  t.notOk(isLimit(await refusal(() => device.requireDType('u8'))))
+  t.notOk(isLimit('[conv2d] expected x, which needs 4 MiB'))
+})
+
 t.test('the stages of the kit', needsCompiler, async (t) => {
   const out = t.testdir()
-  const stages = ['abi', 'gpu-parity', 'gpu-replay', 'gpu-memory', 'gpu-train', 'gpu-memcheck']
+  const stages = [
+    'abi',
+    'gpu-parity',
+    'gpu-cudnn',
+    'gpu-replay',
+    'gpu-memory',
+    'gpu-train',
+    'gpu-memcheck'
+  ]
   const args = ['--import', 'tsx', join(root, 'kit/main.ts'), '--brief', '--out', out, ...stages]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root })
   t.match(stdout, /^doctor: passed/m)
@@ -95,9 +125,12 @@ t.test('the stages of the kit', needsCompiler, async (t) => {
     const skips = name === 'gpu-memcheck' || (name === 'gpu-parity' && withoutPytorch)
     t.ok(skips ? passed === 0 : passed > 0, `${name}: ${passed} passed`)
   }
+  const cudnn = report.stages.find(({ name }: { name: string }) => name === 'gpu-cudnn')
+  t.equal(cudnn.figures.length, 6)
+  t.match(cudnn.figures.at(-1), { name: /^avg_pool_backward: [1-9]\d* of \d+ rows by cuDNN$/ })
   const training = report.stages.find(({ name }: { name: string }) => name === 'gpu-train')
   t.match(training.figures[1], {
-    ...{ name: 'alexnode bf16: alexnet, train, batch 2', images_per_s: Number, busy: Number },
-    ...{ host_cpu_ms: Number, host_call_ms: Number }
+    ...{ name: 'alexnode bf16: alexnet, train, batch 2', images_per_s: Number },
+    ...{ op_time_share: Number, host_cpu_ms: Number, host_call_ms: Number }
   })
 })

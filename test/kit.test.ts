@@ -56,8 +56,8 @@ t.test('it runs where there is no Node', { skip: unfit }, async (t) => {
   t.strictSame(
     stages.map(({ name }: { name: string }) => name),
     [
-      ...['doctor', 'selftest', 'abi', 'gpu-parity', 'gpu-replay', 'gpu-memory', 'gpu-train'],
-      ...['gpu-infer', 'gpu-memcheck', 'gpu-racecheck', 'parity', 'bench']
+      ...['doctor', 'selftest', 'abi', 'gpu-parity', 'gpu-cudnn', 'gpu-replay', 'gpu-memory'],
+      ...['gpu-train', 'gpu-infer', 'gpu-memcheck', 'gpu-racecheck', 'parity', 'bench']
     ]
   )
   const [doctor, selftest, , ...rest] = stages

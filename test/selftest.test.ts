@@ -64,6 +64,11 @@ t.test('how far off a row may be', async (t) => {
   t.same(toleranceOf(find('relu y=f16'), 'y', { kind: 'cuda', tf32: true }), tolerances.f16)
 })
 
+t.test('cuDNN in place of ours is for GPUs', async (t) => {
+  const refused = await runProgram(program, ['selftest', '--device', 'cpu', '--cudnn'])
+  t.match(refused, { code: 2, out: '', err: /^--cudnn is for GPUs, and the device is cpu: leave/ })
+})
+
 t.test('only gradients', async (t) => {
   const results: SelftestResult[] = []
   for await (const result of selftest({ op: 'tanh_backward', grad: true })) results.push(result)

@@ -46,9 +46,16 @@ function isCpu(name: string): boolean {
 }
 
 /** @throws UsageError for options that no device listed can heed */
-export function checkDevices({ tf32 }: DeviceArguments, names: readonly string[]): void {
-  if (!tf32 || !names.every(isCpu)) return
-  throw new UsageError(`--tf32 is for GPUs, and the device is ${names.join(', ')}: leave it out.`)
+export function checkDevices(
+  options: { readonly tf32?: boolean; readonly cudnn?: boolean },
+  names: readonly string[]
+): void {
+  if (!names.every(isCpu)) return
+  for (const [name, given] of Object.entries(options)) {
+    if (!given) continue
+    const where = names.join(', ')
+    throw new UsageError(`--${name} is for GPUs, and the device is ${where}: leave it out.`)
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ interface Given extends Omit<DeviceArguments, 'device'> {
   readonly op?: string
   readonly grad?: boolean
   readonly nets: boolean
+  readonly cudnn?: boolean
   readonly json?: boolean
 }
 
@@ -26,6 +27,7 @@ async function readArguments(): Promise<Given> {
     .option('--op <name>', 'only this op')
     .option('--no-nets', 'only ops')
     .option('--grad', 'only what finite differences are taken of')
+    .option('--cudnn', "on a GPU, cuDNN's pooling and LRN in place of ours")
     .option('--json', 'print one JSON object a line')
   return parse<Given>(await addDeviceOptions(selftest, true), process.argv.slice(2))
 }
@@ -84,14 +86,15 @@ await program(async (signal) => {
     threads,
     tf32 = false,
     deterministic = false,
+    cudnn = false,
     json = false
   } = given
   const devices = given.device ?? (await usualDevices())
-  checkDevices({ tf32 }, devices)
+  checkDevices({ tf32, cudnn }, devices)
   const results: SelftestResult[] = []
   const several = devices.length > 1
   const options = {
-    ...{ devices, nets, grad, tf32, deterministic },
+    ...{ devices, nets, grad, tf32, deterministic, cudnn },
     ...(op !== undefined && { op }),
     ...(threads !== undefined && { threads })
   }

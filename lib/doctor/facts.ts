@@ -85,4 +85,6 @@ export interface Facts {
   readonly ready: { readonly cpu: boolean; readonly cuda: boolean }
   /** One line: `cpu: ready · cuda: no driver (libcuda.so.1 not found)` */
   readonly verdict: string
+  /** The parts of it, without their names: `ready`, `no driver (libcuda.so.1 not found)` */
+  readonly verdicts: { readonly cpu: string; readonly cuda: string }
 }

@@ -195,7 +195,7 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
 export function verdictOf(
   { node, system }: Pick<Facts, 'node' | 'system'>,
   probed: Probed
-): Pick<Facts, 'ready' | 'verdict'> {
+): Pick<Facts, 'ready' | 'verdict' | 'verdicts'> {
   const { addon, cpu, cuda } = probed
   const { supported } = node
   const ready = {
@@ -207,5 +207,6 @@ export function verdictOf(
     : supported
       ? 'ready'
       : `Node ${node.version} is too old`
-  return { ready, verdict: `cpu: ${cpuVerdict} · cuda: ${cudaVerdict(probed, system)}` }
+  const verdicts = { cpu: cpuVerdict, cuda: cudaVerdict(probed, system) }
+  return { ready, verdict: `cpu: ${verdicts.cpu} · cuda: ${verdicts.cuda}`, verdicts }
 }

@@ -1,7 +1,7 @@
 /**
  * One row of the table of op cases: an op, its parameters, and the tensors that it is tried on.
  */
-import { type DType, floatDTypes } from '../dtype.ts'
+import type { DType } from '../dtype.ts'
 import { denseLayout, type Shape } from '../layout.ts'
 import type { Fields, Reference, Tensors } from '../reference/index.ts'
 
@@ -84,9 +84,6 @@ export const tolerances: Readonly<Record<DType, Tolerance>> = {
   i32: { absolute: 0, relative: 0 },
   u32: { absolute: 0, relative: 0 }
 }
-
-/** The element types that ops compute in. */
-export const floats: readonly DType[] = floatDTypes
 
 /** What tells how exact a device is. */
 export interface Exactness {

@@ -3,21 +3,14 @@
  * finite differences, and the recorded run against the eager one.
  */
 import type { Device } from '../device.ts'
-import { decode, dtypeBytes, encode, typedArray } from '../dtype.ts'
+import { decode, dtypeBytes, encode, floatDTypes, typedArray } from '../dtype.ts'
 import { layoutElements, pack, unpack } from '../layout.ts'
 import type { Op } from '../op.ts'
 import { record } from '../program.ts'
 import type { Dense } from '../reference/index.ts'
 import type { Stream } from '../stream.ts'
 import type { Tensor } from '../tensor.ts'
-import {
-  differenceTolerance,
-  type Exactness,
-  floats,
-  type OpCase,
-  repeats,
-  toleranceOf
-} from './case.ts'
+import { differenceTolerance, type Exactness, type OpCase, repeats, toleranceOf } from './case.ts'
 import { compare } from './compare.ts'
 import { agreements, finiteDifferences } from './gradient.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
@@ -95,7 +88,7 @@ function prepare(stream: Stream, row: OpCase): Promise<Op> {
 function missingOf(device: Device, row: OpCase, reason: string): string | undefined {
   if (/no \w+ implementation/.test(reason)) return reason
   const used = new Set(Object.values({ ...row.outputs, ...row.inputs }).map(({ dtype }) => dtype))
-  for (const dtype of floats) {
+  for (const dtype of floatDTypes) {
     if (!used.has(dtype)) continue
     try {
       device.requireDType(dtype)

@@ -24,6 +24,8 @@ export interface SelftestOptions {
   readonly tf32?: boolean
   /** See `open`. Default false. */
   readonly deterministic?: boolean
+  /** See `open`; rows that cuDNN has nothing for are ours. Default false. */
+  readonly cudnn?: boolean
 }
 
 /** What became of a row, of two devices' agreement on it, or of a net. */
@@ -46,8 +48,8 @@ export interface SelftestResult extends Pick<CaseResult, 'status' | 'reasons' | 
  */
 export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<SelftestResult> {
   const { devices: names = ['cpu'], op, grad = false, nets = true } = options
-  const { threads, tf32 = false, deterministic = false } = options
-  const opening = { tf32, deterministic, ...(threads !== undefined && { threads }) }
+  const { threads, tf32 = false, deterministic = false, cudnn = false } = options
+  const opening = { tf32, deterministic, cudnn, ...(threads !== undefined && { threads }) }
   if (op !== undefined && !opTable.has(op)) {
     const known = [...opTable.keys()].join(', ')
     throw new Error(`[selftest] there is no op '${op}': expected one of ${known}`)

@@ -422,7 +422,7 @@ std::vector<float> pool(const cudnnPoolingStruct& p, const cudnnTensorStruct& x_
         const float number = x[size_t(i * c + k)];
         if (!is_max(p))
           value += number;
-        else if (!(number <= value) && (number == number || p.nan == kCudnnPropagateNan))
+        else if (number > value || (number != number && p.nan == kCudnnPropagateNan))
           value = number;
       }
       y[size_t(to * c + k)] = is_max(p) ? value : value / float(count);

@@ -1,7 +1,7 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
 import { batchNorm } from '../../reference/batch-norm.ts'
-import { floats, fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
 import { imageLayouts } from './shapes.ts'
 
 const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }
@@ -102,7 +102,7 @@ function update(channels: number, count: number, momentum?: number, ok?: number)
 
 /** batch_norm, its gradient, inference and the running statistics. */
 export const batchNormCases: readonly OpCase[] = [
-  ...floats.flatMap((dtype) =>
+  ...floatDTypes.flatMap((dtype) =>
     norms.flatMap((norm) =>
       (norm.x.length === 2 ? ['ab'] : imageLayouts).flatMap((layout) => rows(norm, dtype, layout))
     )

@@ -1,10 +1,9 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import { elements, type Shape } from '../../layout.ts'
 import { conv2d } from '../../reference/convolution.ts'
 import type { Fields } from '../../reference/index.ts'
 import {
   type CaseSlots,
-  floats,
   fromForward,
   type OpCase,
   opCase,
@@ -245,6 +244,6 @@ function settings({ stride, padding, dilation, groups }: Convolution): Fields {
 }
 
 /** conv2d and its two gradients. */
-export const convolutionCases: readonly OpCase[] = floats.flatMap((dtype) =>
+export const convolutionCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   convolutions.flatMap((convolution) => rows(convolution, dtype))
 )

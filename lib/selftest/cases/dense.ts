@@ -1,6 +1,6 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import { dense } from '../../reference/dense.ts'
-import { floats, fromForward, type OpCase, opCase, slot, spread } from '../case.ts'
+import { fromForward, type OpCase, opCase, slot, spread } from '../case.ts'
 
 interface Layer {
   readonly batch: number
@@ -92,7 +92,7 @@ const sizes = [
 ] as const
 
 /** dense, its two gradients, and gemm. */
-export const denseCases: readonly OpCase[] = floats.flatMap((dtype) => [
+export const denseCases: readonly OpCase[] = floatDTypes.flatMap((dtype) => [
   ...layers.flatMap((layer) => rows(layer, dtype)),
   ...sizes.flatMap((size) =>
     [false, true].flatMap((a) => [false, true].map((b) => product(size, a, b, dtype)))

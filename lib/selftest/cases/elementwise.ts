@@ -1,15 +1,15 @@
-import { dtypes } from '../../dtype.ts'
+import { dtypes, floatDTypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
 import { relu, sigmoid, softmax, tanh } from '../../reference/activation.ts'
 import { dropout } from '../../reference/dropout.ts'
 import type { Fields, Reference } from '../../reference/index.ts'
-import { type CaseSlot, floats, fromForward, type OpCase, opCase, slot } from '../case.ts'
+import { type CaseSlot, fromForward, type OpCase, opCase, slot } from '../case.ts'
 import { imageLayouts } from './shapes.ts'
 
 type SlotOptions = Partial<Omit<CaseSlot, 'shape'>>
 
 /** The tensors that ops of one element are tried on: all layouts, odd sizes. */
-const tensors: readonly [Shape, SlotOptions][] = floats.flatMap((dtype) => [
+const tensors: readonly [Shape, SlotOptions][] = floatDTypes.flatMap((dtype) => [
   [[3, 1], { dtype }],
   [[4, 37], { dtype }],
   ...imageLayouts.map((layout): [Shape, SlotOptions] => [[2, 5, 3, 7], { dtype, layout }])
@@ -96,7 +96,7 @@ function dropoutCases(shape: Shape, options: SlotOptions): OpCase[] {
 function fillCases(): OpCase[] {
   const shapes: readonly Shape[] = [[1], [7], [5, 13], [6, 3, 5, 5]]
   const purpose = 0xdeadbeef
-  const random = floats.flatMap((dtype) =>
+  const random = floatDTypes.flatMap((dtype) =>
     shapes.flatMap((shape) => {
       const outputs = { y: slot(shape, { dtype }) }
       const rng = generator(2, 0)
@@ -140,7 +140,7 @@ function softmaxCases(): OpCase[] {
     [2, 1000],
     [5, 17]
   ]
-  return floats.flatMap((dtype) =>
+  return floatDTypes.flatMap((dtype) =>
     shapes.flatMap((shape) => {
       const numbers = slot(shape, { dtype, values: { kind: 'normal', std: 3 } })
       return [

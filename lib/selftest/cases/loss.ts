@@ -1,6 +1,6 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import { crossEntropy } from '../../reference/loss.ts'
-import { floats, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { type OpCase, opCase, slot, type Values } from '../case.ts'
 
 interface Loss {
   readonly rows: number
@@ -60,6 +60,6 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
 }
 
 /** cross_entropy with and without its gradient. */
-export const lossCases: readonly OpCase[] = floats.flatMap((dtype) =>
+export const lossCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   losses.flatMap((loss) => rowsOf(loss, dtype))
 )

@@ -1,10 +1,10 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
 import { relu } from '../../reference/activation.ts'
 import { input } from '../../reference/fields.ts'
 import type { Fields, Reference } from '../../reference/index.ts'
 import { lrn, lrnWithin } from '../../reference/lrn.ts'
-import { floats, fromForward, type OpCase, opCase, slot } from '../case.ts'
+import { fromForward, type OpCase, opCase, slot } from '../case.ts'
 import { imageLayouts } from './shapes.ts'
 
 interface Normalisation {
@@ -75,7 +75,7 @@ function rows(
 }
 
 /** lrn, lrn_within and their gradients. */
-export const lrnCases: readonly OpCase[] = floats.flatMap((dtype) =>
+export const lrnCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   imageLayouts.flatMap((layout) => [
     ...across.flatMap((row) => rows('lrn', row, dtype, layout)),
     ...within.flatMap((row) => rows('lrn_within', row, dtype, layout))

@@ -1,13 +1,14 @@
+import { floatDTypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
-import { floats, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { type OpCase, opCase, slot, type Values } from '../case.ts'
 import { imageLayouts, type Padding } from './shapes.ts'
 
 const bytes: Values = { kind: 'integers', low: 0, high: 255 }
 
 function reorderCases(): OpCase[] {
   const between = (shape: Shape, layouts: readonly string[]) =>
-    floats.flatMap((from) =>
-      floats.flatMap((to) =>
+    floatDTypes.flatMap((from) =>
+      floatDTypes.flatMap((to) =>
         layouts.flatMap((x) =>
           layouts.map((y) =>
             opCase({
@@ -47,7 +48,7 @@ function channelCases(): OpCase[] {
     { x: 5, y: 9, from: 1, to: 6, count: 2 },
     { x: 4, y: 4, from: 0, to: 0, count: 4 }
   ]
-  return floats.flatMap((dtype) =>
+  return floatDTypes.flatMap((dtype) =>
     ['ab', ...imageLayouts].flatMap((layout) =>
       copies.map(({ x, y, ...fields }) => {
         const pixels = layout === 'ab' ? [] : [3, 5]
@@ -66,7 +67,7 @@ function normalizeCases(): OpCase[] {
     [2, 10, 3, 3]
   ]
   return shapes.flatMap((shape) =>
-    floats.flatMap((dtype) =>
+    floatDTypes.flatMap((dtype) =>
       imageLayouts.flatMap((layout) =>
         (['u8', 'f32'] as const).map((from) => {
           const [, channels = 1] = shape
@@ -96,7 +97,7 @@ function resizeCases(): OpCase[] {
     { x: [2, 3, 12, 12], y: [2, 3, 7, 7], padding: [1, 1, 1, 1] }
   ]
   return sizes.flatMap(({ x, y, ...fields }) =>
-    floats.flatMap((dtype) =>
+    floatDTypes.flatMap((dtype) =>
       imageLayouts.flatMap((layout) => [
         opCase({
           op: 'resize',

@@ -1,4 +1,5 @@
-import { floats, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { floatDTypes } from '../../dtype.ts'
+import { type OpCase, opCase, slot, type Values } from '../case.ts'
 
 const shapes = [[1], [10], [16, 33], [4, 3, 5, 5]] as const
 const positive: Values = { kind: 'uniform', low: 0, high: 1 }
@@ -71,7 +72,7 @@ function finiteCases(): OpCase[] {
     [0, 1, 2, 3, 4, 5, Number.NEGATIVE_INFINITY],
     [3e38, -3e38]
   ]
-  return floats.flatMap((dtype) =>
+  return floatDTypes.flatMap((dtype) =>
     lists.flatMap((list) =>
       [1, 0].map((before) => {
         const ok = slot([1], { dtype: 'i32', values: { kind: 'list', list: [before] } })

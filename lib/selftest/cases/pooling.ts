@@ -1,7 +1,7 @@
-import type { DType } from '../../dtype.ts'
+import { type DType, floatDTypes } from '../../dtype.ts'
 import type { Shape } from '../../layout.ts'
 import { avgPool, maxPool } from '../../reference/pooling.ts'
-import { floats, fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
 import { imageLayouts, places, type Sliding } from './shapes.ts'
 
 interface Pooling extends Sliding {
@@ -97,7 +97,7 @@ function average(
 }
 
 /** max_pool, avg_pool and their gradients. */
-export const poolingCases: readonly OpCase[] = floats.flatMap((dtype) => [
+export const poolingCases: readonly OpCase[] = floatDTypes.flatMap((dtype) => [
   ...poolings.flatMap((pooling, i) => {
     const layout = imageLayouts[i % imageLayouts.length] ?? 'abcd'
     const layouts = layout === 'abcd' ? ['abcd'] : ['abcd', layout]
