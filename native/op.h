@@ -103,6 +103,7 @@ class Kernel {
   virtual void run(const Args& args) const = 0;
   Specs specs;                 // layouts settled
   size_t scratch = 0;          // bytes, 64-byte aligned
+  size_t alignment = 1;        // of the tensors that it is run on, in bytes, where it asks for more than any
   std::string implementation;  // for people
   uint64_t home = 0;           // where alone it can run: a number that the backend gives out once
 };

@@ -114,7 +114,7 @@ KernelPtr make_in(const Conv2d& f, Specs specs, const Target& target) {
   std::optional<BiasRelus> bias;
   if (specs.has(Op::B) || f.relu) bias.emplace(target, y.dtype, rows(y), y.shape[1], f.relu);
   const auto words = product->description + (bias ? ", then bias and ReLU" : "");
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), words,
       [=](const Args& args, const Launch& launch) {
         product->run(launch, args.slot[Op::Y], uneven.before(launch, args, args.slot[Op::X]),
@@ -133,7 +133,7 @@ KernelPtr make_in(const Conv2dBackwardData& f, Specs specs, const Target& target
       make_convolution(shape_of(ConvolutionPass::backward_data, f, dx, w, dy, uneven), target);
   const size_t workspace = scratch.take(product->workspace);
   const auto words = product->description;
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), words,
       [=](const Args& args, const Launch& launch) {
         product->run(launch, uneven.place(args, args.slot[Op::DX]), args.slot[Op::DY], args.slot[Op::W],
@@ -161,7 +161,7 @@ KernelPtr make_in(const Conv2dBackwardWeights& f, Specs specs, const Target& tar
   std::optional<BiasGradients> bias;
   if (specs.has(Op::DB)) bias.emplace(target, dy.dtype, rows(dy), dy.shape[1], scratch);
   const auto words = product->description + (bias ? ", and sums" : "");
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), words,
       [=](const Args& args, const Launch& launch) {
         void* to = widening ? Scratch::at(args, narrow) : args.slot[Op::DW];

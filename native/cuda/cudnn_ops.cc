@@ -51,7 +51,7 @@ KernelPtr pool(const PoolFields& f, int mode, Specs specs, int y, int x, const T
   if (!suits(specs, {y, x}) || !plain_window(f, specs.shape(x), specs.shape(y))) return nullptr;
   const auto from = make_tensor(target.libraries, specs[x]), to = make_tensor(target.libraries, specs[y]);
   const auto pooling = make_pooling(target.libraries, f, mode);
-  return make_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
+  return make_vendor_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
     check_cudnn(launch.libraries,
                 launch.libraries.cudnn.cudnnPoolingForward(launch.cudnn, pooling.get(), &kOne, from.get(),
                                                            a.at<void>(x), &kNought, to.get(), a.at<void>(y)),
@@ -96,7 +96,7 @@ KernelPtr make_by_cudnn(const AvgPoolBackward& f, const Specs& given, const Targ
   const auto x = make_tensor(target.libraries, specs[Op::DX]),
              y = make_tensor(target.libraries, specs[Op::DY]);
   const auto pooling = make_pooling(target.libraries, f, average(f));
-  return make_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
+  return make_vendor_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
     // An average's gradient does not hang on x and y: any tensors of their shapes do.
     check_cudnn(launch.libraries,
                 launch.libraries.cudnn.cudnnPoolingBackward(
@@ -112,7 +112,7 @@ KernelPtr make_by_cudnn(const Lrn& f, const Specs& given, const Target& target) 
   if (!suits(specs, {Op::Y, Op::X}) || !plain_lrn(f, specs[Op::X])) return nullptr;
   const auto image = make_tensor(target.libraries, specs[Op::X]);
   const auto lrn = make_lrn(target.libraries, f);
-  return make_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
+  return make_vendor_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
     check_cudnn(launch.libraries,
                 launch.libraries.cudnn.cudnnLRNCrossChannelForward(
                     launch.cudnn, lrn.get(), kCudnnLrnAcrossChannels, &kOne, image.get(), a.at<void>(Op::X),
@@ -143,7 +143,7 @@ KernelPtr make_by_cudnn(const LrnBackward& f, const Specs& given, const Target& 
                                        a.at<void>(Op::X), &kNought, image.get(), a.at<void>(Op::DX)),
         "cudnnLRNCrossChannelBackward");
   };
-  return make_launch(std::move(specs), "cudnn", run, y_bytes);
+  return make_vendor_launch(std::move(specs), "cudnn", run, y_bytes);
 }
 
 }  // namespace alexnode::cuda

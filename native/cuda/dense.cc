@@ -46,7 +46,7 @@ KernelPtr make_in(const Dense& f, Specs specs, const Target& target) {
     product = make_product(shape, Beside::nothing, target, scratch);
     after.emplace(target, dtype, batch, w.outputs, f.relu);
   }
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), after ? "cublaslt, then bias and ReLU" : "cublaslt",
       [=](const Args& args, const Launch& launch) {
         product->run(launch, args.slot[Op::Y], args.slot[Op::W], args.slot[Op::X], args.at<float>(Op::B),
@@ -72,7 +72,7 @@ KernelPtr make_in(const DenseBackwardData&, Specs specs, const Target& target) {
                            .inputs = dtype,
                            .output = dtype};
   const auto product = make_product(shape, Beside::nothing, target, scratch);
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), "cublaslt",
       [=](const Args& args, const Launch& launch) {
         product->run(launch, args.slot[Op::DX], args.slot[Op::W], args.slot[Op::DY], nullptr, args);
@@ -105,7 +105,7 @@ KernelPtr make_in(const DenseBackwardWeights&, Specs specs, const Target& target
     product = make_product(shape, Beside::nothing, target, scratch);
     sums.emplace(target, dtype, batch, w.outputs, scratch);
   }
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), sums ? "cublaslt, and sums" : "cublaslt",
       [=](const Args& args, const Launch& launch) {
         const void *x = args.slot[Op::X], *dy = args.slot[Op::DY];

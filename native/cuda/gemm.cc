@@ -34,7 +34,7 @@ KernelPtr make(const Gemm& f, Specs specs, const Target& target) {
   Scratch scratch;
   const auto product = make_product(shape, Beside::nothing, target, scratch);
   const int first = rows ? Op::B : Op::A, second = rows ? Op::A : Op::B;
-  return make_launch(
+  return make_vendor_launch(
       std::move(specs), "cublaslt",
       [=](const Args& args, const Launch& launch) {
         product->run(launch, args.slot[Op::C], args.slot[first], args.slot[second], nullptr, args);

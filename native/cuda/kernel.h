@@ -81,6 +81,15 @@ KernelPtr make_launch(Specs specs, std::string implementation, F f, size_t scrat
       [f = std::move(f)](const Args& args) { f(args, *static_cast<const Launch*>(args.context)); }, scratch);
 }
 
+/// As make_launch, for what a library of NVIDIA's does: it loads 16 bytes at once, and an address that is no
+/// multiple of that would end the context.
+template <class F>
+KernelPtr make_vendor_launch(Specs specs, std::string implementation, F f, size_t scratch = 0) {
+  auto kernel = make_launch(std::move(specs), std::move(implementation), std::move(f), scratch);
+  kernel->alignment = 16;
+  return kernel;
+}
+
 /// Throws with the call's name, the error's code and name, and what mends it, unless `error` is 0.
 void check(const Driver& driver, int error, const char* call);
 void check_cudnn(const Libraries& libraries, int status, const char* call);

@@ -40,6 +40,7 @@ class Relayout final : public Kernel {
     rest_ = parts.take(rest);
     scratch = parts.bytes();
     implementation = inner_->implementation + " between reorders";
+    alignment = inner_->alignment;
   }
 
   void run(const Args& args) const override {

@@ -9,9 +9,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Vectors of this size are loaded: of an address that is no multiple of it, that would end the context.
-constexpr size_t kAlignment = 16;
-
 CUdeviceptr pointer(const Place& place) { return reinterpret_cast<CUdeviceptr>(place.data()); }
 
 struct CopyCommand final : Command {
@@ -98,9 +95,9 @@ void CudaStream::prepare(size_t op, std::shared_ptr<void> fields, Specs specs, T
 
 void CudaStream::run(std::shared_ptr<Kernel> kernel, std::vector<Place> slots, Place scratch) {
   for (size_t i = 0; i < slots.size(); i++)
-    if (reinterpret_cast<uintptr_t>(slots[i].data()) % kAlignment && kernel->specs[i].bytes() >= kAlignment)
+    if (reinterpret_cast<uintptr_t>(slots[i].data()) % kernel->alignment)
       kernel->specs.fail(kernel->specs.slots[i].name, ": expected an offset that is a multiple of ",
-                         kAlignment, " on a GPU, got ", slots[i].offset);
+                         kernel->alignment, " on a GPU, got ", slots[i].offset);
   if (recording_) {
     for (auto& p : slots)
       if (p.memory) recording_->uses.push_back(p.memory);
