@@ -57,11 +57,12 @@ t.test('closing in odd orders, and in the middle', needsDouble, async (t) => {
   for (let i = 0; i < 50; i++) lost.run(op, { y, x })
   for (const { buffer } of [x, y]) buffer.close()
   op.close()
-  const late = message(lost.synchronize())
+  // Closed before its turn, or just after it.
+  const late = lost.synchronize().then(() => 'done', String)
   const closing = lost.close()
   await other.close()
   await closing
-  t.match(await late.catch(String), /closed|got none/)
+  t.match(await late, /\[stream\] was closed|^done$/)
   t.strictSame(control.left(), {})
 })
 
