@@ -20,6 +20,10 @@ export interface ImageSet {
   readonly mean: readonly number[]
   /** Standard deviation of the training bytes, one number a channel, as a fraction 0…1. */
   readonly std: readonly number[]
+  /** Of sets of photographs: the mean of the training images, 0…255, [row, column, channel]. */
+  readonly meanImage?: Float32Array
+  /** Of sets of photographs: how the colours of the training pixels vary. */
+  readonly colours?: ColourVariation
   /**
    * Copies image and label number `indices[i]` to place i. Never holds the event loop for longer
    * than the copying of a batch takes; a set that has more to do returns a promise.
@@ -30,6 +34,14 @@ export interface ImageSet {
    * @throws RangeError when an index is out of range or an output is too short
    */
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): void | Promise<void>
+}
+
+/** The principal components of RGB values, 0…255, over all training pixels; the largest comes first. */
+export interface ColourVariation {
+  /** Eigenvalues of the covariance; their roots are standard deviations. */
+  readonly eigenvalues: readonly number[]
+  /** `eigenvectors[i]` is the unit vector of `eigenvalues[i]`: one number a channel. */
+  readonly eigenvectors: readonly (readonly number[])[]
 }
 
 /** A data set: its splits, class names and statistics. */
