@@ -1,4 +1,5 @@
 /** What the package gives: devices and ops below, nets and training above. */
+export { type ColourNoise, checkInput, type InputRecipe } from './augment.ts'
 export { type BenchOptions, type BenchResult, bench, type CallTime } from './bench.ts'
 export { Buffer } from './buffer.ts'
 export {
