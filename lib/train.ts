@@ -1,31 +1,16 @@
 import type { ImageSet } from './data/dataset.ts'
-import { findNonFinite } from './inspect.ts'
-import { LossScale, type LossScaleOptions, type LossScaleState } from './loss-scale.ts'
-import type { Stats } from './metrics.ts'
+import { LossScale, type LossScaleOptions } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { type Optimizer, sgd } from './optimizer.ts'
-import { permutation } from './random.ts'
 import { constant, type Schedule } from './schedule.ts'
-import { type StepResult, Trainer, type TrainerTensors } from './trainer.ts'
+import { type StepResult, Trainer } from './trainer.ts'
+import { Length, requireNumber } from './training/length.ts'
+import { explain } from './training/not-finite.ts'
+import { Order } from './training/order.ts'
+import type { Snapshot, TrainState } from './training/state.ts'
 
-/** Where a run stands; with the tensors, all that going on needs. */
-export interface TrainState {
-  /** Steps done. */
-  readonly step: number
-  /** Whole epochs done. */
-  readonly epoch: number
-  /** Images of this epoch that were seen. */
-  readonly position: number
-  readonly seed: number
-  /** Steps in all, once that is settled. */
-  readonly steps?: number
-  /** Of runs whose loss is scaled. */
-  readonly lossScale?: LossScaleState
-}
-
-export interface Snapshot extends TrainerTensors {
-  readonly state: TrainState
-}
+export { NonFiniteError } from './training/not-finite.ts'
+export type { Snapshot, TrainState } from './training/state.ts'
 
 export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */
@@ -60,9 +45,6 @@ export interface TrainOptions {
   }
 }
 
-/** How many steps tell the pace, by their median; the first, which touches fresh memory, does not count. */
-const PACE_STEPS = 16
-
 /** One step that is done. */
 export interface Step {
   /** From 1. */
@@ -84,11 +66,6 @@ export interface Step {
   readonly lossScale?: number
   /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */
   readonly skipped?: boolean
-}
-
-/** A loss or gradient was not finite. The weights are those from before the step. */
-export class NonFiniteError extends Error {
-  override name = 'NonFiniteError'
 }
 
 /**
@@ -126,8 +103,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   const given = typeof options.steps === 'number' ? options.steps : undefined
   const most = given ?? Math.ceil(epochs * perEpoch)
   requireNumber('steps', most, 0)
-  // Undefined until the pace is known; whoever goes on from a snapshot keeps what was chosen then.
-  let settled = choose ? from?.state.steps : most
+  const length = new Length(most, choose, from?.state.steps)
 
   const scaled = options.lossScale !== undefined || net.dtype === 'f16'
   const scaling = scaled ? new LossScale(options.lossScale, from?.state.lossScale) : undefined
@@ -141,37 +117,23 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   let done: TrainState = state()
   let saved = sent
   let last = performance.now()
-  let paced = 0
-  const paces: number[] = []
 
   function state(): TrainState {
-    return { ...order.state, step: sent, seed, ...(settled !== undefined && { steps: settled }) }
-  }
-
-  /** Counts a step, and chooses how many there will be when the pace is known. */
-  const pace = (images: number, seconds: number) => {
-    if (!choose || settled !== undefined || ++paced === 1) return
-    paces.push(images / seconds)
-    if (paced < PACE_STEPS) return
-    const median = paces.sort((a, b) => a - b)[Math.floor(paces.length / 2)] ?? Number.NaN
-    const wanted = Math.round(choose(median))
-    requireNumber('steps, as chosen', wanted, 0)
-    settled = Math.max(sent, Math.min(most, wanted))
+    return { ...order.state, step: sent, seed }
   }
 
   const save = async () => {
     if (!checkpoint || saved === done.step) return
-    const steps = settled === undefined ? {} : { steps: settled }
     const scale = scaling ? { lossScale: scaling.state } : {}
-    const state = { ...done, ...steps, ...scale }
+    const state = { ...done, ...length.state, ...scale }
     await checkpoint.save({ ...(await trainer.export()), state })
     saved = done.step
     last = performance.now()
   }
 
   try {
-    while (sent < (settled ?? most) || flying.length > 0) {
-      const steps = settled ?? most
+    while (sent < length.steps || flying.length > 0) {
+      const { steps } = length
       // What is saved is the state after the last step sent, so nothing is sent past a checkpoint.
       const due = checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
       if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
@@ -199,16 +161,17 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const bearable = outcome === 'skipped' || (outcome === 'overflow' && scale > 1)
       if (!finite && !bearable) {
         await Promise.allSettled(flying.splice(0).map(({ result }) => result))
-        throw await explain(trainer, flight, stats)
+        const { indices, scale, state } = flight
+        throw await explain(trainer, { ...state, indices, scale, loss: stats.loss })
       }
       done = flight.state
       const now = performance.now()
       const seconds = (now - last) / 1000
       last = now
-      pace(flight.indices.length, seconds)
+      length.count(flight.indices.length, seconds, sent)
       yield {
         step: done.step,
-        steps: settled ?? most,
+        steps: length.steps,
         epoch: done.epoch + done.position / set.length,
         loss: stats.loss,
         top1: stats.top1 / flight.indices.length,
@@ -235,60 +198,4 @@ interface Flight {
   /** Where the loss is scaled. */
   readonly scale: number | undefined
   readonly state: TrainState
-}
-
-async function explain(trainer: Trainer, flight: Flight, stats: Stats): Promise<Error> {
-  const { indices, scale, state } = flight
-  const { step, seed } = state
-  const scaled = scale === undefined ? {} : { scale }
-  const net = await trainer.replay(indices, { step: step - 1, seed, ...scaled })
-  const place = await findNonFinite(net)
-  const began = place ? `; it began in ${place}` : ''
-  const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
-  return new NonFiniteError(
-    `[train] step ${step}: the loss is ${stats.loss} or a gradient is not finite${began}${at}. ` +
-      'The weights are those from before this step. ' +
-      'Try a smaller lr, or look at the images of this batch.'
-  )
-}
-
-function requireNumber(name: string, value: number, least: number): void {
-  if (!Number.isFinite(value) || value < least) {
-    throw new Error(`[train] ${name}: expected a number from ${least}, got ${value}`)
-  }
-}
-
-/** Which images come when: each epoch a permutation of its own, by seed and epoch alone. */
-class Order {
-  readonly #length: number
-  readonly #batch: number
-  readonly #seed: number
-  #epoch: number
-  #position: number
-  #permutation: Uint32Array
-
-  constructor(length: number, batch: number, seed: number, from?: TrainState) {
-    this.#length = length
-    this.#batch = batch
-    this.#seed = seed
-    this.#epoch = from?.epoch ?? 0
-    this.#position = from?.position ?? 0
-    this.#permutation = permutation(length, seed, this.#epoch)
-  }
-
-  get state(): { epoch: number; position: number } {
-    return { epoch: this.#epoch, position: this.#position }
-  }
-
-  next(): Uint32Array {
-    const end = Math.min(this.#position + this.#batch, this.#length)
-    const indices = this.#permutation.slice(this.#position, end)
-    this.#position = end
-    if (end === this.#length) {
-      this.#epoch++
-      this.#position = 0
-      this.#permutation = permutation(this.#length, this.#seed, this.#epoch)
-    }
-    return indices
-  }
 }

@@ -1,0 +1,33 @@
+import { findNonFinite } from '../inspect.ts'
+import type { Trainer } from '../trainer.ts'
+
+/** A loss or gradient was not finite. The weights are those from before the step. */
+export class NonFiniteError extends Error {
+  override name = 'NonFiniteError'
+}
+
+/** A step that failed. */
+export interface Failed {
+  readonly indices: Uint32Array
+  /** From 1. */
+  readonly step: number
+  readonly seed: number
+  readonly loss: number
+  /** Where the loss is scaled. */
+  readonly scale: number | undefined
+}
+
+/** Runs a batch again, one op at a time, and names the layer where a value first was not finite. */
+export async function explain(trainer: Trainer, failed: Failed): Promise<NonFiniteError> {
+  const { indices, step, seed, loss, scale } = failed
+  const scaled = scale === undefined ? {} : { scale }
+  const net = await trainer.replay(indices, { step: step - 1, seed, ...scaled })
+  const place = await findNonFinite(net)
+  const began = place ? `; it began in ${place}` : ''
+  const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
+  return new NonFiniteError(
+    `[train] step ${step}: the loss is ${loss} or a gradient is not finite${began}${at}. ` +
+      'The weights are those from before this step. ' +
+      'Try a smaller lr, or look at the images of this batch.'
+  )
+}

@@ -1,0 +1,18 @@
+import type { LossScaleState } from '../loss-scale.ts'
+import type { TrainerTensors } from '../trainer.ts'
+import type { Place } from './order.ts'
+
+/** Where a run stands; with the tensors, all that going on needs. */
+export interface TrainState extends Place {
+  /** Steps done. */
+  readonly step: number
+  readonly seed: number
+  /** Steps in all, once that is settled. */
+  readonly steps?: number
+  /** Of runs whose loss is scaled. */
+  readonly lossScale?: LossScaleState
+}
+
+export interface Snapshot extends TrainerTensors {
+  readonly state: TrainState
+}
