@@ -22,7 +22,9 @@ function installPackage(folder) {
   npm(['pack', '--silent', '--pack-destination', folder])
   const tarball = fs.readdirSync(folder).find((file) => file.endsWith('.tgz'))
   fs.writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-  npm(['install', '--ignore-scripts', '--prefer-offline', `./${tarball}`], { cwd: folder })
+  npm(['install', '--ignore-scripts', '--omit=optional', '--prefer-offline', `./${tarball}`], {
+    cwd: folder
+  })
   fs.rmSync(join(folder, tarball))
 }
 
