@@ -4,6 +4,7 @@ import type { Dataset } from './data/dataset.ts'
 import type { Evaluation } from './evaluate.ts'
 import { isObject } from './files/json.ts'
 import type { Net } from './net.ts'
+import { keepRunData } from './run-data.ts'
 import { openRun, type Run } from './run-folder.ts'
 import { SettingsError, settle, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
@@ -34,6 +35,7 @@ export class TrainingRun {
   readonly #run: Run
   readonly #dataBefore: unknown
   #data: object | undefined
+  #dataset: Dataset | undefined
   #saved: number
 
   /** @internal */
@@ -82,14 +84,23 @@ export class TrainingRun {
       )
     }
     this.#data = now
+    this.#dataset = data
     return data
   }
 
   /** Writes a checkpoint; for `train`'s option `checkpoint`. */
   readonly save = async (snapshot: Snapshot): Promise<void> => {
+    await this.#keepData()
     const extra = { options: this.settings, ...(this.#data && { data: this.#data }) }
     await this.#run.save(toCheckpoint(snapshot, extra))
     this.#saved = snapshot.state.step
+  }
+
+  /** Once: what using the net takes, besides weights and settings. */
+  async #keepData(): Promise<void> {
+    const data = this.#dataset
+    this.#dataset = undefined
+    if (data) await keepRunData(this.folder, data)
   }
 
   /** Adds a step to the log. */
@@ -103,6 +114,7 @@ export class TrainingRun {
 
   /** Writes the weights, and the log's last line. */
   async finish(net: Net, { top1, loss }: Evaluation): Promise<void> {
+    await this.#keepData()
     await saveWeights(net, this.weightsFile)
     await this.#run.log({ final: true, test_top1: top1, test_loss: loss, steps: this.#saved })
   }

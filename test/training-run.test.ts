@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
+import { readRunData } from '../lib/run-data.ts'
 import { SettingsError, settle, type TrainSettings } from '../lib/settings.ts'
 import { Running, runProgram } from './programs.ts'
 
@@ -27,12 +28,11 @@ t.test('a run that was not interrupted, and others that were', async (t) => {
   t.equal(code, 0, err)
   t.match(out, new RegExp(`step ${STEPS} `))
   t.match(log(whole).at(-1), { final: true, steps: STEPS, test_top1: Number, test_loss: Number })
-  t.strictSame(
-    readdirSync(whole).sort(),
-    ['checkpoint-00000050', 'checkpoint-00000052', 'log.jsonl', 'options.json'].concat(
-      'weights.safetensors'
-    )
-  )
+  t.strictSame(readdirSync(whole).sort(), [
+    ...['checkpoint-00000050', 'checkpoint-00000052'],
+    ...['data.json', 'log.jsonl', 'options.json', 'weights.safetensors']
+  ])
+  t.match(await readRunData(whole), { name: 'shapes', height: 16, width: 16, channels: 1 })
 
   t.test('the same again is the same', async (t) => {
     const again = join(dir, 'again')

@@ -1,0 +1,106 @@
+/**
+ * What a run keeps of the data it was trained on, so that the net can be used without it: class names,
+ * what an image was, and the statistics that its input is made with. `data.json`, and, of sets of
+ * photographs, the mean image as a safetensors file.
+ */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Dataset } from './data/dataset.ts'
+import { replaceFile, replaceWith } from './files/atomic.ts'
+import { DamagedFileError } from './files/errors.ts'
+import { isObject, jsonText, readJson } from './files/json.ts'
+import { readSafetensors, writeSafetensors } from './files/safetensors.ts'
+
+const DATA = 'data.json'
+const MEAN = 'mean.safetensors'
+const IMAGE = 'mean_image'
+
+/** What is known of a run's data. */
+export interface RunData {
+  /** The set's name. */
+  readonly name: string
+  /** Label `k` means `classes[k]`. */
+  readonly classes: readonly string[]
+  /** Of the images as they were stored. */
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+  /** One number a channel, as a fraction 0…1. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+  /** 0…255, [row, column, channel]. */
+  readonly meanImage?: Float32Array
+}
+
+/**
+ * Keeps what there is to know of a run's data in its folder.
+ * @throws DiskError when the disk refuses
+ */
+export async function keepRunData(folder: string, { name, train }: Dataset): Promise<void> {
+  const { classes, height, width, channels, mean, std, meanImage } = train
+  if (meanImage) {
+    const { buffer, byteOffset, byteLength } = meanImage
+    const data = new Uint8Array(buffer, byteOffset, byteLength)
+    const tensors = { [IMAGE]: { dtype: 'f32', shape: [height, width, channels], data } } as const
+    await replaceWith(join(folder, MEAN), async (path) => {
+      await writeSafetensors(path, tensors)
+    })
+  }
+  const known = { name, classes, height, width, channels, mean, std }
+  await replaceFile(join(folder, DATA), jsonText(known, 'data'))
+}
+
+/**
+ * What a run's folder tells of its data.
+ *
+ * @throws DamagedFileError where that is not as it was written
+ * @throws DiskError where it cannot be read
+ */
+export async function readRunData(folder: string): Promise<RunData> {
+  const path = join(folder, DATA)
+  const known = await readJson(path)
+  const { name, classes, height, width, channels, mean, std } = isObject(known) ? known : {}
+  if (typeof name !== 'string' || !isNames(classes)) damaged(path, 'name and classes')
+  if (!isWhole(height) || !isWhole(width) || !isWhole(channels)) {
+    damaged(path, 'height, width and channels')
+  }
+  if (!isNumbers(mean, channels) || !isNumbers(std, channels)) {
+    damaged(path, `mean and std for each of ${channels} channels`)
+  }
+  const image = await meanImageIn(join(folder, MEAN), [height, width, channels])
+  return {
+    ...{ name, classes, height, width, channels, mean, std },
+    ...(image && { meanImage: image })
+  }
+}
+
+async function meanImageIn(
+  path: string,
+  shape: readonly number[]
+): Promise<Float32Array | undefined> {
+  if ((await stat(path).catch(() => undefined)) === undefined) return undefined
+  const { tensors } = await readSafetensors(path)
+  const image = tensors[IMAGE]
+  if (image?.dtype !== 'f32' || String(image.shape) !== String(shape)) {
+    damaged(path, `${IMAGE} in f32, [${shape.join(', ')}]`)
+  }
+  return new Float32Array(image.data.buffer, image.data.byteOffset, image.data.byteLength / 4)
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 1
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((x) => typeof x === 'string')
+}
+
+function isNumbers(value: unknown, length: number): value is readonly number[] {
+  return Array.isArray(value) && value.length === length && value.every(Number.isFinite)
+}
+
+function damaged(path: string, expected: string): never {
+  throw new DamagedFileError(
+    `[run] ${path}: expected ${expected}, got something else; take another copy of the run`
+  )
+}
