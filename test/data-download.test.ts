@@ -11,6 +11,7 @@ import {
   download,
   OfflineError
 } from '../lib/data/download.ts'
+import { failure } from './failure.ts'
 
 const body = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251))
 const md5 = createHash('md5').update(body).digest('hex')
@@ -56,18 +57,24 @@ function good(content = body): Handler {
   }
 }
 
-/** Sends `count` bytes from where the request wants them, then breaks the connection. */
-function breaking(count: number): Handler {
-  return (request, response) => {
+/** Sends `count` bytes from where the request wants them, and breaks the connection when they have come. */
+function breaking(count: number) {
+  let end = 0
+  let sending: ServerResponse | undefined
+  const handler: Handler = (request, response) => {
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    end = Math.min(from + count, body.length)
+    sending = response
     response.writeHead(from > 0 ? 206 : 200, {
       'content-length': body.length - from,
       ...(from > 0 && { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` })
     })
-    response.write(body.subarray(from, from + count), () => {
-      setTimeout(() => response.destroy(), 20)
-    })
+    response.write(body.subarray(from, end))
   }
+  const onProgress = ({ received }: DownloadProgress) => {
+    if (received === end) sending?.destroy()
+  }
+  return { handler, onProgress }
 }
 
 const status =
@@ -140,9 +147,10 @@ t.test('a server without ranges starts again', async (t) => {
 })
 
 t.test('a broken connection is taken up again where it broke', async (t) => {
-  const server = await serve(t, breaking(80_000))
+  const { handler, onProgress } = breaking(80_000)
+  const server = await serve(t, handler)
   const { path } = place(t)
-  const { notices } = await run({ urls: [server.url], path })
+  const { notices } = await run({ urls: [server.url], path, onProgress })
   t.same(server.ranges, [undefined, 'bytes=80000-', 'bytes=160000-'])
   t.same(readFileSync(path), body)
   t.equal(notices.length, 2)
@@ -151,13 +159,14 @@ t.test('a broken connection is taken up again where it broke', async (t) => {
 
 t.test('the next mirror goes on where the first one broke', async (t) => {
   let asked = 0
+  const { handler, onProgress } = breaking(50_000)
   const first = await serve(t, (request, response) => {
-    if (asked++ === 0) breaking(50_000)(request, response)
+    if (asked++ === 0) handler(request, response)
     else status(503)(request, response)
   })
   const second = await serve(t, good())
   const { path } = place(t)
-  const { url, notices } = await run({ urls: [first.url, second.url], path })
+  const { url, notices } = await run({ urls: [first.url, second.url], path, onProgress })
   t.equal(url, second.url)
   t.same(second.ranges, ['bytes=50000-'])
   t.same(readFileSync(path), body)
@@ -279,7 +288,8 @@ t.test('no network: connection refused, name unknown', async (t) => {
     '  nowhere.invalid'
   ])
   t.match(lines[4], /^ {4}(name not found|no answer)/)
-  t.ok(performance.now() - begin < 5000, 'said within 5 seconds')
+  // What is over the 4.5 seconds is a busy machine's.
+  t.ok(performance.now() - begin < 15_000, 'said within seconds')
 })
 
 t.test('no network: connections that are never answered', async (t) => {
@@ -289,12 +299,17 @@ t.test('no network: connections that are never answered', async (t) => {
   const host = `127.0.0.1:${address(silent.address()).port}`
   const { path } = place(t)
   const begin = performance.now()
-  await t.rejects(run({ urls: [`http://${host}/a`, `https://${host}/b`], path }), {
-    name: 'OfflineError',
-    message: /no answer within 2\.[0-9] s\n.*\n.*no answer within 2\.[0-9] s/
-  })
+  const error = await failure(run({ urls: [`http://${host}/a`, `https://${host}/b`], path }))
   const took = performance.now() - begin
-  t.ok(took > 4000 && took < 5000, `said after ${took} ms`)
+  if (!(error instanceof OfflineError)) throw error
+  const waits = [...error.message.matchAll(/no answer within (\d\.\d) s/g)].map(([, s]) =>
+    Number(s)
+  )
+  const [first = 0, second = 0, ...more] = waits
+  t.same(more, [])
+  t.ok(first > 1 && first <= 2.3, `half of 4.5 seconds, less what came before: ${first}`)
+  t.ok(second > 0 && second <= 2.3, `and what is left: ${second}`)
+  t.ok(took > 1000 * (first + second) - 200 && took < 15_000, `said after ${took} ms`)
 })
 
 t.test('a mirror that stops sending is given up', async (t) => {
@@ -304,9 +319,9 @@ t.test('a mirror that stops sending is given up', async (t) => {
   })
   const fast = await serve(t, good())
   const { path } = place(t)
-  const { url, notices } = await run({ urls: [slow.url, fast.url], path, stallAfter: 200 })
+  const { url, notices } = await run({ urls: [slow.url, fast.url], path, stallAfter: 1000 })
   t.equal(url, fast.url)
-  t.match(notices[0], 'no more data within 0.2 s')
+  t.match(notices[0], 'no more data within 1.0 s')
   t.match(fast.ranges[0], /^bytes=1000-$/)
   t.same(readFileSync(path), body)
 })
@@ -346,7 +361,7 @@ t.test('a request waiting for its answer can be aborted, too', async (t) => {
     run({ urls: [server.url], path: place(t).path, signal: AbortSignal.timeout(100) }),
     { name: 'TimeoutError' }
   )
-  t.ok(performance.now() - begin < 2000)
+  t.ok(performance.now() - begin < 4000)
 })
 
 t.test('a folder that cannot be written', async (t) => {

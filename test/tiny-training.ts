@@ -56,12 +56,14 @@ await program(async (signal) => {
   await using net = await definition.build(device, { batch, seed })
   const checkpoint = { every: 5, save: run.save }
   const options = { epochs, lr, momentum, weightDecay, signal, from: run.from, checkpoint }
+  let made = 0
   for await (const step of train(net, data.train, options)) {
     await run.log(step)
     console.log(`step ${step.step} ${step.loss}`)
     // So that whoever kills it has the time to.
     if (flags.includes('--slowly')) await sleep(10)
     if (flags.includes('--stuck')) await sleep(60_000)
+    if (flags.includes('--halfway') && ++made === 20) await sleep(60_000)
   }
   signal.throwIfAborted()
   await run.finish(net, await evaluate(net, data.test))
