@@ -3,7 +3,7 @@ import type { Fields } from './native.ts'
 
 /** What may change from step to step; read by the op from device memory. */
 export interface StepScalars {
-  /** The rate of this step, the parameter's own factor included. */
+  /** The rate of this step, the parameter's own factor included. 0 leaves a parameter as it is. */
   readonly lr: number
   /** The weight decay, the parameter's own factor included. */
   readonly decay: number
@@ -50,7 +50,8 @@ export function sgd(options: SgdOptions = {}): Optimizer {
     fields: { rate_in_velocity: form === 'paper', nesterov },
     state: ['v'],
     weightDecay,
-    hyper: ({ lr, decay, factor = 1 }) => [lr, momentum, decay, factor]
+    // With the rate in the velocity, what is in motion would go on at a rate of 0; the original code stops it, too.
+    hyper: ({ lr, decay, factor = 1 }) => [lr, lr === 0 ? 0 : momentum, decay, factor]
   }
 }
 

@@ -35,6 +35,8 @@ export class Parameter {
   /** 'conv1.weight' */
   readonly name: string
   readonly layer: string
+  /** 'weight' */
+  readonly kind: string
   readonly shape: Shape
   readonly dims: Shape
   readonly fill: Fill
@@ -49,6 +51,7 @@ export class Parameter {
   constructor(layer: string, spec: ParameterSpec) {
     this.name = `${layer}.${spec.name}`
     this.layer = layer
+    this.kind = spec.name
     this.shape = spec.shape
     this.dims = spec.dims ?? spec.shape
     this.fill = fillOf(spec.init, spec.fanIn ?? 1, spec.fanOut ?? 1)

@@ -12,6 +12,24 @@ export interface Progress {
 /** Factor on the learning rate. */
 export type Schedule = (at: Progress) => number
 
+/** How a parameter is trained where that is not as all others are: factors on the run's rate and decay. */
+export interface Course {
+  /** Default: constant. A parameter whose rate is 0 stays as it is. */
+  readonly rate?: Schedule
+  /** Default: constant. */
+  readonly decay?: Schedule
+}
+
+/**
+ * Each parameter's course, such as `conv1.weight`'s: layer 'conv1', kind 'weight'. Parameters that are trained
+ * alike share one object, and so a row of the device's scalars.
+ */
+export type Courses = (parameter: { readonly layer: string; readonly kind: string }) => Course
+
+/** The run's own course. */
+const usual: Course = {}
+export const together: Courses = () => usual
+
 export const constant = (): Schedule => () => 1
 
 /** Times `factor` at each of these epochs: `step({ at: [30, 60], factor: .1 })`, or every so many. */

@@ -2,7 +2,7 @@ import type { ImageSet } from './data/dataset.ts'
 import { LossScale, type LossScaleOptions } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { type Optimizer, sgd } from './optimizer.ts'
-import { constant, type Schedule } from './schedule.ts'
+import { type Courses, constant, type Schedule } from './schedule.ts'
 import { type StepResult, Trainer } from './trainer.ts'
 import { Length, requireNumber } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
@@ -30,6 +30,8 @@ export interface TrainOptions {
   readonly optimizer?: Optimizer
   /** Factor on the rate. Default: constant. */
   readonly schedule?: Schedule
+  /** Factors of each parameter on rate and decay besides. Default: none. */
+  readonly courses?: Courses
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
@@ -108,7 +110,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   const scaled = options.lossScale !== undefined || net.dtype === 'f16'
   const scaling = scaled ? new LossScale(options.lossScale, from?.state.lossScale) : undefined
 
-  await using trainer = await Trainer.create(net, set, optimizer)
+  await using trainer = await Trainer.create(net, set, optimizer, options.courses)
   if (from) await trainer.import(from)
   if (scaling?.cleared) trainer.flag(false)
   const order = new Order(set.length, net.batch, seed, from?.state)
@@ -138,9 +140,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const due = checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
       if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
         const indices = order.next()
-        const rate = lr * schedule({ step: sent, epoch: sent / perEpoch, steps })
+        const at = { step: sent, epoch: sent / perEpoch, steps }
+        const rate = lr * schedule(at)
         const scale = scaling?.send()
-        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate, ...scale })
+        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
         sent++
         flying.push({ result, indices, lr: rate, scale: scale?.scale, state: state() })
         continue

@@ -9,6 +9,7 @@ import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
 import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
 import { type Program, record } from './program.ts'
+import { type Course, type Courses, type Progress, together } from './schedule.ts'
 import { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import { Value } from './value.ts'
@@ -42,6 +43,8 @@ export interface StepOptions {
   readonly seed: number
   /** The rate of this step. */
   readonly lr: number
+  /** Where training stands, for courses of parameters. Default: at this step of epoch 0. */
+  readonly at?: Progress
   /** Factor on the loss's gradient, which the optimizer undoes. Default 1. */
   readonly scale?: number
   /** Set the flag that a gradient which was not finite has cleared. Default false. */
@@ -56,23 +59,24 @@ export class Trainer {
   readonly optimizer: Optimizer
   readonly #slab: Buffer
   readonly #state: readonly ReadonlyMap<Parameter, Value>[]
-  /** Row i of hyper belongs to the i-th group of parameters with equal rate and decay factors. */
-  readonly #groups: readonly { readonly rate: number; readonly decay: number }[]
+  /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
+  readonly #groups: readonly Group[]
+  readonly #groupOf: ReadonlyMap<Parameter, number>
   readonly #hyper: Tensor
+  /** What goes there with the next step. */
+  readonly #scalars: Float32Array
   readonly #rows: readonly Value[]
   readonly #tapes: Tape[] = []
   readonly #stages = new Map<number, Promise<Stage>>()
 
-  private constructor(net: Net, set: ImageSet, optimizer: Optimizer) {
+  private constructor(net: Net, set: ImageSet, optimizer: Optimizer, courses: Courses) {
     this.net = net
     this.set = set
     this.optimizer = optimizer
     const trained = net.parameters.trained
-    const key = ({ rate, decay }: { rate: number; decay: number }) => `${rate} ${decay}`
-    const groups = new Map(
-      trained.map(({ rate, decay }) => [key({ rate, decay }), { rate, decay }])
-    )
-    this.#groups = [...groups.values()]
+    const { groups, of } = grouped(trained, courses)
+    this.#groups = groups
+    this.#groupOf = of
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
     this.#state = optimizer.state.map(
       (slot) =>
@@ -94,6 +98,7 @@ export class Trainer {
     }
     const count = this.#groups.length * width
     this.#hyper = this.#slab.tensor({ shape: [count], dtype: 'f32', offset: bytes })
+    this.#scalars = new Float32Array(count)
     this.#rows = this.#groups.map((_, i) => {
       const row = new Value({
         name: 'hyper',
@@ -113,10 +118,15 @@ export class Trainer {
   }
 
   /** @throws Error where the net was built for inference, or the images do not suit it */
-  static async create(net: Net, set: ImageSet, optimizer: Optimizer): Promise<Trainer> {
+  static async create(
+    net: Net,
+    set: ImageSet,
+    optimizer: Optimizer,
+    courses: Courses = together
+  ): Promise<Trainer> {
     if (!net.training)
       throw new Error('[train] expected a net built for training, got one for inference')
-    const trainer = net.own(new Trainer(net, set, optimizer))
+    const trainer = net.own(new Trainer(net, set, optimizer, courses))
     try {
       await trainer.stage(net.batch)
       trainer.flag(true)
@@ -165,9 +175,6 @@ export class Trainer {
     const written = new Set<Value>()
     for (const parameter of net.parameters.trained) {
       const { master, gradient } = parameter
-      const group = this.#groups.findIndex(
-        ({ rate, decay }) => rate === parameter.rate && decay === parameter.decay
-      )
       const w16 =
         net.dtype === 'f32'
           ? undefined
@@ -179,7 +186,7 @@ export class Trainer {
         w: master,
         w16,
         g: gradient,
-        hyper: this.#rows[group],
+        hyper: this.#rows[this.#groupOf.get(parameter) ?? 0],
         ok: net.ports.ok,
         ...Object.fromEntries(state)
       })
@@ -194,18 +201,19 @@ export class Trainer {
    */
   async step(
     indices: Uint32Array,
-    { step, seed, lr, scale = 1, reopen = false, eager = false }: StepOptions
+    {
+      step,
+      seed,
+      lr,
+      at = { step, epoch: 0, steps: step },
+      scale = 1,
+      reopen = false,
+      eager = false
+    }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult> }> {
     const { net, feed, program, calls } = await this.stage(indices.length)
-    const hyper = Float32Array.from(
-      this.#groups.flatMap(({ rate, decay }) =>
-        this.optimizer.hyper({
-          ...{ lr: lr * rate, decay: this.optimizer.weightDecay * decay },
-          ...{ step, factor: 1 / scale }
-        })
-      )
-    )
-    const scalars = [hyper, Float32Array.of(scale)]
+    this.#setScalars(lr, scale, at)
+    const scalars = [this.#scalars, Float32Array.of(scale)]
     const deliver = await feed.stage({ indices, step, seed, scalars })
     const delivered = deliver()
     if (reopen) this.flag(true)
@@ -222,6 +230,19 @@ export class Trainer {
     // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
     result.catch(() => {})
     return { result }
+  }
+
+  /** What the optimizer's calls of this step read, group by group. */
+  #setScalars(lr: number, scale: number, at: Progress): void {
+    const { weightDecay } = this.optimizer
+    for (const [i, { rate, decay, course }] of this.#groups.entries()) {
+      const row = this.optimizer.hyper({
+        lr: lr * rate * (course.rate?.(at) ?? 1),
+        decay: weightDecay * decay * (course.decay?.(at) ?? 1),
+        ...{ step: at.step, factor: 1 / scale }
+      })
+      this.#scalars.set(row, i * row.length)
+    }
   }
 
   /** Sets the flag, or clears it: updates are made where it is set. */
@@ -284,6 +305,30 @@ export class Trainer {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Parameters that are trained alike. */
+interface Group {
+  readonly rate: number
+  readonly decay: number
+  readonly course: Course
+}
+
+function grouped(
+  parameters: readonly Parameter[],
+  courses: Courses
+): { readonly groups: readonly Group[]; readonly of: ReadonlyMap<Parameter, number> } {
+  const groups: Group[] = []
+  const of = new Map<Parameter, number>()
+  for (const parameter of parameters) {
+    const { rate, decay } = parameter
+    const course = courses(parameter)
+    const known = groups.findIndex(
+      (group) => group.rate === rate && group.decay === decay && group.course === course
+    )
+    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
+  }
+  return { groups, of }
 }
 
 /** A value as long as a parameter, in its layout. */

@@ -1,28 +1,19 @@
-import { type InputShape, NetDefinition } from '../definition.ts'
+import { NetDefinition } from '../definition.ts'
 import type { LayerNode } from '../layer.ts'
 import { batchNorm } from '../layers/batch-norm.ts'
 import { conv2d } from '../layers/conv2d.ts'
-import { dense } from '../layers/dense.ts'
-import { dropout } from '../layers/dropout.ts'
-import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
-import { maxPool } from '../layers/pool.ts'
-import { relu } from '../layers/relu.ts'
+import { hiddenLayers } from './hidden.ts'
+import { columnsOf, partsOf, type TowerVariant } from './options.ts'
 import { atWidth } from './width.ts'
 
-export interface AlexNetOptions {
-  /** Default 1000. */
-  readonly classes?: number
-  /** Default 3×227×227, which is the paper's 224 with the border that its code really read. */
-  readonly input?: InputShape
+export interface AlexNetOptions extends TowerVariant {
   /** What follows conv1 and conv2. Default 'lrn', as in the paper. */
   readonly norm?: 'lrn' | 'batch' | 'none'
-  /** Chance of dropping a value after fc6 and fc7. Default .5. */
-  readonly dropout?: number
+  /** Where dropout scales: 'test' is the paper's way, 'train' everyone's today. Default 'train'. */
+  readonly scaleAt?: 'train' | 'test'
   /** How it begins: as the paper says, or as He 2015. Default 'paper', and 'he' with `norm: 'batch'`. */
   readonly init?: 'paper' | 'he'
-  /** Filters and hidden units as a fraction of the usual ones. Default 1. */
-  readonly width?: number
 }
 
 const sigma = (std: number) => ({ normal: { std } })
@@ -31,7 +22,8 @@ const one = { constant: 1 }
 /**
  * The paper's net on one device: 96-256-384-384-256 filters, groups of 2 on conv2, conv4 and conv5 where
  * the paper's two towers did not see each other, LRN windows that stop at the towers' border, and an
- * alpha that multiplies the sum. Krizhevsky, Sutskever and Hinton 2012. 60,965,224 parameters.
+ * alpha that multiplies the sum. Krizhevsky, Sutskever and Hinton 2012. 60,965,224 parameters. Its input is
+ * 3×227×227 unless said otherwise: the paper's 224 with the border that its code really read.
  *
  * Weights begin as N(0, .01); the biases of conv2, conv4, conv5, fc6 and fc7 as 1. With `norm: 'batch'`
  * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for, and the dense
@@ -44,45 +36,50 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
     input = { channels: 3, height: 227, width: 227 },
     norm = 'lrn',
     dropout: rate = 0.5,
+    scaleAt = 'train',
     init = norm === 'batch' ? 'he' : 'paper',
     width = 1
   } = options
   const of = atWidth(width)
+  const parts = partsOf(options)
+  const { pool, activation, padding2 } = parts
+  const columns = columnsOf(options)
+  const { own, linked } = columns
+  const [f1, f2, f3, f4, f5] = columns.filters
   const paper = init === 'paper'
   const start = (bias: boolean) =>
     paper ? { init: sigma(0.01), biasInit: bias ? one : { constant: 0 } } : {}
   const calm = !paper && norm === 'batch'
-  const startHidden = calm ? { init: 'pytorch' as const } : start(true)
-  const startLast = calm ? { init: sigma(0.01) } : start(false)
   const normal = (name: string): LayerNode[] =>
-    norm === 'lrn' ? [lrn({ name, groups: 2 })] : norm === 'batch' ? [batchNorm({ name })] : []
+    norm === 'lrn' ? [lrn({ name, groups: own })] : norm === 'batch' ? [batchNorm({ name })] : []
+  const small = { size: 3, padding: 1 }
   return new NetDefinition({
     name: 'alexnet',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: of(96), size: 11, stride: 4, ...start(false) }),
-      relu(),
+      conv2d({ name: 'conv1', filters: of(f1), size: 11, stride: 4, ...start(false) }),
+      activation(),
       ...normal('norm1'),
-      maxPool({ name: 'pool1', size: 3, stride: 2 }),
-      conv2d({ name: 'conv2', filters: of(256), size: 5, padding: 2, groups: 2, ...start(true) }),
-      relu(),
+      pool('pool1'),
+      conv2d({
+        ...{ name: 'conv2', filters: of(f2), size: 5, padding: padding2, groups: own },
+        ...start(true)
+      }),
+      activation(),
       ...normal('norm2'),
-      maxPool({ name: 'pool2', size: 3, stride: 2 }),
-      conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 1, ...start(false) }),
-      relu(),
-      conv2d({ name: 'conv4', filters: of(384), size: 3, padding: 1, groups: 2, ...start(true) }),
-      relu(),
-      conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 1, groups: 2, ...start(true) }),
-      relu(),
-      maxPool({ name: 'pool5', size: 3, stride: 2 }),
-      flatten(),
-      dense({ name: 'fc6', units: of(4096), ...startHidden }),
-      relu(),
-      dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: of(4096), ...startHidden }),
-      relu(),
-      dropout({ name: 'drop7', rate }),
-      dense({ name: 'fc8', units: classes, ...startLast })
+      pool('pool2'),
+      conv2d({ name: 'conv3', filters: of(f3), ...small, groups: linked, ...start(false) }),
+      activation(),
+      conv2d({ name: 'conv4', filters: of(f4), ...small, groups: own, ...start(true) }),
+      activation(),
+      conv2d({ name: 'conv5', filters: of(f5), ...small, groups: own, ...start(true) }),
+      activation(),
+      pool('pool5'),
+      ...hiddenLayers({
+        ...{ from: 'pool5', parts, columns, of, classes, drop: { rate, scaleAt } },
+        start: calm ? { init: 'pytorch' } : start(true),
+        startLast: calm ? { init: sigma(0.01) } : start(false)
+      })
     ]
   })
 }

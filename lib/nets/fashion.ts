@@ -4,9 +4,7 @@ import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { maxPool } from '../layers/pool.ts'
-import { relu } from '../layers/relu.ts'
-import type { AlexNetOptions } from './alexnet.ts'
+import { type NetVariant, partsOf } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
@@ -18,7 +16,7 @@ import { atWidth } from './width.ts'
  * second moment on the way, and with He's start the logits would begin near ±3 and the first steps blow up, at
  * any rate that learns. fc8 begins as N(0, .01), so that the first loss is about ln 10. Biases begin as 0.
  */
-export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefinition {
+export function fashion(options: NetVariant = {}): NetDefinition {
   const {
     classes = 10,
     input = { channels: 1, height: 224, width: 224 },
@@ -26,31 +24,32 @@ export function fashion(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefiniti
     width = 1
   } = options
   const of = atWidth(width)
+  const { pool, activation } = partsOf(options)
   return new NetDefinition({
     name: 'fashion',
     input,
     layers: [
       conv2d({ name: 'conv1', filters: of(96), size: 11, stride: 4 }),
-      relu(),
+      activation(),
       batchNorm({ name: 'norm1' }),
-      maxPool({ name: 'pool1', size: 3, stride: 2 }),
+      pool('pool1'),
       conv2d({ name: 'conv2', filters: of(256), size: 5, padding: 'same' }),
-      relu(),
+      activation(),
       batchNorm({ name: 'norm2' }),
-      maxPool({ name: 'pool2', size: 3, stride: 2 }),
+      pool('pool2'),
       conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 'same' }),
-      relu(),
+      activation(),
       conv2d({ name: 'conv4', filters: of(384), size: 3, padding: 'same' }),
-      relu(),
+      activation(),
       conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 'same' }),
-      relu(),
-      maxPool({ name: 'pool5', size: 3, stride: 2 }),
+      activation(),
+      pool('pool5'),
       flatten(),
       dense({ name: 'fc6', units: of(4096), init: 'pytorch' }),
-      relu(),
+      activation(),
       dropout({ name: 'drop6', rate }),
       dense({ name: 'fc7', units: of(4096), init: 'pytorch' }),
-      relu(),
+      activation(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc8', units: classes, init: { normal: { std: 0.01 } } })
     ]

@@ -3,9 +3,7 @@ import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { maxPool } from '../layers/pool.ts'
-import { relu } from '../layers/relu.ts'
-import type { AlexNetOptions } from './alexnet.ts'
+import { type NetVariant, partsOf } from './options.ts'
 import { atWidth } from './width.ts'
 
 const start = { init: 'pytorch', biasInit: 'pytorch' } as const
@@ -14,7 +12,7 @@ const start = { init: 'pytorch', biasInit: 'pytorch' } as const
  * torchvision's `alexnet`: 64-192-384-256-256 filters, no groups, no LRN, input 3×224×224, PyTorch's
  * default initialisation. 61,100,840 parameters. Krizhevsky 2014, "One weird trick", figure 1, one column.
  */
-export function torchvision(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefinition {
+export function torchvision(options: NetVariant = {}): NetDefinition {
   const {
     classes = 1000,
     input = { channels: 3, height: 224, width: 224 },
@@ -22,30 +20,31 @@ export function torchvision(options: Omit<AlexNetOptions, 'norm'> = {}): NetDefi
     width = 1
   } = options
   const of = atWidth(width)
+  const { pool, activation, padding2: padding } = partsOf(options)
   return new NetDefinition({
     name: 'torchvision',
     input,
     layers: [
       conv2d({ name: 'conv1', filters: of(64), size: 11, stride: 4, padding: 2, ...start }),
-      relu(),
-      maxPool({ name: 'pool1', size: 3, stride: 2 }),
-      conv2d({ name: 'conv2', filters: of(192), size: 5, padding: 2, ...start }),
-      relu(),
-      maxPool({ name: 'pool2', size: 3, stride: 2 }),
+      activation(),
+      pool('pool1'),
+      conv2d({ name: 'conv2', filters: of(192), size: 5, padding, ...start }),
+      activation(),
+      pool('pool2'),
       conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 1, ...start }),
-      relu(),
+      activation(),
       conv2d({ name: 'conv4', filters: of(256), size: 3, padding: 1, ...start }),
-      relu(),
+      activation(),
       conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 1, ...start }),
-      relu(),
-      maxPool({ name: 'pool5', size: 3, stride: 2 }),
+      activation(),
+      pool('pool5'),
       flatten(),
       dropout({ name: 'drop6', rate }),
       dense({ name: 'fc6', units: of(4096), ...start }),
-      relu(),
+      activation(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc7', units: of(4096), ...start }),
-      relu(),
+      activation(),
       dense({ name: 'fc8', units: classes, ...start })
     ]
   })

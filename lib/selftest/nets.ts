@@ -16,6 +16,9 @@ export interface NetCase {
   readonly fuse: boolean
 }
 
+/** The nets tried; the others are made of the same parts. */
+export const netsTried = ['alexnet', 'fashion', 'torchvision'] as const
+
 const batch = 4
 const steps = 10
 const seed = 3

@@ -2,11 +2,10 @@
 import { type Device, open } from '../device.ts'
 import type { FloatDType } from '../dtype.ts'
 import { opTable } from '../native.ts'
-import { netNames } from '../nets/index.ts'
 import type { Stream } from '../stream.ts'
 import type { OpCase } from './case.ts'
 import { opCases } from './cases.ts'
-import { apart, netLosses } from './nets.ts'
+import { apart, netLosses, netsTried } from './nets.ts'
 import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
 
 export interface SelftestOptions {
@@ -64,7 +63,7 @@ export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<S
     }
     const streams = devices.map((device) => device.stream())
     for (const row of rows) yield* tryRow(row, streams)
-    if (nets && op === undefined && !grad) for (const net of netNames) yield* tryNet(net, devices)
+    if (nets && op === undefined && !grad) for (const net of netsTried) yield* tryNet(net, devices)
   } finally {
     for (const device of devices.reverse()) await device.close()
   }
