@@ -48,6 +48,7 @@ export class Stream {
   readonly threads: number
   readonly #id: number
   #closed = false
+  #closing: Promise<void> | undefined
 
   /** @internal Use `device.stream`. */
   constructor(device: Device, { threads, priority }: Required<StreamOptions>) {
@@ -163,15 +164,21 @@ export class Stream {
     return settled((ticket) => native.synchronize(this.id, ticket))
   }
 
-  /** Ends the stream after what runs now; what is still queued is rejected. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    const id = this.#id
-    await settled<void>((ticket) => {
-      native.closeStream(id, ticket)
-      this.#closed = true
-      this.device.forget(this)
+  /** Ends the stream after what runs now; what is still queued is rejected. Resolves when it has ended. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
     })
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await settled<void>((ticket) => {
+      native.closeStream(this.#id, ticket)
+      this.#closed = true
+    })
+    this.device.forget(this)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
