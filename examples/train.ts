@@ -8,6 +8,7 @@ import {
   openData,
   openTraining,
   optimizerOf,
+  partData,
   preferredDType,
   program,
   schedules,
@@ -32,7 +33,7 @@ await program(async (signal) => {
   await using device = await open(where.name, where.options)
   const { dtype, reason } = preferredDType(device, where)
   const defaults = { ...options.defaults, dtype }
-  const kept = { out, resume, settings: given, defaults, onNote: report.note }
+  const kept = { out, resume, settings: given, defaults, keep: options.keep, onNote: report.note }
   await using run = await openTraining(kept)
   const { settings } = run
 
@@ -54,11 +55,19 @@ await program(async (signal) => {
 
   // Training: an async iterator of steps.
   const fit = fitSteps({ seconds: 160, batch, test: data.test.length })
-  const steps = train(net, data.train, {
+  const { images, validation } = partData(settings, data)
+  const steps = train(net, images, {
     optimizer,
     ...{ lr: settings.lr, schedule: schedules[settings.schedule](), seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from },
+    validation: validation && {
+      ...{ ...validation, batch: 64, onProgress: report.validating },
+      async onResult(found) {
+        await run.logValidation(found)
+        report.validated(found)
+      }
+    },
     checkpoint: { every: options.checkpointEvery, save: run.save }
   })
   try {

@@ -177,7 +177,8 @@ export async function newestCheckpoint(
  *
  * @param dir - the folder that holds them
  * @param count - how many whole ones to keep: from 1
- * @param options - `trusted`: the folder of one that need not be hashed, as it was written just now
+ * @param options - `trusted`: the folder of one that need not be hashed, as it was written just now;
+ *   `spare`: the step of one that stays, however old it is
  * @returns the folders removed
  * @throws RangeError when `count` is less than 1
  * @throws DiskError when the disk refuses
@@ -185,15 +186,17 @@ export async function newestCheckpoint(
 export async function keepCheckpoints(
   dir: string,
   count: number,
-  { trusted, onSkip }: SkipOptions & { readonly trusted?: string } = {}
+  options: SkipOptions & { readonly trusted?: string; readonly spare?: number | undefined } = {}
 ): Promise<readonly string[]> {
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new RangeError(`[checkpoint] expected to keep 1 or more, got ${count}; keep at least 1`)
   }
+  const { trusted, spare, onSkip } = options
   const removed: string[] = []
   let whole = 0
   for (const found of await listCheckpoints(dir)) {
     if (whole >= count) {
+      if (found.step === spare) continue
       await removeFolder(found.folder)
       removed.push(found.folder)
       continue

@@ -28,6 +28,7 @@ export {
 } from './data/dataset.ts'
 export { DownloadError, type DownloadProgress, OfflineError } from './data/download.ts'
 export { type FashionMnistOptions, fashionMnist } from './data/fashion-mnist.ts'
+export { holdOut, subset } from './data/hold-out.ts'
 export { loadIdxFolder } from './data/idx-folder.ts'
 export { type OpenDataOptions, openData } from './data/open.ts'
 export { type ShapesOptions, shapes } from './data/shapes.ts'
@@ -93,7 +94,16 @@ export {
   Tensor,
   type TensorOptions
 } from './tensor.ts'
-export { NonFiniteError, type Snapshot, type Step, type TrainOptions, train } from './train.ts'
+export {
+  NonFiniteError,
+  type Snapshot,
+  type Step,
+  type TrainOptions,
+  train,
+  type Validation,
+  type ValidationOptions
+} from './train.ts'
+export { partData } from './training/part.ts'
 export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'
 export { version } from './version.ts'
 export { loadWeights, saveWeights } from './weights.ts'

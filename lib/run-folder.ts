@@ -4,6 +4,7 @@
 //     options.json          what it was started with
 //     log.jsonl             one JSON object a line, one line a step
 //     checkpoint-00000120/  see checkpoint.ts
+//     best.json             which of them is the best, of a run that is validated
 //     lock                  while a process works there
 //     2/                    the second run, and so on: a run is never overwritten
 
@@ -20,10 +21,11 @@ import {
 } from './checkpoint.ts'
 import { replaceFile, sweep } from './files/atomic.ts'
 import { diskError, errnoOf, failedCall } from './files/errors.ts'
-import { type Json, jsonText, readJson } from './files/json.ts'
+import { isObject, type Json, jsonText, readJson } from './files/json.ts'
 import { JsonLog, trimLog } from './files/json-log.ts'
 import { FolderInUseError, FolderLock } from './files/lock.ts'
 
+const BEST = 'best.json'
 const OPTIONS = 'options.json'
 const LOG = 'log.jsonl'
 
@@ -33,6 +35,14 @@ export interface RunBefore {
   readonly options: Json | undefined
   /** How many checkpoints it has, whole or not. */
   readonly checkpoints: number
+}
+
+/** The best checkpoint, kept as best.json. */
+export interface Best {
+  readonly step: number
+  /** Of the validation images: the fraction whose class did not come first. */
+  readonly error: number
+  readonly loss: number
 }
 
 /** How a run is opened. */
@@ -73,10 +83,11 @@ export interface Run extends AsyncDisposable {
    * Saves a checkpoint, once a step, and removes old ones. Log the steps up to it before: the log
    * is flushed first, so that it is never behind a checkpoint.
    *
+   * @param best - the best checkpoint so far, which stays, however old it is
    * @returns the checkpoint's folder
    * @throws DiskError when the disk refuses: the checkpoints before it are as they were
    */
-  save(data: CheckpointData): Promise<string>
+  save(data: CheckpointData, best?: Best): Promise<string>
   /** Waits for what is under way, and gives the folder free. */
   close(): Promise<void>
 }
@@ -121,7 +132,8 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
     const text = jsonText(settle({ options: previousOptions, checkpoints }), 'options')
     const checkpoint = resume ? await goOn(folder, onNote) : undefined
     // A process killed between saving and clearing up left one too many.
-    if (checkpoint) await keepCheckpoints(folder, keep, { trusted: checkpoint.folder })
+    const spare = await bestStep(folder)
+    if (checkpoint) await keepCheckpoints(folder, keep, { trusted: checkpoint.folder, spare })
     await replaceFile(join(folder, OPTIONS), text)
     const log = await JsonLog.open(join(folder, LOG))
     return new OpenRun(folder, lock, log, keep, checkpoint, previousOptions)
@@ -140,6 +152,7 @@ class OpenRun implements Run {
   readonly #keep: number
   #checkpoint: Checkpoint | undefined
   #saved: { readonly step: number; readonly folder: string } | undefined
+  #best: number | undefined
   #saving: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
@@ -171,22 +184,29 @@ class OpenRun implements Run {
     return this.#log.append(record)
   }
 
-  save(data: CheckpointData): Promise<string> {
+  save(data: CheckpointData, best?: Best): Promise<string> {
     if (this.#closing !== undefined) {
       const error = new Error(`[run] expected ${this.folder} open, got closed; save before close()`)
       return Promise.reject(error)
     }
-    const turn = this.#saving.then(() => this.#save(data))
+    const turn = this.#saving.then(() => this.#save(data, best))
     this.#saving = turn.catch(() => {})
     return turn
   }
 
-  async #save(data: CheckpointData): Promise<string> {
-    if (this.#saved?.step === data.step) return this.#saved.folder
-    await this.#log.flush()
-    const folder = await writeCheckpoint(this.folder, data)
-    this.#saved = { step: data.step, folder }
-    await keepCheckpoints(this.folder, this.#keep, { trusted: folder })
+  async #save(data: CheckpointData, best: Best | undefined): Promise<string> {
+    const saved = this.#saved
+    let folder = saved?.folder
+    if (folder === undefined || saved?.step !== data.step) {
+      await this.#log.flush()
+      folder = await writeCheckpoint(this.folder, data)
+      this.#saved = { step: data.step, folder }
+    }
+    if (best && best.step !== this.#best) {
+      await replaceFile(join(this.folder, BEST), jsonText(best, 'best'))
+      this.#best = best.step
+    }
+    await keepCheckpoints(this.folder, this.#keep, { trusted: folder, spare: this.#best })
     return folder
   }
 
@@ -337,6 +357,12 @@ async function putAside(path: string): Promise<string> {
       throw diskError('run', 'rename', path, error)
     }
   }
+}
+
+/** The step of the best checkpoint, where there is one and it can be read. */
+async function bestStep(folder: string): Promise<number | undefined> {
+  const best = await previous(join(folder, BEST))
+  return isObject(best) && typeof best.step === 'number' ? best.step : undefined
 }
 
 async function previous(path: string): Promise<Json | undefined> {

@@ -79,6 +79,11 @@ export interface Plateau extends Schedule {
   state: { factor: number; best: number; waited: number }
 }
 
+/** Whether a schedule wants to be told how training goes. */
+export function isPlateau(schedule: Schedule): schedule is Plateau {
+  return 'observe' in schedule && 'state' in schedule
+}
+
 /** Times `factor` (default .1) when what `observe` was told has not improved for `patience` (default 3) times. */
 export function plateau(
   options: {

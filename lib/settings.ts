@@ -29,7 +29,15 @@ export interface TrainSettings {
   readonly beta2: number
   readonly weightDecay: number
   /** How the rate goes on. */
-  readonly schedule: 'constant' | 'cosine' | 'warmCosine'
+  readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau'
+  /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
+  readonly validate?: boolean
+  /** Validate every so many steps instead. */
+  readonly validateEvery?: number
+  /** Training images that are held out for validations; else they are made on the test images. */
+  readonly holdOut?: number
+  /** End when so many validations in a row were not the best. */
+  readonly patience?: number
   readonly seed: number
 }
 
@@ -61,6 +69,10 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   beta2: '--beta2',
   weightDecay: '--weight-decay',
   schedule: '--schedule',
+  validate: '--validate',
+  validateEvery: '--validate-every',
+  holdOut: '--hold-out',
+  patience: '--patience',
   seed: '--seed'
 }
 
@@ -81,7 +93,7 @@ export function settle(
   const known = Object.keys(flags).filter((name) => saved[name] !== undefined)
   const length = given.steps !== undefined || given.epochs !== undefined
   // How long a run is may be said anew, unless its rates depend on it.
-  const free = saved.schedule === 'constant'
+  const free = saved.schedule === 'constant' || saved.schedule === 'plateau'
   const old = Object.fromEntries(
     known
       .filter((name) => !(length && (free || !fixed) && isLength(name)))

@@ -2,11 +2,10 @@
 
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
 import { DamagedFileError } from './files/errors.ts'
-import { isJsonObject, type Json } from './files/json.ts'
 import type { TensorData, Tensors } from './files/safetensors.ts'
-import type { LossScaleState, ScaledOutcome } from './loss-scale.ts'
 import type { PublicTensor } from './parameters.ts'
-import type { Snapshot, TrainState } from './train.ts'
+import { readTrainState } from './training/saved.ts'
+import type { Snapshot } from './training/state.ts'
 
 /**
  * A snapshot as a checkpoint. Weights keep their names; the optimizer's tensors are named
@@ -53,7 +52,9 @@ export function toSnapshot(checkpoint: Checkpoint): Snapshot {
     const slot = slots.get(path.slice(0, cut)) ?? new Map<string, PublicTensor>()
     slots.set(path.slice(0, cut), slot.set(path.slice(cut + 1), tensor))
   }
-  return { state: trainState(checkpoint), weights: toMap(folder, weights), optimizer: slots }
+  const { step, state } = checkpoint
+  const train = readTrainState(state.train, step, (expected, got) => wrong(folder, expected, got))
+  return { state: train, weights: toMap(folder, weights), optimizer: slots }
 }
 
 /** Tensors as a safetensors file takes them. No byte is copied. */
@@ -80,43 +81,6 @@ export function toMap(folder: string, tensors: Tensors): Map<string, PublicTenso
       return [name, { shape, data: floats }]
     })
   )
-}
-
-function trainState({ folder, step: whole, state }: Checkpoint): TrainState {
-  const train = state.train !== undefined && isJsonObject(state.train) ? state.train : {}
-  const { step, epoch, position, seed, steps } = train
-  const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
-  if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
-    wrong(folder, 'step, epoch, position and seed in its state', JSON.stringify(train))
-  }
-  if (typeof position !== 'number' || typeof seed !== 'number' || step !== whole) {
-    wrong(folder, `step ${whole} in its state`, String(step))
-  }
-  const { lossScale } = train
-  return {
-    ...{ step, epoch, position, seed },
-    ...(typeof steps === 'number' && { steps }),
-    ...(lossScale !== undefined && { lossScale: lossScaleState(folder, lossScale) })
-  }
-}
-
-function lossScaleState(folder: string, value: Json): LossScaleState {
-  const state = isJsonObject(value) ? value : {}
-  const { scale, good, skipped, unheeded } = state
-  const known = Array.isArray(unheeded) ? unheeded.filter(isOutcome) : []
-  const whole = Array.isArray(unheeded) && known.length === unheeded.length && known.length <= 2
-  if (typeof scale !== 'number' || !(scale > 0) || !isCount(good) || !isCount(skipped) || !whole) {
-    wrong(folder, 'scale, good, skipped and unheeded in its loss scale', JSON.stringify(value))
-  }
-  return { scale, good, skipped, unheeded: known }
-}
-
-function isOutcome(value: unknown): value is ScaledOutcome {
-  return value === 'good' || value === 'overflow' || value === 'skipped'
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 function wrong(folder: string, expected: string, got: string): never {

@@ -1,74 +1,20 @@
 import type { ImageSet } from './data/dataset.ts'
-import { LossScale, type LossScaleOptions } from './loss-scale.ts'
+import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
-import { type Optimizer, sgd } from './optimizer.ts'
-import { type Courses, constant, type Schedule } from './schedule.ts'
+import { sgd } from './optimizer.ts'
+import { constant, isPlateau } from './schedule.ts'
 import { type StepResult, Trainer } from './trainer.ts'
 import { Length, requireNumber } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
+import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
-import type { Snapshot, TrainState } from './training/state.ts'
+import type { TrainState } from './training/state.ts'
+import { Validator } from './training/validation.ts'
 
 export { NonFiniteError } from './training/not-finite.ts'
+export type { Step, TrainOptions } from './training/options.ts'
 export type { Snapshot, TrainState } from './training/state.ts'
-
-export interface TrainOptions {
-  /** Times through the set. Default 1, unless `steps` is given. */
-  readonly epochs?: number | undefined
-  /**
-   * Batches in all, instead of epochs. A function is told the pace of the first few steps, in images a
-   * second, and chooses then; it gets no more than `epochs` says.
-   */
-  readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
-  /** Learning rate. */
-  readonly lr: number
-  /** Default 0. Not with `optimizer`. */
-  readonly momentum?: number
-  /** Default 0. Not with `optimizer`. */
-  readonly weightDecay?: number
-  /** Default: `sgd({ momentum, weightDecay })`. */
-  readonly optimizer?: Optimizer
-  /** Factor on the rate. Default: constant. */
-  readonly schedule?: Schedule
-  /** Factors of each parameter on rate and decay besides. Default: none. */
-  readonly courses?: Courses
-  /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
-  readonly lossScale?: LossScaleOptions
-  /** Decides the order of images and all draws. Default: the net's. */
-  readonly seed?: number
-  /** Ends the run after the steps that are under way, without an error. */
-  readonly signal?: AbortSignal | undefined
-  /** Goes on from here. */
-  readonly from?: Snapshot | undefined
-  /** Called after every so many steps, after the last, and after an abort, with the whole state. */
-  readonly checkpoint?: {
-    readonly every?: number | undefined
-    save(snapshot: Snapshot): void | Promise<void>
-  }
-}
-
-/** One step that is done. */
-export interface Step {
-  /** From 1. */
-  readonly step: number
-  /** Steps in all. */
-  readonly steps: number
-  /** Epochs done, with fraction. */
-  readonly epoch: number
-  /** Mean cross-entropy of the batch, in nats. */
-  readonly loss: number
-  /** Fraction of the batch whose class came first. */
-  readonly top1: number
-  /** Fraction of the batch whose class was among the first five. */
-  readonly top5: number
-  readonly lr: number
-  readonly images: number
-  readonly imagesPerSecond: number
-  /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
-  readonly lossScale?: number
-  /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */
-  readonly skipped?: boolean
-}
+export type { Validation, ValidationOptions, ValidationState } from './training/validation.ts'
 
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
@@ -91,7 +37,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     schedule = constant(),
     signal,
     from,
-    checkpoint
+    checkpoint,
+    validation
   } = options
   requireNumber('lr', lr, 0)
   requireNumber('momentum', momentum, 0)
@@ -109,6 +56,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
 
   const scaled = options.lossScale !== undefined || net.dtype === 'f16'
   const scaling = scaled ? new LossScale(options.lossScale, from?.state.lossScale) : undefined
+  if (isPlateau(schedule) && !validation) {
+    throw new Error('[train] the schedule plateau expected a validation; give train() a set for it')
+  }
+  const validator = validation && new Validator(validation, schedule, from?.state.validation)
 
   await using trainer = await Trainer.create(net, set, optimizer, options.courses)
   if (from) await trainer.import(from)
@@ -124,21 +75,38 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     return { ...order.state, step: sent, seed }
   }
 
-  const save = async () => {
-    if (!checkpoint || saved === done.step) return
+  /** What becomes due when all that was sent is done. */
+  const validationDue = () => {
+    const place = { epochEnds: order.state.position === 0, runEnds: sent >= length.steps }
+    return validator?.due(sent, place) === true
+  }
+  const checkpointDue = () =>
+    checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
+
+  const validate = async () => {
+    const result = await validator?.look(net, sent, order.state.position === 0, signal)
+    if (result) await validation?.onResult?.(result)
+    if (result?.best) await save(true)
+    last = performance.now()
+  }
+
+  const save = async (again = false) => {
+    if (!checkpoint || (saved === done.step && !again)) return
+    const kept = validator?.state
     const scale = scaling ? { lossScale: scaling.state } : {}
-    const state = { ...done, ...length.state, ...scale }
+    const state = { ...done, ...length.state, ...scale, ...(kept && { validation: kept }) }
     await checkpoint.save({ ...(await trainer.export()), state })
     saved = done.step
     last = performance.now()
   }
 
   try {
-    while (sent < length.steps || flying.length > 0) {
+    for (;;) {
       const { steps } = length
-      // What is saved is the state after the last step sent, so nothing is sent past a checkpoint.
-      const due = checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
-      if (sent < steps && flying.length < 2 && !signal?.aborted && !due) {
+      // Both look at what is there after the last step sent, so nothing is sent past them.
+      const due = checkpointDue() || validationDue()
+      const going = sent < steps && !signal?.aborted && !validator?.exhausted
+      if (going && flying.length < 2 && !due) {
         const indices = order.next()
         const at = { step: sent, epoch: sent / perEpoch, steps }
         const rate = lr * schedule(at)
@@ -150,11 +118,11 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       }
       const flight = flying.shift()
       if (!flight) {
-        if (due && !signal?.aborted) {
-          await save()
-          continue
-        }
-        break
+        if (signal?.aborted) break
+        if (validationDue()) await validate()
+        else if (going && checkpointDue()) await save()
+        else break
+        continue
       }
       const stats = await flight.result
       const outcome = scaling?.arrive(stats.finite)

@@ -8,7 +8,7 @@ import { keepRunData } from './run-data.ts'
 import { openRun, type Run } from './run-folder.ts'
 import { SettingsError, settle, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
-import type { Snapshot, Step } from './train.ts'
+import type { Snapshot, Step, Validation } from './train.ts'
 import { saveWeights } from './weights.ts'
 
 export interface OpenTrainingOptions {
@@ -19,7 +19,7 @@ export interface OpenTrainingOptions {
   /** What was asked for. What is left out is as it was saved, or as `defaults` say. */
   readonly settings: Partial<TrainSettings>
   readonly defaults: TrainSettings
-  /** How many checkpoints to keep. Default 2. */
+  /** How many checkpoints to keep besides the best. Default 2. */
   readonly keep?: number
   /** Told, in a sentence each, what a person should know. */
   readonly onNote?: (text: string) => void
@@ -92,7 +92,7 @@ export class TrainingRun {
   readonly save = async (snapshot: Snapshot): Promise<void> => {
     await this.#keepData()
     const extra = { options: this.settings, ...(this.#data && { data: this.#data }) }
-    await this.#run.save(toCheckpoint(snapshot, extra))
+    await this.#run.save(toCheckpoint(snapshot, extra), snapshot.state.validation?.best)
     this.#saved = snapshot.state.step
   }
 
@@ -109,6 +109,14 @@ export class TrainingRun {
     return this.#run.log({
       ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
       ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
+    })
+  }
+
+  /** Adds a validation to the log. */
+  logValidation({ step, loss, top1, best, factor }: Validation): Promise<void> {
+    return this.#run.log({
+      ...{ step, validation_loss: loss, validation_top1: top1, best },
+      ...(factor !== undefined && { lr_factor: factor })
     })
   }
 

@@ -25,7 +25,8 @@ const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
 const log = (folder: string) => objects(readFileSync(join(folder, 'log.jsonl'), 'utf8'))
 
 t.test('trains, tests and keeps all of it', async (t) => {
-  const args = [...small, '--steps', '3', '--checkpoint-every', '2', '--out', out]
+  const looks = ['--validate-every', '3', '--hold-out', '2', '--keep', '3']
+  const args = [...small, '--steps', '3', '--checkpoint-every', '2', ...looks, '--out', out]
   const ended = await runProgram(program, args)
   t.match(ended, { code: 0, err: '' })
   t.ok(widest(ended.out, dir) <= 80, ended.out)
@@ -39,13 +40,18 @@ t.test('trains, tests and keeps all of it', async (t) => {
     /^Memory +\d+ MiB of [\d,]+ MiB on cpu\n +parameters 178 MiB, gradients 178 MiB, optimizer 178 MiB/m,
     /^step 1\/3 {2}loss +[\d.]+ {2}top-1 +[\d.]+ {2}[\d.]+ images\/s {2}ETA \d:\d\d$/m,
     /^step 3\/3 /m,
+    /^Step 3: top-1 [\d.]+, loss [\d.]+ in validation, the best so far\.$/m,
     /^Test +top-1 [\d.]+, loss [\d.]+ on 6 images$/m,
     /^Weights +.*run\/weights\.safetensors$/m,
     /^Log +.*run\/log\.jsonl$/m
   ]) {
     t.match(ended.out, text)
   }
-  t.match(log(out), [{ step: 1 }, { step: 2 }, { step: 3 }, { final: true, steps: 3 }])
+  const validation = { step: 3, validation_top1: Number, validation_loss: Number, best: true }
+  const [, , third, looked] = log(out)
+  t.match([third, looked], [{ step: 3, loss: Number }, validation])
+  t.match(log(out).at(-1), { final: true, steps: 3 })
+  t.match(JSON.parse(readFileSync(join(out, 'best.json'), 'utf8')), { step: 3 })
   const { tensors } = await readSafetensors(join(out, 'weights.safetensors'))
   t.match(tensors['conv1.weight'], { dtype: 'f32', shape: [96, 1, 11, 11] })
   t.match(tensors['fc8.bias'], { dtype: 'f32', shape: [10] })
@@ -55,13 +61,14 @@ t.test('trains, tests and keeps all of it', async (t) => {
     const ended = await runProgram(program, ['--resume', '--steps', '4', '--out', out, '--json'])
     t.equal(ended.code, 0, ended.err)
     t.match(ended.err, /goes on after step 3/)
-    const [step, last, ...more] = objects(ended.out)
+    const [step, looked, last, ...more] = objects(ended.out)
+    t.match(looked, { step: 4, validation_top1: Number, validation_loss: Number })
     t.strictSame(more, [])
     t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s'])
     t.match(step, { step: 4, loss: Number, top1: Number, images_per_s: Number })
     t.strictSame(Object.keys(last ?? {}), ['final', 'test_top1', 'test_loss', 'steps'])
     t.match(last, { final: true, test_top1: Number, test_loss: Number, steps: 4 })
-    t.match(log(out).at(-2), step ?? {})
+    t.match(log(out).at(-3), step ?? {})
     t.strictSame(log(out).at(-1), last)
   })
 
@@ -71,7 +78,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.equal(code, 2)
     t.equal(said, '')
     t.match(flat(err), /--batch was 2 and is 4, --momentum was 0\.9 and is 0/)
-    t.equal(log(out).length, 5, 'and nothing is changed')
+    t.equal(log(out).length, 7, 'and nothing is changed')
   })
 
   t.test('without --resume a new run gets a folder of its own', async (t) => {
@@ -88,7 +95,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.match(ended.out, /--resume --out \S*run\/2$/m)
     const steps = log(join(out, '2')).length
     t.ok(existsSync(join(out, '2', `checkpoint-${String(steps).padStart(8, '0')}`)))
-    t.equal(log(out).length, 5, 'the first is as it was')
+    t.equal(log(out).length, 7, 'the first is as it was')
   })
 })
 
@@ -123,7 +130,8 @@ t.test('help', async (t) => {
   t.ok(widest(out) <= 80, out)
   for (const option of [
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
-    ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json']
+    ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
+    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

@@ -194,6 +194,24 @@ t.test('old checkpoints are removed', async (t) => {
   }
 })
 
+t.test('the best checkpoint stays, and best.json names it', async (t) => {
+  const out = t.testdir()
+  const { run } = await open(out, { keep: 1 })
+  const best = { step: 2, error: 0.25, loss: 0.5 }
+  for (let step = 1; step <= 5; step += 1) {
+    await run.save(checkpointOf(step), step < 2 ? { ...best, step, error: 0.5 } : best)
+  }
+  await run.close()
+  const steps = async () => (await listCheckpoints(out)).map(({ step }) => step)
+  t.strictSame(await steps(), [5, 2])
+  t.strictSame(JSON.parse(readFileSync(join(out, 'best.json'), 'utf8')), best)
+  const { run: again } = await open(out, { keep: 1, resume: true })
+  t.strictSame(await steps(), [5, 2], 'nor does going on remove it')
+  await again.save(checkpointOf(6), { ...best, step: 6 })
+  await again.close()
+  t.strictSame(await steps(), [6], 'until there is a better one')
+})
+
 t.test('two processes cannot go on with one run', async (t) => {
   const out = t.testdir()
   const { run } = await open(out)

@@ -37,6 +37,22 @@ t.test('the loss scale goes with it, and is looked at', async (t) => {
   }
 })
 
+t.test('so do validations', async (t) => {
+  const validation = {
+    ...{ step: 24, waited: 2, best: { step: 8, error: 0.25, loss: 0.1 + 0.2 } },
+    plateau: { factor: 0.1, best: 0.25, waited: 1 }
+  }
+  const state = { ...snapshot.state, validation }
+  const folder = await writeCheckpoint(t.testdir(), toCheckpoint({ ...snapshot, state }))
+  const checkpoint = await readCheckpoint(folder)
+  t.strictSame(toSnapshot(checkpoint).state, state)
+  for (const wrong of [{ step: -1 }, { best: {} }, { waited: 0.5 }, { plateau: { factor: 'x' } }]) {
+    const train = { ...state, validation: { ...validation, ...wrong } }
+    const spoilt: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train } }))
+    t.throws(() => toSnapshot(spoilt), /expected (step|factor), best and waited in its/)
+  }
+})
+
 t.test('a snapshot goes to the disk and back', async (t) => {
   const folder = await writeCheckpoint(t.testdir(), toCheckpoint(snapshot, { net: 'fashion' }))
   const checkpoint = await readCheckpoint(folder)

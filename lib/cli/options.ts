@@ -20,6 +20,8 @@ export interface TrainArguments {
   readonly out: string
   /** Steps from one checkpoint to the next; undefined: one at the end. */
   readonly checkpointEvery: number | undefined
+  /** How many checkpoints to keep besides the best. */
+  readonly keep: number
   readonly resume: boolean
   readonly json: boolean
 }
@@ -52,6 +54,7 @@ interface Given extends Partial<TrainSettings> {
   readonly threads?: number
   readonly out?: string
   readonly checkpointEvery?: number
+  readonly keep?: number
   readonly resume?: boolean
   readonly json?: boolean
 }
@@ -67,7 +70,8 @@ interface Given extends Partial<TrainSettings> {
  */
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
-  const { device, threads, out, checkpointEvery, resume = false, json = false, ...settings } = given
+  const { device, threads, out, resume = false, json = false, ...kept } = given
+  const { checkpointEvery, keep = 2, ...settings } = kept
   const optimizer = settings.optimizer ?? usualOptimizer(settings)
   if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
     throw new UsageError(
@@ -81,6 +85,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     threads: threads ?? availableParallelism(),
     out: out ?? `runs/${settings.net ?? defaults.net}`,
     checkpointEvery,
+    keep,
     resume,
     json
   }
@@ -104,7 +109,7 @@ async function trainCommand(): Promise<Command> {
   const schedule = await choice(
     '--schedule <name>',
     'how the rate goes on (constant with --steps or --epochs, else warmCosine)',
-    ['constant', 'cosine', 'warmCosine']
+    ['constant', 'cosine', 'warmCosine', 'plateau']
   )
   const train = await command(
     'train',
@@ -135,8 +140,13 @@ async function trainCommand(): Promise<Command> {
     )
     .addOption(schedule)
     .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
+    .option('--validate', 'evaluate at the end of each epoch, on the test images')
+    .option('--validate-every <n>', 'evaluate every so many steps instead', count)
+    .option('--hold-out <n>', 'evaluate on so many training images that are held out', count)
+    .option('--patience <n>', 'end when so many evaluations were not the best', count)
     .option('--out <folder>', 'where to keep the run (runs/NET)')
     .option('--checkpoint-every <n>', 'steps between checkpoints (one at the end)', count)
+    .option('--keep <n>', 'checkpoints to keep, besides the best (2)', count)
     .option('--resume', 'go on from the newest whole checkpoint in --out')
     .option('--json', 'print one JSON object a line, and nothing else')
 }

@@ -4,7 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { Device } from '../device.ts'
 import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
-import type { Step } from '../train.ts'
+import type { Step, Validation } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
 import { type DeviceSettings, deviceText } from './device.ts'
 import { COLUMNS, count, duration, entry, fraction, onePiece, pace, short, wrap } from './format.ts'
@@ -29,6 +29,7 @@ export class Report {
   #secondsPerStep = 0
   #skipped = 0
   #behind = false
+  #factor: number | undefined
 
   constructor({ json = false }: ReportOptions = {}) {
     this.#json = json
@@ -130,6 +131,27 @@ export class Report {
     if (done === total) this.#stop()
   }
 
+  /** A validation is under way. */
+  readonly validating = (done: number, total: number): void => {
+    if (!this.#json) void this.#progress('validation', done, total, 'testing', done === total)
+    if (done === total) this.#stop()
+  }
+
+  /** What a validation found, and what follows from it. */
+  validated(validation: Validation): void {
+    const { step, top1, loss, best, factor, stops } = validation
+    if (this.#json) this.#object(jsonOfValidation(validation))
+    const dropped = factor !== undefined && factor !== this.#factor && this.#factor !== undefined
+    this.#factor = factor
+    if (this.#json) return
+    this.note(
+      `Step ${step}: top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} in validation` +
+        `${best ? ', the best so far' : ''}.` +
+        `${dropped ? ` The rate is ${factor} of what it was at first from here on.` : ''}` +
+        `${stops ? ' It has not got better for long enough: training ends.' : ''}`
+    )
+  }
+
   /** The end: what was reached, and where everything lies. */
   finished({ top1, loss, images }: Evaluation, run: TrainingRun): void {
     const steps = run.saved
@@ -205,6 +227,13 @@ function jsonOf({ step, loss, top1, imagesPerSecond, lossScale, skipped }: Step)
   return {
     ...{ step, loss, top1, images_per_s: imagesPerSecond },
     ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
+  }
+}
+
+function jsonOfValidation({ step, loss, top1, best, factor }: Validation): object {
+  return {
+    ...{ step, validation_loss: loss, validation_top1: top1, best },
+    ...(factor !== undefined && { lr_factor: factor })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LossScaleState } from '../loss-scale.ts'
 import type { TrainerTensors } from '../trainer.ts'
 import type { Place } from './order.ts'
+import type { ValidationState } from './validation.ts'
 
 /** Where a run stands; with the tensors, all that going on needs. */
 export interface TrainState extends Place {
@@ -11,6 +12,8 @@ export interface TrainState extends Place {
   readonly steps?: number
   /** Of runs whose loss is scaled. */
   readonly lossScale?: LossScaleState
+  /** Of runs that were validated. */
+  readonly validation?: ValidationState
 }
 
 export interface Snapshot extends TrainerTensors {

@@ -1,0 +1,68 @@
+import type { LossScaleOptions } from '../loss-scale.ts'
+import type { Optimizer } from '../optimizer.ts'
+import type { Courses, Schedule } from '../schedule.ts'
+import type { Snapshot } from './state.ts'
+import type { ValidationOptions } from './validation.ts'
+
+export interface TrainOptions {
+  /** Times through the set. Default 1, unless `steps` is given. */
+  readonly epochs?: number | undefined
+  /**
+   * Batches in all, instead of epochs. A function is told the pace of the first few steps, in images a
+   * second, and chooses then; it gets no more than `epochs` says.
+   */
+  readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
+  /** Learning rate. */
+  readonly lr: number
+  /** Default 0. Not with `optimizer`. */
+  readonly momentum?: number
+  /** Default 0. Not with `optimizer`. */
+  readonly weightDecay?: number
+  /** Default: `sgd({ momentum, weightDecay })`. */
+  readonly optimizer?: Optimizer
+  /** Factor on the rate. Default: constant. */
+  readonly schedule?: Schedule
+  /** Factors of each parameter on rate and decay besides. Default: none. */
+  readonly courses?: Courses
+  /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
+  readonly lossScale?: LossScaleOptions
+  /** Decides the order of images and all draws. Default: the net's. */
+  readonly seed?: number
+  /** Ends the run after the steps that are under way, without an error. */
+  readonly signal?: AbortSignal | undefined
+  /** Goes on from here. */
+  readonly from?: Snapshot | undefined
+  /** Evaluates the net on other images from time to time; the schedule `plateau` needs it. */
+  readonly validation?: ValidationOptions | undefined
+  /**
+   * Called after every so many steps, after a validation that was the best, after the last step, and after an
+   * abort, with the whole state.
+   */
+  readonly checkpoint?: {
+    readonly every?: number | undefined
+    save(snapshot: Snapshot): void | Promise<void>
+  }
+}
+
+/** One step that is done. */
+export interface Step {
+  /** From 1. */
+  readonly step: number
+  /** Steps in all. */
+  readonly steps: number
+  /** Epochs done, with fraction. */
+  readonly epoch: number
+  /** Mean cross-entropy of the batch, in nats. */
+  readonly loss: number
+  /** Fraction of the batch whose class came first. */
+  readonly top1: number
+  /** Fraction of the batch whose class was among the first five. */
+  readonly top5: number
+  readonly lr: number
+  readonly images: number
+  readonly imagesPerSecond: number
+  /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
+  readonly lossScale?: number
+  /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */
+  readonly skipped?: boolean
+}

@@ -1,0 +1,68 @@
+/** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
+import { isJsonObject, type Json, type JsonObject } from '../files/json.ts'
+import type { LossScaleState, ScaledOutcome } from '../loss-scale.ts'
+import type { TrainState } from './state.ts'
+import type { ValidationState } from './validation.ts'
+
+/** Throws the error that names the file. */
+export type Wrong = (expected: string, got: string) => never
+
+/** The state of a run that stands at `whole` steps. */
+export function readTrainState(value: Json | undefined, whole: number, wrong: Wrong): TrainState {
+  const train = objectOf(value)
+  const { step, epoch, position, seed, steps, lossScale, validation } = train
+  const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
+  if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
+    wrong('step, epoch, position and seed in its state', JSON.stringify(train))
+  }
+  if (typeof position !== 'number' || typeof seed !== 'number' || step !== whole) {
+    wrong(`step ${whole} in its state`, String(step))
+  }
+  return {
+    ...{ step, epoch, position, seed },
+    ...(typeof steps === 'number' && { steps }),
+    ...(lossScale !== undefined && { lossScale: readLossScale(lossScale, wrong) }),
+    ...(validation !== undefined && { validation: readValidation(validation, wrong) })
+  }
+}
+
+function readLossScale(value: Json, wrong: Wrong): LossScaleState {
+  const { scale, good, skipped, unheeded } = objectOf(value)
+  const known = Array.isArray(unheeded) ? unheeded.filter(isOutcome) : []
+  const whole = Array.isArray(unheeded) && known.length === unheeded.length && known.length <= 2
+  if (typeof scale !== 'number' || !(scale > 0) || !isCount(good) || !isCount(skipped) || !whole) {
+    wrong('scale, good, skipped and unheeded in its loss scale', JSON.stringify(value))
+  }
+  return { scale, good, skipped, unheeded: known }
+}
+
+function readValidation(value: Json, wrong: Wrong): ValidationState {
+  const { step, best, waited, plateau } = objectOf(value)
+  const { step: at, error, loss } = objectOf(best)
+  if (!isCount(step) || !isCount(waited) || !isCount(at) || !isNumber(error) || !isNumber(loss)) {
+    wrong('step, best and waited in its validation', JSON.stringify(value))
+  }
+  const state = { step, waited, best: { step: at, error, loss } }
+  if (plateau === undefined) return state
+  const { factor, best: least, waited: idle } = objectOf(plateau)
+  if (!isNumber(factor) || !isNumber(least) || !isCount(idle)) {
+    wrong('factor, best and waited in its plateau', JSON.stringify(plateau))
+  }
+  return { ...state, plateau: { factor, best: least, waited: idle } }
+}
+
+function objectOf(value: Json | undefined): JsonObject {
+  return value !== undefined && isJsonObject(value) ? value : {}
+}
+
+function isOutcome(value: unknown): value is ScaledOutcome {
+  return value === 'good' || value === 'overflow' || value === 'skipped'
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}
