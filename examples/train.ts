@@ -38,7 +38,8 @@ await program(async (signal) => {
   const { settings } = run
 
   // The images say how many channels and classes the net has.
-  const opened = await openData(settings.data, { signal, onNotice: report.note })
+  const told = { onNotice: report.note, onPrepare: report.preparing }
+  const opened = await openData(settings.data, { signal, ...told })
   const data = run.sameData(opened)
   const { channels, classes } = data.train
   report.data(data)

@@ -73,19 +73,29 @@ t.test('a folder that is named and not there, or wrong, is an error', async (t) 
   const cases = [
     [gone, `got '${gone}': ${gone} does not exist`],
     ['fashion', `got 'fashion': ${resolve('fashion')} does not exist`],
-    ['', "got ''"],
-    [file, `got '${file}': ${file} is not a folder`]
+    ['', "got ''"]
   ] as const
   for (const [named, end] of cases) {
     await t.rejects(
       openData(named, options),
-      new DataError(`[data] expected a folder, or one of fashion-mnist, shapes, ${end}`)
+      new DataError(
+        `[data] expected a folder, a tar, a list, or one of fashion-mnist, shapes, ${end}`
+      )
     )
   }
+  await t.rejects(openData(file, options), {
+    name: 'DataError',
+    message: `[tar] ${file}: expected the header of a member at byte 0, got other bytes; it is no tar, or damaged: fetch it again`
+  })
   const message =
     `[data] ${empty}: expected a folder with four IDX files (train-images-idx3-ubyte.gz, …)` +
     ` or with fashion-mnist/, got none in ${empty}; check the path`
-  await t.rejects(openData(empty, options), new DataError(message))
+  await t.rejects(openData(empty, options), {
+    name: 'DataError',
+    message:
+      `[photos] ${empty}: expected pictures in a folder for each class, or named like` +
+      " n01440764_tench.JPEG, or with a list of lines 'path label', got nothing"
+  })
   await t.rejects(fashionMnist({ ...options, data: empty }), new DataError(message))
 })
 

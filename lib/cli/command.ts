@@ -28,9 +28,18 @@ export async function parse<Options extends object>(
   command: Command,
   args: readonly string[]
 ): Promise<Options> {
+  return (await parseWith<Options>(command, args)).options
+}
+
+/** The same, of a command that takes arguments besides options. */
+export async function parseWith<Options extends object>(
+  command: Command,
+  args: readonly string[]
+): Promise<{ readonly options: Options; readonly args: readonly string[] }> {
   const { CommanderError } = await commander()
   try {
-    return command.parse(args, { from: 'user' }).opts<Options>()
+    const parsed = command.parse(args, { from: 'user' })
+    return { options: parsed.opts<Options>(), args: parsed.args }
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) process.exit(0)
@@ -75,8 +84,13 @@ export async function readers() {
   }
   const most = Number.MAX_SAFE_INTEGER
   return {
-    whole: (least: number) =>
-      between(least, most, `a whole number from ${least}`, Number.isSafeInteger),
+    whole: (least: number, limit = most) =>
+      between(
+        least,
+        limit,
+        `a whole number from ${least}${limit < most ? ` to ${limit}` : ''}`,
+        Number.isSafeInteger
+      ),
     positive: between(Number.MIN_VALUE, Number.MAX_VALUE, 'a number above 0', Number.isFinite),
     fromZero: between(0, Number.MAX_VALUE, 'a number from 0', Number.isFinite),
     fraction: between(0, 1, 'a fraction from 0 to 1', Number.isFinite)

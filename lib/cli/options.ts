@@ -119,7 +119,11 @@ async function trainCommand(): Promise<Command> {
   train
     .usage('[options]')
     .addOption(net)
-    .option('--data <name>', `a folder of IDX files, or ${dataNames.join(', ')} (Fashion-MNIST)`)
+    .option(
+      '--data <path>',
+      'photographs as `alexnode prepare` takes them, what it made of them, IDX files, CIFAR, or ' +
+        `${dataNames.join(', ')} (Fashion-MNIST)`
+    )
   return (await addDeviceOptions(train))
     .addOption(dtype)
     .option('--batch <n>', `images a step (${defaults.batch})`, count)

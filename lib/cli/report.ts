@@ -125,6 +125,13 @@ export class Report {
     )
   }
 
+  /** Pictures are being prepared. */
+  readonly preparing = (done: number, total: number, skipped: number): void => {
+    const text = skipped > 0 ? `preparing, ${count(skipped)} skipped` : 'preparing'
+    void this.#progress('image', done, total, text, done === total)
+    if (done === total) this.#stop()
+  }
+
   /** The test is under way. */
   readonly testing = (done: number, total: number): void => {
     if (!this.#json) void this.#progress('test', done, total, 'testing', done === total)

@@ -1,9 +1,16 @@
 /** From what a person says, or does not say, to a data set. */
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { openCached } from '../photos/cache.ts'
+import { MANIFEST } from '../photos/manifest.ts'
+import { PROGRESS } from '../photos/progress.ts'
+import { openPhotos } from '../photos/reader.ts'
+import { findCifar, loadCifarFolder } from './cifar.ts'
 import { DataError, type Dataset } from './dataset.ts'
 import { DownloadError, OfflineError } from './download.ts'
-import { cacheFolder, type FashionMnistOptions, fashionMnist, loadNamed } from './fashion-mnist.ts'
+import { cacheFolder, type FashionMnistOptions, fashionMnist } from './fashion-mnist.ts'
+import { findIdxFolder, loadIdxFolder } from './idx-folder.ts'
 import { type ShapesOptions, shapes } from './shapes.ts'
 
 /** Names that `openData` knows. */
@@ -13,15 +20,20 @@ export const dataNames: readonly string[] = ['fashion-mnist', 'shapes']
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   /** How `shapes` is drawn, if it comes to that. */
   readonly shapes?: ShapesOptions | undefined
+  /** Told of each image that is prepared: how many of how many, and how many were skipped. */
+  readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }
 
 /**
- * Opens a data set by name ('fashion-mnist', 'shapes') or by folder (four IDX files, or a
- * `fashion-mnist` folder with them). With nothing named: Fashion-MNIST from ALEXNODE_DATA, from
- * the cache or by download, and where it cannot be downloaded, `shapes`, with a `notice` that says
- * why. A folder that is named (ALEXNODE_DATA names one, too) is never replaced by something else.
+ * Opens a data set by name ('fashion-mnist', 'shapes') or by path: a folder with four IDX files (or
+ * with a `fashion-mnist` folder that has them), CIFAR's binary batches, a folder that `alexnode
+ * prepare` has filled, or pictures in any arrangement that it takes, which are prepared into the
+ * cache when they are first used. With nothing named: Fashion-MNIST from ALEXNODE_DATA, from the
+ * cache or by download, and where it cannot be downloaded, `shapes`, with a `notice` that says why.
+ * A folder that is named (ALEXNODE_DATA names one, too) is never replaced by something else.
  *
- * @throws DataError when the name is unknown, or the folder is missing, incomplete or damaged
+ * @throws DataError when the name is unknown, or what is there is incomplete or damaged
+ * @throws DamagedFileError when a prepared folder is
  * @throws OfflineError, DownloadError when 'fashion-mnist' was named and cannot be downloaded
  *
  * @example
@@ -33,7 +45,7 @@ export async function openData(
 ): Promise<Dataset> {
   if (nameOrFolder === 'shapes') return shapes(options.shapes)
   if (nameOrFolder === 'fashion-mnist') return fashionMnist(options)
-  if (nameOrFolder !== undefined) return openFolder(nameOrFolder, options.signal)
+  if (nameOrFolder !== undefined) return openPath(nameOrFolder, options)
   try {
     return await fashionMnist(options)
   } catch (error) {
@@ -42,16 +54,24 @@ export async function openData(
   }
 }
 
-async function openFolder(folder: string, signal: AbortSignal | undefined): Promise<Dataset> {
-  const found = folder === '' ? undefined : await stat(folder).catch(() => undefined)
-  if (!found?.isDirectory()) {
-    const what = found ? 'is not a folder' : 'does not exist'
+async function openPath(path: string, options: OpenDataOptions): Promise<Dataset> {
+  const { signal } = options
+  const found = path === '' ? undefined : await stat(path).catch(() => undefined)
+  if (!found) {
     throw new DataError(
-      `[data] expected a folder, or one of ${dataNames.join(', ')}, got '${folder}'` +
-        (folder === '' ? '' : `: ${resolve(folder)} ${what}`)
+      `[data] expected a folder, a tar, a list, or one of ${dataNames.join(', ')}, got '${path}'` +
+        (path === '' ? '' : `: ${resolve(path)} does not exist`)
     )
   }
-  return loadNamed(folder, folder, signal)
+  const idx = await findIdxFolder(path)
+  if (idx !== undefined) return loadIdxFolder(idx, { signal })
+  const cifar = await findCifar(path)
+  if (cifar) return loadCifarFolder(cifar, { signal })
+  if (existsSync(join(path, MANIFEST)) || existsSync(join(path, PROGRESS))) return openPhotos(path)
+  return openCached(path, {
+    ...{ cache: options.cache ?? cacheFolder(), signal },
+    ...{ onNotice: options.onNotice, onProgress: options.onPrepare }
+  })
 }
 
 /** `shapes` in place of Fashion-MNIST, and says so. */

@@ -1,0 +1,74 @@
+/** Pictures that are prepared when they are first used, and found again when they are used next. */
+import { createHash } from 'node:crypto'
+import { mkdir, realpath } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { removeFolder, replaceFile } from '../files/atomic.ts'
+import { diskError } from '../files/errors.ts'
+import { isObject, jsonText, readJson } from '../files/json.ts'
+import { type PrepareOptions, prepareSource } from './prepare.ts'
+import { openPhotos, type PhotoDataset } from './reader.ts'
+import { openSource } from './scan/index.ts'
+
+/** What the folder was prepared from. */
+const SOURCE = 'source.json'
+
+export interface CachedOptions
+  extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {
+  /** The folder in which prepared ones are kept. */
+  readonly cache: string
+}
+
+/**
+ * Opens a folder, tar or list of pictures: prepares it into the cache, unless it lies there and
+ * nothing in the source has changed since, by sizes and times.
+ *
+ * @throws DataError where the source holds no usable images
+ * @throws DiskError where the disk refuses
+ */
+export async function openCached(path: string, options: CachedOptions): Promise<PhotoDataset> {
+  const { cache, onNotice, ...rest } = options
+  const source = await openSource(path, options.signal)
+  try {
+    const real = await realpath(path)
+    const mark = createHash('sha256').update(real).digest('hex').slice(0, 12)
+    const folder = join(
+      resolve(cache),
+      'prepared',
+      `${source.name.replace(/[^\w.-]+/g, '_')}-${mark}`
+    )
+    const file = join(folder, SOURCE)
+    const before = await readJson(file).catch(() => undefined)
+    if (isObject(before) && before.stamp !== source.stamp) {
+      onNotice?.(`${path} has changed since it was prepared: it is prepared again.`)
+      await removeFolder(folder)
+    }
+    if (!isObject(before) || before.stamp !== source.stamp) {
+      await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+        throw diskError('photos', 'make', folder, error)
+      })
+      await replaceFile(file, jsonText({ path: real, stamp: source.stamp }, 'source'))
+    }
+    let told = false
+    const tell = () => {
+      if (!told) onNotice?.(`Preparing ${path} (${source.kind}) into ${folder}, once.`)
+      told = true
+    }
+    const { manifest } = await prepareSource(source, folder, {
+      ...rest,
+      ...(onNotice && { onNotice }),
+      onProgress: (done, total, skipped) => {
+        tell()
+        rest.onProgress?.(done, total, skipped)
+      }
+    })
+    const { skipped, testing } = manifest
+    const left =
+      skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
+    const own = testing.startsWith('the source') ? '' : `; ${testing}`
+    return await openPhotos(folder, {
+      source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`
+    })
+  } finally {
+    await source.close()
+  }
+}

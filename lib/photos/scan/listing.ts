@@ -1,0 +1,67 @@
+/** What a scan of files makes of them, and how that becomes a source. */
+import { createHash } from 'node:crypto'
+import type { Skipped, Source, SourcePart } from '../source.ts'
+import type { SourceFile, Tree } from './tree.ts'
+
+/** A file and its class. */
+export interface Item {
+  readonly file: SourceFile
+  readonly label: number
+}
+
+/** The labelled files of one part. */
+export interface Group {
+  readonly kind: string
+  readonly classes: readonly string[]
+  readonly items: readonly Item[]
+  readonly skipped: readonly Skipped[]
+}
+
+/** Labelled files, in parts. */
+export interface Listing {
+  readonly kind: string
+  readonly classes: readonly string[]
+  readonly train: readonly Item[]
+  readonly test?: readonly Item[]
+  readonly skipped: readonly Skipped[]
+  readonly notes: readonly string[]
+}
+
+/** Names that pictures have. Others may be pictures, too, where they lie in a class's folder. */
+export const isPictureName = (name: string) =>
+  /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|avif)$/i.test(name)
+
+/** Names of lists and notes. */
+export const isTextName = (name: string) => /\.(txt|csv|tsv|lst|list)$/i.test(name)
+
+/** A source of files that are read when they are asked for. */
+export function fileSource(tree: Tree, listing: Listing): Source {
+  const { kind, classes, skipped, notes, train, test } = listing
+  const part = (items: readonly Item[]): SourcePart => {
+    const at = (i: number) => {
+      const item = items[i]
+      if (!item) throw new RangeError(`[photos] expected an image below ${items.length}, got ${i}`)
+      return item
+    }
+    return {
+      length: items.length,
+      name: (i) => at(i).file.name,
+      label: (i) => at(i).label,
+      bytes: (i) => at(i).file.bytes,
+      read: async (i) => ({ encoded: await tree.read(at(i).file) })
+    }
+  }
+  return {
+    ...{ name: tree.name, kind, classes, skipped, notes },
+    train: part(train),
+    ...(test && { test: part(test) }),
+    stamp: stampOf(tree.stamps),
+    close: () => tree.close()
+  }
+}
+
+export function stampOf(lines: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const line of lines) hash.update(`${line}\n`)
+  return hash.digest('hex')
+}
