@@ -160,7 +160,7 @@ export async function draft(
     const readers = (name: string) => nodes.filter(({ inputs }) => inputs.includes(name)).length
     input.shared = readers('input') > 1
 
-    for (const { node, name, inputs: from } of nodes) {
+    for (const { node, name, inputs: from, keepsMask = false } of nodes) {
       await inLayer(definition.name, name, node.kind, async () => {
         tape.at(name, 'forward')
         const inputs = from
@@ -169,7 +169,8 @@ export async function draft(
         const shapes = inputs.map(({ dims }) => dims)
         const own: Record<string, Parameter> = {}
         for (const spec of node.parameters(shapes)) own[spec.name] = parameters.declare(name, spec)
-        const context = { tape, dtype, training, name, parameters: own, rng, ok: parameters.ok }
+        const settings = { dtype, training, name, keepsMask: keepsMask && training }
+        const context = { tape, ...settings, parameters: own, rng, ok: parameters.ok }
         const onUpdate = (calls: () => Promise<void>) => {
           updates.push(() => {
             tape.at(name, 'update')

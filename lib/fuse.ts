@@ -6,10 +6,17 @@ export interface PlacedNode {
   readonly node: LayerNode
   readonly name: string
   readonly inputs: readonly string[]
+  /** Another layer's backward undoes this one's ReLU, by its bits. */
+  readonly keepsMask?: boolean
+}
+
+/** Fuses ReLUs into the layers beside them. */
+export function fuse(nodes: readonly PlacedNode[]): PlacedNode[] {
+  return fuseBackward(fuseForward(nodes))
 }
 
 /** Fuses each ReLU into the layer before it, where that layer can and nothing else reads it. */
-export function fuse(nodes: readonly PlacedNode[]): PlacedNode[] {
+function fuseForward(nodes: readonly PlacedNode[]): PlacedNode[] {
   const fused: PlacedNode[] = []
   const renamed = new Map<string, string>()
   for (const placed of nodes) {
@@ -25,4 +32,21 @@ export function fuse(nodes: readonly PlacedNode[]): PlacedNode[] {
     }
   }
   return fused
+}
+
+/**
+ * Fuses the backward of each dense layer's ReLU into that of the dense layer after it, whose product then gives
+ * a gradient that is cut already. Dropout between them passes it on: both are factors of single elements.
+ */
+function fuseBackward(nodes: readonly PlacedNode[]): PlacedNode[] {
+  const readerOf = ({ name }: PlacedNode) => {
+    const readers = nodes.filter(({ inputs }) => inputs.includes(name))
+    return readers.length === 1 ? readers[0] : undefined
+  }
+  return nodes.map((placed) => {
+    if (placed.node.kind !== 'dense') return placed
+    let reader = readerOf(placed)
+    while (reader?.node.kind === 'dropout') reader = readerOf(reader)
+    return reader?.node.kind === 'dense' ? { ...placed, keepsMask: true } : placed
+  })
 }

@@ -17,6 +17,8 @@ export interface LayerContext {
   readonly training: boolean
   /** The layer's name, unique in its net. */
   readonly name: string
+  /** A ReLU in the layer's op shall leave its bits, for the backward of what reads the output. */
+  readonly keepsMask: boolean
   readonly parameters: Readonly<Record<string, Parameter>>
   /** u32[4]: seed, step, first sample. */
   readonly rng: Value

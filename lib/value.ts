@@ -24,6 +24,8 @@ export class Value {
   permanent = false
   /** Came out of a ReLU that was fused into its op. */
   relu = false
+  /** Bits of the ReLU that it came out of: a gradient that they have cut needs no more for it. */
+  mask: Value | undefined
   /** A gradient that is zero already wherever that ReLU cut. */
   masked = false
   /** Read by more than one: may not be overwritten in place. */

@@ -37,7 +37,7 @@ export function smallNet(): NetDefinition {
       avgPool({ name: 'pool2', size: 2 }),
       tanh(),
       flatten(),
-      dense({ name: 'fc1', units: 32 }),
+      dense({ name: 'fc1', units: 128 }),
       relu(),
       dropout({ name: 'drop1', rate: 0.25 }),
       dense({ name: 'fc2', units: 24 }),

@@ -44,10 +44,17 @@ t.test('fused and unfused steps agree', async (t) => {
   const found = []
   for (const fuse of [true, false]) {
     await using net = await smallNet().build(device, { batch: 4, seed, fuse })
-    found.push({ losses: await run(net, set, {}), weights: await weights(net) })
+    const cuts = net.calls.backward.flatMap(({ call: { op, args, layer } }) =>
+      op.name === 'relu_backward' || args.mask ? [`${op.name}: ${layer}`] : []
+    )
+    found.push({ losses: await run(net, set, {}), weights: await weights(net), cuts })
   }
   const [a, b] = found
   if (!a || !b) throw new Error('no runs')
+  const [sum, norm2] = ['relu_backward: sum', 'relu_backward: norm2']
+  t.strictSame(a.cuts, ['dense_backward_data: fc2', sum, norm2], "past the dropout, fc1's ReLU")
+  const apart = ['relu4', 'relu3', 'relu2'].map((layer) => `relu_backward: ${layer}`)
+  t.strictSame(b.cuts, apart)
   t.ok(a.losses.every((loss, i) => Math.abs(loss / (b.losses[i] ?? 0) - 1) < 1e-5))
   t.ok(distance(a.weights, b.weights) < 1e-4)
 })

@@ -49,14 +49,18 @@ const layer: Layer<DenseOptions> = {
     return [weight, bias]
   },
 
-  async forward({ tape, dtype, parameters: { weight, bias } }, config, inputs) {
+  async forward({ tape, dtype, keepsMask, parameters: { weight, bias } }, config, inputs) {
     const x = await tape.as(only(inputs), 'ab')
     if (!weight) throw new Error('dense has no weight')
     const relu = config.relu ?? false
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)
-    await tape.call('dense', { relu }, { y, x, w, b: bias?.master })
+    // Bits come in whole pieces of 128, as cublasLt has them.
+    const mask =
+      keepsMask && relu && config.units % 128 === 0 ? tape.value('mask', 'u8') : undefined
+    await tape.call('dense', { relu }, { y, mask, x, w, b: bias?.master })
     y.relu = relu
+    y.mask = mask
     return {
       output: y,
       backward: async (dy, [needsDx]) => {
@@ -76,8 +80,9 @@ const layer: Layer<DenseOptions> = {
         await tape.call(
           'dense_backward_data',
           {},
-          { dx, dy: masked, w: tape.weights(weight, dtype) }
+          { dx, dy: masked, w: tape.weights(weight, dtype), mask: x.mask }
         )
+        dx.masked = x.mask !== undefined
         return [dx]
       }
     }

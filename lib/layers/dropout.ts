@@ -31,11 +31,13 @@ const layer: Layer<DropoutOptions> = {
     const scale = scaleAt === 'train' ? 1 / (1 - rate) : 1
     const fields = { rate, scale, purpose: fnv1a(`${name}/dropout`) }
     await tape.call('dropout', fields, { y, x, rng })
+    y.mask = x.mask
     return {
       output: y,
       backward: async (dy) => {
         const dx = tape.value('dx', dtype)
         await tape.call('dropout_backward', fields, { dx, dy: await tape.as(dy, x.layout), rng })
+        dx.masked = dy.masked
         return [dx]
       }
     }

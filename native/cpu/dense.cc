@@ -65,6 +65,51 @@ ALEXNODE_CLONES void sum_rows(float* sums, const float* x, int64_t rows, int64_t
     for (int64_t j = 0; j < columns; j++) sums[j] += x[i * row + j];
 }
 
+/// Whether each of `count` numbers is above 0, eight to a byte.
+template <class T>
+void keep_bits(uint8_t* mask, const T* y, int64_t count) {
+  split(count / 8, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      unsigned bits = 0;
+      for (int j = 0; j < 8; j++) bits |= unsigned(float(y[8 * i + j]) > 0) << j;
+      mask[i] = uint8_t(bits);
+    }
+  });
+}
+
+/// Zeros where the bits are.
+template <class T>
+void cut_by_bits(T* dx, const uint8_t* mask, int64_t count) {
+  split(count / 8, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      for (int j = 0; j < 8; j++)
+        if (!(mask[i] >> j & 1)) dx[8 * i + j] = T(0);
+  });
+}
+
+/// The op with what its mask is for done after it: f(numbers, mask, count), on the numbers of slot `of`.
+template <class Op, class F>
+KernelPtr then_mask(const Op& f, const Specs& given, int mask, int of, const F& after) {
+  Specs open = given;
+  open[mask].absent = true;
+  auto inner = make(f, std::move(open));
+  Specs specs = inner->specs;
+  specs[mask] = given[mask];
+  specs[mask].layout = "ab";
+  const int64_t count = specs.shape(of)[0] * specs.shape(of)[1];
+  return with_float(specs[of].dtype, [&](auto kind) {
+    const size_t scratch = inner->scratch;
+    auto words = inner->implementation;
+    return make_kernel(
+        std::move(specs), std::move(words),
+        [inner = std::move(inner), after, mask, of, count](const Args& args) {
+          inner->run(args);
+          after(args.at<decltype(kind)>(of), args.at<uint8_t>(mask), count);
+        },
+        scratch);
+  });
+}
+
 Md with_dtype(const Spec& s, DType dtype) {
   Spec copy = s;
   copy.dtype = dtype;
@@ -85,6 +130,9 @@ dnnl::inner_product_forward::primitive_desc forward(const Md& x, const Md& w, co
 
 KernelPtr make(const Dense& f, Specs specs) {
   using Op = Dense;
+  if (specs.has(Op::MASK))
+    return then_mask(f, specs, Op::MASK, Op::Y,
+                     [](const auto* y, uint8_t* mask, int64_t count) { keep_bits(mask, y, count); });
   specs[Op::B].layout = "a";
   const auto way = choose(specs, {Op::X, Op::Y}, Op::W);
   if (way == Way::relayout) return by_relayout(f, specs, Op::W);
@@ -116,6 +164,9 @@ KernelPtr make(const Dense& f, Specs specs) {
 
 KernelPtr make(const DenseBackwardData& f, Specs specs) {
   using Op = DenseBackwardData;
+  if (specs.has(Op::MASK))
+    return then_mask(f, specs, Op::MASK, Op::DX,
+                     [](auto* dx, const uint8_t* mask, int64_t count) { cut_by_bits(dx, mask, count); });
   const auto way = choose(specs, {Op::DX, Op::DY}, Op::W);
   if (way == Way::relayout) return by_relayout(f, specs, Op::W);
   if (way == Way::product) {

@@ -11,12 +11,13 @@ constexpr int kThreads = 256;
 constexpr int64_t kMostChunks = 512, kFewestRows = 256;
 }  // namespace
 
-BiasRelus::BiasRelus(const Target& target, DType dtype, int64_t rows, int64_t columns, bool relu)
+BiasRelus::BiasRelus(const Target& target, DType dtype, int64_t rows, int64_t columns, bool relu, bool masked)
     : function_(target.function(kTopic, "bias_relu", dtype)) {
-  const auto whole = int64_t(16 / size_of(dtype));
+  const auto whole = int64_t(masked ? 8 : 16 / size_of(dtype));
   const int64_t pack = columns % whole == 0 ? whole : 1;
   params_ = {.y = nullptr,
              .b = nullptr,
+             .mask = nullptr,
              .packs = rows * columns / pack,
              .packs_in_row = u32(columns / pack),
              .pack = u32(pack),
@@ -24,10 +25,19 @@ BiasRelus::BiasRelus(const Target& target, DType dtype, int64_t rows, int64_t co
   blocks_ = blocks_for(target.gpu, params_.packs, kThreads);
 }
 
-void BiasRelus::run(const Launch& launch, void* y, const float* b) const {
+void BiasRelus::run(const Launch& launch, void* y, const float* b, uint8_t* mask) const {
   auto params = params_;
-  params.y = y, params.b = b;
+  params.y = y, params.b = b, params.mask = mask;
   launch(function_, blocks_, {kThreads}, params);
+}
+
+BitCuts::BitCuts(const Target& target, DType dtype, int64_t count)
+    : function_(target.function(kTopic, "bit_cut", dtype)),
+      blocks_(blocks_for(target.gpu, count / 8, kThreads)),
+      bytes_(count / 8) {}
+
+void BitCuts::run(const Launch& launch, void* x, const uint8_t* mask) const {
+  launch(function_, blocks_, {kThreads}, BitCut{x, mask, bytes_});
 }
 
 BiasGradients::BiasGradients(const Target& target, DType dtype, int64_t rows, int64_t columns,

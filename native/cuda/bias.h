@@ -1,4 +1,4 @@
-// Biases beside what a library computed, for convolution and dense layers.
+// Biases and ReLU's bits beside what a library computed, for convolution and dense layers.
 #pragma once
 #include "cuda/kernel.h"
 #include "cuda/kernels/bias.h"
@@ -6,16 +6,28 @@
 
 namespace alexnode::cuda {
 
-/// y [rows, columns] = relu(y + b) in place.
+/// y [rows, columns] = relu(y + b) in place. `masked`: the ReLU's bits are written too, of whole bytes a row.
 class BiasRelus {
  public:
-  BiasRelus(const Target& target, DType dtype, int64_t rows, int64_t columns, bool relu);
-  void run(const Launch& launch, void* y, const float* b) const;
+  BiasRelus(const Target& target, DType dtype, int64_t rows, int64_t columns, bool relu, bool masked = false);
+  void run(const Launch& launch, void* y, const float* b, uint8_t* mask = nullptr) const;
 
  private:
   CUfunction function_;
   Extent blocks_;
   BiasRelu params_{};
+};
+
+/// x [count] = 0 in place where its bit is.
+class BitCuts {
+ public:
+  BitCuts(const Target& target, DType dtype, int64_t count);
+  void run(const Launch& launch, void* x, const uint8_t* mask) const;
+
+ private:
+  CUfunction function_;
+  Extent blocks_;
+  int64_t bytes_;
 };
 
 /// db [columns] = sums over the rows of dy [rows, columns], in f32 and in a fixed order.

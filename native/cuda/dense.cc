@@ -1,6 +1,8 @@
 // The fully connected layer: one product a pass, weights row-major for all three. cublasLt reads matrices
-// column by column, so row-major y [N, O] is its [O, N], which w · xᵀ gives. Biases and their gradients go
-// into the product where cublasLt offers it (not for 16-bit results with f32 biases), else beside it.
+// column by column, so row-major y [N, O] is its [O, N], which w · xᵀ gives. Biases, their gradients, ReLU
+// and its derivative go into the product where cublasLt offers it (not for 16-bit results with f32 biases),
+// else beside it. The gradient of a bias goes with that of the weights, in f32 whatever x is: cublasLt's
+// DRELU_BGRAD would round it to the dtype of dx.
 #include <optional>
 
 #include "cuda/bias.h"
@@ -38,20 +40,23 @@ KernelPtr make_in(const Dense& f, Specs specs, const Target& target) {
                            .inputs = dtype,
                            .output = dtype};
   const bool biased = specs.has(Op::B);
-  const auto wanted =
-      biased ? (f.relu ? Beside::bias_relu : Beside::bias) : (f.relu ? Beside::relu : Beside::nothing);
+  const bool masked = specs.has(Op::MASK);
+  const auto wanted = !f.relu  ? (biased ? Beside::bias : Beside::nothing)
+                      : masked ? (biased ? Beside::bias_relu_bits : Beside::relu_bits)
+                               : (biased ? Beside::bias_relu : Beside::relu);
   auto product = make_product(shape, wanted, target, scratch);
   std::optional<BiasRelus> after;
   if (!product) {
     product = make_product(shape, Beside::nothing, target, scratch);
-    after.emplace(target, dtype, batch, w.outputs, f.relu);
+    after.emplace(target, dtype, batch, w.outputs, f.relu, masked);
   }
   return make_vendor_launch(
       std::move(specs), after ? "cublaslt, then bias and ReLU" : "cublaslt",
       [=](const Args& args, const Launch& launch) {
-        product->run(launch, args.slot[Op::Y], args.slot[Op::W], args.slot[Op::X], args.at<float>(Op::B),
-                     args);
-        if (after) after->run(launch, args.slot[Op::Y], args.at<float>(Op::B));
+        auto *y = args.slot[Op::Y], *b = args.slot[Op::B], *mask = args.slot[Op::MASK];
+        product->run(launch, y, args.slot[Op::W], args.slot[Op::X], static_cast<float*>(b),
+                     static_cast<uint8_t*>(mask), args);
+        if (after) after->run(launch, y, static_cast<float*>(b), static_cast<uint8_t*>(mask));
       },
       scratch.bytes());
 }
@@ -71,11 +76,18 @@ KernelPtr make_in(const DenseBackwardData&, Specs specs, const Target& target) {
                            .d_ld = w.inputs,
                            .inputs = dtype,
                            .output = dtype};
-  const auto product = make_product(shape, Beside::nothing, target, scratch);
+  auto product = make_product(shape, specs.has(Op::MASK) ? Beside::cut : Beside::nothing, target, scratch);
+  std::optional<BitCuts> after;
+  if (!product) {
+    product = make_product(shape, Beside::nothing, target, scratch);
+    after.emplace(target, dtype, shape.m * shape.n);
+  }
   return make_vendor_launch(
-      std::move(specs), "cublaslt",
+      std::move(specs), after ? "cublaslt, then ReLU's derivative" : "cublaslt",
       [=](const Args& args, const Launch& launch) {
-        product->run(launch, args.slot[Op::DX], args.slot[Op::W], args.slot[Op::DY], nullptr, args);
+        auto* mask = args.at<uint8_t>(Op::MASK);
+        product->run(launch, args.slot[Op::DX], args.slot[Op::W], args.slot[Op::DY], nullptr, mask, args);
+        if (after) after->run(launch, args.slot[Op::DX], mask);
       },
       scratch.bytes());
 }
@@ -109,7 +121,8 @@ KernelPtr make_in(const DenseBackwardWeights&, Specs specs, const Target& target
       std::move(specs), sums ? "cublaslt, and sums" : "cublaslt",
       [=](const Args& args, const Launch& launch) {
         const void *x = args.slot[Op::X], *dy = args.slot[Op::DY];
-        product->run(launch, args.slot[Op::DW], plain ? x : dy, plain ? dy : x, args.at<float>(Op::DB), args);
+        product->run(launch, args.slot[Op::DW], plain ? x : dy, plain ? dy : x, args.at<float>(Op::DB),
+                     nullptr, args);
         if (sums) sums->run(launch, args.at<float>(Op::DB), dy, args);
       },
       scratch.bytes());
@@ -126,12 +139,13 @@ KernelPtr make_dense(const Op& f, Specs specs, const Target& target, int x, int 
 
 KernelPtr make(const Dense& f, Specs specs, const Target& target) {
   using Op = Dense;
-  specs[Op::B].layout = "a";
+  specs[Op::B].layout = "a", specs[Op::MASK].layout = "ab";
   return make_dense(f, std::move(specs), target, Op::X, Op::W, Op::Y);
 }
 
 KernelPtr make(const DenseBackwardData& f, Specs specs, const Target& target) {
   using Op = DenseBackwardData;
+  specs[Op::MASK].layout = "ab";
   return make_dense(f, std::move(specs), target, Op::DX, Op::W, Op::DY);
 }
 

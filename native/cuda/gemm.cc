@@ -37,7 +37,7 @@ KernelPtr make(const Gemm& f, Specs specs, const Target& target) {
   return make_vendor_launch(
       std::move(specs), "cublaslt",
       [=](const Args& args, const Launch& launch) {
-        product->run(launch, args.slot[Op::C], args.slot[first], args.slot[second], nullptr, args);
+        product->run(launch, args.slot[Op::C], args.slot[first], args.slot[second], nullptr, nullptr, args);
       },
       scratch.bytes());
 }

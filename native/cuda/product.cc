@@ -43,8 +43,14 @@ uint32_t epilogue_of(Beside beside) {
       return kLtBias;
     case Beside::bias_relu:
       return kLtReluBias;
+    case Beside::bias_relu_bits:
+      return kLtReluAuxBias;
     case Beside::relu:
       return kLtRelu;
+    case Beside::relu_bits:
+      return kLtReluAux;
+    case Beside::cut:
+      return kLtDrelu;
     case Beside::sums_a:
       return kLtBgradA;
     case Beside::sums_b:
@@ -53,12 +59,22 @@ uint32_t epilogue_of(Beside beside) {
   return kLtNoEpilogue;
 }
 
+bool has_vector(Beside beside) {
+  return beside == Beside::bias || beside == Beside::bias_relu || beside == Beside::bias_relu_bits ||
+         beside == Beside::sums_a || beside == Beside::sums_b;
+}
+
+bool has_bits(Beside beside) {
+  return beside == Beside::bias_relu_bits || beside == Beside::relu_bits || beside == Beside::cut;
+}
+
 class LtProduct final : public Product {
  public:
   LtProduct(const ProductShape& shape, Beside beside, const Target& target)
       : alpha_(shape.alpha),
         beta_(shape.beta),
-        vector_(beside != Beside::nothing && beside != Beside::relu),
+        vector_(has_vector(beside)),
+        bits_(has_bits(beside)),
         product_(lt(target).cublasLtMatmulDescDestroy),
         a_(lt(target).cublasLtMatrixLayoutDestroy),
         b_(lt(target).cublasLtMatrixLayoutDestroy),
@@ -73,6 +89,11 @@ class LtProduct final : public Product {
     set(libraries, kLtTransB, int32_t(shape.transpose_b ? kCublasTransposed : kCublasPlain));
     set(libraries, kLtEpilogue, epilogue_of(beside));
     if (vector_) set(libraries, kLtBiasType, int32_t(kCublasFloat));
+    if (bits_) {
+      set(libraries, kLtAuxLd, shape.m);
+      // The heuristics read off it how the bits will lie.
+      set(libraries, kLtAuxPointer, uintptr_t(kAlignment));
+    }
     const auto layout = [&](Handle<cublasLtMatrixLayout_t>& to, DType type, int64_t rows, int64_t columns,
                             int64_t ld) {
       check_cublas(libraries,
@@ -114,9 +135,10 @@ class LtProduct final : public Product {
     return kCublasNotSupported;
   }
 
-  void run(const Launch& launch, void* d, const void* a, const void* b, float* vector,
+  void run(const Launch& launch, void* d, const void* a, const void* b, float* vector, uint8_t* bits,
            const Args& args) const override {
     if (vector_) set(launch.libraries, kLtBiasPointer, vector);
+    if (bits_) set(launch.libraries, kLtAuxPointer, bits);
     check_cublas(launch.libraries,
                  launch.libraries.cublaslt.cublasLtMatmul(
                      launch.cublaslt, product_, &alpha_, a, a_, b, b_, &beta_, d, d_, d, d_, &algorithm_,
@@ -137,7 +159,7 @@ class LtProduct final : public Product {
   }
 
   float alpha_, beta_;
-  bool vector_;
+  bool vector_, bits_;
   Handle<cublasLtMatmulDesc_t> product_;
   Handle<cublasLtMatrixLayout_t> a_, b_, d_;
   CublasLtAlgorithm algorithm_{};
@@ -149,7 +171,9 @@ std::shared_ptr<const Product> make_product(const ProductShape& shape, Beside be
                                             Scratch& scratch) {
   auto product = std::make_shared<LtProduct>(shape, beside, target);
   const int status = product->choose(target);
-  if (status == kCublasNotSupported && beside != Beside::nothing) return nullptr;
+  // What is wrong with the product itself shows without anything beside it.
+  if ((status == kCublasNotSupported || status == kCublasInvalidValue) && beside != Beside::nothing)
+    return nullptr;
   check_cublas(target.libraries, status, "cublasLtMatmulAlgoGetHeuristic");
   if (product->workspace) product->at = scratch.take(product->workspace);
   return product;

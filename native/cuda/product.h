@@ -1,4 +1,5 @@
-// One matrix product by cublasLt, with a bias, ReLU or the bias's gradient inside where cublasLt offers that.
+// One matrix product by cublasLt, with a bias, ReLU, ReLU's derivative or the bias's gradient inside where
+// cublasLt offers that.
 #pragma once
 #include <memory>
 
@@ -17,14 +18,16 @@ struct ProductShape {
   float alpha = 1, beta = 0;
 };
 
-/// What is done with a vector beside the product. bias: it is added to each column of d. sums_a, sums_b: it
-/// becomes op(a)'s sums over k, or op(b)'s.
-enum class Beside { nothing, bias, bias_relu, relu, sums_a, sums_b };
+/// What is done beside the product. bias: a vector is added to each column of d. sums_a, sums_b: the vector
+/// becomes op(a)'s sums over k, or op(b)'s. …_bits: the ReLU's bits are written, a column of d after another,
+/// with m a multiple of 128. cut: d is 0 where such bits are.
+enum class Beside { nothing, bias, bias_relu, bias_relu_bits, relu, relu_bits, cut, sums_a, sums_b };
 
 class Product {
  public:
   virtual ~Product() = default;
-  virtual void run(const Launch& launch, void* d, const void* a, const void* b, float* vector,
+  /// `vector` and `bits` count where there is such a thing beside the product.
+  virtual void run(const Launch& launch, void* d, const void* a, const void* b, float* vector, uint8_t* bits,
                    const Args& args) const = 0;
 };
 

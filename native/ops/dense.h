@@ -13,32 +13,54 @@ inline void rule(Specs& s, int x, int y, int w, int b) {
   s.expect(y, {X[0], W[0]});
   if (b >= 0) s.expect(b, {W[0]});
 }
+/// A ReLU's bits for another pass, u8 [rows, columns / 8]: whether it let an element through, column c in bit
+/// c % 8 of byte c / 8. cublasLt's epilogues have them so. Of an element that was just 0 it may be either.
+inline void bits_rule(Specs& s, int mask, int of) {
+  if (!s.has(mask)) return;
+  const Shape shape = s.shape(of);
+  if (s[mask].layout != "any" && s[mask].layout != "ab")
+    s.fail(s.slots[mask].name, ": expected the layout ab, got ", s[mask].layout);
+  if (shape[1] % 128 != 0)
+    s.fail(s.slots[mask].name, " needs columns that are a multiple of 128, got ", shape[1]);
+  s.expect(mask, {shape[0], shape[1] / 8});
+}
 }  // namespace dense
 
 struct Dense {
   static constexpr const char* name = "dense";
-  enum { Y, X, W, B };
-  static constexpr Slot slots[] = {
-      {"y", Role::out, kT}, {"x", Role::in, kT}, {"w", Role::in, kT | kChooses}, {"b", Role::in, kF32, true}};
+  enum { Y, MASK, X, W, B };
+  static constexpr Slot slots[] = {{"y", Role::out, kT},
+                                   {"mask", Role::out, kU8, true},
+                                   {"x", Role::in, kT},
+                                   {"w", Role::in, kT | kChooses},
+                                   {"b", Role::in, kF32, true}};
   bool relu = false;
   template <class V>
   void visit(V& v) {
     v("relu", relu);
   }
-  void rule(Specs& s) const { dense::rule(s, X, Y, W, B); }
+  void rule(Specs& s) const {
+    dense::rule(s, X, Y, W, B);
+    dense::bits_rule(s, MASK, Y);
+    if (s.has(MASK)) s.require(relu, "mask is of a ReLU: set relu");
+  }
 };
 
+/// With `mask`, dx is that of what went into the ReLU that x came out of.
 struct DenseBackwardData {
   static constexpr const char* name = "dense_backward_data";
-  enum { DX, DY, W };
-  static constexpr Slot slots[] = {
-      {"dx", Role::out, kT}, {"dy", Role::in, kT}, {"w", Role::in, kT | kChooses}};
+  enum { DX, DY, W, MASK };
+  static constexpr Slot slots[] = {{"dx", Role::out, kT},
+                                   {"dy", Role::in, kT},
+                                   {"w", Role::in, kT | kChooses},
+                                   {"mask", Role::in, kU8, true}};
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const {
     if (s.shape(DX).empty() && s.shape(DY).size() == 2 && s.shape(W).size() == 2)
       s.expect(DX, {s.shape(DY)[0], s.shape(W)[1]});
     dense::rule(s, DX, DY, W, -1);
+    dense::bits_rule(s, MASK, DX);
   }
 };
 

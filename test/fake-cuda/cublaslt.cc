@@ -1,6 +1,7 @@
 // A double of libcublasLt. Products are interpreted with sums in double. Epilogues are offered as cublasLt
 // offers them, or less often, so that both ways are tried: a bias in the dtype of the result alone, its
-// gradient for dims that are multiples of 8. -DCUDA=13000.
+// gradient for dims that are multiples of 8, ReLU's bits and derivative for a multiple of 8 columns.
+// -DCUDA=13000.
 #include "cuda/api/cublaslt.h"
 
 #include <algorithm>
@@ -18,6 +19,8 @@ struct cublasLtMatmulDescOpaque {
   uint32_t epilogue = kLtNoEpilogue;
   void* bias = nullptr;
   int32_t bias_type = -1;
+  uint8_t* aux = nullptr;
+  int64_t aux_ld = 0;  // bits
 };
 struct cublasLtMatrixLayoutOpaque {
   int type;
@@ -69,6 +72,8 @@ struct Product {
   int64_t k() const { return how.transposed[0] ? a.rows : a.columns; }
 };
 
+constexpr uint32_t kAux = 128;
+
 int check(const Product& p) {
   const auto& [how, a, b, c, d] = p;
   for (const auto* l : {&a, &b, &c, &d})
@@ -82,6 +87,8 @@ int check(const Product& p) {
   if (how.compute == kCublasComputeTf32 && a.type != kCublasFloat) return kCublasNotSupported;
   if (a.type != b.type || c.type != d.type || (d.type != a.type && d.type != kCublasFloat))
     return kCublasNotSupported;
+  if (how.epilogue & kAux && (!how.aux || how.aux_ld % 128 != 0 || how.aux_ld < p.m()))
+    return kCublasInvalidValue;
   const int bias_type = how.bias_type < 0 ? d.type : how.bias_type;
   switch (how.epilogue) {
     case kLtNoEpilogue:
@@ -90,6 +97,13 @@ int check(const Product& p) {
     case kLtBias:
     case kLtReluBias:
       return bias_type == d.type ? 0 : kCublasNotSupported;
+    case kLtReluAuxBias:
+      if (bias_type != d.type) return kCublasNotSupported;
+      [[fallthrough]];
+    case kLtReluAux:
+      return p.n() % 8 == 0 ? 0 : kCublasNotSupported;
+    case kLtDrelu:
+      return p.n() % 8 == 0 && p.k() > 1 ? 0 : kCublasNotSupported;
     case kLtBgradA:
     case kLtBgradB:
       return bias_type == d.type && p.m() % 8 == 0 && p.n() % 8 == 0 ? 0 : kCublasNotSupported;
@@ -101,8 +115,7 @@ int check(const Product& p) {
 void run(const Product& p, float alpha, const void* a, const void* b, float beta, const void* c, void* d) {
   const auto& how = p.how;
   const int64_t m = p.m(), n = p.n(), k = p.k();
-  const bool bias = how.epilogue == kLtBias || how.epilogue == kLtReluBias;
-  const bool relu = how.epilogue == kLtRelu || how.epilogue == kLtReluBias;
+  const bool bias = how.epilogue & kLtBias, relu = how.epilogue & kLtRelu;
   // Of op(a) the rows, of op(b) the columns, each in one piece.
   const auto gather = [k](const cublasLtMatrixLayoutOpaque& l, const void* from, int64_t count, bool along) {
     std::vector<float> out(size_t(count * k));
@@ -123,6 +136,13 @@ void run(const Product& p, float alpha, const void* a, const void* b, float beta
       float value = alpha * float(sums[0] + sums[1] + sums[2] + sums[3]);
       if (beta != 0) value += beta * load(type_of(p.c.type), c, j * p.c.ld + i);
       if (bias) value += load(type_of(p.d.type), how.bias, i);
+      if (how.epilogue & kAux) {
+        const int64_t at = j * how.aux_ld + i;
+        auto& byte = how.aux[at / 8];
+        const auto bit = uint8_t(1 << at % 8);
+        if (relu) byte = uint8_t(value > 0 ? byte | bit : byte & ~bit);
+        if (!relu && !(byte & bit)) value = 0;
+      }
       store(type_of(p.d.type), d, j * p.d.ld + i, relu && value < 0 ? 0 : value);
     }
   const auto sum_into_bias = [&](const std::vector<float>& from, int64_t count) {
@@ -134,6 +154,11 @@ void run(const Product& p, float alpha, const void* a, const void* b, float beta
   };
   if (how.epilogue == kLtBgradA) sum_into_bias(x, m);
   if (how.epilogue == kLtBgradB) sum_into_bias(y, n);
+}
+
+/// What an algorithm is good for: the type of the result, and an epilogue.
+uint64_t kind_of(const cublasLtMatmulDescOpaque& how, const cublasLtMatrixLayoutOpaque& d) {
+  return uint64_t(how.epilogue) << 8 | uint64_t(d.type);
 }
 
 template <class T>
@@ -196,6 +221,10 @@ int cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product, int attribute, 
       return set(product->bias, value, bytes);
     case kLtBiasType:
       return set(product->bias_type, value, bytes);
+    case kLtAuxPointer:
+      return set(product->aux, value, bytes);
+    case kLtAuxLd:
+      return set(product->aux_ld, value, bytes);
     default:
       return kCublasInvalidValue;
   }
@@ -241,7 +270,7 @@ int cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t
     if (*found == wanted || workspace > preference->workspace) return;
     const auto& at = preference->alignment;
     results[(*found)++] = {
-        .algorithm = {{kMark, number, workspace, at[0], at[1], at[2], at[3], uint64_t(d->type)}},
+        .algorithm = {{kMark, number, workspace, at[0], at[1], at[2], at[3], kind_of(*product, *d)}},
         .workspace = workspace,
         .status = status,
         .waves = 1,
@@ -263,8 +292,8 @@ int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const 
   if (!alpha || !beta || !a || !b || !c || !d || !algorithm || !stream) return kCublasInvalidValue;
   const Product p{*product, *a_is, *b_is, *c_is, *d_is};
   if (const int e = check(p)) return e;
-  const auto& [mark, number, needed, at_a, at_b, at_c, at_d, type] = algorithm->data;
-  if (mark != kMark || type != uint64_t(d_is->type) || number == 1) return kCublasInvalidValue;
+  const auto& [mark, number, needed, at_a, at_b, at_c, at_d, kind] = algorithm->data;
+  if (mark != kMark || kind != kind_of(*product, *d_is) || number == 1) return kCublasInvalidValue;
   if (!aligned(a, at_a) || !aligned(b, at_b) || !aligned(c, at_c) || !aligned(d, at_d))
     return kCublasInvalidValue;
   if (needed > workspace_bytes || (needed && (!workspace || !aligned(workspace, 256))))
@@ -276,6 +305,9 @@ int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const 
     return on_device("cublasLtMatmul", pointer,
                      size_t((l.columns - 1) * l.ld + l.rows) * size_of(type_of(l.type)));
   };
+  const size_t bits = how.epilogue & kAux ? size_t((p.n() - 1) * how.aux_ld + p.m()) / 8 : 0;
+  if (bits && !aligned(how.aux, 16)) return kCublasInvalidValue;
+  if (bits && !on_device("cublasLtMatmul", how.aux, bits)) return kCublasExecutionFailed;
   if (!there(p.a, a) || !there(p.b, b) || !there(p.d, d) ||
       (needed && !on_device("cublasLtMatmul", workspace, needed)))
     return kCublasExecutionFailed;

@@ -1,6 +1,8 @@
 import { type DType, floatDTypes } from '../../dtype.ts'
-import { dense } from '../../reference/dense.ts'
-import { fromForward, type OpCase, opCase, slot, spread } from '../case.ts'
+import { cut, dense } from '../../reference/dense.ts'
+import { input } from '../../reference/fields.ts'
+import type { Reference } from '../../reference/index.ts'
+import { fromForward, type OpCase, opCase, slot, spread, type Values } from '../case.ts'
 
 interface Layer {
   readonly batch: number
@@ -64,6 +66,53 @@ function rows({ batch, from, to, bias = false, relu, any }: Layer, dtype: DType)
   ]
 }
 
+/** Dense behind a ReLU whose bits are `mask`; what the ReLU let through was x. */
+const behindRelu: Reference = (fields, inputs, shapes) => {
+  const x = cut(input(inputs, 'x'), input(inputs, 'mask'))
+  return dense(fields, { ...inputs, x }, shapes)
+}
+
+/** Odd numbers, but for one of eight: with odd weights and eight of nine inputs no sum is 0. */
+const odd: Values = { kind: 'list', list: [1, -3, 1, 5, -1, 3, -5, 2] }
+const weights: Values = { kind: 'list', list: [1, -1, 3, -3, 1, 5, -1, -3, 1, 1, -5] }
+const even: Values = { kind: 'list', list: [2, -4, 0] }
+
+/** A ReLU's bits: written by the layer that it is in, and read by the next one's backward. */
+function masks(batch: number, units: number, bias: boolean, dtype: DType): OpCase[] {
+  const from = 72
+  const mask = slot([batch, units / 8], {
+    dtype: 'u8',
+    values: { kind: 'integers', low: 0, high: 255 }
+  })
+  const next = 24
+  const w = slot([next, units], { dtype, values: spread(next ** -0.5) })
+  const [x, dy] = [slot([batch, units], { dtype }), slot([batch, next], { dtype })]
+  return [
+    opCase({
+      op: 'dense',
+      fields: { relu: true },
+      inputs: {
+        x: slot([batch, from], { dtype, values: odd }),
+        w: slot([units, from], { dtype, values: weights }),
+        ...(bias ? { b: slot([units], { values: even }) } : {})
+      },
+      outputs: { y: x, mask }
+    }),
+    opCase({
+      op: 'dense_backward_data',
+      inputs: { dy, w, mask },
+      outputs: { dx: x },
+      forward: {
+        run: behindRelu,
+        fields: {},
+        inputs: { x, w, mask },
+        shapes: { y: dy.shape },
+        differences: dtype === 'f32' && batch < 5
+      }
+    })
+  ]
+}
+
 function product(
   [m, n, k]: readonly [number, number, number],
   transpose_a: boolean,
@@ -94,6 +143,9 @@ const sizes = [
 /** dense, its two gradients, and gemm. */
 export const denseCases: readonly OpCase[] = floatDTypes.flatMap((dtype) => [
   ...layers.flatMap((layer) => rows(layer, dtype)),
+  ...masks(8, 128, true, dtype),
+  ...masks(3, 256, true, dtype),
+  ...masks(16, 128, false, dtype),
   ...sizes.flatMap((size) =>
     [false, true].flatMap((a) => [false, true].map((b) => product(size, a, b, dtype)))
   ),

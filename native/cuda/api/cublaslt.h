@@ -76,11 +76,12 @@ inline constexpr int kCublasComputeF32 = 68, kCublasComputeTf32 = 77;
 // cublasOperation_t
 inline constexpr int kCublasPlain = 0, kCublasTransposed = 1;
 // cublasLtMatmulDescAttributes_t
-inline constexpr int kLtTransA = 3, kLtTransB = 4, kLtEpilogue = 7, kLtBiasPointer = 8, kLtBiasType = 26;
+inline constexpr int kLtTransA = 3, kLtTransB = 4, kLtEpilogue = 7, kLtBiasPointer = 8, kLtAuxPointer = 11,
+                     kLtAuxLd = 12, kLtBiasType = 26;
 // cublasLtEpilogue_t. BGRADA and BGRADB: the bias vector becomes the sums of A's rows, or of B's columns,
-// along the inner dim.
-inline constexpr int kLtNoEpilogue = 1, kLtRelu = 2, kLtBias = 4, kLtReluBias = 6, kLtBgradA = 256,
-                     kLtBgradB = 512;
+// along the inner dim. AUX: the ReLU's bits are written as well, and DRELU reads them.
+inline constexpr int kLtNoEpilogue = 1, kLtRelu = 2, kLtBias = 4, kLtReluBias = 6, kLtReluAux = 130,
+                     kLtReluAuxBias = 134, kLtDrelu = 136, kLtBgradA = 256, kLtBgradB = 512;
 // cublasLtMatmulPreferenceAttributes_t
 inline constexpr int kLtMaxWorkspace = 1, kLtReductionMask = 3, kLtMinAlignmentA = 5, kLtMinAlignmentB = 6,
                      kLtMinAlignmentC = 7, kLtMinAlignmentD = 8;

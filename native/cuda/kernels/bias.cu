@@ -3,8 +3,9 @@
 
 namespace alexnode::cuda {
 
+// Tensors begin at multiples of 16 bytes.
 template <class T, int kPack>
-struct alignas(sizeof(T) * kPack) Pack {
+struct alignas(sizeof(T) * kPack < 16 ? sizeof(T) * kPack : 16) Pack {
   T at[kPack];
 };
 
@@ -14,26 +15,46 @@ ALEXNODE_DEVICE void bias_relu(const BiasRelu& p) {
   for (i64 i = first_index(); i < p.packs; i += index_step()) {
     auto numbers = y[i];
     const u32 column = (p.packs < 0x80000000 ? u32(i) % p.packs_in_row : u32(i % p.packs_in_row)) * kPack;
+    u32 bits = 0;
     for (int j = 0; j < kPack; j++) {
       float value = numbers.at[j];
       if (p.b) value += p.b[column + j];
       // NaN stays: it must be seen.
       if (p.relu && value < 0) value = 0;
+      bits |= u32(value > 0) << j;
       numbers.at[j] = T(value);
     }
     y[i] = numbers;
+    if (p.mask) p.mask[i] = u8(bits);
   }
 }
 
 #define ALEXNODE_BIAS_RELU(name, T)             \
   ALEXNODE_KERNEL(bias_relu_##name, BiasRelu) { \
     constexpr int kWhole = 16 / int(sizeof(T)); \
-    if (p.pack == kWhole)                       \
+    if (p.mask)                                 \
+      bias_relu<T, 8>(p);                       \
+    else if (p.pack == kWhole)                  \
       bias_relu<T, kWhole>(p);                  \
     else                                        \
       bias_relu<T, 1>(p);                       \
   }
 ALEXNODE_FLOATS(ALEXNODE_BIAS_RELU)
+
+template <class T>
+ALEXNODE_DEVICE void bit_cut(const BitCut& p) {
+  auto* x = static_cast<Pack<T, 8>*>(p.x);
+  for (i64 i = first_index(); i < p.bytes; i += index_step()) {
+    auto numbers = x[i];
+    for (int j = 0; j < 8; j++)
+      if (!(p.mask[i] >> j & 1)) numbers.at[j] = T(0.f);
+    x[i] = numbers;
+  }
+}
+
+#define ALEXNODE_BIT_CUT(name, T) \
+  ALEXNODE_KERNEL(bit_cut_##name, BitCut) { bit_cut<T>(p); }
+ALEXNODE_FLOATS(ALEXNODE_BIT_CUT)
 
 template <class T>
 ALEXNODE_DEVICE float stripe_sum(const ColumnSums& p, i64 column) {

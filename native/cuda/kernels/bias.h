@@ -1,14 +1,16 @@
-// Biases and their gradients, for rows of columns: [N, O], or an NHWC image's pixels of channels.
+// Biases, their gradients, and ReLU's bits, for rows of columns: [N, O], or an NHWC image's pixels of
+// channels.
 #pragma once
 #include "cuda/kernels/prelude.h"
 
 namespace alexnode::cuda {
 
 /// y = relu(y + b), in place; without b, or without ReLU, the rest of it. Threads take `pack` numbers of y at
-/// a time, which divide a row.
+/// a time, which divide a row; with `mask` they are 8, and it gets a bit each: whether y is above 0.
 struct BiasRelu {
   void* y;
   const float* b;
+  u8* mask;
   i64 packs;         // in all
   u32 packs_in_row;  // of y
   u32 pack, relu;
@@ -23,6 +25,13 @@ struct ColumnSums {
   u32 chunks;
 };
 inline constexpr int kStripe = 32, kStripeRows = 8;
+
+/// x = 0 where its bit of `mask` is, eight numbers a thread.
+struct BitCut {
+  void* x;
+  const u8* mask;
+  i64 bytes;  // of the mask
+};
 
 /// y = x, made f32.
 struct Widen {
