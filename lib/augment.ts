@@ -2,6 +2,7 @@
  * How stored bytes become a net's input, as plain data: which part of an image is taken, what is
  * subtracted and divided by, and what of it is left to chance in training.
  */
+import type { ImageSet } from './data/dataset.ts'
 import { isObject } from './files/json.ts'
 
 /** Noise on the colours of whole images, along the principal components of a set's RGB values. */
@@ -116,4 +117,63 @@ function fail(field: string, expected: string, value: unknown): never {
   throw new Error(
     `[input] ${field}${field && ': '}expected ${expected}, got ${JSON.stringify(value)}`
   )
+}
+
+/** A recipe for one set of images and one size of input, with nothing left open. */
+export interface SettledInput {
+  readonly fit: 'crop' | 'resize'
+  readonly flip: boolean
+  /** How many places there are for a crop's top and left. */
+  readonly offsets: readonly [top: number, left: number]
+  readonly shared: number
+  readonly mean: 'channel' | 'pixel' | 'centre'
+  readonly divide: 'std' | number
+  readonly colour: ColourNoise | undefined
+}
+
+/** From so many rows and columns on, images that are larger than the net's input count as photographs. */
+const PHOTOGRAPH = 64
+
+/**
+ * What a recipe means for a set and a net's input; without one, photographs are cropped, and mirrored
+ * by chance, and anything else is resized.
+ * @throws Error where the set has not what the recipe needs, or the sizes do not suit
+ */
+export function settleInput(
+  recipe: InputRecipe | undefined,
+  set: Pick<ImageSet, 'height' | 'width' | 'meanImage' | 'colours' | 'channels'>,
+  input: { readonly height: number; readonly width: number }
+): SettledInput {
+  if (recipe) checkInput(recipe)
+  const { height, width } = set
+  const down = height - input.height
+  const across = width - input.width
+  const covers = down >= 0 && across >= 0
+  const larger = covers && down + across > 0 && Math.min(height, width) >= PHOTOGRAPH
+  const { fit = larger ? 'crop' : 'resize', flip = !recipe && larger, shared = 1 } = recipe ?? {}
+  const { mean = 'channel', divide = mean === 'channel' ? 'std' : 1, colour } = recipe ?? {}
+  const sizes = `images of ${height}×${width} for an input of ${input.height}×${input.width}`
+  if (fit === 'crop' && !covers) {
+    throw new Error(`[input] expected images to crop, got ${sizes}: use fit "resize"`)
+  }
+  const { offsets: given } = recipe ?? {}
+  if (given !== undefined && (fit === 'resize' || given - 1 > Math.min(down, across))) {
+    const what = fit === 'resize' ? `fit "resize" of ${sizes}` : sizes
+    throw new Error(`[input] expected offsets that fit, got ${given} with ${what}: leave them out`)
+  }
+  if (mean !== 'channel' && !set.meanImage) {
+    throw new Error(
+      `[input] expected a set with a mean image for mean "${mean}", got none: prepare the images ` +
+        'with alexnode prepare, or use mean "channel"'
+    )
+  }
+  if (colour && set.colours?.eigenvalues.length !== set.channels) {
+    throw new Error(
+      '[input] expected a set that tells its colours for colour noise, got none: prepare the ' +
+        'images with alexnode prepare, or leave colour out'
+    )
+  }
+  const free = fit === 'crop' ? [given ?? down + 1, given ?? across + 1] : [1, 1]
+  const offsets = [free[0] ?? 1, free[1] ?? 1] as const
+  return { fit, flip, offsets, shared, mean, divide, colour }
 }

@@ -1,14 +1,38 @@
+import { type InputRecipe, settleInput } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
+import { decode } from './dtype.ts'
 import { Feed } from './feed.ts'
 import { readStats } from './metrics.ts'
 import type { Net } from './net.ts'
+import { tenViews } from './net-input.ts'
+import type { Tensor } from './tensor.ts'
+import { Views } from './views.ts'
 
 export interface EvaluateOptions {
   /** Images in a batch. Default: the net's. */
   readonly batch?: number
+  /** As the net was trained with. Default: that of `train`. Nothing is left to chance here. */
+  readonly input?: InputRecipe | undefined
+  /**
+   * 1: the centre of each image, or all of it where images are resized. 10: centre and corners, each as it
+   * is and mirrored, their softmaxes averaged. Default 1.
+   */
+  readonly views?: 1 | 10
+  /** Told of each batch what the net says. */
+  readonly onBatch?: ((batch: JudgedBatch) => void) | undefined
   readonly signal?: AbortSignal | undefined
   /** Called after each batch with the images done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** What a net says of a batch. */
+export interface JudgedBatch {
+  /** Number of its first image in the set. */
+  readonly first: number
+  /** i32 [images]. */
+  readonly labels: Int32Array
+  /** [images, classes], row by row: each row adds up to 1. */
+  readonly probabilities: Float32Array
 }
 
 export interface Evaluation {
@@ -25,15 +49,19 @@ export interface Evaluation {
 /**
  * Runs a net over a whole set, forward alone, with running statistics and without dropout.
  * @throws Error where the images do not suit the net; the signal's reason where it was aborted
+ *
+ * @example
+ * const { top1 } = await evaluate(net, data.test, { views: 10 })
  */
 export async function evaluate(
   net: Net,
   set: ImageSet,
   options: EvaluateOptions = {}
 ): Promise<Evaluation> {
-  const { batch = net.batch, signal, onProgress } = options
+  const { batch = net.batch, signal, onProgress, onBatch } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
-  const feed = net.own(await Feed.create(build, set))
+  await using judge = await openJudge(build, set, options)
+  const { feed, judged } = judge
   const start = performance.now()
   let loss = 0
   let top1 = 0
@@ -54,19 +82,25 @@ export async function evaluate(
       const rows = Math.min(build.batch, set.length - from)
       const indices = Uint32Array.from({ length: rows }, (_, i) => from + i)
       const deliver = await feed.stage({ indices, step: 0, seed: 0 })
-      const work = Promise.all([
-        deliver(),
-        build.forward(),
-        build.stream.read(build.ports.stats.place)
-      ])
-      flying.push(work.then(([, , stats]) => count(rows, stats)))
+      const labels = onBatch && feed.labels.slice(0, rows)
+      const ran = judge.run(deliver)
+      const stats = build.stream.read(judged.stats)
+      const probabilities = onBatch && floats(build, judged.probabilities)
+      const work = Promise.all([stats, probabilities, ran])
+      flying.push(
+        work.then(([stats, probabilities]) => {
+          if (labels && probabilities) {
+            const own = probabilities.subarray(0, rows * build.classes)
+            onBatch?.({ first: from, labels, probabilities: own })
+          }
+          count(rows, stats)
+        })
+      )
       if (flying.length === 2) await flying.shift()
     }
     for (const flight of flying.splice(0)) await flight
   } finally {
     await Promise.allSettled(flying)
-    net.disown(feed)
-    feed.close()
   }
   return {
     loss: loss / done,
@@ -75,4 +109,68 @@ export async function evaluate(
     images: done,
     imagesPerSecond: done / ((performance.now() - start) / 1000)
   }
+}
+
+/** What brings batches to a net, and where its judgement of them lies. */
+interface Judge extends AsyncDisposable {
+  readonly feed: Feed
+  readonly judged: { readonly stats: Tensor; readonly probabilities: Tensor }
+  run(deliver: () => Promise<void>): Promise<unknown>
+}
+
+async function openJudge(
+  build: Net,
+  set: ImageSet,
+  { input, views = 1 }: EvaluateOptions
+): Promise<Judge> {
+  if (views === 1) {
+    const feed = build.own(await Feed.create(build, set, { input }))
+    const { stats, probabilities } = build.ports
+    if (!probabilities) throw new Error('[evaluate] expected a net built for inference')
+    return {
+      feed,
+      judged: { stats: stats.place, probabilities: probabilities.place },
+      run: (deliver) => Promise.all([deliver(), build.forward()]),
+      [Symbol.asyncDispose]: async () => close(build, feed)
+    }
+  }
+  const size = build.definition.input
+  if (settleInput(input, set, size).fit === 'resize') {
+    throw new Error(
+      `[evaluate] expected images to crop for ${views} views, got ${set.height}×${set.width} that are ` +
+        `resized to ${size.height}×${size.width}: use views 1, or an input of fit "crop"`
+    )
+  }
+  const list = tenViews(set, size)
+  const all = build.own(await Views.create(build, list.length))
+  try {
+    const run = all.run.bind(all)
+    const feed = build.own(await Feed.create(build, set, { input, views: list, run }))
+    return {
+      feed,
+      judged: all,
+      run: (deliver) => {
+        build.refresh()
+        return deliver()
+      },
+      [Symbol.asyncDispose]: async () => close(build, feed, all)
+    }
+  } catch (error) {
+    close(build, all)
+    throw error
+  }
+}
+
+function close(build: Net, ...children: readonly (Feed | Views)[]): void {
+  for (const child of children) {
+    build.disown(child)
+    child.close()
+  }
+}
+
+async function floats({ stream }: Net, from: Tensor): Promise<Float32Array> {
+  const elements = await stream.read(from)
+  return elements instanceof Float32Array
+    ? elements
+    : Float32Array.from(decode(elements, from.dtype))
 }

@@ -1,15 +1,14 @@
 /**
  * Brings batches to a net: bytes and labels are staged by JavaScript while the device works, and a
- * recorded program copies, normalises and resizes them into the net's input.
+ * recorded program copies them and makes the net's input of them (lib/net-input.ts).
  */
 import { align } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { ImageSet } from './data/dataset.ts'
-import type { BoundCall, Net } from './net.ts'
+import type { Net } from './net.ts'
+import { NetInput, type NetInputOptions } from './net-input.ts'
 import { type Program, record } from './program.ts'
-import { Tape } from './tape.ts'
-import { elements, Tensor } from './tensor.ts'
-import type { Value } from './value.ts'
+import type { Tensor } from './tensor.ts'
 
 /** One batch is read while the one before is worked on. */
 const SLOTS = 2
@@ -21,14 +20,25 @@ export interface Delivery {
   /** Steps done, for the random draws. */
   readonly step: number
   readonly seed: number
+  /** Epochs done, for what changes in the course of training. Default 0. */
+  readonly epoch?: number
+  /** Place of the first image in the whole batch, of which this may be a part. Default 0. */
+  readonly first?: number
   /** More scalars, for the tensors that the feed was made with, in their order. */
   readonly scalars?: readonly Float32Array[]
+}
+
+export interface FeedOptions extends Partial<NetInputOptions> {
+  /** f32: where the step's scalars go. */
+  readonly scalars?: readonly Tensor[]
+  /** What is done when a batch has been copied. Default: `input.run()`. */
+  readonly run?: (input: NetInput) => void
 }
 
 export class Feed {
   readonly net: Net
   readonly set: ImageSet
-  readonly #buffers: Buffer[] = []
+  readonly #input: NetInput
   readonly #staging: Buffer[] = []
   readonly #programs: Program[] = []
   readonly #images: Uint8Array
@@ -36,12 +46,12 @@ export class Feed {
   readonly #offsets: { images: number; labels: number; valid: number; rng: number }
   /** Where in a slot the scalars lie. */
   readonly #scalars: readonly number[]
-  #tape: Tape | undefined
   #next = 0
 
-  private constructor(net: Net, set: ImageSet, scalars: readonly Tensor[]) {
+  private constructor(net: Net, set: ImageSet, input: NetInput, scalars: readonly Tensor[]) {
     this.net = net
     this.set = set
+    this.#input = input
     this.#images = new Uint8Array(net.batch * set.height * set.width * set.channels)
     this.#labels = new Int32Array(net.batch)
     let end = 0
@@ -59,11 +69,8 @@ export class Feed {
     for (let slot = 0; slot < SLOTS; slot++) this.#staging.push(net.device.staging(end))
   }
 
-  /**
-   * @param scalars f32: where the step's scalars go
-   * @throws Error where the set's images do not suit the net
-   */
-  static async create(net: Net, set: ImageSet, scalars: readonly Tensor[] = []): Promise<Feed> {
+  /** @throws Error where the set's images do not suit the net, or what is to be made of them */
+  static async create(net: Net, set: ImageSet, options: FeedOptions = {}): Promise<Feed> {
     const { channels } = net.definition.input
     if (set.channels !== channels) {
       throw new Error(
@@ -77,9 +84,14 @@ export class Feed {
           `define the net with classes ${set.classes.length}`
       )
     }
-    const feed = new Feed(net, set, scalars)
+    const input = await NetInput.create({ stream: net.stream, ...net.ports }, set, {
+      training: net.training,
+      ...options
+    })
+    const scalars = [...(options.scalars ?? []), ...input.scalars]
+    const feed = new Feed(net, set, input, scalars)
     try {
-      await feed.#record(scalars)
+      feed.#record(scalars, options.run ?? (() => input.run()))
       return feed
     } catch (error) {
       feed.close()
@@ -87,51 +99,9 @@ export class Feed {
     }
   }
 
-  async #record(scalars: readonly Tensor[]): Promise<void> {
-    const { net, set } = this
-    const { device, stream, batch, ports } = net
-    const { height, width, channels, mean, std } = set
-    const shape = [batch, channels, height, width]
-    const tape = new Tape(stream)
-    this.#tape = tape
-    tape.at('input', 'input')
-    const own = (value: Value, bytes: number) => {
-      const buffer = device.allocate(bytes)
-      this.#buffers.push(buffer)
-      value.bytes = bytes
-      value.tensor = new Tensor(buffer, {
-        shape: value.dims,
-        dtype: value.dtype,
-        ...(value.layout !== undefined && { layout: value.layout }),
-        bytes
-      })
-      return value.tensor
-    }
-    const bytes = tape.value('bytes', 'u8', shape, 'acdb')
-    const means = tape.value('mean', 'f32', [channels], 'a')
-    const scales = tape.value('scale', 'f32', [channels], 'a')
-    const inbox = own(bytes, elements(shape))
-    stream.write(
-      own(means, channels * 4),
-      Float32Array.from(mean, (m) => m * 255)
-    )
-    stream.write(
-      own(scales, channels * 4),
-      Float32Array.from(std, (s) => 1 / (s * 255))
-    )
-    const [, , inputHeight, inputWidth] = ports.input.dims
-    const input = ports.input
-    if (inputHeight === height && inputWidth === width) {
-      await tape.call('normalize', {}, { y: input, x: bytes, mean: means, scale: scales })
-    } else {
-      const small = tape.value('small', 'f32', shape, 'abcd')
-      own(small, elements(shape) * 4)
-      await tape.call('normalize', {}, { y: small, x: bytes, mean: means, scale: scales })
-      await tape.call('resize', {}, { y: input, x: small })
-    }
-    const scratch = device.allocate(tape.scratch)
-    this.#buffers.push(scratch)
-    const calls: BoundCall[] = net.bind(tape.calls)
+  #record(scalars: readonly Tensor[], run: (input: NetInput) => void): void {
+    const { inbox } = this.#input
+    const { stream, ports } = this.net
     for (const staging of this.#staging) {
       const part = (to: Tensor, offset: number): [Tensor, Tensor] => [
         to,
@@ -148,7 +118,7 @@ export class Feed {
       this.#programs.push(
         record([stream], () => {
           for (const [to, from] of copies) stream.copy(to, from)
-          net.run(calls, scratch.tensor({ shape: [tape.scratch], dtype: 'u8' }))
+          run(this.#input)
         })
       )
     }
@@ -161,7 +131,7 @@ export class Feed {
    * @throws Error for a label that is no class
    */
   async stage(delivery: Delivery): Promise<() => Promise<void>> {
-    const { indices, step, seed } = delivery
+    const { indices, step, seed, epoch = 0, first = 0 } = delivery
     const slot = this.#next
     this.#next = (slot + 1) % SLOTS
     const staging = this.#staging[slot]
@@ -183,16 +153,22 @@ export class Feed {
     staging.set(this.#images, at.images)
     staging.set(bytes(this.#labels), at.labels)
     staging.set(bytes(Int32Array.of(rows)), at.valid)
-    staging.set(bytes(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, 0)), at.rng)
-    for (const [i, scalars] of (delivery.scalars ?? []).entries()) {
+    staging.set(bytes(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, first)), at.rng)
+    const all = [...(delivery.scalars ?? []), ...this.#input.scalarsAt(epoch)]
+    for (const [i, scalars] of all.entries()) {
       staging.set(bytes(scalars), this.#scalars[i] ?? 0)
     }
     return () => program.run()
   }
 
+  /** Those of the batch that was staged last; the next one writes over them. */
+  get labels(): Int32Array {
+    return this.#labels
+  }
+
   close(): void {
     for (const program of this.#programs.splice(0)) program.close()
-    this.#tape?.close()
-    for (const buffer of [...this.#staging.splice(0), ...this.#buffers.splice(0)]) buffer.close()
+    this.#input.close()
+    for (const buffer of this.#staging.splice(0)) buffer.close()
   }
 }

@@ -36,7 +36,12 @@ export { defineNet, type InputShape, NetDefinition, type NetOptions } from './de
 export { type Device, type OpenOptions, open } from './device.ts'
 export type { LayerSummary, MemoryPlan } from './draft.ts'
 export type { DType, FloatDType, TypedArray } from './dtype.ts'
-export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type JudgedBatch
+} from './evaluate.ts'
 export { DamagedFileError, DiskError } from './files/errors.ts'
 export type { Json, JsonObject } from './files/json.ts'
 export { FolderInUseError } from './files/lock.ts'

@@ -2,7 +2,7 @@ import type { ImageSet } from './data/dataset.ts'
 import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { sgd } from './optimizer.ts'
-import { constant, isPlateau } from './schedule.ts'
+import { constant, isPlateau, type Progress } from './schedule.ts'
 import { type StepResult, Trainer } from './trainer.ts'
 import { Length, requireNumber } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
@@ -59,9 +59,11 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   if (isPlateau(schedule) && !validation) {
     throw new Error('[train] the schedule plateau expected a validation; give train() a set for it')
   }
-  const validator = validation && new Validator(validation, schedule, from?.state.validation)
+  const validator =
+    validation &&
+    new Validator({ input: options.input, ...validation }, schedule, from?.state.validation)
 
-  await using trainer = await Trainer.create(net, set, optimizer, options.courses)
+  await using trainer = await Trainer.create(net, set, optimizer, options)
   if (from) await trainer.import(from)
   if (scaling?.cleared) trainer.flag(false)
   const order = new Order(set.length, net.batch, seed, from?.state)
@@ -113,7 +115,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         const scale = scaling?.send()
         const { result } = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
         sent++
-        flying.push({ result, indices, lr: rate, scale: scale?.scale, state: state() })
+        flying.push({ result, indices, at, lr: rate, scale: scale?.scale, state: state() })
         continue
       }
       const flight = flying.shift()
@@ -132,8 +134,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const bearable = outcome === 'skipped' || (outcome === 'overflow' && scale > 1)
       if (!finite && !bearable) {
         await Promise.allSettled(flying.splice(0).map(({ result }) => result))
-        const { indices, scale, state } = flight
-        throw await explain(trainer, { ...state, indices, scale, loss: stats.loss })
+        const { indices, at, scale, state } = flight
+        throw await explain(trainer, { ...state, at, indices, scale, loss: stats.loss })
       }
       done = flight.state
       const now = performance.now()
@@ -165,6 +167,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
 interface Flight {
   readonly result: Promise<StepResult>
   readonly indices: Uint32Array
+  readonly at: Progress
   readonly lr: number
   /** Where the loss is scaled. */
   readonly scale: number | undefined

@@ -1,5 +1,6 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
 import { align, line } from './arena.ts'
+import type { InputRecipe } from './augment.ts'
 import type { Buffer } from './buffer.ts'
 import type { ImageSet } from './data/dataset.ts'
 import type { PlannedSlab } from './draft.ts'
@@ -36,6 +37,14 @@ export interface TrainerTensors {
   readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
 }
 
+/** What a trainer is made with. */
+export interface TrainerOptions {
+  /** What parameters have to themselves of rate and decay. Default: nothing. */
+  readonly courses?: Courses | undefined
+  /** How images become the net's input. Default: see `settleInput`. */
+  readonly input?: InputRecipe | undefined
+}
+
 /** What a step is made with. */
 export interface StepOptions {
   /** Steps done, for the random draws. */
@@ -43,7 +52,7 @@ export interface StepOptions {
   readonly seed: number
   /** The rate of this step. */
   readonly lr: number
-  /** Where training stands, for courses of parameters. Default: at this step of epoch 0. */
+  /** Where training stands, for what changes in its course. Default: at this step of epoch 0. */
   readonly at?: Progress
   /** Factor on the loss's gradient, which the optimizer undoes. Default 1. */
   readonly scale?: number
@@ -67,12 +76,19 @@ export class Trainer {
   readonly #scalars: Float32Array
   readonly #rows: readonly Value[]
   readonly #tapes: Tape[] = []
+  readonly #input: InputRecipe | undefined
   readonly #stages = new Map<number, Promise<Stage>>()
 
-  private constructor(net: Net, set: ImageSet, optimizer: Optimizer, courses: Courses) {
+  private constructor(
+    net: Net,
+    set: ImageSet,
+    optimizer: Optimizer,
+    { courses = together, input }: TrainerOptions
+  ) {
     this.net = net
     this.set = set
     this.optimizer = optimizer
+    this.#input = input
     const trained = net.parameters.trained
     const { groups, of } = grouped(trained, courses)
     this.#groups = groups
@@ -122,11 +138,11 @@ export class Trainer {
     net: Net,
     set: ImageSet,
     optimizer: Optimizer,
-    courses: Courses = together
+    options: TrainerOptions = {}
   ): Promise<Trainer> {
     if (!net.training)
       throw new Error('[train] expected a net built for training, got one for inference')
-    const trainer = net.own(new Trainer(net, set, optimizer, courses))
+    const trainer = net.own(new Trainer(net, set, optimizer, options))
     try {
       await trainer.stage(net.batch)
       trainer.flag(true)
@@ -154,7 +170,8 @@ export class Trainer {
 
   async #makeStage(batch: number): Promise<Stage> {
     const net = await this.net.at({ batch })
-    const feed = await Feed.create(net, this.set, [this.#hyper, net.ports.scale.place])
+    const scalars = [this.#hyper, net.ports.scale.place]
+    const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
     try {
       const update = await this.#update(net)
       const { forward, backward } = net.calls
@@ -214,7 +231,7 @@ export class Trainer {
     const { net, feed, program, calls } = await this.stage(indices.length)
     this.#setScalars(lr, scale, at)
     const scalars = [this.#scalars, Float32Array.of(scale)]
-    const deliver = await feed.stage({ indices, step, seed, scalars })
+    const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scalars })
     const delivered = deliver()
     if (reopen) this.flag(true)
     net.refresh()
@@ -253,12 +270,13 @@ export class Trainer {
   /** Puts a batch into the net's input again, with the factor on the loss's gradient that it had. */
   async replay(
     indices: Uint32Array,
-    { step, seed, scale = 1 }: Omit<StepOptions, 'lr'>
+    { step, seed, at, scale = 1 }: Omit<StepOptions, 'lr'>
   ): Promise<Net> {
     const { net, feed } = await this.stage(indices.length)
     const hyper = new Float32Array(this.#hyper.bytes / 4)
     const scalars = [hyper, Float32Array.of(scale)]
-    const deliver = await feed.stage({ indices, step, seed, scalars })
+    const epoch = at?.epoch ?? 0
+    const deliver = await feed.stage({ indices, step, seed, epoch, scalars })
     await deliver()
     net.refresh()
     return net

@@ -5,7 +5,11 @@ import { build, images, input, map, number, shapeOf } from './fields.ts'
 import type { Dense, Fields, Reference } from './types.ts'
 
 /** The four words that element `index` belongs to. */
-function words(rng: Dense, purpose: number, index: number): [number, number, number, number] {
+export function words(
+  rng: Dense,
+  purpose: number,
+  index: number
+): [number, number, number, number] {
   const [seedLow = 0, seedHigh = 0, step = 0] = rng.data
   const block = Math.floor(index / 4)
   const counter = [block % 2 ** 32, Math.floor(block / 2 ** 32), step, purpose] as const
@@ -17,7 +21,7 @@ function uniform(rng: Dense, purpose: number, index: number): number {
 }
 
 /** Box and Muller 1958: two uniform numbers give two normal ones, lanes 0 and 1, and 2 and 3. */
-function normal(rng: Dense, purpose: number, index: number): number {
+export function normal(rng: Dense, purpose: number, index: number): number {
   const lane = index % 4
   const all = words(rng, purpose, index)
   const first = all[lane < 2 ? 0 : 2]

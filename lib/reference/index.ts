@@ -7,6 +7,7 @@
 import * as activation from './activation.ts'
 import * as norm from './batch-norm.ts'
 import * as convolution from './convolution.ts'
+import { crop } from './crop.ts'
 import * as products from './dense.ts'
 import * as random from './dropout.ts'
 import * as image from './image.ts'
@@ -16,6 +17,7 @@ import * as move from './move.ts'
 import { adam, sgd } from './optimizer.ts'
 import * as pooling from './pooling.ts'
 import type { Reference } from './types.ts'
+import { logMeanSoftmax } from './views.ts'
 
 export type { Data, Dense, Fields, Reference, Tensors } from './types.ts'
 
@@ -63,7 +65,9 @@ export const references: Readonly<Record<string, Reference>> = {
   sgd,
   adam,
   normalize: image.normalize,
-  resize: image.resize
+  resize: image.resize,
+  crop,
+  log_mean_softmax: logMeanSoftmax
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { OpCase } from './case.ts'
 import { batchNormCases } from './cases/batch-norm.ts'
 import { convolutionCases } from './cases/convolution.ts'
+import { cropCases } from './cases/crop.ts'
 import { denseCases } from './cases/dense.ts'
 import { elementwiseCases } from './cases/elementwise.ts'
 import { lossCases } from './cases/loss.ts'
@@ -12,6 +13,7 @@ import { lrnCases } from './cases/lrn.ts'
 import { moveCases } from './cases/move.ts'
 import { optimizerCases } from './cases/optimizer.ts'
 import { poolingCases } from './cases/pooling.ts'
+import { viewCases } from './cases/views.ts'
 
 /** All rows; names differ. */
 export const opCases: readonly OpCase[] = [
@@ -23,5 +25,7 @@ export const opCases: readonly OpCase[] = [
   ...elementwiseCases,
   ...lossCases,
   ...optimizerCases,
-  ...moveCases
+  ...moveCases,
+  ...cropCases,
+  ...viewCases
 ]

@@ -1,4 +1,5 @@
 import { findNonFinite } from '../inspect.ts'
+import type { Progress } from '../schedule.ts'
 import type { Trainer } from '../trainer.ts'
 
 /** A loss or gradient was not finite. The weights are those from before the step. */
@@ -12,6 +13,8 @@ export interface Failed {
   /** From 1. */
   readonly step: number
   readonly seed: number
+  /** Where training stood. */
+  readonly at: Progress
   readonly loss: number
   /** Where the loss is scaled. */
   readonly scale: number | undefined
@@ -19,9 +22,9 @@ export interface Failed {
 
 /** Runs a batch again, one op at a time, and names the layer where a value first was not finite. */
 export async function explain(trainer: Trainer, failed: Failed): Promise<NonFiniteError> {
-  const { indices, step, seed, loss, scale } = failed
+  const { indices, step, seed, at: stood, loss, scale } = failed
   const scaled = scale === undefined ? {} : { scale }
-  const net = await trainer.replay(indices, { step: step - 1, seed, ...scaled })
+  const net = await trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })
   const place = await findNonFinite(net)
   const began = place ? `; it began in ${place}` : ''
   const at = scale === undefined ? '' : `, at a loss scale of ${scale}`

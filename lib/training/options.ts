@@ -1,3 +1,4 @@
+import type { InputRecipe } from '../augment.ts'
 import type { LossScaleOptions } from '../loss-scale.ts'
 import type { Optimizer } from '../optimizer.ts'
 import type { Courses, Schedule } from '../schedule.ts'
@@ -24,6 +25,11 @@ export interface TrainOptions {
   readonly schedule?: Schedule
   /** Factors of each parameter on rate and decay besides. Default: none. */
   readonly courses?: Courses
+  /**
+   * How images become the net's input. Default: photographs that are larger than it are cropped, and
+   * mirrored, by chance; other images are resized to it.
+   */
+  readonly input?: InputRecipe | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */

@@ -4,7 +4,7 @@
 file(GLOB sources "${KERNELS}/*.cu")
 get_filename_component(native "${KERNELS}/../.." ABSOLUTE)
 file(GLOB headers RELATIVE "${native}" "${KERNELS}/*.h" "${KERNELS}/*.cuh")
-list(APPEND headers philox4x32.h)  # which the CPU's code includes as well
+list(APPEND headers philox4x32.h crop_place.h)  # which the CPU's code includes as well
 set(text "// Made by native/cuda/embed.cmake.\n#include \"cuda/sources.h\"\n\n")
 
 # .incbin keeps large binaries out of the compiler; 0 ends the texts.

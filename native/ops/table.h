@@ -2,6 +2,7 @@
 #pragma once
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
+#include "ops/crop.h"
 #include "ops/dense.h"
 #include "ops/elementwise.h"
 #include "ops/image.h"
@@ -11,6 +12,7 @@
 #include "ops/optimizer.h"
 #include "ops/pool.h"
 #include "ops/random.h"
+#include "ops/views.h"
 
 #define ALEXNODE_OPS(OP)    \
   OP(Conv2d)                \
@@ -55,4 +57,6 @@
   OP(Adam)                  \
   OP(Finite)                \
   OP(Normalize)             \
-  OP(Resize)
+  OP(Resize)                \
+  OP(Crop)                  \
+  OP(LogMeanSoftmax)
