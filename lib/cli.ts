@@ -11,6 +11,7 @@ Trains AlexNet and nets like it.
 Commands:
   train      train a net, test it, keep weights, log and checkpoints
   prepare    photographs in folders, tars or lists, made ready to train on
+  recipe     how known nets were trained and tested
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
   doctor     what this machine can train on, and what is missing
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   // The example reads its options from where a program finds them.
   train: () => import('../examples/train.ts'),
   prepare: () => import('./cli/prepare.ts'),
+  recipe: () => import('./cli/recipe.ts'),
   summary: () => import('./cli/summary.ts'),
   bench: () => import('./cli/bench.ts'),
   doctor: () => import('./cli/doctor.ts'),

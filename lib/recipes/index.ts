@@ -1,0 +1,29 @@
+/** The recipes by name. */
+import { ablate } from './ablation.ts'
+import { caffe } from './caffe.ts'
+import { chm145 } from './chm-145.ts'
+import { convnet2OneGpu } from './convnet2-1gpu.ts'
+import { paper } from './paper.ts'
+import type { Recipe } from './recipe.ts'
+import { torchvision } from './torchvision.ts'
+
+/** All of them. */
+export const recipes: readonly Recipe[] = [paper, chm145, convnet2OneGpu, caffe, torchvision]
+export const recipeNames = recipes.map(({ name }) => name)
+
+/**
+ * A recipe by name, with things taken away where that is wanted.
+ *
+ * @param without names of ablations
+ * @throws Error for a name that is not one of `recipeNames`, or an ablation that means nothing to it
+ *
+ * @example
+ * const { net, rates } = recipeByName('chm-145', ['no-lrn'])
+ */
+export function recipeByName(name: string, without: readonly string[] = []): Recipe {
+  const recipe = recipes.find((known) => known.name === name)
+  if (recipe) return ablate(recipe, without)
+  throw new Error(
+    `[recipe] there is no recipe '${name}': expected one of ${recipeNames.join(', ')}`
+  )
+}

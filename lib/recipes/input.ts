@@ -1,0 +1,69 @@
+/** A recipe's input for images that are not ImageNet's. */
+import type { InputRecipe } from '../augment.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import { imageNetColours } from './colours.ts'
+import type { Recipe } from './recipe.ts'
+
+export interface SuitedInput {
+  readonly input: InputRecipe
+  /** The set, with ImageNet's colours where the recipe needs some and it tells none. */
+  readonly set: ImageSet
+  /** What is not as the recipe says, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** Below this many rows or columns images are no photographs: see `InputRecipe`. */
+const PHOTOGRAPH = 64
+
+/**
+ * As much of a recipe's input as a set can have.
+ * @param size the input of the net
+ * @param epochs how long the run is; noise that ends, ends in proportion
+ */
+export function suitInput(
+  { input, epochs: usual }: Recipe,
+  set: ImageSet,
+  size: { readonly height: number; readonly width: number },
+  epochs: number = usual
+): SuitedInput {
+  const notes: string[] = []
+  const { fit, offsets, mean = 'channel', divide, colour, ...rest } = input
+  const room = Math.min(set.height - size.height, set.width - size.width)
+  const small = room < 0 || Math.min(set.height, set.width) < PHOTOGRAPH
+  const sizes = `images of ${set.height}×${set.width} for an input of ${size.height}×${size.width}`
+  const cropped = fit === 'crop' && !small
+  if (fit === 'crop' && small) notes.push(`There are ${sizes}: they are resized, not cropped.`)
+  const places = cropped && offsets !== undefined && offsets - 1 <= room ? offsets : undefined
+  if (cropped && places !== offsets) {
+    notes.push(`There are ${sizes}: a crop has ${room + 1} places a side, not ${offsets}.`)
+  }
+  const byImage = mean !== 'channel' && set.meanImage !== undefined
+  if (mean !== 'channel' && !byImage) {
+    notes.push('The set has no mean image: what is subtracted is the mean of each channel.')
+  }
+  const noisy = colour !== undefined && set.channels === 3
+  if (colour && !noisy) notes.push('The images have no RGB colours: there is no noise on them.')
+  const borrowed = noisy && set.colours === undefined
+  if (borrowed) notes.push("The set does not tell how its colours vary: ImageNet's are taken.")
+  const until = colour?.until === undefined ? undefined : (colour.until / usual) * epochs
+  return {
+    input: {
+      ...rest,
+      ...(fit && { fit: cropped ? 'crop' : 'resize' }),
+      ...(places !== undefined && { offsets: places }),
+      ...{ mean: byImage ? mean : 'channel', divide: divide ?? (mean === 'channel' ? 'std' : 1) },
+      ...(noisy && { colour: { ...colour, ...(until !== undefined && { until }) } })
+    },
+    set: borrowed ? coloured(set) : set,
+    notes
+  }
+}
+
+function coloured(set: ImageSet): ImageSet {
+  const { length, height, width, channels, classes, mean, std, meanImage } = set
+  return {
+    ...{ length, height, width, channels, classes, mean, std, colours: imageNetColours },
+    ...(meanImage && { meanImage }),
+    read: (indices, images, labels) => set.read(indices, images, labels)
+  }
+}
