@@ -173,6 +173,20 @@ interface Addon {
   endRecord(device: number, streams: number[], keep: boolean): number | null
   runProgram(program: number, ticket: number, streams: number, profile: boolean): void
   closeProgram(program: number): void
+  openFile(path: string): number
+  closeFile(file: number): void
+  openLoader(threads: number): number
+  closeLoader(loader: number): void
+  /** `records`: file, offset, bytes and CRC-32 (or -1) of each image. An error begins with the image's place in them. */
+  load(
+    loader: number,
+    ticket: number,
+    records: Float64Array,
+    jpeg: boolean,
+    shape: readonly [height: number, width: number, channels: number],
+    buffer: number,
+    offset: number
+  ): void
 }
 
 interface Waiting {

@@ -13,6 +13,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   export_ops(env, exports);
   export_device(env, exports);
   export_cuda(env, exports);
+  export_loader(env, exports);
   return exports;
 }
 

@@ -28,6 +28,11 @@ const needs = {
       'oneDNN',
       compiles('oneapi/dnnl/dnnl.hpp'),
       { apt: 'libdnnl-dev', dnf: 'onednn-devel', brew: 'onednn' }
+    ],
+    [
+      'libjpeg-turbo',
+      compiles('turbojpeg.h'),
+      { apt: 'libturbojpeg0-dev', dnf: 'turbojpeg-devel', brew: 'jpeg-turbo' }
     ]
   ],
   // Importing torch would take seconds; its folder is proof enough.

@@ -34,7 +34,7 @@ if (reason) {
 }
 
 const dir = t.testdir()
-const bundled = ['libOpenCL.so.1', 'libdnnl.so.2', 'libgomp.so.1']
+const bundled = ['libOpenCL.so.1', 'libdnnl.so.2', 'libgomp.so.1', 'libturbojpeg.so.0']
 const prebuilds = join(root, 'prebuilds', system)
 
 /** A PATH with Node and what every system has, and with no compiler, CMake, make or Python. */
@@ -218,7 +218,7 @@ const losses = []
 for await (const { loss } of train(net, shapes({ train: 320, size: 28 }).train, { epochs: 2, lr: 0.05 }))
   losses.push(loss)
 await device.close()
-const maps = readFileSync('/proc/self/maps', 'utf8').match(/\\/.*(libdnnl|libgomp|libOpenCL|alexnode).*/g)
+const maps = readFileSync('/proc/self/maps', 'utf8').match(/\\/.*(libdnnl|libgomp|libOpenCL|libturbojpeg|alexnode).*/g)
 console.log(JSON.stringify({ losses, maps: [...new Set(maps)].sort() }))
 `
 const common = `

@@ -1,4 +1,5 @@
 /** What a data set is, for training code and for people who bring their own images. */
+import type { Buffer } from '../buffer.ts'
 
 /** A data set or a file of one is not as it should be. */
 export class DataError extends Error {
@@ -34,6 +35,11 @@ export interface ImageSet {
    * @throws RangeError when an index is out of range or an output is too short
    */
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): void | Promise<void>
+  /**
+   * As `read`, into a device's staging memory from `offset` on, by threads of the set's own: no byte of
+   * an image passes through JavaScript. Labels are there at once, images when the promise resolves.
+   */
+  load?(indices: Uint32Array, to: Buffer, offset: number, labels: Int32Array): Promise<void>
 }
 
 /** The principal components of RGB values, 0…255, over all training pixels; the largest comes first. */

@@ -24,7 +24,7 @@ interface Shard {
  * @throws DamagedFileError naming a shard that is missing, cut short or altered
  * @throws DiskError where one cannot be read
  */
-export async function openFileRecords(folder: string, part: Part): Promise<Records> {
+export async function openFileRecords(folder: string, part: Part): Promise<FileRecords> {
   const shards: Shard[] = []
   let first = 0
   for (const shard of part.shards) {
@@ -75,7 +75,15 @@ export async function readShardIndex(path: string, shard: ShardFile): Promise<Sh
   }
 }
 
-class FileRecords implements Records {
+/** Where a record lies. */
+export interface RecordPlace {
+  readonly path: string
+  readonly offset: number
+  readonly bytes: number
+  readonly crc: number
+}
+
+export class FileRecords implements Records {
   readonly length: number
   readonly #shards: readonly Shard[]
   /** Which records have been found to be whole. */
@@ -113,6 +121,12 @@ class FileRecords implements Records {
     return index.name(i - first)
   }
 
+  place(i: number): RecordPlace {
+    const { path, index, first } = this.#at(i)
+    const k = i - first
+    return { path, offset: index.offset(k), bytes: index.bytes(k), crc: index.crc(k) }
+  }
+
   async bytes(i: number): Promise<Uint8Array> {
     const shard = this.#at(i)
     const { index, first, path } = shard
@@ -133,9 +147,14 @@ class FileRecords implements Records {
   }
 
   #damaged(i: number, path: string, expected: string, got: string): DamagedFileError {
+    return this.damaged(i, `${path}: expected ${expected}, got ${got}`)
+  }
+
+  /** The error of a record that is not what was written. */
+  damaged(i: number, reason: string): DamagedFileError {
     return new DamagedFileError(
-      `[photos] ${path}, image ${i} (${this.name(i)}): expected ${expected}, got ${got};` +
-        ' fetch the shard again, or prepare the set again into a new folder'
+      `[photos] image ${i} (${this.name(i)}): ${reason}; fetch the shard again, or prepare the set` +
+        ' again into a new folder'
     )
   }
 

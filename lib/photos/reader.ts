@@ -7,12 +7,11 @@ import { basename, join, resolve } from 'node:path'
 import { checkRead, DataError, type Dataset, type ImageSet } from '../data/dataset.ts'
 import { DamagedFileError, diskError } from '../files/errors.ts'
 import { decodePhoto } from './decode.ts'
-import { openFileRecords } from './file-records.ts'
 import { MANIFEST, type Manifest, type Part, readManifest } from './manifest.ts'
+import { openMappedRecords } from './mapped-records.ts'
 import { PROGRESS } from './progress.ts'
 import type { Records } from './records.ts'
 import type { Form } from './shard.ts'
-import { loadSharp } from './sharp.ts'
 
 /** Images of a prepared part. */
 export interface PhotoSet extends ImageSet {
@@ -25,6 +24,14 @@ export interface PhotoSet extends ImageSet {
    * @throws DiskError where the disk refuses
    */
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): Promise<void>
+}
+
+/** What the records of a part hold. */
+export interface ImageFormat {
+  readonly form: Form
+  readonly height: number
+  readonly width: number
+  readonly channels: number
 }
 
 /** A prepared folder, open. */
@@ -41,8 +48,8 @@ export interface OpenPhotosOptions {
   readonly source?: string
   /** What else a person should know. */
   readonly notice?: string
-  /** Opens the records of a part. Default: reads by position. */
-  readonly records?: (folder: string, part: Part) => Promise<Records>
+  /** Threads that read and decode. Default: as many as the machine gives this process. */
+  readonly threads?: number | undefined
 }
 
 /**
@@ -57,7 +64,7 @@ export interface OpenPhotosOptions {
  */
 export async function openPhotos(
   folder: string,
-  { source, notice, records = openFileRecords }: OpenPhotosOptions = {}
+  { source, notice, threads }: OpenPhotosOptions = {}
 ): Promise<PhotoDataset> {
   const manifest = await readManifest(folder)
   if (!manifest) {
@@ -67,12 +74,12 @@ export async function openPhotos(
     throw new DataError(`[photos] ${folder}: expected a prepared folder (${MANIFEST}), got ${how}`)
   }
   const { name, form, height, width, channels, classes, mean, std, colours } = manifest
-  if (form === 'jpeg') await loadSharp()
   const meanImage = await readMeanImage(folder, manifest)
   const shape = { height, width, channels, classes, mean, std, meanImage }
   const facts = { form, ...shape, ...(colours && { colours }) }
-  const train = await records(folder, manifest.train)
-  const test = manifest.test ? await records(folder, manifest.test) : train
+  const records = (part: Part) => openMappedRecords(folder, part, facts, threads)
+  const train = await records(manifest.train)
+  const test = manifest.test ? await records(manifest.test) : train
   const close = async () => {
     await train.close()
     if (test !== train) await test.close()
@@ -127,6 +134,12 @@ function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
         images.set(await pixelsOf(i), place * size)
       }
       await Promise.all(Array.from(indices, one))
-    }
+    },
+    ...(records.load && {
+      load: async (indices, to, offset, labels) => {
+        for (const [place, i] of indices.entries()) labels[place] = records.label(i)
+        await records.load?.(indices, to, offset)
+      }
+    })
   }
 }

@@ -1,4 +1,5 @@
 /** The bytes of a prepared part's images, one record an image, whatever they are kept in. */
+import type { Buffer } from '../buffer.ts'
 
 export interface Records {
   readonly length: number
@@ -12,5 +13,12 @@ export interface Records {
    * @throws DiskError where the disk refuses
    */
   bytes(i: number): Uint8Array | Promise<Uint8Array>
+  /**
+   * Brings images into staging memory from `offset` on, one behind the other, by threads; absent where
+   * there are none.
+   *
+   * @throws DamagedFileError where a record is not what was written
+   */
+  load?(indices: Uint32Array, to: Buffer, offset: number): Promise<void>
   close(): void | Promise<void>
 }

@@ -3,6 +3,7 @@
 #include <node_api.h>
 
 #include "cuda/cuda.h"
+#include "loader/loader.h"
 
 namespace alexnode::js {
 
@@ -35,9 +36,11 @@ void Environment::end() {
   // First, so that nothing is given to a stream that is being taken down.
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
+  for (auto& [id, loader] : loaders) loader->abandon();
   mailbox->wait_for_threads();
   if (cuda) cuda->drop();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
+  loaders.clear(), files.clear();
 }
 
 void Environment::deliver(Napi::Env env, Ticket& t) {

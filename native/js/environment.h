@@ -8,6 +8,11 @@
 
 #include "backend.h"
 
+namespace alexnode::loader {
+class Loader;
+class MappedFile;
+}  // namespace alexnode::loader
+
 namespace alexnode::cuda {
 class Cuda;
 }
@@ -53,6 +58,8 @@ struct Environment {
   Table<Kernel> ops{"op"};
   Table<Event> events{"event"};
   Table<Program> programs{"program"};
+  Table<loader::MappedFile> files{"data"};
+  Table<loader::Loader> loaders{"data"};
   Napi::FunctionReference on_settled;
 
  private:
@@ -66,6 +73,7 @@ using Info = const Napi::CallbackInfo&;
 void export_ops(Napi::Env env, Napi::Object exports);
 void export_device(Napi::Env env, Napi::Object exports);
 void export_cuda(Napi::Env env, Napi::Object exports);
+void export_loader(Napi::Env env, Napi::Object exports);
 
 /// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that
 /// happens.

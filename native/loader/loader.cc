@@ -1,0 +1,141 @@
+#include "loader/loader.h"
+
+#include <pthread.h>
+
+#include <cstring>
+#include <thread>
+
+#include "loader/crc32.h"
+#include "wait.h"
+
+namespace alexnode::loader {
+
+/// Outlives the Loader until its threads have ended.
+struct Loader::State {
+  explicit State(std::shared_ptr<Mailbox> m) : mailbox(std::move(m)) {}
+
+  /// A batch under way. They are kept for the next ones.
+  struct Work {
+    Batch batch;
+    Ticket* ticket = nullptr;
+    size_t begun = 0, done = 0;
+    std::string error;  // of the first record that failed; the rest is left out
+    Work* next = nullptr;
+  };
+
+  std::shared_ptr<Mailbox> mailbox;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<std::unique_ptr<Work>> all;
+  Work *free = nullptr, *first = nullptr, *last = nullptr;  // queued: those with records left to begin
+  bool closed = false;
+
+  void loop();
+  void read(const Batch& batch, size_t i, std::unique_ptr<JpegDecoder>& decoder);
+  void finish(Work& work);
+};
+
+void Loader::State::read(const Batch& batch, size_t i, std::unique_ptr<JpegDecoder>& decoder) {
+  const auto& [file, offset, bytes, crc] = batch.records[i];
+  std::byte* to = batch.to.data() + i * batch.shape.bytes();
+  const auto from = file->at(offset, bytes);
+  if (crc >= 0 && crc32(from) != crc)
+    fail(file->path(), ": expected the checksum ", crc, ", got ", crc32(from), ": it was altered");
+  if (batch.jpeg) {
+    if (!decoder) decoder = std::make_unique<JpegDecoder>();
+    decoder->decode(from, to, batch.shape);
+  } else {
+    std::memcpy(to, from.data(), batch.shape.bytes());
+  }
+}
+
+void Loader::State::finish(Work& work) {
+  mailbox->settle(work.ticket, work.error);
+  work.batch.records.clear(), work.batch.to = {};
+  work.next = free;
+  free = &work;
+}
+
+void Loader::State::loop() {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "alexnode-load");
+#endif
+  std::unique_ptr<JpegDecoder> decoder;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    wait_on(wake, lock, [&] { return closed || first; });
+    if (closed) return;
+    Work& work = *first;
+    const size_t i = work.begun++;
+    if (work.begun == work.batch.records.size()) {
+      first = work.next;
+      if (!first) last = nullptr;
+    }
+    const bool skip = !work.error.empty();
+    lock.unlock();
+    std::string error;
+    try {
+      if (!skip) read(work.batch, i, decoder);
+    } catch (const std::exception& e) {
+      error = text(i, " ", e.what());
+    }
+    lock.lock();
+    if (work.error.empty()) work.error = error;
+    // One that was closed while it was read is settled already.
+    if (++work.done == work.batch.records.size()) finish(work);
+  }
+}
+
+Loader::Loader(std::shared_ptr<Mailbox> mailbox, int threads)
+    : state_(std::make_shared<State>(std::move(mailbox))) {
+  for (int i = 0; i < threads; i++) {
+    state_->mailbox->thread_started();
+    try {
+      std::thread([state = state_] {
+        state->loop();
+        state->mailbox->thread_ended();
+      }).detach();
+    } catch (...) {
+      state_->mailbox->thread_ended();
+      abandon();
+      throw;
+    }
+  }
+}
+
+Loader::~Loader() {
+  std::lock_guard lock(state_->mutex);
+  state_->closed = true;
+  for (auto* work = state_->first; work; work = work->next) {
+    state_->mailbox->settle(work->ticket, "[data] the loader was closed before this was read");
+    // What is read of it just now counts for nothing.
+    work->done = work->batch.records.size();
+  }
+  state_->first = state_->last = nullptr;
+  state_->wake.notify_all();
+}
+
+void Loader::load(const std::function<void(Batch&)>& fill, Ticket* ticket) {
+  std::lock_guard lock(state_->mutex);
+  if (!state_->free) {
+    state_->all.push_back(std::make_unique<State::Work>());
+    state_->free = state_->all.back().get();
+  }
+  State::Work& work = *state_->free;
+  fill(work.batch);
+  state_->free = work.next;
+  work.ticket = ticket, work.begun = work.done = 0, work.next = nullptr;
+  work.error.clear();
+  if (work.batch.records.empty()) return state_->finish(work);
+  (state_->last ? state_->last->next : state_->first) = &work;
+  state_->last = &work;
+  state_->wake.notify_all();
+}
+
+void Loader::abandon() {
+  std::lock_guard lock(state_->mutex);
+  state_->closed = true;
+  state_->wake.notify_all();
+}
+
+}  // namespace alexnode::loader
