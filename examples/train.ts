@@ -39,7 +39,7 @@ await program(async (signal) => {
 
   // The images say how many channels and classes the net has.
   const told = { onNotice: report.note, onPrepare: report.preparing }
-  const opened = await openData(settings.data, { signal, ...told })
+  const opened = await openData(settings.data, { signal, workers: options.workers, ...told })
   const data = run.sameData(opened)
   const { channels, classes } = data.train
   report.data(data)

@@ -10,8 +10,8 @@ import { NetInput, type NetInputOptions } from './net-input.ts'
 import { type Program, record } from './program.ts'
 import type { Tensor } from './tensor.ts'
 
-/** One batch is read while the one before is worked on. */
-const SLOTS = 2
+/** One batch is read while the one before is worked on; where threads read, one more lies ready. */
+const SLOTS = { read: 2, load: 3 }
 
 /** Everything of one step that comes from the host. */
 export interface Delivery {
@@ -28,6 +28,15 @@ export interface Delivery {
   readonly scalars?: readonly Float32Array[]
 }
 
+/** A batch on its way into a slot. */
+interface Reading {
+  readonly indices: Uint32Array
+  readonly slot: number
+  readonly labels: Int32Array
+  readonly staging: Buffer
+  readonly done: Promise<void>
+}
+
 export interface FeedOptions extends Partial<NetInputOptions> {
   /** f32: where the step's scalars go. */
   readonly scalars?: readonly Tensor[]
@@ -42,31 +51,37 @@ export class Feed {
   readonly #staging: Buffer[] = []
   readonly #programs: Program[] = []
   readonly #images: Uint8Array
-  readonly #labels: Int32Array
+  /** A slot each. */
+  readonly #labels: readonly Int32Array[]
   readonly #offsets: { images: number; labels: number; valid: number; rng: number }
   /** Where in a slot the scalars lie. */
   readonly #scalars: readonly number[]
   #next = 0
+  #labelled: Int32Array
+  #ahead: Reading | undefined
 
   private constructor(net: Net, set: ImageSet, input: NetInput, scalars: readonly Tensor[]) {
     this.net = net
     this.set = set
     this.#input = input
-    this.#images = new Uint8Array(net.batch * set.height * set.width * set.channels)
-    this.#labels = new Int32Array(net.batch)
+    const size = net.batch * set.height * set.width * set.channels
+    this.#images = new Uint8Array(set.load ? 0 : size)
+    const slots = set.load ? SLOTS.load : SLOTS.read
+    this.#labels = Array.from({ length: slots }, () => new Int32Array(net.batch))
+    this.#labelled = new Int32Array()
     let end = 0
     const place = (bytes: number) => {
       end += align(bytes)
       return end - align(bytes)
     }
     this.#offsets = {
-      images: place(this.#images.length),
+      images: place(size),
       labels: place(net.batch * 4),
       valid: place(4),
       rng: place(16)
     }
     this.#scalars = scalars.map(({ bytes }) => place(bytes))
-    for (let slot = 0; slot < SLOTS; slot++) this.#staging.push(net.device.staging(end))
+    for (let slot = 0; slot < slots; slot++) this.#staging.push(net.device.staging(end))
   }
 
   /** @throws Error where the set's images do not suit the net, or what is to be made of them */
@@ -124,23 +139,50 @@ export class Feed {
     }
   }
 
+  /** Begins to read the images of the batch after the one that is staged next, where threads do that. */
+  prefetch(indices: Uint32Array): void {
+    if (!this.set.load || this.#ahead) return
+    this.#ahead = this.#read(indices)
+    // `stage` hears of a failure, if it comes to that.
+    this.#ahead.done.catch(() => {})
+  }
+
+  #read(indices: Uint32Array): Reading {
+    const slot = this.#next
+    this.#next = (slot + 1) % this.#staging.length
+    const staging = this.#staging[slot]
+    const labels = this.#labels[slot]
+    if (!staging || !labels) throw new Error('[feed] is closed')
+    return { indices, slot, labels, staging, done: this.#bring(indices, staging, labels) }
+  }
+
+  async #bring(indices: Uint32Array, staging: Buffer, labels: Int32Array): Promise<void> {
+    const { images } = this.#offsets
+    if (this.set.load) return this.set.load(indices, staging, images, labels)
+    await this.set.read(indices, this.#images, labels)
+    staging.set(this.#images, images)
+  }
+
   /**
-   * Reads a batch from the set into the next of two slots. The delivery that was staged in it before must
-   * be done with.
+   * Reads a batch from the set into the next slot, unless `prefetch` has. The delivery that was staged in it
+   * before must be done with: of two deliveries, the first.
    * @returns a function that queues bringing it to the net; its promise resolves when that is done
    * @throws Error for a label that is no class
    */
   async stage(delivery: Delivery): Promise<() => Promise<void>> {
     const { indices, step, seed, epoch = 0, first = 0 } = delivery
-    const slot = this.#next
-    this.#next = (slot + 1) % SLOTS
-    const staging = this.#staging[slot]
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const ready = ahead && indices.every((index, i) => index === ahead.indices[i])
+    const { slot, labels, staging, done } = ready ? ahead : this.#read(indices)
+    await done
     const program = this.#programs[slot]
-    if (!staging || !program) throw new Error('[feed] is closed')
-    await this.set.read(indices, this.#images, this.#labels)
+    if (!program) throw new Error('[feed] is closed')
+    this.#labelled = labels
+    const at = this.#offsets
     const rows = indices.length
     for (let i = 0; i < rows; i++) {
-      const label = this.#labels[i] ?? -1
+      const label = labels[i] ?? -1
       if (label < 0 || label >= this.net.classes) {
         throw new Error(
           `[data] image ${indices[i]}: expected a label from 0 to ${this.net.classes - 1}, got ${label}`
@@ -149,9 +191,7 @@ export class Feed {
     }
     const bytes = (array: Int32Array | Uint32Array | Float32Array) =>
       new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-    const at = this.#offsets
-    staging.set(this.#images, at.images)
-    staging.set(bytes(this.#labels), at.labels)
+    staging.set(bytes(labels), at.labels)
     staging.set(bytes(Int32Array.of(rows)), at.valid)
     staging.set(bytes(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, first)), at.rng)
     const all = [...(delivery.scalars ?? []), ...this.#input.scalarsAt(epoch)]
@@ -163,7 +203,7 @@ export class Feed {
 
   /** Those of the batch that was staged last; the next one writes over them. */
   get labels(): Int32Array {
-    return this.#labels
+    return this.#labelled
   }
 
   close(): void {

@@ -72,6 +72,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   let done: TrainState = state()
   let saved = sent
   let last = performance.now()
+  /** When the step before was done. */
+  let settled = last
 
   function state(): TrainState {
     return { ...order.state, step: sent, seed }
@@ -113,9 +115,13 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         const at = { step: sent, epoch: sent / perEpoch, steps }
         const rate = lr * schedule(at)
         const scale = scaling?.send()
-        const { result } = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
+        const begun = performance.now()
+        const sending = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
         sent++
-        flying.push({ result, indices, at, lr: rate, scale: scale?.scale, state: state() })
+        const known = { indices, at, lr: rate, scale: scale?.scale, state: state() }
+        flying.push({ ...sending, ...known, begun })
+        if (flying.length === 2 && sent < length.steps)
+          trainer.prefetch(order.peek()).catch(() => {})
         continue
       }
       const flight = flying.shift()
@@ -127,6 +133,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         continue
       }
       const stats = await flight.result
+      // Where it was not idle anyway, as after a validation.
+      const waited = Math.max(0, flight.staged - Math.max(flight.begun, settled)) / 1000
+      settled = stats.settled
       const outcome = scaling?.arrive(stats.finite)
       const finite = stats.finite && Number.isFinite(stats.loss)
       // Gradients that overflow unscaled, too, are no matter of the scale.
@@ -152,6 +161,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         lr: flight.lr,
         images: flight.indices.length,
         imagesPerSecond: flight.indices.length / seconds,
+        waited,
         ...(flight.scale !== undefined && {
           ...{ lossScale: flight.scale, skipped: outcome !== 'good' }
         })
@@ -166,6 +176,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
 
 interface Flight {
   readonly result: Promise<StepResult>
+  /** When its images were asked for, and when they were there. */
+  readonly begun: number
+  readonly staged: number
   readonly indices: Uint32Array
   readonly at: Progress
   readonly lr: number

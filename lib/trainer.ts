@@ -28,6 +28,8 @@ interface Stage {
 export interface StepResult extends Stats {
   /** Whether all gradients were; if not, the update was skipped. */
   readonly finite: boolean
+  /** When it was done, by `performance.now()`. */
+  readonly settled: number
 }
 
 /** All that changes while training, on the host's side of the device. */
@@ -214,7 +216,7 @@ export class Trainer {
 
   /**
    * Stages one step and queues it; the device need not be done with the step before.
-   * @returns when it is queued; `result` resolves when it is done
+   * @returns when it is queued; `result` resolves when it is done, and `staged` is when its images were there
    */
   async step(
     indices: Uint32Array,
@@ -227,11 +229,12 @@ export class Trainer {
       reopen = false,
       eager = false
     }: StepOptions
-  ): Promise<{ readonly result: Promise<StepResult> }> {
+  ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
     const { net, feed, program, calls } = await this.stage(indices.length)
     this.#setScalars(lr, scale, at)
     const scalars = [this.#scalars, Float32Array.of(scale)]
     const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scalars })
+    const staged = performance.now()
     const delivered = deliver()
     if (reopen) this.flag(true)
     net.refresh()
@@ -243,10 +246,19 @@ export class Trainer {
       net.stream.read(net.ports.stats.place),
       net.stream.read(net.ports.ok.place)
     ])
-    const result = all.then(([, , stats, ok]) => ({ ...readStats(stats), finite: ok[0] === 1 }))
+    const result = all.then(([, , stats, ok]) => ({
+      ...readStats(stats),
+      ...{ finite: ok[0] === 1, settled: performance.now() }
+    }))
     // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
     result.catch(() => {})
-    return { result }
+    return { result, staged }
+  }
+
+  /** Begins to read the batch after the next step's, where threads do that. */
+  async prefetch(indices: Uint32Array): Promise<void> {
+    const { feed } = await this.stage(indices.length)
+    feed.prefetch(indices)
   }
 
   /** What the optimizer's calls of this step read, group by group. */

@@ -17,6 +17,8 @@ export interface TrainArguments {
   /** 'auto': a GPU where one is ready, else the CPU. */
   readonly device: string
   readonly threads: number
+  /** Threads that read and decode photographs; undefined: as many as there are cores. */
+  readonly workers: number | undefined
   readonly out: string
   /** Steps from one checkpoint to the next; undefined: one at the end. */
   readonly checkpointEvery: number | undefined
@@ -52,6 +54,7 @@ function usualOptimizer({ net, lr, momentum }: Partial<TrainSettings>): 'sgd' | 
 interface Given extends Partial<TrainSettings> {
   readonly device?: string
   readonly threads?: number
+  readonly workers?: number
   readonly out?: string
   readonly checkpointEvery?: number
   readonly keep?: number
@@ -70,7 +73,7 @@ interface Given extends Partial<TrainSettings> {
  */
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
-  const { device, threads, out, resume = false, json = false, ...kept } = given
+  const { device, threads, workers, out, resume = false, json = false, ...kept } = given
   const { checkpointEvery, keep = 2, ...settings } = kept
   const optimizer = settings.optimizer ?? usualOptimizer(settings)
   if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
@@ -83,6 +86,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     defaults: { ...defaults, optimizer, ...rates[optimizer] },
     device: device ?? 'auto',
     threads: threads ?? availableParallelism(),
+    workers,
     out: out ?? `runs/${settings.net ?? defaults.net}`,
     checkpointEvery,
     keep,
@@ -126,6 +130,7 @@ async function trainCommand(): Promise<Command> {
     )
   return (await addDeviceOptions(train))
     .addOption(dtype)
+    .option('--workers <n>', 'threads that read and decode photographs (as many as cores)', count)
     .option('--batch <n>', `images a step (${defaults.batch})`, count)
     .option('--steps <n>', 'steps in all (as many as fit 3 minutes, with the test)', count)
     .addOption(epochs.argParser(positive))

@@ -9,6 +9,7 @@ import type { TrainingRun } from '../training-run.ts'
 import { type DeviceSettings, deviceText } from './device.ts'
 import { COLUMNS, count, duration, entry, fraction, onePiece, pace, short, wrap } from './format.ts'
 import { layerTable, planText, totals } from './tables.ts'
+import { Waiting } from './waiting.ts'
 
 export interface ReportOptions {
   /** One JSON object a line on stdout, and all else on stderr. Default false. */
@@ -29,6 +30,7 @@ export class Report {
   #secondsPerStep = 0
   #skipped = 0
   #behind = false
+  readonly #waiting = new Waiting()
   #factor: number | undefined
 
   constructor({ json = false }: ReportOptions = {}) {
@@ -95,11 +97,14 @@ export class Report {
     if (!first && this.#steps !== steps) this.#chosen(step)
     this.#steps = steps
     this.#overflow(step)
+    this.#waiting.add(step.waited, seconds)
+    const advice = this.#waiting.advice()
+    if (advice !== undefined) this.note(advice)
     if (this.#json) return
     const eta = (steps - step.step) * this.#secondsPerStep
     const text =
       `loss ${step.loss.toFixed(3).padStart(6)}  top-1 ${fraction(step.top1).padStart(5)}  ` +
-      `${pace(imagesPerSecond)} images/s  ETA ${duration(eta)}`
+      `${pace(imagesPerSecond)} images/s  ETA ${duration(eta)}${this.#waiting.text}`
     await this.#progress('step', step.step, steps, text, first)
     if (step.step === steps) this.#stop()
   }

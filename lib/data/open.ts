@@ -20,6 +20,8 @@ export const dataNames: readonly string[] = ['fashion-mnist', 'shapes']
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   /** How `shapes` is drawn, if it comes to that. */
   readonly shapes?: ShapesOptions | undefined
+  /** Threads that read and decode photographs. Default: as many as the machine gives this process. */
+  readonly workers?: number | undefined
   /** Told of each image that is prepared: how many of how many, and how many were skipped. */
   readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }
@@ -67,9 +69,11 @@ async function openPath(path: string, options: OpenDataOptions): Promise<Dataset
   if (idx !== undefined) return loadIdxFolder(idx, { signal })
   const cifar = await findCifar(path)
   if (cifar) return loadCifarFolder(cifar, { signal })
-  if (existsSync(join(path, MANIFEST)) || existsSync(join(path, PROGRESS))) return openPhotos(path)
+  if (existsSync(join(path, MANIFEST)) || existsSync(join(path, PROGRESS))) {
+    return openPhotos(path, { threads: options.workers })
+  }
   return openCached(path, {
-    ...{ cache: options.cache ?? cacheFolder(), signal },
+    ...{ cache: options.cache ?? cacheFolder(), workers: options.workers, signal },
     ...{ onNotice: options.onNotice, onProgress: options.onPrepare }
   })
 }

@@ -16,6 +16,8 @@ export interface CachedOptions
   extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {
   /** The folder in which prepared ones are kept. */
   readonly cache: string
+  /** Threads that read and decode. Default: as many as the machine gives this process. */
+  readonly workers?: number | undefined
 }
 
 /**
@@ -26,7 +28,7 @@ export interface CachedOptions
  * @throws DiskError where the disk refuses
  */
 export async function openCached(path: string, options: CachedOptions): Promise<PhotoDataset> {
-  const { cache, onNotice, ...rest } = options
+  const { cache, workers, onNotice, ...rest } = options
   const source = await openSource(path, options.signal)
   try {
     const real = await realpath(path)
@@ -66,6 +68,7 @@ export async function openCached(path: string, options: CachedOptions): Promise<
       skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
     const own = testing.startsWith('the source') ? '' : `; ${testing}`
     return await openPhotos(folder, {
+      threads: workers,
       source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`
     })
   } finally {

@@ -67,6 +67,8 @@ export interface Step {
   readonly lr: number
   readonly images: number
   readonly imagesPerSecond: number
+  /** Seconds for which the device had nothing to do, since the images of this step were not there yet. */
+  readonly waited: number
   /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
   readonly lossScale?: number
   /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */

@@ -32,11 +32,16 @@ export class Order {
   }
 
   /** Numbers of the next images: a batch, or what is left of the epoch. */
-  next(): Uint32Array {
+  peek(): Uint32Array {
     const end = Math.min(this.#position + this.#batch, this.#length)
-    const indices = this.#permutation.slice(this.#position, end)
-    this.#position = end
-    if (end === this.#length) {
+    return this.#permutation.slice(this.#position, end)
+  }
+
+  /** Those of `peek`; the ones after them are next. */
+  next(): Uint32Array {
+    const indices = this.peek()
+    this.#position += indices.length
+    if (this.#position === this.#length) {
       this.#epoch++
       this.#position = 0
       this.#permutation = permutation(this.#length, this.#seed, this.#epoch)

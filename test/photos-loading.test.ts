@@ -1,0 +1,113 @@
+// Prepared images that threads bring to staging memory: the same as those that are read one by one, and
+// what happens to shards that change while they are in use.
+import { cp, open as openFile, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { open } from '../lib/device.ts'
+import { Loader, MappedFile } from '../lib/loader.ts'
+import { prepare } from '../lib/photos/prepare.ts'
+import { openPhotos, type PhotoSet } from '../lib/photos/reader.ts'
+import { classFiles, writeFiles } from './photo-files.ts'
+
+const size = 32
+const bytes = size * size * 3
+const folder = t.testdir()
+const source = await writeFiles(join(folder, 'pets'), await classFiles({ cat: 6, dog: 6 }))
+const device = await open('cpu')
+t.teardown(() => device.close())
+
+async function prepared(store: 'raw' | 'jpeg', name: string = store): Promise<string> {
+  const out = join(folder, name)
+  await prepare(source, out, { size, store })
+  return out
+}
+
+/** What `load` brings for these images, and what `read` gives. */
+async function both(set: PhotoSet, indices: Uint32Array) {
+  using staging = device.staging(indices.length * bytes + 64)
+  await using stream = device.stream()
+  const labels = new Int32Array(indices.length)
+  await set.load?.(indices, staging, 64, labels)
+  const tensor = staging.tensor({ shape: [indices.length * bytes], dtype: 'u8', offset: 64 })
+  const loaded = await stream.read(tensor)
+  const images = new Uint8Array(indices.length * bytes)
+  const wanted = new Int32Array(indices.length)
+  await set.read(indices, images, wanted)
+  return { loaded, images, labels, wanted }
+}
+
+for (const store of ['raw', 'jpeg'] as const) {
+  t.test(`${store}: threads bring what reading gives`, async (t) => {
+    await using data = await openPhotos(await prepared(store), { threads: 2 })
+    const indices = Uint32Array.of(3, 0, 7, 7, 1)
+    // Twice, since checksums are looked at only once.
+    for (let time = 0; time < 2; time++) {
+      const { loaded, images, labels, wanted } = await both(data.train, indices)
+      t.same(labels, wanted)
+      t.ok(Buffer.from(images).equals(Buffer.from(loaded.buffer)), 'the same bytes')
+    }
+  })
+}
+
+t.test('several batches at once, and more images than threads', async (t) => {
+  await using data = await openPhotos(await prepared('jpeg'), { threads: 3 })
+  const { train } = data
+  const indices = Uint32Array.from({ length: train.length }, (_, i) => i)
+  const all = await Promise.all([1, 2, 3, 4].map(() => both(train, indices)))
+  for (const { loaded, images } of all) {
+    t.ok(Buffer.from(images).equals(Buffer.from(loaded.buffer)))
+  }
+})
+
+t.test('a shard that changes under way', async (t) => {
+  const out = await prepared('raw', 'changing')
+  const damaged = join(folder, 'altered')
+  await cp(out, damaged, { recursive: true })
+  await using data = await openPhotos(damaged)
+  const [shard] = data.manifest.train.shards
+  const path = join(damaged, shard?.file ?? '')
+  using staging = device.staging(bytes)
+  const labels = new Int32Array(1)
+  const last = Uint32Array.of(data.train.length - 1)
+  const file = await openFile(path, 'r+')
+  await file.write(Uint8Array.of(1, 2, 3), 0, 3, (shard?.bytes ?? 0) - bytes)
+  await file.close()
+  await t.rejects(
+    data.train.load?.(last, staging, 0, labels) ?? Promise.resolve(),
+    /image \d+ \(.*\): .*expected the checksum \d+, got \d+: it was altered; fetch the shard again/
+  )
+  await truncate(path, 4096)
+  await t.rejects(
+    data.train.load?.(last, staging, 0, labels) ?? Promise.resolve(),
+    /expected \d+ bytes at \d+, and the file has 4096: it was cut short; fetch/
+  )
+})
+
+t.test('what a loader refuses', async (t) => {
+  t.throws(() => new MappedFile(join(folder, 'none')), /none: No such file/)
+  t.throws(() => new Loader(0), /threads: expected from 1 to 1024, got 0/)
+  const path = `${await writeFiles(folder, { 'no.jpg': 'this is no picture' })}/no.jpg`
+  using file = new MappedFile(path)
+  using staging = device.staging(bytes)
+  const format = { encoding: 'jpeg', height: size, width: size, channels: 3 } as const
+  const record = Float64Array.of(file.id, 0, 18, -1)
+  using loader = new Loader(1)
+  await t.rejects(loader.load(record, format, staging), { name: 'LoadError', place: 0 })
+  await t.rejects(loader.load(record, format, staging, 1), /do not fit/)
+  const raw = { ...format, encoding: 'raw' } as const
+  await t.rejects(loader.load(record, raw, staging), /expected records of 3072 bytes, got 18/)
+  loader.close()
+  await t.rejects(loader.load(record, format, staging), /the loader is closed/)
+})
+
+t.test('a loader that closes ends what has not begun', async (t) => {
+  const out = await prepared('jpeg')
+  const data = await openPhotos(out, { threads: 1 })
+  const indices = Uint32Array.from({ length: data.train.length }, (_, i) => i)
+  using staging = device.staging(indices.length * bytes)
+  const labels = new Int32Array(indices.length)
+  const loads = [1, 2, 3].map(() => data.train.load?.(indices, staging, 0, labels))
+  await data.close()
+  const ends = await Promise.allSettled(loads)
+  t.match(ends.at(-1), { status: 'rejected', reason: /the loader was closed before this was read/ })
+})
