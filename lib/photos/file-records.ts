@@ -129,32 +129,28 @@ export class FileRecords implements Records {
 
   async bytes(i: number): Promise<Uint8Array> {
     const shard = this.#at(i)
-    const { index, first, path } = shard
+    const { index, first } = shard
     const into = new Uint8Array(index.bytes(i - first))
     await this.#using(shard, async (file) => {
       const got = await readAll(file, into, index.offset(i - first))
       const crc = got === into.length ? undefined : `${got} bytes: it was cut short`
-      if (crc !== undefined) throw this.#damaged(i, path, `${into.length} bytes`, crc)
+      if (crc !== undefined) throw this.damaged(i, `expected ${into.length} bytes, got ${crc}`)
     })
     if (!this.#checked[i]) {
       const [wanted, got] = [index.crc(i - first), crc32(into)]
       if (got !== wanted) {
-        throw this.#damaged(i, path, `the checksum ${wanted}`, `${got}: it was altered`)
+        throw this.damaged(i, `expected the checksum ${wanted}, got ${got}: it was altered`)
       }
       this.#checked[i] = 1
     }
     return into
   }
 
-  #damaged(i: number, path: string, expected: string, got: string): DamagedFileError {
-    return this.damaged(i, `${path}: expected ${expected}, got ${got}`)
-  }
-
   /** The error of a record that is not what was written. */
   damaged(i: number, reason: string): DamagedFileError {
     return new DamagedFileError(
-      `[photos] image ${i} (${this.name(i)}): ${reason}; fetch the shard again, or prepare the set` +
-        ' again into a new folder'
+      `[photos] ${this.place(i).path}, image ${i} (${this.name(i)}): ${reason}; fetch the shard` +
+        ' again, or prepare the set again into a new folder'
     )
   }
 

@@ -40,7 +40,7 @@ void Loader::State::read(const Batch& batch, size_t i, std::unique_ptr<JpegDecod
   std::byte* to = batch.to.data() + i * batch.shape.bytes();
   const auto from = file->at(offset, bytes);
   if (crc >= 0 && crc32(from) != crc)
-    fail(file->path(), ": expected the checksum ", crc, ", got ", crc32(from), ": it was altered");
+    fail("expected the checksum ", crc, ", got ", crc32(from), ": it was altered");
   if (batch.jpeg) {
     if (!decoder) decoder = std::make_unique<JpegDecoder>();
     decoder->decode(from, to, batch.shape);

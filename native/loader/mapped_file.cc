@@ -46,7 +46,7 @@ MappedFile::~MappedFile() {
 std::span<const std::byte> MappedFile::at(size_t offset, size_t bytes) const {
   const size_t now = std::min(bytes_, length(file_, path_));
   if (offset > now || bytes > now - offset)
-    fail(path_, ": expected ", bytes, " bytes at ", offset, ", and the file has ", now, ": it was cut short");
+    fail("expected ", bytes, " bytes at ", offset, ", and the file has ", now, ": it was cut short");
   return {static_cast<const std::byte*>(data_) + offset, bytes};
 }
 

@@ -17,7 +17,6 @@ class MappedFile {
   /// Bytes of the file. Touching a page that the file has lost since would end the process, so its length
   /// is asked for again: throws where they are not there, or not there any more.
   std::span<const std::byte> at(size_t offset, size_t bytes) const;
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;
