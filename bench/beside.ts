@@ -51,7 +51,8 @@ export function cli(): string[] {
   return source ? ['--import', 'tsx', file] : [file]
 }
 
-async function speed(
+/** Runs a program whose last line tells its images/s. */
+export async function speed(
   command: string,
   args: readonly string[],
   env: Record<string, string> = {}

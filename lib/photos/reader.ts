@@ -17,6 +17,8 @@ import type { Form } from './shard.ts'
 export interface PhotoSet extends ImageSet {
   /** Names of the images in what they were prepared from. */
   name(i: number): string
+  /** What the shard holds of image i: raw bytes, or a JPEG file. */
+  record(i: number): Uint8Array | Promise<Uint8Array>
   /**
    * See `ImageSet`.
    *
@@ -127,6 +129,7 @@ function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
     ...facts,
     length: records.length,
     name: (i) => records.name(i),
+    record: (i) => records.bytes(i),
     async read(indices, images, labels) {
       checkRead(this, indices, images, labels)
       const one = async (i: number, place: number) => {
