@@ -70,8 +70,10 @@ async function groupOf(
   const inNames = () => classNames(files, prefix, known)
   const inList = () => fromList(tree, files, prefix, known)
   const deep = files.some(({ name }) => isPictureName(name) && name.includes('/', prefix.length))
-  if (known)
-    return (await groundTruth(tree, files, known)) ?? (await inList()) ?? inFolders() ?? inNames()
+  if (known) {
+    const truth = async () => groundTruth(tree, files, known)
+    return (await inList()) ?? (await truth()) ?? inFolders() ?? inNames()
+  }
   if (!deep) return inNames() ?? (await inList())
   // One folder of pictures is no class, where a list says what they are.
   const group = inFolders()

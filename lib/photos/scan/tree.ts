@@ -80,7 +80,7 @@ export function listTree(list: string, files: readonly SourceFile[], stamps: rea
 
 function treeOf(path: string, walk: Walk): Tree {
   return {
-    name: withoutTar(basename(resolve(path))),
+    name: basename(resolve(path)).replace(/\.(tar|txt|csv|tsv|lst|list)$/i, ''),
     files: unwrapped(walk.files.sort(byName)),
     empty: walk.empty.sort(),
     stamps: walk.stamps.sort(),
