@@ -1,16 +1,10 @@
 /** Pictures that are prepared when they are first used, and found again when they are used next. */
 import { createHash } from 'node:crypto'
-import { mkdir, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { removeFolder, replaceFile } from '../files/atomic.ts'
-import { diskError } from '../files/errors.ts'
-import { isObject, jsonText, readJson } from '../files/json.ts'
 import { type PrepareOptions, prepareSource } from './prepare.ts'
 import { openPhotos, type PhotoDataset } from './reader.ts'
 import { openSource } from './scan/index.ts'
-
-/** What the folder was prepared from. */
-const SOURCE = 'source.json'
 
 export interface CachedOptions
   extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {
@@ -38,18 +32,6 @@ export async function openCached(path: string, options: CachedOptions): Promise<
       'prepared',
       `${source.name.replace(/[^\w.-]+/g, '_')}-${mark}`
     )
-    const file = join(folder, SOURCE)
-    const before = await readJson(file).catch(() => undefined)
-    if (isObject(before) && before.stamp !== source.stamp) {
-      onNotice?.(`${path} has changed since it was prepared: it is prepared again.`)
-      await removeFolder(folder)
-    }
-    if (!isObject(before) || before.stamp !== source.stamp) {
-      await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-        throw diskError('photos', 'make', folder, error)
-      })
-      await replaceFile(file, jsonText({ path: real, stamp: source.stamp }, 'source'))
-    }
     let told = false
     const tell = () => {
       if (!told) onNotice?.(`Preparing ${path} (${source.kind}) into ${folder}, once.`)
@@ -57,13 +39,16 @@ export async function openCached(path: string, options: CachedOptions): Promise<
     }
     const { manifest } = await prepareSource(source, folder, {
       ...rest,
+      // Files of the same names and sizes may hold other pictures: times tell.
+      ...{ salt: source.stamp, replace: true },
       ...(onNotice && { onNotice }),
       onProgress: (done, total, skipped) => {
         tell()
         rest.onProgress?.(done, total, skipped)
       }
     })
-    const { skipped, testing } = manifest
+    const { skipped, testing, notes } = manifest
+    if (told) for (const note of notes) onNotice?.(note)
     const left =
       skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
     const own = testing.startsWith('the source') ? '' : `; ${testing}`

@@ -1,7 +1,7 @@
 /** One image, from its source to what a shard keeps. */
 import { createHash } from 'node:crypto'
 import { DiskError } from '../files/errors.ts'
-import { decodePhoto, PhotoError } from './decode.ts'
+import { decodeDefaults, decodePhoto, PhotoError } from './decode.ts'
 import type { Plan } from './plan.ts'
 import { KEY_BYTES } from './shard.ts'
 import { firstLine, loadSharp } from './sharp.ts'
@@ -16,15 +16,19 @@ export type Converted =
       /** Undefined where the source has no files, so that none can be another's copy. */
       readonly key: Uint8Array | undefined
     }
-  | { readonly reason: string }
+  | { readonly reason: string; readonly key?: undefined }
 
 /** Never fails on account of the image. */
 export async function convert(part: SourcePart, i: number, plan: Plan): Promise<Converted> {
   try {
+    // Asked before the bytes are read: they might not fit the memory.
+    const size = part.bytes(i)
+    const { maxBytes } = decodeDefaults
+    if (size > maxBytes) return { reason: `has ${size} bytes, more than ${maxBytes}` }
     const image = await part.read(i)
     if ('pixels' in image) return { ...(await keep(image.pixels, plan)), key: undefined }
     const { encoded } = image
-    if (encoded.length < part.bytes(i)) return { reason: 'is cut short' }
+    if (encoded.length < size) return { reason: 'is cut short' }
     const { height, width, fit, maxPixels } = plan
     const key = createHash('sha256').update(encoded).digest().subarray(0, KEY_BYTES)
     const { data } = await decodePhoto(encoded, { size: { height, width }, fit, maxPixels })

@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly maxPixels?: number | undefined
   /** Bytes of a shard. Default 128 MiB. */
   readonly shardBytes?: number | undefined
+  /** Taken into the plan's hash: sets with another are not this one. */
+  readonly salt?: string | undefined
 }
 
 /** What was settled. */
@@ -79,7 +81,7 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     maxPixels: options.maxPixels ?? MAX_PIXELS,
     shardBytes: options.shardBytes ?? SHARD_BYTES
   } as const
-  return { ...settled, ...parts, hash: hashOf(source, parts, settled) }
+  return { ...settled, ...parts, hash: hashOf(source, parts, { ...settled, salt: options.salt }) }
 }
 
 /** The size of all images, where they are small and have one. */
