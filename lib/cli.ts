@@ -12,6 +12,11 @@ Commands:
   train      train a net, test it, keep weights, log and checkpoints
   prepare    photographs in folders, tars or lists, made ready to train on
   recipe     how known nets were trained and tested
+  evaluate   how often a trained net is right, and what it takes for what
+  predict    what a trained net takes photographs for
+  features   what a layer gives for images, as a matrix in a file
+  similar    which images of such a file lie nearest to others
+  filters    the kernels that a net has learnt, as a picture
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
   doctor     what this machine can train on, and what is missing
@@ -25,6 +30,11 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   train: () => import('../examples/train.ts'),
   prepare: () => import('./cli/prepare.ts'),
   recipe: () => import('./cli/recipe.ts'),
+  evaluate: () => import('./cli/evaluate.ts'),
+  predict: () => import('./cli/predict.ts'),
+  features: () => import('./cli/features.ts'),
+  similar: () => import('./cli/similar.ts'),
+  filters: () => import('./cli/filters.ts'),
   summary: () => import('./cli/summary.ts'),
   bench: () => import('./cli/bench.ts'),
   doctor: () => import('./cli/doctor.ts'),

@@ -28,6 +28,8 @@ export interface RunData {
   /** One number a channel, as a fraction 0…1. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
+  /** How photographs were brought to that size, where that was not as usual: see `decodePhoto`. */
+  readonly fit?: 'crop' | 'warp'
   /** 0…255, [row, column, channel]. */
   readonly meanImage?: Float32Array
 }
@@ -37,7 +39,7 @@ export interface RunData {
  * @throws DiskError when the disk refuses
  */
 export async function keepRunData(folder: string, { name, train }: Dataset): Promise<void> {
-  const { classes, height, width, channels, mean, std, meanImage } = train
+  const { classes, height, width, channels, mean, std, meanImage, fit } = train
   if (meanImage) {
     const { buffer, byteOffset, byteLength } = meanImage
     const data = new Uint8Array(buffer, byteOffset, byteLength)
@@ -46,7 +48,8 @@ export async function keepRunData(folder: string, { name, train }: Dataset): Pro
       await writeSafetensors(path, tensors)
     })
   }
-  const known = { name, classes, height, width, channels, mean, std }
+  const warped = fit === 'warp' && { fit }
+  const known = { name, classes, height, width, channels, mean, std, ...warped }
   await replaceFile(join(folder, DATA), jsonText(known, 'data'))
 }
 
@@ -59,7 +62,7 @@ export async function keepRunData(folder: string, { name, train }: Dataset): Pro
 export async function readRunData(folder: string): Promise<RunData> {
   const path = join(folder, DATA)
   const known = await readJson(path)
-  const { name, classes, height, width, channels, mean, std } = isObject(known) ? known : {}
+  const { name, classes, height, width, channels, mean, std, fit } = isObject(known) ? known : {}
   if (typeof name !== 'string' || !isNames(classes)) damaged(path, 'name and classes')
   if (!isWhole(height) || !isWhole(width) || !isWhole(channels)) {
     damaged(path, 'height, width and channels')
@@ -70,6 +73,7 @@ export async function readRunData(folder: string): Promise<RunData> {
   const image = await meanImageIn(join(folder, MEAN), [height, width, channels])
   return {
     ...{ name, classes, height, width, channels, mean, std },
+    ...(fit === 'warp' && { fit }),
     ...(image && { meanImage: image })
   }
 }

@@ -360,7 +360,7 @@ async function putAside(path: string): Promise<string> {
 }
 
 /** The step of the best checkpoint, where there is one and it can be read. */
-async function bestStep(folder: string): Promise<number | undefined> {
+export async function bestStep(folder: string): Promise<number | undefined> {
   const best = await previous(join(folder, BEST))
   return isObject(best) && typeof best.step === 'number' ? best.step : undefined
 }

@@ -23,6 +23,8 @@ export interface ImageSet {
   readonly std: readonly number[]
   /** Of sets of photographs: the mean of the training images, 0…255, [row, column, channel]. */
   readonly meanImage?: Float32Array
+  /** Of sets of photographs: how each was brought to the size of all; see `decodePhoto`. */
+  readonly fit?: 'crop' | 'warp' | 'keep'
   /** Of sets of photographs: how the colours of the training pixels vary. */
   readonly colours?: ColourVariation
   /**

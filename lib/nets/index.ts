@@ -2,12 +2,13 @@ import type { InputShape, NetDefinition } from '../definition.ts'
 import { alexnet } from './alexnet.ts'
 import { caffe } from './caffe.ts'
 import { chm145 } from './chm-145.ts'
+import { cifar } from './cifar.ts'
 import { convnet2 } from './convnet2.ts'
 import { fashion } from './fashion.ts'
 import type { TowerVariant } from './options.ts'
 import { torchvision } from './torchvision.ts'
 
-const nets = { alexnet, torchvision, fashion, 'chm-145': chm145, convnet2, caffe } as const
+const nets = { alexnet, torchvision, fashion, 'chm-145': chm145, convnet2, caffe, cifar } as const
 
 export type NetName = keyof typeof nets
 export const netNames = Object.keys(nets).sort()

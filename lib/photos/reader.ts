@@ -75,10 +75,10 @@ export async function openPhotos(
       : `none; run alexnode prepare SOURCE ${basename(resolve(folder))}`
     throw new DataError(`[photos] ${folder}: expected a prepared folder (${MANIFEST}), got ${how}`)
   }
-  const { name, form, height, width, channels, classes, mean, std, colours } = manifest
+  const { name, form, fit, height, width, channels, classes, mean, std, colours } = manifest
   const meanImage = await readMeanImage(folder, manifest)
   const shape = { height, width, channels, classes, mean, std, meanImage }
-  const facts = { form, ...shape, ...(colours && { colours }) }
+  const facts = { form, fit, ...shape, ...(colours && { colours }) }
   const records = (part: Part) => openMappedRecords(folder, part, facts, threads)
   const train = await records(manifest.train)
   const test = manifest.test ? await records(manifest.test) : train

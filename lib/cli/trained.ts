@@ -1,0 +1,90 @@
+/** What the programs that use a trained net share: its options, and opening it. */
+import { stat } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { type Device, open } from '../device.ts'
+import type { FloatDType } from '../dtype.ts'
+import type { PhotoFiles } from '../use/photo-files.ts'
+import { openTrained, type Trained, type TrainedOptions } from '../use/trained.ts'
+import { dtypeOption, readers } from './command.ts'
+import {
+  addDeviceOptions,
+  type DeviceArguments,
+  type DeviceSettings,
+  preferredDType,
+  settleDevice
+} from './device.ts'
+import { onePiece, wrap } from './format.ts'
+import { UsageError } from './program.ts'
+
+/** Of the command line; only what was given. */
+export interface TrainedArguments extends DeviceArguments {
+  readonly dtype?: FloatDType
+  readonly batch?: number
+  readonly weights?: string
+  readonly json?: boolean
+}
+
+/** Images in a batch, unless something else is said. */
+export const BATCH = 64
+
+/** Adds to a command what using a trained net can be told. */
+export async function addTrainedOptions(command: Command): Promise<Command> {
+  const { whole } = await readers()
+  command
+    .option('--weights <which>', "which of the run's weights: final, best, newest, a step (final)")
+    .option('--batch <n>', `images in a batch (${BATCH})`, whole(1))
+    .addOption(await dtypeOption())
+  return (await addDeviceOptions(command)).option('--json', 'print one JSON object')
+}
+
+/** The device, and how to open nets on it. */
+export interface Opened extends AsyncDisposable {
+  readonly device: Device
+  readonly where: DeviceSettings
+  /** @throws RunError where there is no run */
+  net(folder: string, more?: TrainedOptions): Promise<Trained>
+}
+
+/** Opens the device that is asked for; nets that are opened on it are closed with it. */
+export async function openFor(given: TrainedArguments): Promise<Opened> {
+  const where = await settleDevice(given)
+  const device = await open(where.name, where.options)
+  const nets: Trained[] = []
+  const dtype = given.dtype ?? preferredDType(device, where).dtype
+  return {
+    ...{ device, where },
+    async net(folder, more = {}) {
+      const options = { batch: given.batch ?? BATCH, dtype, weights: given.weights, ...more }
+      const trained = await openTrained(folder, device, options)
+      nets.push(trained)
+      return trained
+    },
+    async [Symbol.asyncDispose]() {
+      for (const net of nets.reverse()) await net.close()
+      await device.close()
+    }
+  }
+}
+
+/** @throws UsageError where something of this name is there already */
+export async function mustBeNew(path: string): Promise<void> {
+  if ((await stat(path).catch(() => undefined)) === undefined) return
+  throw new UsageError(`${path} is there already: name another file, or move it away.`)
+}
+
+/** Prints the object of `--json`. */
+export function printJson(object: object): void {
+  process.stdout.write(`${JSON.stringify(object)}\n`)
+}
+
+/** Tells on stderr of photographs that could not be used. */
+export function tellSkipped({ files, failures }: PhotoFiles): { file: string; reason: string }[] {
+  return [...failures]
+    .sort(([a], [b]) => a - b)
+    .map(([index, reason]) => {
+      const file = files[index] ?? ''
+      const text = `${onePiece(file)}: expected a photograph, got one that ${reason}`
+      process.stderr.write(`${wrap(text).join('\n')}\n`)
+      return { file, reason }
+    })
+}

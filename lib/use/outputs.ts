@@ -1,0 +1,72 @@
+/** What a net's last layer gives for each image of a set, while the device works on the next batch. */
+import type { InputRecipe } from '../augment.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import { fromBf16, fromF16, type TypedArray } from '../dtype.ts'
+import { Feed } from '../feed.ts'
+import type { Net } from '../net.ts'
+
+/** Outputs of some images that follow each other in a set. */
+export interface OutputBatch {
+  /** The first image's number. */
+  readonly first: number
+  /** How many images. */
+  readonly rows: number
+  /** [rows, net.classes] */
+  readonly values: Float32Array
+}
+
+export interface OutputOptions {
+  /** As the net was trained with. */
+  readonly input?: InputRecipe | undefined
+  /** Images in a batch. Default: the net's. */
+  readonly batch?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Runs a net over a whole set, in the set's order, forward alone: logits, or, of a net that was cut, what
+ * its last layer gives. For probabilities see `evaluate`.
+ *
+ * @throws Error where the images do not suit the net; the signal's reason where it was aborted
+ *
+ * @example
+ * for await (const { first, rows, values } of outputs(net, data.test)) console.log(first, rows)
+ */
+export async function* outputs(
+  net: Net,
+  set: ImageSet,
+  options: OutputOptions = {}
+): AsyncGenerator<OutputBatch> {
+  const { batch = net.batch, signal, input } = options
+  const build = await net.at({ batch: Math.min(batch, set.length), training: false })
+  const feed = net.own(await Feed.create(build, set, { input }))
+  const { logits } = build.ports
+  const flying: Promise<OutputBatch>[] = []
+  try {
+    for (let first = 0; first < set.length; first += build.batch) {
+      signal?.throwIfAborted()
+      const rows = Math.min(build.batch, set.length - first)
+      const indices = Uint32Array.from({ length: rows }, (_, i) => first + i)
+      const deliver = await feed.stage({ indices, step: 0, seed: 0 })
+      const work = Promise.all([deliver(), build.forward(), build.stream.read(logits.place)])
+      const flight = work.then(([, , data]) => {
+        return { first, rows, values: floats(data, build.dtype).subarray(0, rows * build.classes) }
+      })
+      flight.catch(() => {})
+      flying.push(flight)
+      const done = flying.length === 2 ? flying.shift() : undefined
+      if (done) yield await done
+    }
+    for (const flight of flying) yield await flight
+  } finally {
+    await Promise.allSettled(flying)
+    net.disown(feed)
+    feed.close()
+  }
+}
+
+function floats(data: TypedArray, dtype: string): Float32Array {
+  if (data instanceof Float32Array) return data
+  if (data instanceof Uint16Array) return dtype === 'f16' ? fromF16(data) : fromBf16(data)
+  throw new Error('[net] expected outputs in f32, bf16 or f16')
+}

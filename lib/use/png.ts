@@ -1,0 +1,20 @@
+/** Pictures as PNG files. */
+import { replaceWith } from '../files/atomic.ts'
+import { writeBytes } from '../files/bytes.ts'
+import { loadSharp } from '../photos/sharp.ts'
+import type { Picture } from './filters.ts'
+
+/**
+ * Writes a picture; a file that is there is replaced.
+ *
+ * @throws DiskError where the disk refuses
+ * @throws DataError where sharp is not there
+ */
+export async function writePng(path: string, picture: Picture): Promise<void> {
+  const sharp = await loadSharp()
+  const { data, height, width, channels } = picture
+  const bytes = await sharp(data, { raw: { height, width, channels } }).png().toBuffer()
+  await replaceWith(path, async (temporary) => {
+    await writeBytes(temporary, [bytes])
+  })
+}

@@ -1,0 +1,52 @@
+/** Which of a data set's images: the training part, the test part, or both as one. */
+import { checkRead, type Dataset, type ImageSet } from '../data/dataset.ts'
+
+export const splits = ['train', 'test', 'all'] as const
+export type Split = (typeof splits)[number]
+
+/** Images that may have names. */
+export interface NamedSet extends ImageSet {
+  name?(index: number): string
+}
+
+/** The images of one part, or of both, one after the other; each once, where both are the same. */
+export function partOf(data: Dataset, split: Split): NamedSet {
+  const train: NamedSet = data.train
+  const test: NamedSet = data.test
+  if (split !== 'all') return split === 'train' ? train : test
+  const same = train.name !== undefined && train.name(0) === test.name?.(0)
+  return same ? train : joined(train, test)
+}
+
+function joined(first: NamedSet, second: NamedSet): NamedSet {
+  const { length, height, width, channels } = first
+  const size = height * width * channels
+  const name = (index: number) =>
+    (index < length ? first.name?.(index) : second.name?.(index - length)) ?? `${index}`
+  const { load: _, ...facts } = first
+  return {
+    ...facts,
+    length: length + second.length,
+    ...(first.name && second.name && { name }),
+    async read(indices, images, labels) {
+      checkRead(this, indices, images, labels)
+      // Batches are mostly of one part: their images are read into place at once.
+      const one = new Uint8Array(size)
+      const label = new Int32Array(1)
+      const below = indices.filter((index) => index < length).length
+      if (below === indices.length) return first.read(indices, images, labels)
+      if (below === 0)
+        return second.read(
+          indices.map((index) => index - length),
+          images,
+          labels
+        )
+      for (const [i, index] of indices.entries()) {
+        const [part, at] = index < length ? [first, index] : [second, index - length]
+        await part.read(Uint32Array.of(at), one, label)
+        images.set(one, i * size)
+        labels[i] = label[0] ?? -1
+      }
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import t from 'tap'
+import { readNpy, writeNpy } from '../lib/files/npy.ts'
+import { alexnet } from '../lib/nets/alexnet.ts'
+import { cifar } from '../lib/nets/cifar.ts'
+import { type FeatureFacts, openIndex, writeIndex } from '../lib/use/feature-index.ts'
+import { filterSheet, firstConvolution, towersOf } from '../lib/use/filters.ts'
+import { findPhotos } from '../lib/use/find-photos.ts'
+import { nearest } from '../lib/use/nearest.ts'
+import { photoFiles } from '../lib/use/photo-files.ts'
+import { ranked, Scores } from '../lib/use/scores.ts'
+
+const python = '/usr/bin/python3'
+const matrix = Float32Array.from({ length: 15 }, (_, i) => Math.fround(i / 3 - 2))
+
+async function* pieces(...sizes: number[]) {
+  let from = 0
+  for (const size of sizes) {
+    yield matrix.subarray(from, from + size)
+    from += size
+  }
+}
+
+async function allOf(rows: AsyncIterable<{ first: number; values: Float32Array }>) {
+  const all: number[] = []
+  for await (const { values } of rows) all.push(...values)
+  return Float32Array.from(all)
+}
+
+const facts: FeatureFacts = {
+  ...{ run: '/run', weights: 'abc', net: 'cifar', layer: 'fc7', folder: '/photos' },
+  images: [{ file: 'a.png' }, { file: 'b.png', class: 'cat' }, { file: 'c.png' }]
+}
+
+t.test('npy', async (t) => {
+  const dir = t.testdir()
+  const path = join(dir, 'a.npy')
+  t.equal(await writeNpy(path, 5, pieces(5, 10)), 3)
+  const { shape, rows } = await readNpy(path)
+  t.strictSame(shape, [3, 5])
+  t.strictSame(await allOf(rows()), matrix)
+  t.equal(readFileSync(path).length, 128 + 60)
+  await t.rejects(writeNpy(path, 5, pieces(5)), { name: 'DiskError', message: /exists already/ })
+  await t.rejects(readNpy(join(dir, 'none.npy')), { name: 'DiskError' })
+  const whole = readFileSync(path, 'latin1')
+  const damaged = join(dir, 'damaged.npy')
+  for (const [from, to, message] of [
+    ['NUMPY', 'NUMPX', /expected a \.npy file/],
+    ["'<f4'", "'<f8'", /expected '<f4' in two dimensions, row-major, got \{'descr': '<f8'/],
+    ['False', 'True ', /expected '<f4' in two dimensions/],
+    ['(3, 5)', '(4, 5)', /expected 4×5 values, 208 bytes, got 188 bytes/],
+    ['(3, 5)', '(3, 0)', /expected 3×0 values/]
+  ] as const) {
+    writeFileSync(damaged, whole.replace(from, to), 'latin1')
+    await t.rejects(readNpy(damaged), { name: 'DamagedFileError', message })
+  }
+  writeFileSync(damaged, whole.slice(0, 60), 'latin1')
+  await t.rejects(readNpy(damaged), { message: /expected a whole header, got a cut one/ })
+  writeFileSync(damaged, '')
+  await t.rejects(readNpy(damaged), { name: 'DamagedFileError' })
+
+  t.test('as NumPy reads it', { skip: !hasNumpy() && 'no NumPy for python3' }, async (t) => {
+    const script = 'import numpy,sys;a=numpy.load(sys.argv[1]);print(a.dtype,a.shape,*a.flatten())'
+    const out = execFileSync(python, ['-c', script, path], { encoding: 'utf8' })
+    const [dtype, rows, columns, ...values] = out.trim().split(/ +/)
+    t.strictSame([dtype, rows, columns], ['float32', '(3,', '5)'])
+    t.strictSame(Float32Array.from(values, Number), matrix)
+  })
+})
+
+function hasNumpy(): boolean {
+  if (!existsSync(python)) return false
+  try {
+    execFileSync(python, ['-c', 'import numpy'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+t.test('an index of features', async (t) => {
+  for (const name of ['a.npy', 'a.safetensors']) {
+    const path = join(t.testdir(), name)
+    t.equal(await writeIndex(path, 5, pieces(10, 5), () => facts), 3)
+    const { rows, width, ...told } = await openIndex(path)
+    t.strictSame({ ...told, width }, { ...facts, width: 5 })
+    t.strictSame(await allOf(rows()), matrix)
+    t.equal(await writeIndex(path, 15, pieces(15), () => ({ ...facts, images: [] })), 1)
+    await t.rejects(openIndex(path), { message: /expected 0 rows, as .*\.json says, got 1/ })
+    appendFileSync(path, 'x')
+    await t.rejects(openIndex(path), { name: 'DamagedFileError' })
+    for (const [text, message] of [
+      ['{"format":"other"}', /expected the format 'alexnode features', got other/],
+      ['{"format":"alexnode features","version":2}', /expected version 1, got 2/],
+      ['{"format":"alexnode features","version":1,"run":"/run"}', /expected weights, got none/]
+    ] as const) {
+      writeFileSync(`${path}.json`, text)
+      await t.rejects(openIndex(path), { name: 'DamagedFileError', message })
+    }
+  }
+  await t.rejects(openIndex(join(t.testdir(), 'none.npy')), { name: 'DiskError' })
+})
+
+t.test('nearest', async (t) => {
+  const width = 3
+  const values = Float32Array.from({ length: 40 * width }, (_, i) => ((i * 37) % 11) - 5)
+  async function* rows() {
+    yield { first: 0, values: values.subarray(0, 15 * width) }
+    yield { first: 15, values: values.subarray(15 * width) }
+  }
+  const queries = Float32Array.of(0, 1, 2, ...values.subarray(20 * width, 21 * width))
+  const found = await nearest(queries, width, rows(), 7)
+  for (const [query, list] of found.entries()) {
+    const all = Array.from({ length: 40 }, (_, row) => {
+      const apart = [0, 1, 2].map((i) => queries[query * width + i]! - values[row * width + i]!)
+      return { row, distance: Math.hypot(...apart) }
+    })
+    const sorted = all.sort((a, b) => a.distance - b.distance || a.row - b.row).slice(0, 7)
+    t.strictSame(
+      list.map(({ row }) => row),
+      sorted.map(({ row }) => row)
+    )
+  }
+  t.equal(found[1]?.[0]?.distance, 0)
+  t.equal((await nearest(queries, width, rows(), 100))[0]?.length, 40)
+})
+
+t.test('scores', async (t) => {
+  const classes = ['a', 'b', 'c', 'd', 'e', 'f', 'g,"h"']
+  const scores = new Scores(classes)
+  const row = (...values: number[]) => values
+  scores.add(
+    Float32Array.of(
+      ...row(0.4, 0.3, 0.1, 0.1, 0.05, 0.03, 0.02),
+      ...row(0.4, 0.3, 0.1, 0.1, 0.05, 0.03, 0.02),
+      ...row(0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1)
+    ),
+    Int32Array.of(0, 5, 1)
+  )
+  scores.add(Float32Array.of(...row(0.9, 0, 0, 0, 0, 0, 0.1)), Int32Array.of(6))
+  t.equal(scores.images, 4)
+  t.equal(scores.top1Error, 3 / 4)
+  // The sixth of seven is not among five; of equal ones the first class counts.
+  t.equal(scores.top5Error, 1 / 4)
+  const logs = [0.4, 0.03, 0.2, 0.1].map((p) => -Math.log(p))
+  t.ok(Math.abs(scores.loss - logs.reduce((sum, log) => sum + log) / 4) < 1e-6)
+  t.strictSame(scores.confusions(1), [{ truth: 'b', predicted: 'a', images: 1 }])
+  t.equal(scores.confusions().length, 3)
+  t.match(scores.perClass[5], { name: 'f', images: 1, top1Error: 1, top5Error: 1 })
+  t.match(scores.perClass[2], { images: 0, top1Error: Number.NaN })
+  const lines = scores.csv().split('\n')
+  t.equal(lines[0], 'truth,a,b,c,d,e,f,"g,""h"""')
+  t.equal(lines[7], '"g,""h""",1,0,0,0,0,0,0')
+  t.strictSame(ranked(Float32Array.of(0.25, 0.5, 0.25), 2), [
+    { label: 1, probability: 0.5 },
+    { label: 0, probability: 0.25 }
+  ])
+})
+
+t.test('kernels as a picture', async (t) => {
+  // Four kernels of one weight and three channels, in two towers.
+  const data = Float32Array.of(1, 0, -1, 0.5, 0.5, 0.5, 0, 0, 0, -0.5, 1, 0)
+  const weights = { shape: [4, 3, 1, 1], data }
+  const sheet = filterSheet(weights, { towers: 2, zoom: 1 })
+  const { width, height, channels } = sheet
+  // Two a tower: kernels of one pixel, gaps of two, ten between towers.
+  t.strictSame([height, width, channels], [2 + 2 * 3 + 10, 2 + 2 * 3, 3])
+  const at = (y: number, x: number) => [...sheet.data.subarray((y * width + x) * 3).subarray(0, 3)]
+  t.strictSame(at(2, 2), [255, 128, 0])
+  t.strictSame(at(2, 5), [191, 191, 191])
+  t.strictSame(at(2 + 3 + 10, 2), [128, 128, 128])
+  t.strictSame(at(2 + 3 + 10, 5), [64, 255, 128])
+  t.strictSame(at(0, 0), [255, 255, 255])
+  const each = filterSheet(weights, { scale: 'each', zoom: 1 })
+  t.strictSame([...each.data.subarray((2 * each.width + 5) * 3).subarray(0, 3)], [255, 255, 255])
+  t.match(filterSheet({ shape: [2, 2, 1, 1], data: data.subarray(0, 4) }), { channels: 1 })
+  t.equal(firstConvolution(cifar()), 'conv1')
+  t.equal(towersOf(alexnet()), 2)
+  t.equal(towersOf(cifar()), 1)
+})
+
+t.test('photographs in files', async (t) => {
+  const dir = t.testdir({ a: { 'x.PNG': '', 'notes.txt': '' }, 'b.jpg': 'no picture' })
+  const raw = { width: 4, height: 2, channels: 3 } as const
+  const colours = [10, 20, 30].concat(Array(21).fill(0))
+  await sharp(Uint8Array.from(colours), { raw }).png().toFile(join(dir, 'c.png'))
+  const found = await findPhotos(dir)
+  t.strictSame(found, { folder: dir, names: ['a/x.PNG', 'b.jpg', 'c.png'] })
+  t.strictSame(await findPhotos(join(dir, 'c.png')), { folder: dir, names: ['c.png'] })
+  t.strictSame((await findPhotos(join(dir, 'a', 'notes.txt'))).names, [])
+  await t.rejects(findPhotos(join(dir, 'none')), { name: 'DiskError' })
+
+  const files = found.names.map((name) => join(dir, name))
+  for (const [channels, expected] of [
+    [3, [10, 20, 30]],
+    [1, [18]]
+  ] as const) {
+    const set = photoFiles(files, { height: 2, width: 4, channels })
+    const images = new Uint8Array(3 * 8 * channels).fill(9)
+    const labels = new Int32Array(3)
+    await set.read(Uint32Array.of(2, 1, 0), images, labels)
+    t.strictSame([...images.subarray(0, channels)], expected)
+    t.ok(images.subarray(8 * channels).every((byte) => byte === 0))
+    t.match([...set.failures].sort(), [
+      [0, /is empty/],
+      [1, /is of no kind known/]
+    ])
+  }
+  t.throws(() => photoFiles(files, { height: 2, width: 4, channels: 2 }), { message: /1 or 3/ })
+})
