@@ -17,6 +17,7 @@ Commands:
   features   what a layer gives for images, as a matrix in a file
   similar    which images of such a file lie nearest to others
   filters    the kernels that a net has learnt, as a picture
+  show-batch a batch of images as a net sees it, as a picture
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
   doctor     what this machine can train on, and what is missing
@@ -35,6 +36,7 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   features: () => import('./cli/features.ts'),
   similar: () => import('./cli/similar.ts'),
   filters: () => import('./cli/filters.ts'),
+  'show-batch': () => import('./cli/show-batch.ts'),
   summary: () => import('./cli/summary.ts'),
   bench: () => import('./cli/bench.ts'),
   doctor: () => import('./cli/doctor.ts'),

@@ -21,6 +21,9 @@ export interface View {
   readonly mirrored: boolean
 }
 
+/** What of a set its input is made by. */
+export type InputFacts = Omit<ImageSet, 'read' | 'load'>
+
 /** Where the calls go. */
 export interface InputTarget {
   readonly stream: Stream
@@ -62,7 +65,7 @@ export class NetInput {
   /** What changes from step to step; `scalarsAt` tells the numbers. */
   readonly scalars: readonly Tensor[]
   readonly #target: InputTarget
-  readonly #set: ImageSet
+  readonly #set: InputFacts
   readonly #training: boolean
   readonly #buffers: Buffer[] = []
   readonly #tape: Tape
@@ -70,7 +73,7 @@ export class NetInput {
   readonly #views: BoundCall[][] = []
   #scratch: Tensor | undefined
 
-  private constructor(target: InputTarget, set: ImageSet, { input, training }: NetInputOptions) {
+  private constructor(target: InputTarget, set: InputFacts, { input, training }: NetInputOptions) {
     const { stream } = target
     const [batch = 0, , rows = 0, columns = 0] = target.input.dims
     this.recipe = settleInput(input, set, { height: rows, width: columns })
@@ -95,7 +98,7 @@ export class NetInput {
    */
   static async create(
     target: InputTarget,
-    set: ImageSet,
+    set: InputFacts,
     options: NetInputOptions
   ): Promise<NetInput> {
     const made = new NetInput(target, set, options)
@@ -125,6 +128,10 @@ export class NetInput {
     if (!calls) throw new Error(`[input] has ${this.#views.length} views, and no number ${view}`)
     const { stream } = this.#target
     for (const { call, tensors } of calls) stream.run(call.op, tensors, this.#scratch)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
   }
 
   close(): void {
@@ -227,7 +234,7 @@ function centreOf(
 
 /** What draws of N(0, sigma) are multiplied with, in units of bytes: a component a row. */
 function colourVectors(
-  { colours, channels }: ImageSet,
+  { colours, channels }: InputFacts,
   form: 'eigenvalue' | 'deviation'
 ): Float32Array {
   const { eigenvalues = [], eigenvectors = [] } = colours ?? {}
