@@ -19,6 +19,7 @@ import { decodePhoto } from '../lib/photos/decode.ts'
 import { type PrepareOptions, prepare } from '../lib/photos/prepare.ts'
 import { openPhotos, type PhotoSet } from '../lib/photos/reader.ts'
 import { fillUp, noSmallDisk, smallDisk } from './disks.ts'
+import { counting, writeSet } from './idx-files.ts'
 import { classFiles, picture, writeFiles } from './photo-files.ts'
 
 const size = 16
@@ -360,6 +361,77 @@ t.test('damage is told by name, when opened or when read', async (t) => {
   await t.rejects(openPhotos(manifest), { name: 'DamagedFileError' })
   await copyFile(join(source, 'a/0.jpg'), join(folder, 'a.jpg'))
   await t.rejects(openPhotos(source), { message: /expected a prepared folder .* got none; run/ })
+})
+
+t.test(
+  'small pictures of one size keep it, and pixels that are ready stay as they are',
+  async (t) => {
+    const folder = t.testdir()
+    const small = { 'a/1.png': 1, 'a/2.png': 2, 'b/3.png': 3, 'b/4.png': 4 }
+    const files: Record<string, Buffer> = {}
+    for (const [name, seed] of Object.entries(small)) {
+      files[name] = await picture(seed, { width: 20, height: 24, kind: 'png' })
+    }
+    const source = await writeFiles(join(folder, 'small'), files)
+    const { manifest } = await prepare(source, join(folder, 'kept'))
+    t.match(manifest, { height: 24, width: 20, form: 'raw' })
+    await writeFiles(source, { 'b/5.png': await picture(5, { kind: 'png' }) })
+    const warped = await prepare(source, join(folder, 'warped'), { fit: 'warp' })
+    t.match(warped.manifest, { height: 256, width: 256, fit: 'warp' })
+
+    const idx = await writeSet(join(folder, 'digits'))
+    await prepare(idx, join(folder, 'out'))
+    await using data = await openPhotos(join(folder, 'out'))
+    const shape = { height: 4, width: 3, channels: 1 }
+    t.match(data, { name: 'digits', train: { length: 12, ...shape }, test: { length: 5 } })
+    const images = new Uint8Array(24)
+    const labels = new Int32Array(2)
+    await data.train.read(Uint32Array.of(11, 2), images, labels)
+    t.same([...images], [...counting(144).slice(132), ...counting(144).slice(24, 36)])
+    t.same([...labels], [1, 2])
+    t.equal(data.train.colours, undefined)
+    await t.rejects(prepare(idx, join(folder, 'jpeg'), { store: 'jpeg' }), {
+      message: '[photos] digits: expected colour images for JPEG, got grey ones; store them raw'
+    })
+    await t.rejects(prepare(idx, join(folder, 'size'), { size: 9 }), {
+      message: '[photos] digits: expected its own size, 4×3, got 9; leave the size out'
+    })
+  }
+)
+
+t.test('an enormous file is not read at all', async (t) => {
+  const folder = t.testdir()
+  const source = await writeFiles(join(folder, 'in'), await classFiles({ a: 1, b: 1 }))
+  const enormous = await open(join(source, 'b/enormous.jpg'), 'w')
+  await enormous.truncate(2 ** 40)
+  await enormous.close()
+  const { manifest } = await prepare(source, join(folder, 'out'), { size })
+  const reason = 'has 1099511627776 bytes, more than 268435456'
+  t.same(manifest.skipped, [{ file: 'b/enormous.jpg', reason }])
+})
+
+const samples = join(process.env.ALEXNODE_DATA ?? '', 'imagenet-samples.tar')
+const skip = !process.env.ALEXNODE_DATA
+  ? 'ALEXNODE_DATA names no folder'
+  : !existsSync(samples) && `there is no ${samples}`
+
+t.test('146 real photographs', { skip }, async (t) => {
+  const out = join(t.testdir(), 'out')
+  const { manifest } = await prepare(samples, out, { size, store: 'jpeg' })
+  t.match(manifest, { train: { images: 146 }, skipped: [], notes: [] })
+  await using data = await openPhotos(out)
+  const { images, labels } = await all(data.train)
+  t.same(labels, [...labels.keys()])
+  const isGrey = (i: number) => {
+    for (let at = i * bytes; at < (i + 1) * bytes; at += 3) {
+      const [r = 0, g = 0, b = 0] = images.subarray(at, at + 3)
+      if (Math.max(r, g, b) - Math.min(r, g, b) > 2) return false
+    }
+    return true
+  }
+  t.ok(labels.filter(isGrey).length >= 4, 'four of them are grey')
+  // The first component of photographs is brightness: all its parts have one sign.
+  t.ok(data.train.colours?.eigenvectors[0]?.every((part) => part > 0.5 && part < 0.65))
 })
 
 t.test('a full disk', { skip: noSmallDisk }, async (t) => {

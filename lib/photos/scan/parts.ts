@@ -14,6 +14,8 @@ const TEST = /(^|[_-])test(ing)?$/i
 
 /** Lines of a text that are looked at to know whether it is a list. */
 const GLANCE = 50
+/** A text longer than this is no list. */
+const MOST_BYTES = 256 * 2 ** 20
 
 /**
  * Lists a tree's pictures with their classes. The training part comes from class folders, from
@@ -89,8 +91,8 @@ async function fromList(
 ): Promise<Group | undefined> {
   const word = [TRAIN, VALIDATION, TEST].find((pattern) => pattern.test(prefix.slice(0, -1)))
   const names = word && new RegExp(word.source.replace('$', '([_-].*)?\\.\\w+$'), 'i')
-  const lists = tree.files.filter(({ name }) => {
-    if (!isTextName(name)) return false
+  const lists = tree.files.filter(({ name, bytes }) => {
+    if (!isTextName(name) || bytes > MOST_BYTES) return false
     const inside = name.startsWith(prefix) && !name.includes('/', prefix.length)
     return inside || (!name.includes('/') && names?.test(name))
   })
