@@ -6,9 +6,10 @@ import type { FloatDType } from './dtype.ts'
 import { Feed } from './feed.ts'
 import type { BoundCall, Net } from './net.ts'
 import { sgd } from './optimizer.ts'
-import { type Program, record } from './program.ts'
+import type { Program } from './program.ts'
 import { Random } from './random.ts'
 import type { Pass } from './tape.ts'
+import { spansOf } from './timeline.ts'
 import { Trainer } from './trainer.ts'
 
 export interface BenchOptions {
@@ -82,7 +83,7 @@ export async function bench(
   await deliver()
   net.refresh()
   const { forward } = net.calls
-  using program = record([net.stream], () => net.run(forward))
+  using program = net.record(forward)
   return await measure(net, program, forward, { steps, warmUp })
 }
 
@@ -112,8 +113,11 @@ async function measure(
   const { user, system } = process.cpuUsage(before)
   const host = { cpuMs: (user + system) / 1000 / steps, callMs: callMs / steps }
   await next
-  const profiles: Float64Array[] = []
-  for (let i = 0; i < PROFILES; i++) profiles.push(await program.profile())
+  const profiles: (readonly number[] | Float64Array)[] = []
+  for (let i = 0; i < PROFILES; i++) {
+    if (net.placement.parts.length === 1) profiles.push(await program.profile())
+    else profiles.push((await spansOf(net, program, calls)).map(({ ms }) => ms))
+  }
   const stepMs = median(times)
   const pace = (ms: number) => (net.batch * 1000) / ms
   return {

@@ -3,6 +3,7 @@ import { type Draft, draft } from './draft.ts'
 import { fuse, type PlacedNode } from './fuse.ts'
 import type { LayerNode } from './layer.ts'
 import { type BuildOptions, Net } from './net.ts'
+import { Placement } from './placement/placement.ts'
 
 export interface InputShape {
   readonly channels: number
@@ -35,28 +36,38 @@ export class NetDefinition {
         )
       }
     }
-    this.layers = placed(name, layers)
+    this.layers = named(name, layers)
   }
 
   /**
-   * Works out shapes, layouts and memory on a device without taking memory for tensors.
+   * Works out shapes, layouts and memory on a device, or on several, without taking memory for tensors.
    * @throws Error naming the layer that does not fit, what it expected and what came
    */
-  draft(device: Device, options: BuildOptions): Promise<Draft> {
+  async draft(on: Device | readonly Device[] | Placement, options: BuildOptions): Promise<Draft> {
     const layers = options.fuse === false ? this.layers : fuse(this.layers)
-    return draft(this, layers, device, options)
+    if (on instanceof Placement) return draft(this, layers, on, options, false)
+    return draft(this, layers, placed(on, options), options, true)
   }
 
   /**
-   * Builds the net on a device: takes its memory, fills its parameters, records its programs.
+   * Builds the net on a device, or on several that share it as `options.parallel` says: takes its memory,
+   * fills its parameters, records its programs. The numbers are the same on any devices, to rounding.
+   *
    * @throws Error before any memory is taken, where a layer does not fit or the whole would not
+   *
+   * @example
+   * await using net = await alexnet().build([await open('cuda:0'), await open('cuda:1')], { batch: 128 })
    */
-  build(device: Device, options: BuildOptions): Promise<Net> {
-    return Net.build(this, device, options)
+  async build(on: Device | readonly Device[], options: BuildOptions): Promise<Net> {
+    return Net.build(this, placed(on, options), options)
   }
 }
 
-function placed(net: string, layers: readonly LayerNode[]): PlacedNode[] {
+function placed(on: Device | readonly Device[], { parallel, stream }: BuildOptions): Placement {
+  return new Placement('id' in on ? [on] : on, parallel, stream)
+}
+
+function named(net: string, layers: readonly LayerNode[]): PlacedNode[] {
   const counts = new Map<string, number>()
   const out: PlacedNode[] = []
   const names = new Set(['input'])

@@ -1,11 +1,9 @@
 import { type InputRecipe, settleInput } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
-import { decode } from './dtype.ts'
 import { Feed } from './feed.ts'
-import { readStats } from './metrics.ts'
+import { type Judged, probabilitiesOf, type Stats, statsOf } from './metrics.ts'
 import type { Net } from './net.ts'
 import { tenViews } from './net-input.ts'
-import type { Tensor } from './tensor.ts'
 import { Views } from './views.ts'
 
 export interface EvaluateOptions {
@@ -67,8 +65,7 @@ export async function evaluate(
   let top1 = 0
   let top5 = 0
   let done = 0
-  const count = (rows: number, data: ArrayLike<number>) => {
-    const stats = readStats(data)
+  const count = (rows: number, stats: Stats) => {
     loss += stats.loss * rows
     top1 += stats.top1
     top5 += stats.top5
@@ -84,14 +81,13 @@ export async function evaluate(
       const deliver = await feed.stage({ indices, step: 0, seed: 0 })
       const labels = onBatch && feed.labels.slice(0, rows)
       const ran = judge.run(deliver)
-      const stats = build.stream.read(judged.stats)
-      const probabilities = onBatch && floats(build, judged.probabilities)
+      const stats = statsOf(build, rows, judged)
+      const probabilities = onBatch && probabilitiesOf(build, rows, judged)
       const work = Promise.all([stats, probabilities, ran])
       flying.push(
         work.then(([stats, probabilities]) => {
           if (labels && probabilities) {
-            const own = probabilities.subarray(0, rows * build.classes)
-            onBatch?.({ first: from, labels, probabilities: own })
+            onBatch?.({ first: from, labels, probabilities })
           }
           count(rows, stats)
         })
@@ -114,7 +110,8 @@ export async function evaluate(
 /** What brings batches to a net, and where its judgement of them lies. */
 interface Judge extends AsyncDisposable {
   readonly feed: Feed
-  readonly judged: { readonly stats: Tensor; readonly probabilities: Tensor }
+  /** By replica of the net. */
+  readonly judged: readonly Judged[]
   run(deliver: () => Promise<void>): Promise<unknown>
 }
 
@@ -125,11 +122,13 @@ async function openJudge(
 ): Promise<Judge> {
   if (views === 1) {
     const feed = build.own(await Feed.create(build, set, { input }))
-    const { stats, probabilities } = build.ports
-    if (!probabilities) throw new Error('[evaluate] expected a net built for inference')
+    const judged = build.heads.map(({ stats, probabilities }) => {
+      if (!probabilities) throw new Error('[evaluate] expected a net built for inference')
+      return { stats: stats.place, probabilities: probabilities.place }
+    })
     return {
       feed,
-      judged: { stats: stats.place, probabilities: probabilities.place },
+      judged,
       run: (deliver) => Promise.all([deliver(), build.forward()]),
       [Symbol.asyncDispose]: async () => close(build, feed)
     }
@@ -148,7 +147,7 @@ async function openJudge(
     const feed = build.own(await Feed.create(build, set, { input, views: list, run }))
     return {
       feed,
-      judged: all,
+      judged: all.judged,
       run: (deliver) => {
         build.refresh()
         return deliver()
@@ -166,11 +165,4 @@ function close(build: Net, ...children: readonly (Feed | Views)[]): void {
     build.disown(child)
     child.close()
   }
-}
-
-async function floats({ stream }: Net, from: Tensor): Promise<Float32Array> {
-  const elements = await stream.read(from)
-  return elements instanceof Float32Array
-    ? elements
-    : Float32Array.from(decode(elements, from.dtype))
 }

@@ -1,12 +1,13 @@
 /**
  * Brings batches to a net: bytes and labels are staged by JavaScript while the device works, and a
- * recorded program copies them and makes the net's input of them (lib/net-input.ts).
+ * recorded program copies them and makes the net's input of them (lib/net-input.ts). Each device that shares the
+ * net has an inbox of its own.
  */
-import { align } from './arena.ts'
-import type { Buffer } from './buffer.ts'
 import type { ImageSet } from './data/dataset.ts'
-import type { Net } from './net.ts'
-import { NetInput, type NetInputOptions } from './net-input.ts'
+import { Inbox } from './inbox.ts'
+import type { BoundCall, Net } from './net.ts'
+import type { NetInput, NetInputOptions } from './net-input.ts'
+import { copyOp } from './op.ts'
 import { type Program, record } from './program.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -24,6 +25,8 @@ export interface Delivery {
   readonly epoch?: number
   /** Place of the first image in the whole batch, of which this may be a part. Default 0. */
   readonly first?: number
+  /** Factor on the loss's gradient. Default 1. */
+  readonly scale?: number
   /** More scalars, for the tensors that the feed was made with, in their order. */
   readonly scalars?: readonly Float32Array[]
 }
@@ -33,55 +36,36 @@ interface Reading {
   readonly indices: Uint32Array
   readonly slot: number
   readonly labels: Int32Array
-  readonly staging: Buffer
   readonly done: Promise<void>
 }
 
 export interface FeedOptions extends Partial<NetInputOptions> {
-  /** f32: where the step's scalars go. */
-  readonly scalars?: readonly Tensor[]
-  /** What is done when a batch has been copied. Default: `input.run()`. */
-  readonly run?: (input: NetInput) => void
+  /** f32: where the step's scalars go, on each part of the net. */
+  readonly scalars?: readonly (readonly Tensor[])[]
+  /** What is done when a batch has been copied. Default: `input.run()` of each. */
+  readonly run?: (inputs: readonly NetInput[]) => void
 }
 
 export class Feed {
   readonly net: Net
   readonly set: ImageSet
-  readonly #input: NetInput
-  readonly #staging: Buffer[] = []
+  readonly #inboxes: Inbox[] = []
   readonly #programs: Program[] = []
   readonly #images: Uint8Array
   /** A slot each. */
   readonly #labels: readonly Int32Array[]
-  readonly #offsets: { images: number; labels: number; valid: number; rng: number }
-  /** Where in a slot the scalars lie. */
-  readonly #scalars: readonly number[]
   #next = 0
   #labelled: Int32Array
   #ahead: Reading | undefined
 
-  private constructor(net: Net, set: ImageSet, input: NetInput, scalars: readonly Tensor[]) {
+  private constructor(net: Net, set: ImageSet) {
     this.net = net
     this.set = set
-    this.#input = input
     const size = net.batch * set.height * set.width * set.channels
     this.#images = new Uint8Array(set.load ? 0 : size)
     const slots = set.load ? SLOTS.load : SLOTS.read
     this.#labels = Array.from({ length: slots }, () => new Int32Array(net.batch))
     this.#labelled = new Int32Array()
-    let end = 0
-    const place = (bytes: number) => {
-      end += align(bytes)
-      return end - align(bytes)
-    }
-    this.#offsets = {
-      images: place(size),
-      labels: place(net.batch * 4),
-      valid: place(4),
-      rng: place(16)
-    }
-    this.#scalars = scalars.map(({ bytes }) => place(bytes))
-    for (let slot = 0; slot < slots; slot++) this.#staging.push(net.device.staging(end))
   }
 
   /** @throws Error where the set's images do not suit the net, or what is to be made of them */
@@ -99,14 +83,9 @@ export class Feed {
           `define the net with classes ${set.classes.length}`
       )
     }
-    const input = await NetInput.create({ stream: net.stream, ...net.ports }, set, {
-      training: net.training,
-      ...options
-    })
-    const scalars = [...(options.scalars ?? []), ...input.scalars]
-    const feed = new Feed(net, set, input, scalars)
+    const feed = new Feed(net, set)
     try {
-      feed.#record(scalars, options.run ?? (() => input.run()))
+      await feed.#record(options)
       return feed
     } catch (error) {
       feed.close()
@@ -114,29 +93,45 @@ export class Feed {
     }
   }
 
-  #record(scalars: readonly Tensor[], run: (input: NetInput) => void): void {
-    const { inbox } = this.#input
-    const { stream, ports } = this.net
-    for (const staging of this.#staging) {
-      const part = (to: Tensor, offset: number): [Tensor, Tensor] => [
-        to,
-        staging.tensor({ shape: [to.bytes], dtype: 'u8', offset })
-      ]
-      const at = this.#offsets
-      const copies = [
-        part(inbox, at.images),
-        part(ports.labels.place, at.labels),
-        part(ports.valid.place, at.valid),
-        part(ports.rng.place, at.rng),
-        ...scalars.map((tensor, i) => part(tensor, this.#scalars[i] ?? 0))
-      ]
+  async #record({ scalars = [], run, ...options }: FeedOptions): Promise<void> {
+    const { net, set } = this
+    const { placement } = net
+    const inputs: NetInput[] = []
+    const slots = this.#labels.length
+    for (const part of placement.parts) {
+      const settings = { training: net.training, ...options }
+      const own = scalars[part.index] ?? []
+      const inbox = await Inbox.create(net, part, set, settings, own, slots)
+      this.#inboxes.push(inbox)
+      if (inbox.input) inputs.push(inbox.input)
+    }
+    const shared = this.#shared()
+    for (let slot = 0; slot < slots; slot++) {
       this.#programs.push(
-        record([stream], () => {
-          for (const [to, from] of copies) stream.copy(to, from)
-          run(this.#input)
+        record(placement.streams, () => {
+          for (const inbox of this.#inboxes) inbox.copy(slot)
+          net.run(shared)
+          if (run) run(inputs)
+          else for (const input of inputs) input.run()
         })
       )
     }
+  }
+
+  /** Copies of the images to the other devices of each replica. */
+  #shared(): BoundCall[] {
+    const { placement } = this.net
+    const calls: BoundCall[] = []
+    for (const { index, replica, slice } of placement.parts) {
+      const [first] = placement.of(replica)
+      const y = this.#inboxes[index]?.input?.inbox
+      const x = first && this.#inboxes[first.index]?.input?.inbox
+      if (slice === 0 || !y || !x) continue
+      const stream = placement.link(first)
+      const call = { op: copyOp, stream, args: {}, layer: 'input', pass: 'input' } as const
+      calls.push({ call, tensors: { y, x } })
+    }
+    return calls
   }
 
   /** Begins to read the images of the batch after the one that is staged next, where threads do that. */
@@ -149,18 +144,17 @@ export class Feed {
 
   #read(indices: Uint32Array): Reading {
     const slot = this.#next
-    this.#next = (slot + 1) % this.#staging.length
-    const staging = this.#staging[slot]
+    this.#next = (slot + 1) % this.#labels.length
     const labels = this.#labels[slot]
-    if (!staging || !labels) throw new Error('[feed] is closed')
-    return { indices, slot, labels, staging, done: this.#bring(indices, staging, labels) }
+    if (!labels || this.#inboxes.length === 0) throw new Error('[feed] is closed')
+    return { indices, slot, labels, done: this.#bring(indices, slot, labels) }
   }
 
-  async #bring(indices: Uint32Array, staging: Buffer, labels: Int32Array): Promise<void> {
-    const { images } = this.#offsets
-    if (this.set.load) return this.set.load(indices, staging, images, labels)
-    await this.set.read(indices, this.#images, labels)
-    staging.set(this.#images, images)
+  async #bring(indices: Uint32Array, slot: number, labels: Int32Array): Promise<void> {
+    const { set } = this
+    if (!set.load) await set.read(indices, this.#images, labels)
+    const read = set.load ? undefined : this.#images
+    for (const inbox of this.#inboxes) await inbox.bring(slot, set, indices, labels, read)
   }
 
   /**
@@ -170,16 +164,15 @@ export class Feed {
    * @throws Error for a label that is no class
    */
   async stage(delivery: Delivery): Promise<() => Promise<void>> {
-    const { indices, step, seed, epoch = 0, first = 0 } = delivery
+    const { indices, step, seed, epoch = 0, first = 0, scale = 1, scalars = [] } = delivery
     const ahead = this.#ahead
     this.#ahead = undefined
     const ready = ahead && indices.every((index, i) => index === ahead.indices[i])
-    const { slot, labels, staging, done } = ready ? ahead : this.#read(indices)
+    const { slot, labels, done } = ready ? ahead : this.#read(indices)
     await done
     const program = this.#programs[slot]
     if (!program) throw new Error('[feed] is closed')
     this.#labelled = labels
-    const at = this.#offsets
     const rows = indices.length
     for (let i = 0; i < rows; i++) {
       const label = labels[i] ?? -1
@@ -189,15 +182,8 @@ export class Feed {
         )
       }
     }
-    const bytes = (array: Int32Array | Uint32Array | Float32Array) =>
-      new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-    staging.set(bytes(labels), at.labels)
-    staging.set(bytes(Int32Array.of(rows)), at.valid)
-    staging.set(bytes(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, first)), at.rng)
-    const all = [...(delivery.scalars ?? []), ...this.#input.scalarsAt(epoch)]
-    for (const [i, scalars] of all.entries()) {
-      staging.set(bytes(scalars), this.#scalars[i] ?? 0)
-    }
+    const batch = { labels, rows, step, seed, epoch, first, scale, scalars }
+    for (const inbox of this.#inboxes) inbox.stage(slot, batch)
     return () => program.run()
   }
 
@@ -208,7 +194,6 @@ export class Feed {
 
   close(): void {
     for (const program of this.#programs.splice(0)) program.close()
-    this.#input.close()
-    for (const buffer of this.#staging.splice(0)) buffer.close()
+    for (const inbox of this.#inboxes.splice(0)) inbox.close()
   }
 }

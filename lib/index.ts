@@ -34,7 +34,6 @@ export { type OpenDataOptions, openData } from './data/open.ts'
 export { type ShapesOptions, shapes } from './data/shapes.ts'
 export { defineNet, type InputShape, NetDefinition, type NetOptions } from './definition.ts'
 export { type Device, type OpenOptions, open } from './device.ts'
-export type { LayerSummary, MemoryPlan } from './draft.ts'
 export type { DType, FloatDType, TypedArray } from './dtype.ts'
 export {
   type EvaluateOptions,
@@ -67,6 +66,7 @@ export { avgPool, maxPool } from './layers/pool.ts'
 export { relu } from './layers/relu.ts'
 export { AddonError } from './load.ts'
 export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './loss-scale.ts'
+export type { DevicePlan, MemoryPlan } from './memory-plan.ts'
 export type {
   CudaDevice,
   CudaInfo,

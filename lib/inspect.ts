@@ -7,14 +7,21 @@ import { Tensor } from './tensor.ts'
  * @returns the first that is not finite, for people; undefined where all are
  */
 export async function findNonFinite(net: Net): Promise<string | undefined> {
-  const { stream } = net
-  const ok = net.ports.ok.place
-  stream.write(ok, Int32Array.of(1))
+  const { parts } = net.placement
+  const flags = parts.map(({ index, stream }) => {
+    const ok = net.parameters.ok(index).place
+    stream.write(ok, Int32Array.of(1))
+    return { stream, ok }
+  })
   const { forward, backward } = net.calls
   for (const [pass, calls] of Object.entries({ forward, backward })) {
     for (const bound of calls) {
       if (bound.call.pass === 'update') continue
       net.run([bound])
+      const flag = flags.find(({ stream }) => stream === bound.call.stream)
+      // What was copied was looked at where it was made.
+      if (!flag) continue
+      const { stream, ok } = flag
       for (const slot of bound.call.op.info.slots) {
         const tensor = bound.tensors[slot.name]
         if (slot.role === 'in' || !tensor || !isFloat(tensor.dtype)) continue
@@ -24,9 +31,9 @@ export async function findNonFinite(net: Net): Promise<string | undefined> {
         })
         const op = await stream.prepare('finite', {}, { ok, x: row })
         stream.run(op, { ok, x: row })
-        const [flag] = await stream.read(ok)
+        const [finite] = await stream.read(ok)
         op.close()
-        if (flag !== 1)
+        if (finite !== 1)
           return `layer '${bound.call.layer}', ${pass}: ${slot.name} of ${bound.call.op.name}`
       }
     }

@@ -24,6 +24,13 @@ export interface LayerContext {
   readonly rng: Value
   /** i32[1]: 0 from the moment a gradient was not finite. */
   readonly ok: Value
+  /** Which of how many equal slices of the channels this device owns: { index: 0, of: 1 } where it owns all. */
+  readonly slice: { readonly index: number; readonly of: number }
+  /**
+   * Calls ops whose outputs no other layer reads (gradients of weights), at once, or where devices share the net
+   * after what others wait for.
+   */
+  later(calls: () => Promise<void>): Promise<void>
   /** Adds calls to the update, which runs after all gradients are known. */
   onUpdate(calls: () => Promise<void>): void
 }
@@ -40,12 +47,25 @@ export interface Forward {
   ) => Promise<readonly (Value | undefined)[]>
 }
 
+/** How a layer is split over devices that own equal slices of the channels. */
+export interface Split<Config> {
+  /** What each device reads of every input: its own slice, or all of it, which the others send. */
+  readonly reads: 'slice' | 'whole'
+  /** The layer that computes a device's slice of the output. Its parameters are rows of the whole layer's. */
+  readonly config: Config
+}
+
 export interface Layer<Config> {
   /** 'conv2d', 'lrn', … */
   readonly kind: string
   /** @throws Error where the inputs do not suit the layer */
   parameters?(config: Config, inputs: readonly Shape[]): readonly ParameterSpec[]
   forward(context: LayerContext, config: Config, inputs: readonly Value[]): Promise<Forward>
+  /**
+   * How it is split over so many devices. Where it is not (undefined, or no such function), the first device
+   * computes it whole, and others send it their slices of its inputs.
+   */
+  split?(config: Config, inputs: readonly Shape[], parts: number): Split<Config> | undefined
   /** Multiply-adds for one image, forward. */
   macs?(config: Config, inputs: readonly Shape[], output: Shape): number
 }
@@ -60,6 +80,11 @@ export interface LayerNode {
   readonly config: LayerOptions
   parameters(inputs: readonly Shape[]): readonly ParameterSpec[]
   forward(context: LayerContext, inputs: readonly Value[]): Promise<Forward>
+  /** What one of so many devices reads, and the layer that it computes. */
+  split(
+    inputs: readonly Shape[],
+    parts: number
+  ): { readonly reads: 'slice' | 'whole'; readonly node: LayerNode } | undefined
   macs(inputs: readonly Shape[], output: Shape): number
   /** The same layer with a ReLU at its end, where it can have one inside its op. */
   readonly withRelu: (() => LayerNode) | undefined
@@ -86,9 +111,18 @@ export function node<Config extends LayerOptions>(
     config,
     parameters: (inputs) => layer.parameters?.(config, inputs) ?? [],
     forward: (context, inputs) => layer.forward(context, config, inputs),
+    split: (inputs, parts) => {
+      const split = layer.split?.(config, inputs, parts)
+      return split && { reads: split.reads, node: node(layer, split.config, fusesRelu) }
+    },
     macs: (inputs, output) => layer.macs?.(config, inputs, output) ?? 0,
     withRelu: fusesRelu ? () => node(layer, { ...config, relu: true }, true) : undefined
   }
+}
+
+/** Each device computes its slice of the output from its slice of the input, as the whole layer would. */
+export function byChannel<Config>(config: Config): Split<Config> {
+  return { reads: 'slice', config }
 }
 
 /** The only input of a layer that takes one. */

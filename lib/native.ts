@@ -171,7 +171,8 @@ interface Addon {
   synchronize(stream: number, ticket: number): void
   beginRecord(device: number, streams: number[]): void
   endRecord(device: number, streams: number[], keep: boolean): number | null
-  runProgram(program: number, ticket: number, streams: number, profile: boolean): void
+  /** @param timing 0: none; 1: of each command; 2: when each op and copy began, and how long it took */
+  runProgram(program: number, ticket: number, streams: number, timing: 0 | 1 | 2): void
   closeProgram(program: number): void
   openFile(path: string): number
   closeFile(file: number): void

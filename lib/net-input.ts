@@ -10,7 +10,7 @@ import type { Fields, Shape } from './native.ts'
 import type { BoundCall } from './net.ts'
 import { fnv1a } from './random.ts'
 import type { Stream } from './stream.ts'
-import { type Call, Tape } from './tape.ts'
+import { type Call, runCall, Tape } from './tape.ts'
 import { elements, Tensor } from './tensor.ts'
 import type { Value } from './value.ts'
 
@@ -126,8 +126,7 @@ export class NetInput {
   run(view = 0): void {
     const calls = this.#views[view]
     if (!calls) throw new Error(`[input] has ${this.#views.length} views, and no number ${view}`)
-    const { stream } = this.#target
-    for (const { call, tensors } of calls) stream.run(call.op, tensors, this.#scratch)
+    for (const { call, tensors } of calls) runCall(call, tensors, this.#scratch)
   }
 
   [Symbol.dispose](): void {

@@ -2,14 +2,18 @@ import { arrange, line } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
-import type { Draft, LayerSummary, MemoryPlan, Ports } from './draft.ts'
+import type { Draft } from './draft.ts'
 import type { FloatDType } from './dtype.ts'
+import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
 import type { Optimizer } from './optimizer.ts'
 import type { Parameters } from './parameters.ts'
+import { type Action, ordered } from './placement/order.ts'
+import type { Parallel, Part, Placement } from './placement/placement.ts'
 import { type Program, record } from './program.ts'
 import type { Stream } from './stream.ts'
-import type { Call } from './tape.ts'
+import { type Call, runCall, Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
+import type { Inlet, LayerSummary, Ports } from './trace.ts'
 import type { Value } from './value.ts'
 
 export interface BuildOptions {
@@ -27,7 +31,9 @@ export interface BuildOptions {
   readonly fuse?: boolean
   /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
   readonly parameters?: Parameters
-  /** The stream to work on. Default: one of its own. */
+  /** How several devices share the net. Default 'model': each owns a slice of the channels. */
+  readonly parallel?: Parallel
+  /** The stream to work on, where there is one device. Default: one of its own. */
   readonly stream?: Stream
 }
 
@@ -37,10 +43,14 @@ export interface BoundCall {
   readonly tensors: Readonly<Record<string, Tensor | undefined>>
 }
 
-/** A net that was built on a device for one batch size: memory taken, ready to run. */
+/** A net that was built on a device, or on several, for one batch size: memory taken, ready to run. */
 export class Net {
   readonly definition: NetDefinition
+  /** Which devices share it, and their streams. */
+  readonly placement: Placement
+  /** The device, or the first of several. */
   readonly device: Device
+  /** Where it computes. */
   readonly stream: Stream
   readonly batch: number
   readonly dtype: FloatDType
@@ -50,11 +60,13 @@ export class Net {
   readonly parameters: Parameters
   readonly layers: readonly LayerSummary[]
   readonly plan: MemoryPlan
+  /** Where there are replicas, the first one's. */
   readonly ports: Ports
   readonly #draft: Draft
   readonly #options: BuildOptions
+  readonly #ownsPlacement: boolean
   readonly #slabs: Buffer[] = []
-  readonly #scratch: Tensor | undefined
+  readonly #scratch = new Map<Stream, Tensor>()
   readonly #builds = new Map<string, Promise<Net>>()
   readonly #packedCalls: BoundCall[]
   readonly #owned = new Set<{ close(): void | Promise<void> }>()
@@ -62,13 +74,16 @@ export class Net {
   #forward: Program | undefined
   #closed = false
 
-  private constructor(draft: Draft, plan: MemoryPlan, options: BuildOptions) {
-    const { definition, stream, parameters } = draft
+  private constructor(draft: Draft, plan: MemoryPlan, options: BuildOptions, own: boolean) {
+    const { definition, placement, parameters } = draft
+    const { device, stream } = placement.first
     this.#draft = draft
+    this.placement = placement
     this.#options = options
+    this.#ownsPlacement = own
     this.definition = definition
     this.stream = stream
-    this.device = stream.device
+    this.device = device
     this.batch = options.batch
     this.dtype = options.dtype ?? 'f32'
     this.training = options.training ?? true
@@ -77,56 +92,81 @@ export class Net {
     this.parameters = parameters
     this.layers = draft.layers
     this.plan = plan
-    this.ports = draft.ports
-    const { tape } = draft
-    const permanent = tape.values.filter((value) => value.permanent)
-    const passing = tape.values.filter((value) => !value.permanent && value.bytes > 0)
-    parameters.allocate(stream, this.training)
-    if (draft.gradients) draft.gradients.tensor = parameters.gradients
-    this.#place(passing, arrange(passing))
-    this.#place(permanent, line(permanent))
-    const scratch = Math.max(tape.scratch, draft.refresh.scratch)
-    if (scratch > 0) {
-      const buffer = this.device.allocate(scratch)
-      this.#slabs.push(buffer)
-      this.#scratch = buffer.tensor({ shape: [scratch], dtype: 'u8' })
+    const [ports] = draft.heads
+    if (!ports) throw new Error('[net] has no ports')
+    this.ports = ports
+    parameters.allocate(
+      placement.parts.map((part) => part.stream),
+      this.training
+    )
+    for (const part of placement.parts) this.#take(part)
+    for (const link of placement.links) this.#takeScratch(link)
+    this.#packedCalls = this.bind(draft.refresh.flatMap(({ calls }) => calls))
+    for (const [replica, { scale, valid, labels }] of draft.heads.entries()) {
+      const [part] = placement.of(replica)
+      part?.stream.write(scale.place, Float32Array.of(1))
+      part?.stream.write(valid.place, Int32Array.of(labels.dims[0] ?? 0))
     }
-    this.#packedCalls = this.bind(draft.refresh.calls)
-    stream.write(this.ports.scale.place, Float32Array.of(1))
-    stream.write(this.ports.valid.place, Int32Array.of(this.batch))
+  }
+
+  /** Takes a part's memory. */
+  #take({ index, device, stream }: Part): void {
+    const { gradients, parameters } = this.#draft
+    const values = this.#draft.valuesOf(index)
+    const permanent = values.filter((value) => value.permanent)
+    const passing = values.filter((value) => !value.permanent && value.bytes > 0)
+    const row = gradients[index]
+    if (row) row.tensor = parameters.gradients(index)
+    this.#place(device, passing, arrange(passing))
+    this.#place(device, permanent, line(permanent))
+    this.#takeScratch(stream)
+  }
+
+  #takeScratch(stream: Stream): void {
+    const scratch = this.#draft.scratchOf(stream)
+    if (scratch === 0) return
+    const buffer = stream.device.allocate(scratch)
+    this.#slabs.push(buffer)
+    this.#scratch.set(stream, buffer.tensor({ shape: [scratch], dtype: 'u8' }))
   }
 
   /** @internal Use `definition.build`. */
   static async build(
     definition: NetDefinition,
-    device: Device,
-    options: BuildOptions
+    placement: Placement,
+    options: BuildOptions,
+    own = true
   ): Promise<Net> {
-    const draft = await definition.draft(device, options)
+    let draft: Draft | undefined
     let net: Net | undefined
     try {
+      draft = await definition.draft(placement, options)
       const plan = draft.plan()
-      const taken = draft.parameters.allocated ? draft.parameters.bytes.masters : 0
-      const room = { ...plan, available: plan.available + taken }
-      if (room.bytes > room.available) throw await tooLarge(definition, device, room, options)
+      const lacking = plan.fits ? undefined : tight(draft, plan)
+      if (lacking) throw await tooLarge(draft, lacking, options)
       try {
-        net = new Net(draft, plan, options)
+        net = new Net(draft, plan, options, own)
       } catch (cause) {
         // Another process may have taken what was free a moment ago.
         if (!(cause instanceof Error && cause.message.startsWith('[memory]'))) throw cause
-        throw await tooLarge(definition, device, room, options, cause)
+        throw await tooLarge(draft, plan, options, cause)
       }
-      if (!options.parameters) await draft.parameters.initialise(draft.stream, net.seed)
+      if (!options.parameters) await draft.parameters.initialise(net.stream, net.seed)
       return net
     } catch (error) {
-      if (!options.parameters) draft.parameters.close()
-      await (net?.close() ?? draft.close())
+      if (!options.parameters) draft?.parameters.close()
+      await (net?.close() ?? draft?.close())
+      if (!net && own) await placement.close()
       throw error
     }
   }
 
-  #place(values: readonly Value[], { offsets, bytes }: ReturnType<typeof line>): void {
-    const buffer = this.device.allocate(bytes)
+  #place(
+    device: Device,
+    values: readonly Value[],
+    { offsets, bytes }: ReturnType<typeof line>
+  ): void {
+    const buffer = device.allocate(bytes)
     this.#slabs.push(buffer)
     for (const value of values) {
       value.tensor = buffer.tensor({
@@ -149,16 +189,57 @@ export class Net {
     }))
   }
 
-  /** @internal Queues, or records, calls that were bound. */
-  run(calls: readonly BoundCall[], scratch: Tensor | undefined = this.#scratch): void {
-    for (const { call, tensors } of calls) this.stream.run(call.op, tensors, scratch)
+  /**
+   * @internal Queues, or records, calls that were bound.
+   * @param scratch for them, where they are no calls of this build
+   */
+  run(calls: readonly BoundCall[], scratch?: Tensor): void {
+    const { placement } = this
+    if (placement.parts.length === 1) {
+      for (const bound of calls) this.#run(bound, scratch)
+      return
+    }
+    const mains = placement.parts.map(({ stream }) => stream)
+    for (const action of ordered(calls, mains, placement.links)) this.#act(action, scratch)
+  }
+
+  #run({ call, tensors }: BoundCall, scratch?: Tensor): void {
+    runCall(call, tensors, scratch ?? this.#scratch.get(call.stream))
+  }
+
+  #act(action: Action, scratch?: Tensor): void {
+    const { placement } = this
+    if ('run' in action) this.#run(action.run, scratch)
+    else if ('mark' in action) action.stream.record(placement.event(action.stream, action.mark))
+    else action.stream.wait(placement.event(action.other, action.wait))
+  }
+
+  /** @internal Keeps such calls as a program, over all streams. */
+  record(calls: readonly BoundCall[]): Program {
+    return record(this.placement.streams, () => this.run(calls))
+  }
+
+  /** @internal Tapes for calls besides the build's, one a part, with one list of calls. */
+  tapes(): readonly Tape[] {
+    const calls: Call[] = []
+    return this.placement.parts.map(({ stream, index }) => new Tape(stream, index, calls))
   }
 
   /** @internal The calls of the forward pass; with training also those of the backward pass. */
   get calls(): { forward: BoundCall[]; backward: BoundCall[] } {
-    const { tape, forwardCalls } = this.#draft
-    const calls = this.bind(tape.calls)
+    const { forwardCalls } = this.#draft
+    const calls = this.bind(this.#draft.calls)
     return { forward: calls.slice(0, forwardCalls), backward: calls.slice(forwardCalls) }
+  }
+
+  /** @internal By part: what comes from outside. */
+  get inlets(): readonly Inlet[] {
+    return this.#draft.inlets
+  }
+
+  /** @internal By replica: where its loss is. */
+  get heads(): readonly Ports[] {
+    return this.#draft.heads
   }
 
   /** @internal */
@@ -188,12 +269,12 @@ export class Net {
   forward(): Promise<void> {
     this.#requireOpen()
     this.refresh()
-    this.#forward ??= record([this.stream], () => this.run(this.calls.forward))
+    this.#forward ??= this.record(this.calls.forward)
     return this.#forward.run()
   }
 
   /**
-   * Another build over the same parameters, on the same stream: of another batch size, or for inference.
+   * Another build over the same parameters, on the same streams: of another batch size, or for inference.
    * It is kept, and closes with this one.
    */
   at(options: { readonly batch?: number; readonly training?: boolean }): Promise<Net> {
@@ -206,13 +287,8 @@ export class Net {
     if (known) return known
     // The optimizer's state, too, is there already.
     const { optimizer: _, ...shared } = this.#options
-    const built = Net.build(this.definition, this.device, {
-      ...shared,
-      batch,
-      training,
-      parameters: this.parameters,
-      stream: this.stream
-    })
+    const build = { ...shared, batch, training, parameters: this.parameters }
+    const built = Net.build(this.definition, this.placement, build, false)
     this.#builds.set(key, built)
     built.catch(() => this.#builds.delete(key))
     return built
@@ -245,8 +321,11 @@ export class Net {
     for (const child of [...this.#owned].reverse()) await child.close()
     for (const build of this.#builds.values()) await (await build.catch(() => undefined))?.close()
     this.#forward?.close()
-    if (this.#options.stream) await this.stream.synchronize().catch(() => {})
+    if (!this.#ownsPlacement || this.#options.stream) {
+      await this.placement.synchronize().catch(() => {})
+    }
     await this.#draft.close()
+    if (this.#ownsPlacement) await this.placement.close()
     for (const slab of this.#slabs) slab.close()
     if (!this.#options.parameters) this.parameters.close()
   }
@@ -256,17 +335,29 @@ export class Net {
   }
 }
 
+/** The device whose memory the build does not fit, where what the parameters have taken already counts. */
+function tight({ parameters, placement }: Draft, plan: MemoryPlan): DevicePlan | undefined {
+  const { parts } = placement
+  const taken = parts
+    .filter(() => parameters.allocated)
+    .reduce((sum, { index }) => sum + parameters.bytes(index).masters, 0)
+  const room = { ...plan, available: plan.available + taken }
+  if (room.bytes > room.available) return room
+  return parts.length === 1
+    ? undefined
+    : plan.devices.find((device) => device.bytes > device.available)
+}
+
 /** What was asked for, what there is, and the batch that would fit. */
 async function tooLarge(
-  definition: NetDefinition,
-  device: Device,
-  plan: MemoryPlan,
+  { definition, placement }: Draft,
+  plan: DevicePlan,
   options: BuildOptions,
   cause?: Error
 ): Promise<Error> {
   const mb = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`
   const list = plan.slabs.map((slab) => `${slab.name} ${mb(slab.bytes)}`).join(', ')
-  const fits = await largestBatch(definition, device, plan, options)
+  const fits = await largestBatch(definition, placement, plan, options)
   const remedy = fits > 0 ? `A batch of ${fits} would fit.` : 'Not even a batch of 1 fits.'
   return new Error(
     `[net] ${definition.name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
@@ -279,13 +370,14 @@ async function tooLarge(
 /** Told by the line through the plans of this batch and of one image; a twentieth is left free. */
 async function largestBatch(
   definition: NetDefinition,
-  device: Device,
-  plan: MemoryPlan,
+  placement: Placement,
+  plan: DevicePlan,
   options: BuildOptions
 ): Promise<number> {
-  const single = await definition.draft(device, { ...options, batch: 1 })
+  const single = await definition.draft(placement, { ...options, batch: 1 })
   try {
-    const least = single.plan().bytes
+    const { devices, bytes } = single.plan()
+    const least = devices.find(({ device }) => device === plan.device)?.bytes ?? bytes
     const each = (plan.bytes - least) / Math.max(1, options.batch - 1)
     if (least > plan.available) return 0
     const more = Math.floor(((plan.available - least) / each) * 0.95)

@@ -2,6 +2,29 @@ import type { Device } from './device.ts'
 import { type Fields, native, type OpInfo, type PreparedInfo } from './native.ts'
 import type { Tensor } from './tensor.ts'
 
+/** What a list of calls knows of an op. */
+export type Operation = Pick<
+  Op,
+  'name' | 'info' | 'fields' | 'slots' | 'scratch' | 'implementation'
+>
+
+/** A copy of all bytes of x to y, which may lie on another device: what `stream.copy` does, as a call in a list. */
+export const copyOp: Operation = {
+  name: 'copy',
+  info: {
+    name: 'copy',
+    slots: [
+      { name: 'y', role: 'out', dtypes: [], optional: false, chooses: false },
+      { name: 'x', role: 'in', dtypes: [], optional: false, chooses: false }
+    ],
+    fields: {}
+  },
+  fields: {},
+  slots: {},
+  scratch: 0,
+  implementation: 'copy'
+}
+
 /** A slot of a prepared op: everything about its tensor but the memory. */
 export type SettledSpec = NonNullable<PreparedInfo['specs'][number]>
 

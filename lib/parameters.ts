@@ -31,13 +31,33 @@ export interface ParameterSpec {
   readonly trained?: boolean
 }
 
-export class Parameter {
+/** What one device holds of a parameter: rows of its first axis, or all of it. */
+export interface Piece {
+  /** Which of the build's parts holds it. */
+  readonly part: number
+  /** The first of its rows. */
+  readonly from: number
+  /** The public shape of the whole. */
+  readonly whole: Shape
+  /** How the whole begins. */
+  readonly fill: Fill
+  /** Whether another part's piece has the same numbers, and stands for both. */
+  readonly copy: boolean
+}
+
+/** A parameter; where several devices share it out, one device's piece of it. */
+export class Parameter implements Piece {
   /** 'conv1.weight' */
   readonly name: string
   readonly layer: string
   /** 'weight' */
   readonly kind: string
+  /** Public; of the piece. */
   readonly shape: Shape
+  readonly part: number
+  readonly from: number
+  readonly whole: Shape
+  readonly copy: boolean
   readonly dims: Shape
   readonly fill: Fill
   readonly rate: number
@@ -47,22 +67,34 @@ export class Parameter {
   readonly master: Value
   /** f32, in the same layout. */
   readonly gradient: Value
+  /** The stream that updates it. */
+  home: Stream | undefined
 
-  constructor(layer: string, spec: ParameterSpec) {
+  constructor(layer: string, spec: ParameterSpec, piece?: Piece) {
     this.name = `${layer}.${spec.name}`
     this.layer = layer
     this.kind = spec.name
     this.shape = spec.shape
     this.dims = spec.dims ?? spec.shape
-    this.fill = fillOf(spec.init, spec.fanIn ?? 1, spec.fanOut ?? 1)
+    this.part = piece?.part ?? 0
+    this.from = piece?.from ?? 0
+    this.whole = piece?.whole ?? spec.shape
+    this.copy = piece?.copy ?? false
+    this.fill = piece?.fill ?? fillOf(spec.init, spec.fanIn ?? 1, spec.fanOut ?? 1)
     this.rate = spec.rate ?? 1
     this.decay = spec.decay ?? 1
     this.trained = spec.trained ?? true
-    const common = { layer, dtype: 'f32', shape: this.dims, permanent: true } as const
+    const { part, dims: shape } = this
+    const common = { layer, dtype: 'f32', part, shape, permanent: true } as const
     this.master = new Value({ name: this.name, ...common })
     this.gradient = new Value({ name: 'gradient', ...common })
     this.master.trained = this.trained
     if (this.dims.length === 1) this.settle('a', elements(this.dims) * 4)
+  }
+
+  /** Where the piece's bytes begin in the whole, row-major in f32. */
+  get offset(): number {
+    return this.from * elements(this.whole.slice(1)) * 4
   }
 
   /** Decides the masters' layout, once. */
@@ -80,27 +112,33 @@ export interface PublicTensor {
   readonly data: Float32Array
 }
 
+/** What one device holds of the parameters. */
+interface Holding {
+  /** i32[1]: 0 from the moment a gradient was not finite; no update is made from then on. */
+  readonly ok: Value
+  masters: Buffer | undefined
+  gradients: Buffer | undefined
+}
+
 export class Parameters {
   readonly #byName = new Map<string, Parameter>()
+  readonly #holdings: Holding[] = []
   /** Grows by one with each update: a packed copy made at an older version is stale. */
   version = 0
-  /** i32[1]: 0 from the moment a gradient was not finite; no update is made from then on. */
-  readonly ok = new Value({
-    ...{ name: 'ok', layer: 'update', dtype: 'i32', shape: [1], layout: 'a', bytes: 4 },
-    permanent: true
-  })
-  #masters: Buffer | undefined
-  #gradients: Buffer | undefined
 
-  /** The parameter of this name, made on first use; its shape must be the same at each. */
-  declare(layer: string, spec: ParameterSpec): Parameter {
-    const made = new Parameter(layer, spec)
-    const known = this.#byName.get(made.name)
+  /**
+   * The parameter of this name, made on first use; its shape must be the same at each.
+   * @param piece what one of several devices holds of it; default: all
+   */
+  declare(layer: string, spec: ParameterSpec, piece?: Piece): Parameter {
+    const made = new Parameter(layer, spec, piece)
+    const key = `${made.name} ${made.part}`
+    const known = this.#byName.get(key)
     if (!known) {
-      this.#byName.set(made.name, made)
+      this.#byName.set(key, made)
       return made
     }
-    if (String(known.shape) !== String(made.shape)) {
+    if (String(known.shape) !== String(made.shape) || known.from !== made.from) {
       throw new Error(
         `[parameters] ${made.name}: expected [${known.shape}] as in the build before, got [${made.shape}]`
       )
@@ -108,7 +146,7 @@ export class Parameters {
     return known
   }
 
-  /** In the net's order. */
+  /** In the net's order; of those that several devices share out, each piece. */
   get all(): readonly Parameter[] {
     return [...this.#byName.values()]
   }
@@ -120,90 +158,93 @@ export class Parameters {
 
   /** The number of trained values. */
   get count(): number {
-    return this.trained.reduce((sum, { shape }) => sum + elements(shape), 0)
+    return this.trained
+      .filter(({ copy }) => !copy)
+      .reduce((sum, { shape }) => sum + elements(shape), 0)
   }
 
-  /** Bytes of the masters' slab and of the gradients'. */
-  get bytes(): { masters: number; gradients: number } {
+  /** Bytes of a part's slab of masters, and of its gradients'. */
+  bytes(part = 0): { masters: number; gradients: number } {
     return {
-      masters: line(this.#permanent).bytes,
-      gradients: line(this.#backwards).bytes
+      masters: line(this.#permanent(part)).bytes,
+      gradients: line(this.#backwards(part)).bytes
     }
   }
 
-  get #permanent(): Value[] {
-    return [this.ok, ...this.all.map((parameter) => parameter.master)]
+  /** i32[1], on one of the parts: 0 from the moment a gradient was not finite. */
+  ok(part = 0): Value {
+    return this.#holding(part).ok
+  }
+
+  #holding(part: number): Holding {
+    const known = this.#holdings[part]
+    if (known) return known
+    const common = { layer: 'update', dtype: 'i32', shape: [1], layout: 'a', bytes: 4 } as const
+    const ok = new Value({ name: 'ok', part, ...common, permanent: true })
+    const made = { ok, masters: undefined, gradients: undefined }
+    this.#holdings[part] = made
+    return made
+  }
+
+  #permanent(part: number): Value[] {
+    return [this.ok(part), ...this.of(part).map((parameter) => parameter.master)]
+  }
+
+  /** What one of the parts holds. */
+  of(part: number): readonly Parameter[] {
+    return this.all.filter((parameter) => parameter.part === part)
   }
 
   // The order in which a backward pass finishes them, so that a prefix can be sent while the rest is computed.
-  get #backwards(): Value[] {
-    return [...this.trained].reverse().map((parameter) => parameter.gradient)
+  #backwards(part: number): Value[] {
+    return this.trained
+      .filter((parameter) => parameter.part === part)
+      .reverse()
+      .map((parameter) => parameter.gradient)
   }
 
   get allocated(): boolean {
-    return this.#masters !== undefined
+    return this.#holdings.some(({ masters }) => masters !== undefined)
   }
 
-  /** All gradients, seen as one row of f32; padding is zero. */
-  get gradients(): Tensor {
-    if (!this.#gradients) throw new Error('[parameters] have no gradients: build the net to train')
-    const { bytes } = this.#gradients
-    return this.#gradients.tensor({ shape: [bytes / 4], dtype: 'f32' })
+  /** All gradients of a part, seen as one row of f32; padding is zero. */
+  gradients(part = 0): Tensor {
+    const { gradients } = this.#holding(part)
+    if (!gradients) throw new Error('[parameters] have no gradients: build the net to train')
+    const { bytes } = gradients
+    return gradients.tensor({ shape: [bytes / 4], dtype: 'f32' })
   }
 
-  /** Takes memory for the masters, and for the gradients where they are wanted, unless it is there. */
-  allocate(stream: Stream, gradients: boolean): void {
-    const { device } = stream
-    const all = this.#permanent
-    if (!this.#masters) {
-      this.#masters = place(device.allocate.bind(device), all, line(all))
-      stream.write(this.ok.place, Int32Array.of(1))
-    }
-    if (gradients) {
-      const list = this.#backwards
-      this.#gradients ??= place(device.allocate.bind(device), list, line(list))
+  /**
+   * Takes memory for the masters, and for the gradients where they are wanted, unless it is there.
+   * @param streams one a part
+   */
+  allocate(streams: readonly Stream[], gradients: boolean): void {
+    for (const [part, stream] of streams.entries()) {
+      const { device } = stream
+      const holding = this.#holding(part)
+      for (const parameter of this.of(part)) {
+        if (!parameter.home || parameter.home.closed) parameter.home = stream
+      }
+      if (!holding.masters) {
+        const all = this.#permanent(part)
+        holding.masters = place(device.allocate.bind(device), all, line(all))
+        stream.write(holding.ok.place, Int32Array.of(1))
+      }
+      if (gradients) {
+        const list = this.#backwards(part)
+        holding.gradients ??= place(device.allocate.bind(device), list, line(list))
+      }
     }
   }
 
   /** Fills all parameters anew: each number depends on the seed, the parameter's name and its place alone. */
   async initialise(stream: Stream, seed: number): Promise<void> {
-    using rngBuffer: Buffer = stream.device.allocate(16)
-    const rng = rngBuffer.tensor({ shape: [4], dtype: 'u32' })
-    stream.write(rng, Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0))
+    const words = Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0)
     for (const parameter of this.all) {
-      const { fill, dims } = parameter
-      const spec = { shape: dims, dtype: 'f32', layout: denseLayout(dims.length) } as const
-      const [name, fields] =
-        'normal' in fill
-          ? ['fill_normal', { mean: fill.normal.mean ?? 0, std: fill.normal.std }]
-          : 'uniform' in fill
-            ? ['fill_uniform', { ...fill.uniform }]
-            : ['fill', { value: fill.constant }]
-      const drawn = name !== 'fill'
-      const op = await stream.prepare(
-        name,
-        { ...fields, ...(drawn && { purpose: fnv1a(`${parameter.name}/init`) }) },
-        { y: spec, ...(drawn && { rng }) }
-      )
-      await this.#throughPublic(stream, parameter, async (dense) => {
-        stream.run(op, { y: dense, ...(drawn && { rng }) })
-      })
-      op.close()
+      await fillWhole(homeOf(parameter, stream), parameter, words)
     }
     this.version++
-  }
-
-  /** Runs `write` on a row-major tensor, then brings it into the master's layout. */
-  async #throughPublic(
-    stream: Stream,
-    parameter: Parameter,
-    write: (dense: Tensor) => Promise<void>
-  ): Promise<void> {
-    using temporary: Buffer = stream.device.allocate(elements(parameter.dims) * 4)
-    const dense = temporary.tensor({ shape: parameter.dims, dtype: 'f32' })
-    await write(dense)
-    await reorder(stream, parameter.master.place, dense)
-    await stream.synchronize()
   }
 
   /** Every parameter by name, row-major, in its public shape. */
@@ -228,9 +269,41 @@ export class Parameters {
   }
 
   close(): void {
-    this.#masters?.close()
-    this.#gradients?.close()
+    for (const { masters, gradients } of this.#holdings) {
+      masters?.close()
+      gradients?.close()
+    }
   }
+}
+
+/** The stream to reach a parameter by: the one given, where that is of its device. */
+function homeOf({ home }: Parameter, given: Stream): Stream {
+  return home && home.device !== given.device ? home : given
+}
+
+/** Draws the whole parameter as it begins, and keeps the rows of this piece. */
+async function fillWhole(stream: Stream, parameter: Parameter, words: Uint32Array): Promise<void> {
+  using rngBuffer: Buffer = stream.device.allocate(16)
+  const rng = rngBuffer.tensor({ shape: [4], dtype: 'u32' })
+  stream.write(rng, words)
+  const { fill, dims, whole, offset } = parameter
+  using temporary: Buffer = stream.device.allocate(elements(whole) * 4)
+  const y = temporary.tensor({ shape: whole, dtype: 'f32' })
+  const [name, fields] =
+    'normal' in fill
+      ? ['fill_normal', { mean: fill.normal.mean ?? 0, std: fill.normal.std }]
+      : 'uniform' in fill
+        ? ['fill_uniform', { ...fill.uniform }]
+        : ['fill', { value: fill.constant }]
+  const drawn = name !== 'fill'
+  const purpose = { ...(drawn && { purpose: fnv1a(`${parameter.name}/init`) }) }
+  const tensors = { y, ...(drawn && { rng }) }
+  const op = await stream.prepare(name, { ...fields, ...purpose }, tensors)
+  stream.run(op, tensors)
+  const piece = temporary.tensor({ shape: dims, dtype: 'f32', offset })
+  await reorder(stream, parameter.master.place, piece)
+  await stream.synchronize()
+  op.close()
 }
 
 function place(
@@ -263,14 +336,23 @@ export async function exportTensors(
   stream: Stream,
   list: readonly (readonly [Parameter, Tensor])[]
 ): Promise<Map<string, PublicTensor>> {
-  const out = new Map<string, PublicTensor>()
+  const out = new Map<string, { shape: Shape; data: Float32Array }>()
   for (const [parameter, tensor] of list) {
-    using temporary: Buffer = stream.device.allocate(elements(parameter.dims) * 4)
-    const dense = temporary.tensor({ shape: parameter.dims, dtype: 'f32' })
-    await reorder(stream, dense, tensor)
-    const data = await stream.read(dense)
+    const { name, dims, whole: shape, offset, copy } = parameter
+    if (copy) continue
+    const home = homeOf(parameter, stream)
+    using temporary: Buffer = home.device.allocate(elements(dims) * 4)
+    const dense = temporary.tensor({ shape: dims, dtype: 'f32' })
+    await reorder(home, dense, tensor)
+    const data = await home.read(dense)
     if (!(data instanceof Float32Array)) throw new Error('[parameters] expected f32')
-    out.set(parameter.name, { shape: parameter.shape, data })
+    if (data.length === elements(shape)) {
+      out.set(name, { shape, data })
+      continue
+    }
+    const known = out.get(name) ?? { shape, data: new Float32Array(elements(shape)) }
+    known.data.set(data, offset / 4)
+    out.set(name, known)
   }
   return out
 }
@@ -290,19 +372,21 @@ export async function importTensors(
   for (const [parameter] of list) {
     const given = tensors.get(parameter.name)
     if (!given) throw new Error(`[parameters] ${parameter.name}: expected a tensor, got none`)
-    if (String(given.shape) !== String(parameter.shape)) {
+    if (String(given.shape) !== String(parameter.whole)) {
       throw new Error(
-        `[parameters] ${parameter.name}: expected [${parameter.shape}], got [${given.shape}]`
+        `[parameters] ${parameter.name}: expected [${parameter.whole}], got [${given.shape}]`
       )
     }
   }
   for (const [parameter, tensor] of list) {
     const given = tensors.get(parameter.name)
     if (!given) continue
-    using temporary: Buffer = stream.device.allocate(elements(parameter.dims) * 4)
-    const dense = temporary.tensor({ shape: parameter.dims, dtype: 'f32' })
-    stream.write(dense, given.data)
-    await reorder(stream, tensor, dense)
-    await stream.synchronize()
+    const { dims, offset } = parameter
+    const home = homeOf(parameter, stream)
+    using temporary: Buffer = home.device.allocate(elements(dims) * 4)
+    const dense = temporary.tensor({ shape: dims, dtype: 'f32' })
+    home.write(dense, given.data.subarray(offset / 4, offset / 4 + elements(dims)))
+    await reorder(home, tensor, dense)
+    await home.synchronize()
   }
 }

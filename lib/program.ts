@@ -23,12 +23,20 @@ export class Program {
 
   /** Queues one run; resolves when it is done. */
   run(): Promise<void> {
-    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, false))
+    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 0))
   }
 
   /** Runs once and resolves with the milliseconds of each command, in the order recorded. */
   profile(): Promise<Float64Array> {
-    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, true))
+    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 1))
+  }
+
+  /**
+   * Runs once, all streams at work, and resolves with two numbers for each op and copy: the milliseconds from
+   * the run's beginning to its own, and those it took. Stream by stream, in the order recorded.
+   */
+  spans(): Promise<Float64Array> {
+    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 2))
   }
 
   close(): void {

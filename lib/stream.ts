@@ -57,6 +57,10 @@ export class Stream {
     this.#id = native.openStream(device.id, threads, priority === 'high')
   }
 
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** @internal */
   get id(): number {
     if (this.#closed) throw new Error('[stream] is closed')

@@ -5,24 +5,41 @@
  */
 import { type DType, dtypeBytes } from './dtype.ts'
 import { type Fields, opTable, type Shape, type Spec } from './native.ts'
-import type { Op } from './op.ts'
+import { copyOp, Op, type Operation } from './op.ts'
 import type { Parameter } from './parameters.ts'
 import type { Stream } from './stream.ts'
-import { denseLayout, elements } from './tensor.ts'
+import { denseLayout, elements, type Tensor } from './tensor.ts'
 import { Value } from './value.ts'
 
 export type Pass = 'input' | 'forward' | 'backward' | 'update' | 'refresh'
 
 export interface Call {
-  readonly op: Op
+  /** Prepared for the stream's device, or a copy. */
+  readonly op: Operation
+  /** Where it runs. */
+  readonly stream: Stream
   readonly args: Readonly<Record<string, Value | undefined>>
   readonly layer: string
   readonly pass: Pass
 }
 
+/** Queues, or records, a call on its stream. */
+export function runCall(
+  { op, stream }: Call,
+  tensors: Readonly<Record<string, Tensor | undefined>>,
+  scratch: Tensor | undefined
+): void {
+  const { x, y } = tensors
+  if (op instanceof Op) stream.run(op, tensors, scratch)
+  else if (x && y) stream.copy(y, x)
+}
+
 export class Tape {
   readonly stream: Stream
-  readonly calls: Call[] = []
+  /** Which of the build's parts it is of. */
+  readonly part: number
+  /** In an order that is right one after the other; tapes of several devices share one list. */
+  readonly calls: Call[]
   readonly values: Value[] = []
   /** Copies of parameters in other layouts or dtypes than the masters'. */
   readonly packed = new Map<string, Value>()
@@ -31,8 +48,10 @@ export class Tape {
   #layer = ''
   #pass: Pass = 'forward'
 
-  constructor(stream: Stream) {
+  constructor(stream: Stream, part = 0, calls: Call[] = []) {
     this.stream = stream
+    this.part = part
+    this.calls = calls
   }
 
   /** What is called from here on belongs to this layer and pass. */
@@ -47,7 +66,7 @@ export class Tape {
 
   /** A new value; what is left out is told by the op that writes it. */
   value(name: string, dtype: DType, shape?: Shape, layout?: string): Value {
-    const value = new Value({ name, layer: this.#layer, dtype, shape, layout })
+    const value = new Value({ name, layer: this.#layer, dtype, part: this.part, shape, layout })
     this.values.push(value)
     return value
   }
@@ -65,6 +84,7 @@ export class Tape {
       name: value.name,
       layer: value.layer,
       dtype: value.dtype,
+      part: this.part,
       shape,
       layout: denseLayout(shape.length),
       bytes: value.bytes,
@@ -84,6 +104,7 @@ export class Tape {
       name: parameter.name,
       layer: this.#layer,
       dtype,
+      part: this.part,
       shape: parameter.dims,
       parameter
     })
@@ -177,9 +198,28 @@ export class Tape {
         settled[slot.name] = value
       }
     }
-    for (const value of Object.values(settled)) value?.touch(this.calls.length)
-    this.calls.push({ op, args: settled, layer: this.#layer, pass: this.#pass })
+    this.#add(op, settled, this.stream)
     for (const [y, x] of after) await this.call('reorder', {}, { y, x })
+  }
+
+  #add(op: Operation, args: Call['args'], stream: Stream): void {
+    for (const value of Object.values(args)) value?.touch(this.calls.length)
+    this.calls.push({ op, args, stream, layer: this.#layer, pass: this.#pass })
+  }
+
+  /**
+   * Copies a value's bytes to another device.
+   * @param to the tape of that device
+   * @param link a stream that reaches both
+   * @returns the copy, in the same layout
+   */
+  send(value: Value, to: Tape, link: Stream): Value {
+    const { name, dtype, dims, layout, bytes } = value
+    const copy = to.value(name, dtype, dims, layout)
+    copy.bytes = bytes
+    copy.trained = value.trained
+    this.#add(copyOp, { y: copy, x: value }, link)
+    return copy
   }
 
   #copyOf(parameter: Parameter, dtype: DType, layout: string, bytes: number): Value {
@@ -195,6 +235,7 @@ export class Tape {
       name: parameter.name,
       layer: this.#layer,
       dtype,
+      part: this.part,
       shape: parameter.dims,
       layout,
       bytes,
@@ -207,7 +248,17 @@ export class Tape {
 
   /** How many bytes of scratch the widest op needs. */
   get scratch(): number {
-    return this.calls.reduce((most, { op }) => Math.max(most, op.scratch), 0)
+    return this.calls
+      .filter(({ stream }) => stream === this.stream)
+      .reduce((most, { op }) => Math.max(most, op.scratch), 0)
+  }
+
+  /** Queues, or records, its calls on its own stream; all values have memory. */
+  run(scratch?: Tensor): void {
+    for (const call of this.calls) {
+      const places = Object.entries(call.args).map(([slot, value]) => [slot, value?.place])
+      runCall(call, Object.fromEntries(places), scratch)
+    }
   }
 
   /** Gives back the ops that were prepared; what was recorded of them goes on running. */
@@ -218,7 +269,7 @@ export class Tape {
 
   /** The calls that copy masters to packed copies, as a tape of its own. */
   async refresh(parameters: Iterable<Parameter>): Promise<Tape> {
-    const tape = new Tape(this.stream)
+    const tape = new Tape(this.stream, this.part)
     for (const parameter of parameters) {
       tape.at(parameter.layer, 'refresh')
       for (const [key, copy] of this.packed) {

@@ -1,19 +1,18 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
-import { align, line } from './arena.ts'
 import type { InputRecipe } from './augment.ts'
-import type { Buffer } from './buffer.ts'
 import type { ImageSet } from './data/dataset.ts'
-import type { PlannedSlab } from './draft.ts'
 import { Feed } from './feed.ts'
-import { readStats, type Stats } from './metrics.ts'
+import type { PlannedSlab } from './memory-plan.ts'
+import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
+import { OptimizerMemory } from './optimizer-memory.ts'
 import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
-import { type Program, record } from './program.ts'
+import type { Program } from './program.ts'
 import { type Course, type Courses, type Progress, together } from './schedule.ts'
-import { Tape } from './tape.ts'
+import type { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
-import { Value } from './value.ts'
+import type { Value } from './value.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {
@@ -68,15 +67,13 @@ export class Trainer {
   readonly net: Net
   readonly set: ImageSet
   readonly optimizer: Optimizer
-  readonly #slab: Buffer
-  readonly #state: readonly ReadonlyMap<Parameter, Value>[]
   /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
   readonly #groups: readonly Group[]
   readonly #groupOf: ReadonlyMap<Parameter, number>
-  readonly #hyper: Tensor
-  /** What goes there with the next step. */
+  /** By part of the net. */
+  readonly #memories: readonly OptimizerMemory[]
+  /** What goes to their rows with the next step. */
   readonly #scalars: Float32Array
-  readonly #rows: readonly Value[]
   readonly #tapes: Tape[] = []
   readonly #input: InputRecipe | undefined
   readonly #stages = new Map<number, Promise<Stage>>()
@@ -95,44 +92,11 @@ export class Trainer {
     const { groups, of } = grouped(trained, courses)
     this.#groups = groups
     this.#groupOf = of
-    const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
-    this.#state = optimizer.state.map(
-      (slot) =>
-        new Map(
-          trained.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)])
-        )
-    )
-    const values = this.#state.flatMap((slot) => [...slot.values()])
-    const { offsets, bytes } = line(values)
-    this.#slab = net.device.allocate(bytes + align(this.#groups.length * width * 4))
-    for (const value of values) {
-      value.tensor = this.#slab.tensor({
-        shape: value.dims,
-        dtype: 'f32',
-        ...(value.layout !== undefined && { layout: value.layout }),
-        offset: offsets.get(value) ?? 0,
-        bytes: value.bytes
-      })
-    }
-    const count = this.#groups.length * width
-    this.#hyper = this.#slab.tensor({ shape: [count], dtype: 'f32', offset: bytes })
-    this.#scalars = new Float32Array(count)
-    this.#rows = this.#groups.map((_, i) => {
-      const row = new Value({
-        name: 'hyper',
-        layer: 'update',
-        dtype: 'f32',
-        shape: [width],
-        layout: 'a'
-      })
-      row.tensor = this.#slab.tensor({
-        shape: [width],
-        dtype: 'f32',
-        offset: bytes + i * width * 4
-      })
-      row.bytes = width * 4
-      return row
+    this.#memories = net.placement.parts.map(({ device, index }) => {
+      const own = trained.filter(({ part }) => part === index)
+      return new OptimizerMemory(device, own, optimizer, groups.length)
     })
+    this.#scalars = new Float32Array((this.#memories[0]?.hyper.bytes ?? 0) / 4)
   }
 
   /** @throws Error where the net was built for inference, or the images do not suit it */
@@ -157,7 +121,7 @@ export class Trainer {
 
   /** What the run takes besides the net. */
   get slabs(): readonly PlannedSlab[] {
-    return [{ name: 'optimizer', bytes: this.#slab.bytes }]
+    return [{ name: 'optimizer', bytes: this.#memories.reduce((sum, { bytes }) => sum + bytes, 0) }]
   }
 
   /** @internal */
@@ -172,13 +136,13 @@ export class Trainer {
 
   async #makeStage(batch: number): Promise<Stage> {
     const net = await this.net.at({ batch })
-    const scalars = [this.#hyper, net.ports.scale.place]
+    const scalars = this.#memories.map(({ hyper }) => [hyper])
     const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
     try {
       const update = await this.#update(net)
       const { forward, backward } = net.calls
       const calls = [...forward, ...backward, ...update]
-      const program = record([net.stream], () => net.run(calls))
+      const program = net.record(calls)
       return { net, feed, program, calls }
     } catch (error) {
       feed.close()
@@ -188,30 +152,33 @@ export class Trainer {
 
   /** The optimizer's call for each parameter, then the refreshing of what is packed. */
   async #update(net: Net): Promise<BoundCall[]> {
-    const tape = new Tape(net.stream)
-    this.#tapes.push(tape)
-    const { packed } = net.draft.tape
+    const tapes = net.tapes()
+    this.#tapes.push(...tapes)
     const written = new Set<Value>()
     for (const parameter of net.parameters.trained) {
-      const { master, gradient } = parameter
+      const { master, gradient, part } = parameter
+      const tape = tapes[part]
+      const packed = net.draft.tapes[part]?.packed
+      const memory = this.#memories[part]
+      if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
       const w16 =
         net.dtype === 'f32'
           ? undefined
-          : packed.get(`${parameter.name} ${net.dtype} ${master.layout}`)
+          : packed?.get(`${parameter.name} ${net.dtype} ${master.layout}`)
       if (w16) written.add(w16)
       tape.at(parameter.layer, 'update')
-      const state = this.optimizer.state.map((slot, i) => [slot, this.#state[i]?.get(parameter)])
+      const state = this.optimizer.state.map((slot, i) => [slot, memory.state[i]?.get(parameter)])
       await tape.call(this.optimizer.op, this.optimizer.fields, {
         w: master,
         w16,
         g: gradient,
-        hyper: this.#rows[this.#groupOf.get(parameter) ?? 0],
-        ok: net.ports.ok,
+        hyper: memory.rows[this.#groupOf.get(parameter) ?? 0],
+        ok: net.parameters.ok(part),
         ...Object.fromEntries(state)
       })
     }
     const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
-    return [...net.bind(tape.calls), ...refresh]
+    return [...net.bind(tapes[0]?.calls ?? []), ...refresh]
   }
 
   /**
@@ -232,8 +199,8 @@ export class Trainer {
   ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
     const { net, feed, program, calls } = await this.stage(indices.length)
     this.#setScalars(lr, scale, at)
-    const scalars = [this.#scalars, Float32Array.of(scale)]
-    const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scalars })
+    const scalars = [this.#scalars]
+    const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scale, scalars })
     const staged = performance.now()
     const delivered = deliver()
     if (reopen) this.flag(true)
@@ -243,11 +210,11 @@ export class Trainer {
     const all = Promise.all([
       delivered,
       ran,
-      net.stream.read(net.ports.stats.place),
+      statsOf(net, indices.length),
       net.stream.read(net.ports.ok.place)
     ])
     const result = all.then(([, , stats, ok]) => ({
-      ...readStats(stats),
+      ...stats,
       ...{ finite: ok[0] === 1, settled: performance.now() }
     }))
     // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
@@ -276,7 +243,9 @@ export class Trainer {
 
   /** Sets the flag, or clears it: updates are made where it is set. */
   flag(open: boolean): void {
-    this.net.stream.write(this.net.ports.ok.place, Int32Array.of(open ? 1 : 0))
+    for (const { index, stream } of this.net.placement.parts) {
+      stream.write(this.net.parameters.ok(index).place, Int32Array.of(open ? 1 : 0))
+    }
   }
 
   /** Puts a batch into the net's input again, with the factor on the loss's gradient that it had. */
@@ -285,10 +254,8 @@ export class Trainer {
     { step, seed, at, scale = 1 }: Omit<StepOptions, 'lr'>
   ): Promise<Net> {
     const { net, feed } = await this.stage(indices.length)
-    const hyper = new Float32Array(this.#hyper.bytes / 4)
-    const scalars = [hyper, Float32Array.of(scale)]
     const epoch = at?.epoch ?? 0
-    const deliver = await feed.stage({ indices, step, seed, epoch, scalars })
+    const deliver = await feed.stage({ indices, step, seed, epoch, scale })
     await deliver()
     net.refresh()
     return net
@@ -316,12 +283,14 @@ export class Trainer {
   }
 
   #places(slot: number): [Parameter, Tensor][] {
-    return [...(this.#state[slot] ?? [])].map(([parameter, value]) => [parameter, value.place])
+    return this.#memories
+      .flatMap(({ state }) => [...(state[slot] ?? [])])
+      .map(([parameter, value]) => [parameter, value.place])
   }
 
   async close(): Promise<void> {
     this.net.disown(this)
-    await this.net.stream.synchronize().catch(() => {})
+    await this.net.placement.synchronize().catch(() => {})
     for (const stage of this.#stages.values()) {
       const made = await stage.catch(() => undefined)
       made?.program.close()
@@ -329,7 +298,7 @@ export class Trainer {
     }
     this.#stages.clear()
     for (const tape of this.#tapes.splice(0)) tape.close()
-    this.#slab.close()
+    for (const memory of this.#memories) memory.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -359,13 +328,4 @@ function grouped(
     of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
   }
   return { groups, of }
-}
-
-/** A value as long as a parameter, in its layout. */
-function like({ master, layer, dims }: Parameter, name: string): Value {
-  return new Value({
-    ...{ name, layer, dtype: 'f32', shape: dims, permanent: true },
-    layout: master.layout,
-    bytes: master.bytes
-  })
 }

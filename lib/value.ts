@@ -9,6 +9,8 @@ export class Value {
   /** The layer that made it. */
   readonly layer: string
   readonly dtype: DType
+  /** Which of the build's parts holds it: 0, where there is one device. */
+  readonly part: number
   /** Settled by the op that writes it. */
   shape: Shape | undefined
   layout: string | undefined
@@ -38,6 +40,7 @@ export class Value {
     name: string
     layer: string
     dtype: DType
+    part?: number
     shape?: Shape | undefined
     layout?: string | undefined
     bytes?: number
@@ -48,6 +51,7 @@ export class Value {
     this.name = options.name
     this.layer = options.layer
     this.dtype = options.dtype
+    this.part = options.part ?? 0
     this.shape = options.shape
     this.layout = options.layout
     this.bytes = options.bytes ?? 0

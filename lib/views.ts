@@ -4,40 +4,36 @@
  */
 import type { Buffer } from './buffer.ts'
 import { dtypeBytes } from './dtype.ts'
+import type { Judged } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { NetInput } from './net-input.ts'
+import type { Stream } from './stream.ts'
 import { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
+import type { Ports } from './trace.ts'
 import type { Value } from './value.ts'
 
 export class Views {
   readonly #net: Net
+  readonly #heads: readonly ViewsHead[]
   readonly #count: number
-  readonly #tape: Tape
-  readonly #buffers: Buffer[] = []
-  readonly #stats: Value
-  readonly #probabilities: Value
-  /** Where each view's logits go. */
-  readonly #logits: Tensor[] = []
   readonly #forward: readonly BoundCall[]
-  #calls: readonly BoundCall[] = []
-  #scratch: Tensor | undefined
 
   private constructor(net: Net, count: number) {
     this.#net = net
     this.#count = count
     this.#forward = net.calls.forward
-    this.#tape = new Tape(net.stream)
-    this.#tape.at('views', 'forward')
-    this.#stats = this.#tape.value('stats', 'f32', [4], 'a')
-    this.#probabilities = this.#tape.value('probabilities', 'f32', [net.batch, net.classes], 'ab')
+    this.#heads = net.heads.map((ports, replica) => {
+      const [part] = net.placement.of(replica)
+      return new ViewsHead(part?.stream ?? net.stream, ports, count)
+    })
   }
 
   /** @param net a build for inference */
   static async create(net: Net, count: number): Promise<Views> {
     const made = new Views(net, count)
     try {
-      await made.#prepare()
+      for (const head of made.#heads) await head.prepare()
       return made
     } catch (error) {
       made.close()
@@ -45,12 +41,56 @@ export class Views {
     }
   }
 
-  async #prepare(): Promise<void> {
+  /** By replica of the net. */
+  get judged(): readonly Judged[] {
+    return this.#heads
+  }
+
+  /** Queues, or records, all forward passes of the batch in `inputs`, and their judgement. */
+  run(inputs: readonly NetInput[]): void {
+    for (let view = 0; view < this.#count; view++) {
+      for (const input of inputs) input.run(view)
+      this.#net.run(this.#forward)
+      for (const head of this.#heads) head.keep(view)
+    }
+    for (const head of this.#heads) head.judge()
+  }
+
+  close(): void {
+    for (const head of this.#heads) head.close()
+  }
+}
+
+/** What keeps the logits of each view, where a replica's loss is. */
+class ViewsHead implements Judged {
+  readonly #stream: Stream
+  readonly #ports: Ports
+  readonly #count: number
+  readonly #tape: Tape
+  readonly #buffers: Buffer[] = []
+  readonly #stats: Value
+  readonly #probabilities: Value
+  /** Where each view's logits go. */
+  readonly #logits: Tensor[] = []
+  #scratch: Tensor | undefined
+
+  constructor(stream: Stream, ports: Ports, count: number) {
+    this.#stream = stream
+    this.#ports = ports
+    this.#count = count
+    this.#tape = new Tape(stream)
+    this.#tape.at('views', 'forward')
+    this.#stats = this.#tape.value('stats', 'f32', [4], 'a')
+    this.#probabilities = this.#tape.value('probabilities', 'f32', ports.logits.dims, 'ab')
+  }
+
+  async prepare(): Promise<void> {
     const tape = this.#tape
-    const { batch, classes, dtype, ports, stream } = this.#net
+    const { labels, valid, scale, logits } = this.#ports
+    const { dtype, dims } = logits
+    const [batch = 0, classes = 0] = dims
     const all = tape.value('logits', dtype, [this.#count, batch, classes], 'abc')
     const mean = tape.value('mean', 'f32', [batch, classes], 'ab')
-    const { labels, valid, scale } = ports
     await tape.call('log_mean_softmax', {}, { y: mean, x: all })
     const topk = Math.min(5, classes)
     const stats = this.#stats
@@ -66,14 +106,13 @@ export class Views {
       const { buffer } = all.place
       this.#logits.push(buffer.tensor({ shape: [batch, classes], dtype, offset }))
     }
-    this.#calls = this.#net.bind(tape.calls)
-    const scratch = stream.device.allocate(tape.scratch)
+    const scratch = this.#stream.device.allocate(tape.scratch)
     this.#buffers.push(scratch)
     this.#scratch = scratch.tensor({ shape: [tape.scratch], dtype: 'u8' })
   }
 
   #own(value: Value, bytes: number): void {
-    const buffer = this.#net.device.allocate(bytes)
+    const buffer = this.#stream.device.allocate(bytes)
     this.#buffers.push(buffer)
     value.bytes = bytes
     const { dims: shape, dtype, layout } = value
@@ -90,15 +129,15 @@ export class Views {
     return this.#probabilities.place
   }
 
-  /** Queues, or records, all forward passes of the batch in `input`, and their judgement. */
-  run(input: NetInput): void {
-    const { stream, ports } = this.#net
-    for (const [view, logits] of this.#logits.entries()) {
-      input.run(view)
-      this.#net.run(this.#forward)
-      stream.copy(logits, ports.logits.place)
-    }
-    this.#net.run(this.#calls, this.#scratch)
+  /** Keeps what the net says of a view. */
+  keep(view: number): void {
+    const to = this.#logits[view]
+    if (to) this.#stream.copy(to, this.#ports.logits.place)
+  }
+
+  /** Judges the views that were kept. */
+  judge(): void {
+    this.#tape.run(this.#scratch)
   }
 
   close(): void {

@@ -44,12 +44,15 @@ class Event {
 };
 using EventPtr = std::shared_ptr<Event>;
 
+/// What a run of a program tells of time, in milliseconds: `each`: how long every command took; `spans`: when
+/// every op and copy began, after the run's own beginning, and how long it took, stream by stream.
+enum class Timing { none, each, spans };
+
 class Program {
  public:
   virtual ~Program() = default;
-  /// Queues one run; the ticket settles when all of it is done. With `profile` it brings the time of each
-  /// command.
-  virtual void run(Ticket* ticket, bool profile) = 0;
+  /// Queues one run; the ticket settles when all of it is done, and brings the times.
+  virtual void run(Ticket* ticket, Timing timing) = 0;
   std::vector<MemoryPtr> uses;
 };
 using ProgramPtr = std::shared_ptr<Program>;

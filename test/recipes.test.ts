@@ -81,8 +81,8 @@ t.test('the input', (t) => {
 
 t.test('what sees what, and strides', async (t) => {
   for (const name of recipeNames) {
-    const { tape, forwardCalls } = await drafted(t, name)
-    const convolutions = tape.calls.slice(0, forwardCalls).filter(({ op }) => op.name === 'conv2d')
+    const { calls, forwardCalls } = await drafted(t, name)
+    const convolutions = calls.slice(0, forwardCalls).filter(({ op }) => op.name === 'conv2d')
     const groups = convolutions.map(({ op }) => op.fields.groups)
     t.same(groups, towers.includes(name) ? [1, 2, 1, 2, 2] : [1, 1, 1, 1, 1], name)
     t.same(convolutions[0]?.op.fields.stride, [4, 4])
@@ -93,7 +93,7 @@ t.test('what sees what, and strides', async (t) => {
     }
     const conv1 = convolutions[0]?.op.fields.padding
     t.same(conv1, new Map(Object.entries(border)).get(name) ?? [0, 0, 0, 0], `${name}: border`)
-    const pools = tape.calls.filter(({ op }) => op.name === 'max_pool').map(({ op }) => op.fields)
+    const pools = calls.filter(({ op }) => op.name === 'max_pool').map(({ op }) => op.fields)
     for (const { kernel, stride } of pools)
       t.same(
         [kernel, stride],
@@ -114,8 +114,8 @@ t.test('norms: n 5, β .75; α as the op has it, which multiplies the sum', asyn
     caffe: { k: 1, alpha: 2e-5, groups: 1 }
   }
   for (const name of recipeNames) {
-    const { tape, forwardCalls } = await drafted(t, name)
-    const forward = tape.calls.slice(0, forwardCalls).map(({ op }) => op)
+    const { calls, forwardCalls } = await drafted(t, name)
+    const forward = calls.slice(0, forwardCalls).map(({ op }) => op)
     const across = forward.filter((op) => op.name === 'lrn')
     const figure = new Map(Object.entries(figures)).get(name)
     t.equal(across.length, figure ? 2 : 0, name)
@@ -184,8 +184,8 @@ t.test('how nets begin', async (t) => {
 t.test('dropout: .5 after fc6 and fc7; where it scales', async (t) => {
   for (const name of recipeNames) {
     const atTest = ['paper', 'chm-145', 'convnet2-1gpu'].includes(name)
-    const { tape } = await drafted(t, name)
-    const drops = tape.calls.filter(({ op }) => op.name === 'dropout').map(({ op }) => op.fields)
+    const { calls } = await drafted(t, name)
+    const drops = calls.filter(({ op }) => op.name === 'dropout').map(({ op }) => op.fields)
     t.same(
       drops.map(({ rate, scale }) => [rate, scale]),
       [
@@ -196,7 +196,7 @@ t.test('dropout: .5 after fc6 and fc7; where it scales', async (t) => {
     )
     if (!device) throw new Error('no device')
     const test = await definitionOf(recipeByName(name)).draft(device, { batch: 1, training: false })
-    const scaled = test.tape.calls.filter(({ op }) => op.name === 'scale')
+    const scaled = test.calls.filter(({ op }) => op.name === 'scale')
     t.same(
       scaled.map(({ op }) => op.fields.factor),
       atTest ? [0.5, 0.5] : []
@@ -461,14 +461,14 @@ t.test('speeds', (t) => {
 t.test('ablations', async (t) => {
   const counts: Record<string, number> = {}
   for (const name of ['no-lrn', 'pool-2x2', 'no-links', 'one-column', 'tanh', 'no-dropout']) {
-    const { parameters, tape } = await drafted(t, 'chm-145', [name])
+    const { parameters, calls } = await drafted(t, 'chm-145', [name])
     counts[name] = parameters.count
-    const ops = tape.calls.map(({ op }) => op.name)
+    const ops = calls.map(({ op }) => op.name)
     t.equal(ops.includes('lrn'), name !== 'no-lrn', name)
     t.equal(ops.includes('lrn_within'), name !== 'no-lrn', name)
     t.equal(ops.includes('dropout'), name !== 'no-dropout', name)
     t.equal(ops.includes('tanh'), name === 'tanh')
-    const relu = tape.calls.some(({ op }) => op.name === 'relu' || op.fields.relu === true)
+    const relu = calls.some(({ op }) => op.name === 'relu' || op.fields.relu === true)
     t.equal(relu, name !== 'tanh', name)
   }
   const { 'no-links': apart = 0, 'one-column': one = 0, 'pool-2x2': small, ...same } = counts

@@ -61,7 +61,7 @@ async function print(draft: Draft, where: DeviceSettings, json: boolean): Promis
   const { channels, height, width } = input
   const text = `${net}: ${channels}×${height}×${width} in batches of ${options.batch}, ${options.dtype}`
   process.stdout.write(
-    `${deviceText(draft.stream.device, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
+    `${deviceText(draft.placement.first.device, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
   )
 }
 

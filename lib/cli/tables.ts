@@ -1,5 +1,6 @@
 /** A net's layers and its memory plan, as text. */
-import type { LayerSummary, MemoryPlan } from '../draft.ts'
+import type { MemoryPlan } from '../memory-plan.ts'
+import type { LayerSummary } from '../trace.ts'
 import { count, entry, mebibytes, short } from './format.ts'
 
 /** The layers as a table: name, kind, output of one image, trained values, multiply-adds of one image. */

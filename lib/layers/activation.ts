@@ -1,4 +1,4 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 import type { Value } from '../value.ts'
 
 /**
@@ -15,6 +15,8 @@ export function unmask(dy: Value): boolean {
 export function activation(kind: 'relu' | 'tanh' | 'sigmoid' | 'softmax'): Layer<LayerOptions> {
   return {
     kind,
+    // A softmax sees all channels.
+    ...(kind !== 'softmax' && { split: byChannel }),
     async forward({ tape, dtype }, _, inputs) {
       const x = only(inputs)
       const y = tape.value('y', dtype)

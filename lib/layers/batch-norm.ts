@@ -1,4 +1,4 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 import { elements } from '../tensor.ts'
 import { maskRelu } from './relu.ts'
 
@@ -13,6 +13,7 @@ export interface BatchNormOptions extends LayerOptions {
 
 const layer: Layer<BatchNormOptions> = {
   kind: 'batch_norm',
+  split: byChannel,
 
   parameters(_, inputs) {
     const shape = [only(inputs)[1] ?? 0]

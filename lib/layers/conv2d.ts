@@ -85,7 +85,16 @@ const layer: Layer<Conv2dOptions> = {
     ]
   },
 
-  async forward({ tape, dtype, parameters: { weight, bias } }, config, inputs) {
+  // Groups stay where their channels are; without groups every filter sees all channels, and a device has some
+  // of the filters.
+  split(config, _, parts) {
+    const { filters, groups = 1 } = config
+    const share = { ...config, filters: filters / parts, groups: groups > 1 ? groups / parts : 1 }
+    if (!Number.isInteger(share.filters) || !Number.isInteger(share.groups)) return undefined
+    return { reads: groups > 1 ? 'slice' : 'whole', config: share }
+  },
+
+  async forward({ tape, dtype, parameters: { weight, bias }, later }, config, inputs) {
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
     const fields = fieldsOf(config, x.dims)
@@ -98,12 +107,14 @@ const layer: Layer<Conv2dOptions> = {
       output: y,
       backward: async (dy, [needsDx]) => {
         const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await tape.call('conv2d_backward_weights', fields, {
-          dw: weight.gradient,
-          db: bias?.gradient,
-          x,
-          dy: masked
-        })
+        await later(() =>
+          tape.call('conv2d_backward_weights', fields, {
+            dw: weight.gradient,
+            db: bias?.gradient,
+            x,
+            dy: masked
+          })
+        )
         if (!needsDx) return []
         const dx = tape.value('dx', dtype, x.dims)
         await tape.call('conv2d_backward_data', fields, {

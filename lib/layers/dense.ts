@@ -49,7 +49,12 @@ const layer: Layer<DenseOptions> = {
     return [weight, bias]
   },
 
-  async forward({ tape, dtype, keepsMask, parameters: { weight, bias } }, config, inputs) {
+  split(config, _, parts) {
+    const units = config.units / parts
+    return Number.isInteger(units) ? { reads: 'whole', config: { ...config, units } } : undefined
+  },
+
+  async forward({ tape, dtype, keepsMask, parameters: { weight, bias }, later }, config, inputs) {
     const x = await tape.as(only(inputs), 'ab')
     if (!weight) throw new Error('dense has no weight')
     const relu = config.relu ?? false
@@ -65,15 +70,17 @@ const layer: Layer<DenseOptions> = {
       output: y,
       backward: async (dy, [needsDx]) => {
         const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await tape.call(
-          'dense_backward_weights',
-          {},
-          {
-            dw: weight.gradient,
-            db: bias?.gradient,
-            x,
-            dy: masked
-          }
+        await later(() =>
+          tape.call(
+            'dense_backward_weights',
+            {},
+            {
+              dw: weight.gradient,
+              db: bias?.gradient,
+              x,
+              dy: masked
+            }
+          )
         )
         if (!needsDx) return []
         const dx = tape.value('dx', dtype)

@@ -1,4 +1,4 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 import { fnv1a } from '../random.ts'
 
 export interface DropoutOptions extends LayerOptions {
@@ -13,7 +13,8 @@ export interface DropoutOptions extends LayerOptions {
 
 const layer: Layer<DropoutOptions> = {
   kind: 'dropout',
-  async forward({ tape, dtype, training, name, rng }, config, inputs) {
+  split: byChannel,
+  async forward({ tape, dtype, training, name, rng, slice }, config, inputs) {
     const x = only(inputs)
     const { rate = 0.5, scaleAt = 'train' } = config
     if (!(rate >= 0 && rate < 1)) throw new Error(`expected a rate from 0 to below 1, got ${rate}`)
@@ -29,7 +30,12 @@ const layer: Layer<DropoutOptions> = {
       }
     }
     const scale = scaleAt === 'train' ? 1 / (1 - rate) : 1
-    const fields = { rate, scale, purpose: fnv1a(`${name}/dropout`) }
+    const channels = x.dims[1] ?? 0
+    const fields = {
+      ...{ rate, scale, purpose: fnv1a(`${name}/dropout`) },
+      // A slice's draws are those of its place in the whole.
+      ...(slice.of > 1 && { channels: slice.of * channels, channel_offset: slice.index * channels })
+    }
     await tape.call('dropout', fields, { y, x, rng })
     y.mask = x.mask
     return {

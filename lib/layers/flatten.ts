@@ -1,8 +1,9 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 import { denseLayout, elements } from '../tensor.ts'
 
 const layer: Layer<LayerOptions> = {
   kind: 'flatten',
+  split: byChannel,
   async forward({ tape }, _, inputs) {
     const x = only(inputs)
     const rows = await tape.as(x, denseLayout(x.dims.length))

@@ -1,4 +1,4 @@
-import { type Layer, type LayerNode, type LayerOptions, node } from '../layer.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node } from '../layer.ts'
 import { maskRelu } from './relu.ts'
 
 export interface AddOptions extends LayerOptions {
@@ -10,6 +10,7 @@ export interface AddOptions extends LayerOptions {
 
 const addLayer: Layer<AddOptions> = {
   kind: 'add',
+  split: byChannel,
   async forward({ tape, dtype }, { relu = false }, [a, b]) {
     if (!a || !b) throw new Error('add expected two inputs')
     const y = tape.value('y', dtype)

@@ -21,6 +21,13 @@ export interface LrnOptions extends LayerOptions {
 function lrnLayer(kind: 'lrn' | 'lrn_within'): Layer<LrnOptions> {
   return {
     kind,
+    // Windows across channels stop at the groups' borders, or reach into other devices' slices.
+    split(config, _, parts) {
+      const { groups = 1 } = config
+      if (kind === 'lrn_within') return { reads: 'slice', config }
+      if (groups % parts !== 0) return undefined
+      return { reads: 'slice', config: { ...config, groups: groups / parts } }
+    },
     async forward({ tape, dtype }, config, inputs) {
       const x = only(inputs)
       requireRank(x.dims, 4, kind)

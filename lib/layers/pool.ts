@@ -1,4 +1,12 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
+import {
+  byChannel,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  node,
+  only,
+  requireRank
+} from '../layer.ts'
 import { type Padding, type Pair, pair, windowPadding } from '../window.ts'
 
 export interface PoolOptions extends LayerOptions {
@@ -22,6 +30,7 @@ function fieldsOf(config: PoolOptions, [, , height = 0, width = 0]: readonly num
 
 const maxLayer: Layer<PoolOptions> = {
   kind: 'max_pool',
+  split: byChannel,
   async forward({ tape, dtype, training }, config, inputs) {
     const x = only(inputs)
     requireRank(x.dims, 4, 'max_pool')
@@ -44,6 +53,7 @@ const maxLayer: Layer<PoolOptions> = {
 
 const avgLayer: Layer<PoolOptions> = {
   kind: 'avg_pool',
+  split: byChannel,
   async forward({ tape, dtype }, config, inputs) {
     const x = only(inputs)
     requireRank(x.dims, 4, 'avg_pool')

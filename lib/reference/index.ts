@@ -61,6 +61,7 @@ export const references: Readonly<Record<string, Reference>> = {
   add: move.add,
   scale: move.scale,
   finite: move.finite,
+  agree: move.agree,
   advance: move.advance,
   sgd,
   adam,

@@ -51,6 +51,12 @@ export const finite: Reference = (_, inputs) => {
   return { ok: { shape: [1], data: Int32Array.of(whole ? input(inputs, 'ok').data[0]! : 0) } }
 }
 
+/** agree: ok becomes 0 where x, another flag, is 0. */
+export const agree: Reference = (_, inputs) => {
+  const both = input(inputs, 'x').data[0] === 0 ? 0 : input(inputs, 'ok').data[0]!
+  return { ok: { shape: [1], data: Int32Array.of(both) } }
+}
+
 /** advance: the step of rng [4] = seed_lo, seed_hi, step, first_sample goes on by `by`. */
 export const advance: Reference = (fields, inputs) => {
   const rng = copy(input(inputs, 'rng'))

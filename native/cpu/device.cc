@@ -61,6 +61,8 @@ int64_t available_memory() {
 
 }  // namespace
 
+bool is_cpu_memory(const Memory& memory) { return dynamic_cast<const HostMemory*>(&memory); }
+
 MemoryPtr CpuDevice::allocate(size_t bytes, bool) {
   auto memory = std::make_shared<HostMemory>(bytes, count_);
   memory->device = this;

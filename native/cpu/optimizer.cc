@@ -156,4 +156,11 @@ KernelPtr make(const Finite&, Specs specs) {
                                                : make_finite<uint32_t>(std::move(specs));
 }
 
+KernelPtr make(const Agree&, Specs specs) {
+  specs.settle_as(Agree::X);
+  return make_kernel(std::move(specs), "scalar", [](const Args& a) {
+    if (!*a.at<const int32_t>(Agree::X)) *a.at<int32_t>(Agree::Ok) = 0;
+  });
+}
+
 }  // namespace alexnode::cpu

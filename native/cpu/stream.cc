@@ -80,12 +80,12 @@ struct CpuStream::Job {
   std::function<KernelPtr()> prepare;
   std::shared_ptr<CpuProgram> program;
   size_t segment = 0;
-  double* times = nullptr;  // of a profile: where this segment's go
+  Times times;
   Place from;               // of a read
   size_t bytes = 0;
   void clear() {
     ticket = nullptr, command.reset(), prepare = nullptr, program.reset(), from = {}, bytes = 0,
-    times = nullptr;
+    times = {};
   }
 };
 
@@ -128,8 +128,11 @@ struct CpuStream::State {
 void CpuStream::State::run_all(Job& job) {
   auto& commands = job.program->segments[job.segment].commands;
   std::exception_ptr failed;
-  auto last_time = std::chrono::steady_clock::now();
-  double* time = job.times;
+  using Clock = std::chrono::steady_clock;
+  const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+  const auto [timing, origin, at] = job.times;
+  double* time = at;
+  auto begin = timing == Timing::none ? origin : Clock::now();
   for (auto& c : commands) {
     if ((failed || abandoned) && !c->always()) continue;
     try {
@@ -137,11 +140,11 @@ void CpuStream::State::run_all(Job& job) {
     } catch (...) {
       if (!failed) failed = std::current_exception();
     }
-    if (time) {
-      const auto now = std::chrono::steady_clock::now();
-      *time++ = std::chrono::duration<double, std::milli>(now - last_time).count();
-      last_time = now;
-    }
+    if (timing == Timing::none) continue;
+    const auto end = Clock::now();
+    if (timing == Timing::spans && !c->always()) *time++ = ms(begin - origin);
+    if (timing == Timing::each || !c->always()) *time++ = ms(end - begin);
+    begin = end;
   }
   if (failed) std::rethrow_exception(failed);
 }
@@ -255,6 +258,7 @@ void CpuStream::copy(Place to, Place from, size_t bytes) {
 }
 
 void CpuStream::read(Place from, size_t bytes, Ticket* ticket) {
+  if (from.memory->device != device) fail("[read] the buffer lies on another device than the stream");
   state_->push([&](Job& job) { job.from = std::move(from), job.bytes = bytes, job.ticket = ticket; });
 }
 
@@ -284,10 +288,14 @@ void CpuStream::synchronize(Ticket* ticket) {
 }
 
 void CpuStream::run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket,
-                            double* times) {
+                            Times times) {
   state_->push([&](Job& job) {
     job.program = std::move(program), job.segment = segment, job.ticket = ticket, job.times = times;
   });
+}
+
+bool CpuStream::reaches(const Memory& memory) const {
+  return memory.device == device || is_cpu_memory(memory);
 }
 
 bool CpuStream::closed() const {
@@ -316,20 +324,28 @@ CpuProgram::Segment& CpuProgram::of(const CpuStream* stream) {
   fail("[record] this stream is not one of the program's");
 }
 
-void CpuProgram::run(Ticket* ticket, bool profile) {
+void CpuProgram::run(Ticket* ticket, Timing timing) {
+  const auto numbers = [&](const Segment& s) {
+    size_t count = 0;
+    for (auto& c : s.commands) count += timing == Timing::each ? 1 : c->always() ? 0 : 2;
+    return count;
+  };
   // All segments or none: one that ran alone would wait for the others for ever.
-  size_t commands = 0;
+  size_t total = 0;
   for (auto& s : segments) {
     if (s.stream->recording())
       fail("[record] cannot run a program while one is recorded: do it before or after");
     if (s.stream->closed()) fail("[program] a stream that it was recorded on is closed");
-    commands += s.commands.size();
+    if (timing != Timing::none) total += numbers(s);
   }
-  if (profile) ticket->times.assign(commands, 0), ticket->has_times = true;
-  double* times = profile ? ticket->times.data() : nullptr;
+  CpuStream::Times times{timing};
+  if (timing != Timing::none) {
+    ticket->times.assign(total, 0), ticket->has_times = true;
+    times.origin = std::chrono::steady_clock::now(), times.at = ticket->times.data();
+  }
   for (size_t i = 0; i < segments.size(); i++) {
     segments[i].stream->run_segment(shared_from_this(), i, ticket, times);
-    if (times) times += segments[i].commands.size();
+    if (times.at) times.at += numbers(segments[i]);
   }
 }
 

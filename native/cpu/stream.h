@@ -2,6 +2,7 @@
 // count, and OpenMP keeps one team for it. A program is a list of commands a stream, run without touching the
 // heap.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -33,10 +34,17 @@ class CpuStream final : public Stream {
   void close(Ticket* ticket) override;
   void abandon() override;
   bool recording() const override { return recording_ != nullptr; }
+  /// Copies go between all devices that are CPUs.
+  bool reaches(const Memory& memory) const override;
 
   void begin_record(CpuProgram* program) { recording_ = program; }
   void end_record() { recording_ = nullptr; }
-  void run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket, double* times);
+  struct Times {
+    Timing timing = Timing::none;
+    std::chrono::steady_clock::time_point origin{};
+    double* at = nullptr;  // where a segment's go
+  };
+  void run_segment(std::shared_ptr<CpuProgram> program, size_t segment, Ticket* ticket, Times times);
   bool closed() const;
 
  private:
@@ -55,7 +63,7 @@ class CpuProgram final : public Program, public std::enable_shared_from_this<Cpu
   };
   std::vector<Segment> segments;
   Segment& of(const CpuStream* stream);
-  void run(Ticket* ticket, bool profile) override;
+  void run(Ticket* ticket, Timing timing) override;
 };
 
 class CpuEvent final : public Event {

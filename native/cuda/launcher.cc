@@ -12,7 +12,7 @@
 namespace alexnode::cuda {
 
 void Job::clear() {
-  stream.reset(), ticket = nullptr, work = nullptr, program.reset(), profile = false, from = {}, bytes = 0,
+  stream.reset(), ticket = nullptr, work = nullptr, program.reset(), timing = Timing::none, from = {}, bytes = 0,
                   synchronize = false;
 }
 
@@ -91,7 +91,7 @@ void Launcher::perform(Job& job) {
       job.stream->make_current();
     }
     if (job.work) job.work();
-    if (job.program) return job.program->launch(job.ticket, job.profile);
+    if (job.program) return job.program->launch(job.ticket, job.timing);
     if (job.bytes || job.synchronize) return job.stream->complete(job.ticket, job.from, job.bytes);
   } catch (const std::exception& e) {
     error = e.what();

@@ -22,7 +22,7 @@ struct Job {
   Ticket* ticket = nullptr;
   std::function<void()> work;
   std::shared_ptr<CudaProgram> program;
-  bool profile = false;
+  Timing timing = Timing::none;
   Place from;  // of a read
   size_t bytes = 0;
   bool synchronize = false;

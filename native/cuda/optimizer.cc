@@ -101,4 +101,12 @@ KernelPtr make(const Finite&, Specs specs, const Target& target) {
                                                   target.function("optimizer", "check_finite"), finite_row);
 }
 
+KernelPtr make(const Agree&, Specs specs, const Target& target) {
+  specs.settle_as(Agree::X);
+  const auto function = target.function("optimizer", "agree");
+  return make_launch(std::move(specs), "kernel", [=](const Args& a, const Launch& launch) {
+    launch(function, {1}, {1}, AgreeParams{a.at<i32>(Agree::Ok), a.at<const i32>(Agree::X)});
+  });
+}
+
 }  // namespace alexnode::cuda

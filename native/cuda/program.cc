@@ -48,6 +48,12 @@ class Temporaries {
   std::vector<std::pair<GpuContext*, CUevent>> events_;
 };
 
+double elapsed(const Driver& d, CUevent from, CUevent to) {
+  float milliseconds = 0;
+  check(d, d.cuEventElapsedTime(&milliseconds, from, to), "cuEventElapsedTime");
+  return double(milliseconds);
+}
+
 /// Whether `a` writes where `b` reads or writes.
 bool touches(const RunCommand& a, const RunCommand& b) {
   const auto& slots = a.kernel->specs.slots;
@@ -90,18 +96,19 @@ void CudaProgram::wait(const StreamState& stream, size_t slot) {
   entries_.push_back({Kind::wait, index_of(stream), slot, nullptr});
 }
 
-void CudaProgram::run(Ticket* ticket, bool profile) {
+void CudaProgram::run(Ticket* ticket, Timing timing) {
   const auto& first = streams_[0];
   for (auto& s : streams_)
     if (s->closed()) fail("[program] a stream that it was recorded on is closed: record it again");
   const bool queued = first->launcher->push([&](Job& job) {
-    job.stream = first, job.ticket = ticket, job.program = shared_from_this(), job.profile = profile;
+    job.stream = first, job.ticket = ticket, job.program = shared_from_this(), job.timing = timing;
   });
   if (!queued) fail("[stream] is closed: open another one");
 }
 
 /// Gives every entry to the stream that stands for its own.
-void CudaProgram::execute_all(const std::vector<CUstream>& streams, const std::function<void()>& after) {
+void CudaProgram::execute_all(const std::vector<CUstream>& streams,
+                              const std::function<void(size_t)>& mark) {
   Temporaries temporaries(streams_[0]->gpu->driver());
   std::vector<CUevent> events(slots_);
   const auto& d = streams_[0]->gpu->driver();
@@ -112,8 +119,8 @@ void CudaProgram::execute_all(const std::vector<CUstream>& streams, const std::f
     const auto stream = streams[entry.stream];
     if (entry.kind == Kind::command) {
       const auto launch = gpu.on(stream);
-      if (after)
-        entry.command->execute(launch), after();
+      if (mark)
+        mark(entry.stream), entry.command->execute(launch), mark(entry.stream);
       else
         i += execute_joined(i, launch) - 1;
     } else if (entry.kind == Kind::record) {
@@ -195,28 +202,53 @@ std::vector<double> CudaProgram::profile() {
     if (s->gpu != first.gpu) fail("[program] can be profiled on one GPU alone");
   Temporaries temporaries(d);
   std::vector<CUevent> marks;
-  const auto mark = [&] {
+  execute_all(std::vector<CUstream>(streams_.size(), first.stream), [&](size_t) {
     marks.push_back(temporaries.event(*first.gpu, 0));
     check(d, d.cuEventRecord(marks.back(), first.stream), "cuEventRecord");
-  };
-  mark();
-  execute_all(std::vector<CUstream>(streams_.size(), first.stream), mark);
+  });
   check(d, d.cuStreamSynchronize(first.stream), "cuStreamSynchronize");
   std::vector<double> times;
-  for (size_t i = 1; i < marks.size(); i++) {
-    float milliseconds = 0;
-    check(d, d.cuEventElapsedTime(&milliseconds, marks[i - 1], marks[i]), "cuEventElapsedTime");
-    times.push_back(double(milliseconds));
+  for (size_t i = 0; i < marks.size(); i += 2) times.push_back(elapsed(d, marks[i], marks[i + 1]));
+  return times;
+}
+
+/// Beginning and length of each command, stream by stream, with all streams at work as in a run. Only events
+/// of one GPU have a time between them, so each stream counts from where it was let go by the first.
+std::vector<double> CudaProgram::spans() {
+  auto& first = *streams_[0];
+  const auto& d = first.gpu->driver();
+  Temporaries temporaries(d);
+  std::vector<CUstream> streams;
+  std::vector<std::vector<CUevent>> marks(streams_.size());
+  const auto mark = [&](size_t i) {
+    marks[i].push_back(temporaries.event(*streams_[i]->gpu, 0));
+    check(d, d.cuEventRecord(marks[i].back(), streams_[i]->stream), "cuEventRecord");
+  };
+  for (size_t i = 0; i < streams_.size(); i++) {
+    streams.push_back(streams_[i]->stream);
+    if (i) temporaries.join(streams[i], *streams_[i]->gpu, first.stream, *first.gpu);
+    streams_[i]->gpu->make_current();
+    mark(i);
+  }
+  execute_all(streams, mark);
+  std::vector<double> times;
+  for (size_t i = 0; i < streams_.size(); i++) {
+    streams_[i]->gpu->make_current();
+    check(d, d.cuStreamSynchronize(streams[i]), "cuStreamSynchronize");
+    for (size_t k = 1; k < marks[i].size(); k += 2) {
+      times.push_back(elapsed(d, marks[i][0], marks[i][k]));
+      times.push_back(elapsed(d, marks[i][k], marks[i][k + 1]));
+    }
   }
   return times;
 }
 
-void CudaProgram::launch(Ticket* ticket, bool want_profile) {
+void CudaProgram::launch(Ticket* ticket, Timing timing) {
   auto& first = *streams_[0];
   const auto& d = first.gpu->driver();
   for (size_t i = 1; i < streams_.size(); i++) first.wait_for(*streams_[i]);
-  if (want_profile) {
-    ticket->times = profile();
+  if (timing != Timing::none) {
+    ticket->times = timing == Timing::each ? profile() : spans();
     ticket->has_times = true;
   } else {
     if (!exec_) capture();

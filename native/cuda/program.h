@@ -12,7 +12,7 @@ class CudaProgram final : public Program, public std::enable_shared_from_this<Cu
   explicit CudaProgram(std::vector<std::shared_ptr<StreamState>> streams)
       : streams_(std::move(streams)), gpu_(streams_[0]->gpu) {}
   ~CudaProgram() override;
-  void run(Ticket* ticket, bool profile) override;
+  void run(Ticket* ticket, Timing timing) override;
 
   // JavaScript's thread, while it is recorded.
   void add(const StreamState& stream, std::unique_ptr<Command> command);
@@ -20,7 +20,7 @@ class CudaProgram final : public Program, public std::enable_shared_from_this<Cu
   void wait(const StreamState& stream, size_t slot);
 
   // The launcher's thread.
-  void launch(Ticket* ticket, bool profile);
+  void launch(Ticket* ticket, Timing timing);
   /// How often its ticket is settled: once a stream.
   int parts() const { return int(streams_.size()); }
 
@@ -33,9 +33,11 @@ class CudaProgram final : public Program, public std::enable_shared_from_this<Cu
   };
   size_t index_of(const StreamState& stream) const;
   void capture();
-  void execute_all(const std::vector<CUstream>& streams, const std::function<void()>& after = {});
+  /// `mark` is called before and after each command, with its stream.
+  void execute_all(const std::vector<CUstream>& streams, const std::function<void(size_t)>& mark = {});
   size_t execute_joined(size_t first, const Launch& launch);
   std::vector<double> profile();
+  std::vector<double> spans();
 
   std::vector<std::shared_ptr<StreamState>> streams_;
   std::shared_ptr<GpuContext> gpu_;  // of the first stream

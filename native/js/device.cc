@@ -152,7 +152,7 @@ void run_program(Info info) {
   auto& e = environment(info);
   auto program = e.programs.at(number(info[0], "program"));
   with_ticket(e, info[1], int(integer(info[2], "streams")),
-              [&](Ticket* t) { program->run(t, info[3].ToBoolean()); });
+              [&](Ticket* t) { program->run(t, Timing(integer(info[3], "timing"))); });
 }
 
 void close_program(Info info) {

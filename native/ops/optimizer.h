@@ -57,4 +57,17 @@ struct Finite {
   void rule(Specs& s) const { s.expect(Ok, {1}); }
 };
 
+/// ok ← 0 where x, another device's flag, is 0.
+struct Agree {
+  static constexpr const char* name = "agree";
+  enum { Ok, X };
+  static constexpr Slot slots[] = {{"ok", Role::inout, kI32}, {"x", Role::in, kI32}};
+  template <class Visitor>
+  void visit(Visitor&) {}
+  void rule(Specs& s) const {
+    s.expect(Ok, {1});
+    s.expect(X, {1});
+  }
+};
+
 }  // namespace alexnode

@@ -56,6 +56,7 @@
   OP(Sgd)                   \
   OP(Adam)                  \
   OP(Finite)                \
+  OP(Agree)                 \
   OP(Normalize)             \
   OP(Resize)                \
   OP(Crop)                  \

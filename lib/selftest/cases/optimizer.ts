@@ -83,5 +83,21 @@ function finiteCases(): OpCase[] {
   )
 }
 
-/** sgd, adam, and the check that goes before them. */
-export const optimizerCases: readonly OpCase[] = [...sgdCases(), ...adamCases(), ...finiteCases()]
+function agreeCases(): OpCase[] {
+  const flag = (value: number) =>
+    slot([1], { dtype: 'i32', values: { kind: 'list', list: [value] } })
+  return [0, 1].flatMap((mine) =>
+    [0, 1].map((other) => {
+      const ok = flag(mine)
+      return opCase({ op: 'agree', inputs: { ok, x: flag(other) }, outputs: { ok } })
+    })
+  )
+}
+
+/** sgd, adam, and the checks that go before them. */
+export const optimizerCases: readonly OpCase[] = [
+  ...sgdCases(),
+  ...adamCases(),
+  ...finiteCases(),
+  ...agreeCases()
+]

@@ -121,4 +121,9 @@ ALEXNODE_KERNEL(check_finite, FiniteParams) {
   if (bad) *t.ok = 0;
 }
 
+/// One thread.
+ALEXNODE_KERNEL(agree, AgreeParams) {
+  if (!*p.x) *p.ok = 0;
+}
+
 }  // namespace alexnode::cuda

@@ -26,6 +26,11 @@ struct CheckedTensor {
   u32 size;      // bytes of an element: 2 or 4
 };
 
+struct AgreeParams {
+  i32* ok;
+  const i32* x;
+};
+
 template <class Tensor>
 struct Joined {
   Tensor tensor[kJoined];

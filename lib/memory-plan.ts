@@ -1,0 +1,84 @@
+/** What a build takes of each device, said before a byte is taken. */
+import { align, arrange, line } from './arena.ts'
+import type { Draft } from './draft.ts'
+import type { BuildOptions } from './net.ts'
+import type { Part } from './placement/placement.ts'
+
+/** A slab of memory that a build takes. */
+export interface PlannedSlab {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** What a build takes of one device. */
+export interface DevicePlan {
+  readonly device: string
+  readonly slabs: readonly PlannedSlab[]
+  readonly bytes: number
+  readonly available: number
+}
+
+/** What a build takes, by slab; of all its devices together, and of each. */
+export interface MemoryPlan extends DevicePlan {
+  readonly fits: boolean
+  readonly devices: readonly DevicePlan[]
+}
+
+/** Devices with the same have the same memory: those of one GPU, and all CPUs. */
+function pool(device: string): string {
+  return device.startsWith('cpu') ? 'cpu' : (device.split('#')[0] ?? device)
+}
+
+function planOf(
+  part: Part,
+  draft: Draft,
+  { training = true, optimizer }: BuildOptions
+): DevicePlan {
+  const { index, device } = part
+  const { parameters } = draft
+  const values = draft.valuesOf(index)
+  const packed = new Set(draft.tapes[index]?.packed.values())
+  const passing = values.filter((value) => !value.permanent)
+  const ports = values.filter((value) => value.permanent && !packed.has(value))
+  const { masters, gradients } = parameters.bytes(index)
+  // A trainer keeps a value like the master for each weight and slot of state.
+  const trained = parameters.of(index).filter((parameter) => parameter.trained)
+  const state = line(trained.map(({ master }) => master)).bytes
+  const slabs: PlannedSlab[] = [
+    { name: 'parameters', bytes: masters },
+    { name: 'gradients', bytes: training ? gradients : 0 },
+    { name: 'optimizer', bytes: training && optimizer ? state * optimizer.state.length : 0 },
+    { name: 'activations', bytes: arrange(passing).bytes },
+    { name: 'packed weights', bytes: line(packed).bytes },
+    { name: 'workspace', bytes: align(draft.scratchOf(part.stream)) },
+    { name: 'inputs', bytes: line(ports).bytes }
+  ]
+  const bytes = slabs.reduce((sum, slab) => sum + slab.bytes, 0)
+  return { device: device.name, slabs, bytes, available: device.memory().available }
+}
+
+export function planMemory(draft: Draft, options: BuildOptions): MemoryPlan {
+  const devices = draft.placement.parts.map((part) => planOf(part, draft, options))
+  const pools = new Map<string, { bytes: number; available: number }>()
+  for (const { device, bytes, available } of devices) {
+    const known = pools.get(pool(device)) ?? { bytes: 0, available }
+    pools.set(pool(device), { bytes: known.bytes + bytes, available: known.available })
+  }
+  const total = [...pools.values()]
+  const names = new Set(devices.flatMap(({ slabs }) => slabs.map(({ name }) => name)))
+  const slabs = [...names].map((name) => ({
+    name,
+    bytes: devices
+      .flatMap((device) => device.slabs)
+      .filter((slab) => slab.name === name)
+      .reduce((sum, slab) => sum + slab.bytes, 0)
+  }))
+  return {
+    device: devices.map(({ device }) => device).join(', '),
+    slabs,
+    bytes: total.reduce((sum, { bytes }) => sum + bytes, 0),
+    available: total.reduce((sum, { available }) => sum + available, 0),
+    fits: total.every(({ bytes, available }) => bytes <= available),
+    devices
+  }
+}
