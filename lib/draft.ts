@@ -10,6 +10,7 @@ import type { BuildOptions } from './net.ts'
 import { Parameters } from './parameters.ts'
 import { agree } from './placement/agree.ts'
 import type { Placement } from './placement/placement.ts'
+import { Replicas } from './placement/replicas.ts'
 import type { Stream } from './stream.ts'
 import { type Call, Tape } from './tape.ts'
 import { type Inlet, type LayerSummary, type Ports, Trace } from './trace.ts'
@@ -59,7 +60,9 @@ export async function draft(
   const parameters = options.parameters ?? new Parameters()
   const calls: Call[] = []
   const tapes = parts.map(({ stream, index }) => new Tape(stream, index, calls))
+  let replicas: Replicas | undefined
   const close = async () => {
+    replicas?.close()
     for (const tape of tapes) tape.close()
     if (own) await placement.close()
   }
@@ -90,14 +93,15 @@ export async function draft(
     }
     const forwardCalls = calls.length
     const gradients: Value[] = []
+    if (training && traces.length > 1) replicas = new Replicas(placement, parameters, calls)
     if (training) {
-      if (traces.length > 1) throw new Error('[placement] replicas are for inference alone')
-      for (const trace of traces) await trace.backward()
+      await backward(traces, replicas)
       for (const tape of tapes) gradients.push(await checked(tape))
       for (let replica = 0; replica < placement.replicas; replica++) {
         await agree(placement, replica, tapes, parameters)
       }
       for (const trace of traces) await trace.update()
+      replicas?.share()
     }
     const refresh: Tape[] = []
     for (const tape of tapes) refresh.push(await tape.refresh(parameters.of(tape.part)))
@@ -110,7 +114,7 @@ export async function draft(
       inlets: traces.flatMap(({ inlets }) => inlets),
       layers: together(traces),
       classes: head.logits.dims[1] ?? 0,
-      valuesOf: (part) => tapes[part]?.values ?? [],
+      valuesOf: (part) => [...(tapes[part]?.values ?? []), ...(replicas?.valuesOf(part) ?? [])],
       scratchOf: (stream) =>
         [...calls, ...refresh.flatMap((tape) => tape.calls)]
           .filter((call) => call.stream === stream)
@@ -136,6 +140,16 @@ export async function draft(
     tape.at('update', 'update')
     if (bytes > 0) await tape.call('finite', {}, { ok: parameters.ok(part), x: row })
     return row
+  }
+}
+
+/** The backward passes of all replicas side by side, so that gradients are summed as they become known. */
+async function backward(traces: readonly Trace[], replicas: Replicas | undefined): Promise<void> {
+  const walks = traces.map((trace) => trace.backward())
+  for (let going = true; going; ) {
+    going = false
+    for (const walk of walks) going = (await walk.next()).done !== true || going
+    await replicas?.sum()
   }
 }
 

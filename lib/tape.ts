@@ -218,8 +218,13 @@ export class Tape {
     const copy = to.value(name, dtype, dims, layout)
     copy.bytes = bytes
     copy.trained = value.trained
-    this.#add(copyOp, { y: copy, x: value }, link)
+    this.copy(value, copy, link)
     return copy
+  }
+
+  /** Copies a value's bytes to another value, of the same layout. */
+  copy(from: Value, to: Value, link: Stream): void {
+    this.#add(copyOp, { y: to, x: from }, link)
   }
 
   #copyOf(parameter: Parameter, dtype: DType, layout: string, bytes: number): Value {

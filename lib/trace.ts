@@ -400,8 +400,8 @@ export class Trace {
     return { ...this.#inletOf(0), labels, valid, scale, stats, logits, probabilities }
   }
 
-  /** Puts the backward pass on the tapes. */
-  async backward(): Promise<void> {
+  /** Puts the backward pass on the tapes, a layer at a time. */
+  async *backward(): AsyncGenerator<void, void, void> {
     if (!this.#dlogits || !this.#end) throw new Error('[net] was built for inference')
     const gradients = new Map<Value, Value>([[this.#end, this.#dlogits]])
     for (const { name, kind, inputs, outputs, run, sends } of [...this.#backwards].reverse()) {
@@ -428,6 +428,7 @@ export class Trace {
           gradients.set(input, sum)
         }
       })
+      yield
     }
     await this.#flush()
   }
