@@ -1,24 +1,32 @@
 """Training or inference in PyTorch on a GPU, for bench/gpu.ts to stand beside.
 
-Usage: pytorch-gpu.py NET HOW MODE BATCH,BATCH,... STEPS [--small]
+Usage: pytorch-gpu.py NET HOW MODE BATCH,BATCH,... STEPS [--compile-seconds N] [--small]
 
-HOW: 'eager f32' (TF32 forbidden), 'eager tf32' (allowed), 'autocast bf16' (eager, channels_last), or 'compiled bf16'
-(the same through torch.compile). Prints a JSON object a batch: images_per_s, by the median of STEPS timed one by one or
-by the mean of as many sent at once, whichever is faster; or why there is none. Input resident, SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU,
-and with --small, it runs on the CPU: that says nothing but that this program works.
+HOW: 'eager f32' (TF32 forbidden), 'eager tf32' (allowed), 'autocast bf16' (eager, channels_last), or the same through
+torch.compile: 'compiled f32', 'compiled tf32', 'compiled bf16'. Prints a JSON object a batch: images_per_s, by the
+median of STEPS timed one by one or by the mean of as many sent at once, whichever is faster; or why there is none.
+Compiling is for each batch anew: one that would end after N seconds, as the longest did, is left out. Input resident,
+SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU, and with --small, it
+runs on the CPU: that says nothing but that this program works.
 """
 
+import argparse
 import json
 import statistics
-import sys
 import time
 
 import torch
 from torch import nn
 
-name, how, mode, batches, steps = sys.argv[1:6]
-small = '--small' in sys.argv
-tf32 = how == 'eager tf32'
+arguments = argparse.ArgumentParser()
+for argument in ('net', 'how', 'mode', 'batches', 'steps'):
+    arguments.add_argument(argument)
+arguments.add_argument('--compile-seconds', type=float, default=float('inf'))
+arguments.add_argument('--small', action='store_true')
+given = arguments.parse_args()
+name, how, mode, steps, small = given.net, given.how, given.mode, given.steps, given.small
+compiles = how.startswith('compiled')
+tf32 = how.endswith('tf32')
 torch.backends.cuda.matmul.allow_tf32 = tf32
 torch.backends.cudnn.allow_tf32 = tf32
 torch.backends.cudnn.benchmark = True
@@ -75,7 +83,7 @@ def build():
     net = nn.Sequential(features, *head, nn.Linear(hidden, 1000)).to(device)
     if half:
         net = net.to(memory_format=torch.channels_last)
-    return torch.compile(net) if how.startswith('compiled') else net
+    return torch.compile(net) if compiles else net
 
 
 def wait():
@@ -124,12 +132,20 @@ def measure(batch):
     return {'images_per_s': batch / best, 'step_ms': 1000 * best}
 
 
-for batch in map(int, batches.split(',')):
+begin = time.perf_counter()
+longest = 0
+for batch in map(int, given.batches.split(',')):
+    start = time.perf_counter()
     line = {'batch': batch, 'torch': torch.__version__, 'on': torch.cuda.get_device_name() if gpu else 'cpu'}
     try:
+        if compiles and start - begin + longest > given.compile_seconds:
+            raise TimeoutError(f'torch.compile has {given.compile_seconds:.0f} s, and takes up to {longest:.0f} s a batch')
         line.update(measure(batch))
     except Exception as error:  # Out of memory, or no compiler for torch.compile: the rest goes on.
         line['skipped'] = f'{type(error).__name__}: {str(error)[:200]}'
+    longest = max(longest, time.perf_counter() - start)
     print(json.dumps(line), flush=True)
+    if compiles and hasattr(torch, 'compiler'):
+        torch.compiler.reset()  # Or the next batch would be compiled for any size.
     if gpu:
         torch.cuda.empty_cache()

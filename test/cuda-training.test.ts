@@ -6,9 +6,11 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { isLimit } from '../bench/gpu.ts'
+import { floorOf, ratesOf } from '../bench/roofline.ts'
 import { open } from '../lib/device.ts'
 import type { FloatDType } from '../lib/dtype.ts'
 import { evaluate } from '../lib/evaluate.ts'
+import { alexnet } from '../lib/index.ts'
 import type { LossScaleOptions } from '../lib/loss-scale.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
 import { fakeCudaFolder, hasCompiler } from './fake-cuda/build.ts'
@@ -77,6 +79,19 @@ t.test('f16: overflows are skipped, and runs go on bit for bit', needsCompiler, 
   }
 })
 
+t.test('the roofline of one H200', async (t) => {
+  // Milliseconds of a training step in bf16, by batch, as they were worked out by hand.
+  const known = { 128: 1.11, 256: 1.87, 512: 3.46, 1024: 6.64 }
+  const floor = await floorOf(alexnet())
+  const rates = ratesOf('NVIDIA H200')
+  if (!rates) throw new Error('no rates')
+  for (const [batch, ms] of Object.entries(known)) {
+    const work = { batch: Number(batch), mode: 'train', precision: 'bf16' } as const
+    t.ok(Math.abs(floor(work, rates) / ms - 1) < 0.05, `batch ${batch}: ${floor(work, rates)} ms`)
+  }
+  t.equal(ratesOf('Fake GPU'), undefined)
+})
+
 t.test('what a bench skips is what a machine has not', needsCompiler, async (t) => {
   await using device = await open('cuda:0')
   const refusal = async (what: () => unknown) => {
@@ -131,6 +146,7 @@ t.test('the stages of the kit', needsCompiler, async (t) => {
   const training = report.stages.find(({ name }: { name: string }) => name === 'gpu-train')
   t.match(training.figures[1], {
     ...{ name: 'alexnode bf16: alexnet, train, batch 2', images_per_s: Number },
-    ...{ op_time_share: Number, host_cpu_ms: Number, host_call_ms: Number }
+    ...{ op_time_share: Number, host_cpu_ms: Number, host_call_ms: Number },
+    ...{ busy: /^(ok|below the mark)$/, host: /^(ok|below the mark)$/ }
   })
 })
