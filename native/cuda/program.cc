@@ -107,8 +107,7 @@ void CudaProgram::run(Ticket* ticket, Timing timing) {
 }
 
 /// Gives every entry to the stream that stands for its own.
-void CudaProgram::execute_all(const std::vector<CUstream>& streams,
-                              const std::function<void(size_t)>& mark) {
+void CudaProgram::execute_all(const std::vector<CUstream>& streams, const std::function<void(size_t)>& mark) {
   Temporaries temporaries(streams_[0]->gpu->driver());
   std::vector<CUevent> events(slots_);
   const auto& d = streams_[0]->gpu->driver();
@@ -203,10 +202,10 @@ std::vector<double> CudaProgram::profile() {
   Temporaries temporaries(d);
   std::vector<CUevent> marks;
   execute_all(std::vector<CUstream>(streams_.size(), first.stream), [&](size_t) {
-    marks.push_back(temporaries.event(*first.gpu, 0));
+    marks.push_back(temporaries.event(*first.gpu, kEventBlockingSync));
     check(d, d.cuEventRecord(marks.back(), first.stream), "cuEventRecord");
   });
-  check(d, d.cuStreamSynchronize(first.stream), "cuStreamSynchronize");
+  if (!marks.empty()) check(d, d.cuEventSynchronize(marks.back()), "cuEventSynchronize");
   std::vector<double> times;
   for (size_t i = 0; i < marks.size(); i += 2) times.push_back(elapsed(d, marks[i], marks[i + 1]));
   return times;
@@ -221,7 +220,7 @@ std::vector<double> CudaProgram::spans() {
   std::vector<CUstream> streams;
   std::vector<std::vector<CUevent>> marks(streams_.size());
   const auto mark = [&](size_t i) {
-    marks[i].push_back(temporaries.event(*streams_[i]->gpu, 0));
+    marks[i].push_back(temporaries.event(*streams_[i]->gpu, kEventBlockingSync));
     check(d, d.cuEventRecord(marks[i].back(), streams_[i]->stream), "cuEventRecord");
   };
   for (size_t i = 0; i < streams_.size(); i++) {
@@ -234,7 +233,7 @@ std::vector<double> CudaProgram::spans() {
   std::vector<double> times;
   for (size_t i = 0; i < streams_.size(); i++) {
     streams_[i]->gpu->make_current();
-    check(d, d.cuStreamSynchronize(streams[i]), "cuStreamSynchronize");
+    check(d, d.cuEventSynchronize(marks[i].back()), "cuEventSynchronize");
     for (size_t k = 1; k < marks[i].size(); k += 2) {
       times.push_back(elapsed(d, marks[i][0], marks[i][k]));
       times.push_back(elapsed(d, marks[i][k], marks[i][k + 1]));

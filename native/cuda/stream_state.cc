@@ -15,6 +15,8 @@ namespace {
 
 /// Reads up to this size land in a place that each completion has.
 constexpr size_t kSmall = 256, kPage = 64 * kSmall;
+/// Completions are made so many at a time: what two steps that are under way ask for, however they fall.
+constexpr int kAtOnce = 8;
 
 }  // namespace
 
@@ -38,7 +40,7 @@ StreamState::StreamState(std::shared_ptr<GpuContext> context, std::shared_ptr<La
   check(d, d.cuCtxGetStreamPriorityRange(&least, &greatest), "cuCtxGetStreamPriorityRange");
   priority = high ? greatest : least;
   check(d, d.cuStreamCreateWithPriority(&stream, kStreamNonBlocking, priority), "cuStreamCreateWithPriority");
-  if (const int error = d.cuEventCreate(&fence_, kEventDisableTiming)) {
+  if (const int error = d.cuEventCreate(&fence_, kEventBlockingSync | kEventDisableTiming)) {
     d.cuStreamDestroy_v2(stream);
     check(d, error, "cuEventCreate");
   }
@@ -70,7 +72,7 @@ std::thread StreamState::start_waiter(std::shared_ptr<StreamState> self, bool co
 
 StreamState::Completion* StreamState::take() {
   std::lock_guard lock(mutex_);
-  if (!free_) {
+  for (int i = 0; !free_ || (0 < i && i < kAtOnce); i++) {
     const auto& d = gpu->driver();
     auto made = std::make_unique<Completion>();
     const size_t in_page = all_.size() % (kPage / kSmall);
@@ -80,6 +82,7 @@ StreamState::Completion* StreamState::take() {
     made->small = static_cast<std::byte*>(small_.back()) + in_page * kSmall;
     check(d, d.cuEventCreate(&made->event, kEventBlockingSync | kEventDisableTiming), "cuEventCreate");
     all_.push_back(std::move(made));
+    all_.back()->next = free_;
     free_ = all_.back().get();
   }
   Completion* c = free_;
@@ -206,13 +209,16 @@ Ticket* StreamState::wait_loop() {
     }
     const auto error = wait(*c);
     if (c->owned) gpu->pinned.give(c->owned);
-    if (c->ticket) launcher->mailbox->settle(c->ticket, error);
+    auto* ticket = c->ticket;
+    // First, so that whoever is told and goes on finds it free.
     give_back(c);
+    if (ticket) launcher->mailbox->settle(ticket, error);
     lock.lock();
   }
   lock.unlock();
   d.cuCtxSetCurrent(gpu->gpu.context);
-  d.cuStreamSynchronize(stream);
+  // Nobody else uses the fence any more. Asleep, where that can be: cuStreamSynchronize may spin.
+  if (d.cuEventRecord(fence_, stream) || d.cuEventSynchronize(fence_)) d.cuStreamSynchronize(stream);
   destroy();
   return closing;
 }
