@@ -45,6 +45,7 @@ export class Device {
   readonly #id: number
   #gpu: CudaInfo | undefined
   readonly #children = new Set<Child>()
+  #arrivals: Stream | undefined
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -165,6 +166,12 @@ export class Device {
    */
   stream({ threads = this.threads, priority = 'normal' }: StreamOptions = {}): Stream {
     return this.adopt(new Stream(this, { threads: checkThreads(threads), priority }))
+  }
+
+  /** @internal A GPU's stream for what comes to it while it computes. A CPU has none: it copies itself. */
+  get arrivals(): Stream | undefined {
+    if (this.kind === 'cuda') this.#arrivals ??= this.stream()
+    return this.#arrivals
   }
 
   event(): Event {

@@ -105,8 +105,9 @@ export class Feed {
       this.#inboxes.push(inbox)
       if (inbox.input) inputs.push(inbox.input)
     }
-    const shared = this.#shared()
     for (let slot = 0; slot < slots; slot++) {
+      for (const inbox of this.#inboxes) inbox.choose(slot)
+      const shared = this.#shared()
       this.#programs.push(
         record(placement.streams, () => {
           for (const inbox of this.#inboxes) inbox.copy(slot)
@@ -184,7 +185,12 @@ export class Feed {
     }
     const batch = { labels, rows, step, seed, epoch, first, scale, scalars }
     for (const inbox of this.#inboxes) inbox.stage(slot, batch)
-    return () => program.run()
+    return async () => {
+      const sent = this.#inboxes.map((inbox) => inbox.send(slot))
+      const ran = program.run()
+      for (const inbox of this.#inboxes) inbox.taken(slot)
+      await Promise.all([...sent, ran])
+    }
   }
 
   /** Those of the batch that was staged last; the next one writes over them. */

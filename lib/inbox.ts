@@ -1,10 +1,14 @@
-/** One device's side of a feed: what is staged for it, and the net's input that is made of that. */
+/**
+ * One device's side of a feed: what is staged for it, and the net's input that is made of that. To a GPU a slot
+ * travels in one copy, on a stream of its own, while the batch before is worked on.
+ */
 import { align } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { ImageSet } from './data/dataset.ts'
 import type { Net } from './net.ts'
 import { NetInput, type NetInputOptions } from './net-input.ts'
 import type { Part, Rows } from './placement/placement.ts'
+import type { Event, Stream } from './stream.ts'
 import type { Tensor } from './tensor.ts'
 import type { Ports } from './trace.ts'
 
@@ -32,6 +36,15 @@ interface Piece {
   readonly bytes: ((batch: Batch) => Uint8Array) | undefined
 }
 
+/** How a slot travels to a GPU: to a place there that it has for itself. */
+interface Passage {
+  readonly stream: Stream
+  readonly place: Buffer
+  /** It has come; and the net has taken it. */
+  readonly arrived: Event
+  readonly taken: Event
+}
+
 export class Inbox {
   /** None where this part does not see the images. */
   readonly input: NetInput | undefined
@@ -39,6 +52,8 @@ export class Inbox {
   /** Which of the batch's images it gets. */
   readonly #rows: Rows
   readonly #staging: Buffer[] = []
+  /** A slot each, on a GPU. */
+  readonly #passages: Passage[] = []
   readonly #pieces: Piece[] = []
   /** Where the images begin in a slot, where they come from the host. */
   #images: number | undefined
@@ -81,12 +96,21 @@ export class Inbox {
       }
       for (let slot = 0; slot < slots; slot++) {
         inbox.#staging.push(part.device.staging(inbox.#end))
+        inbox.#openPassage()
       }
       return inbox
     } catch (error) {
       inbox.close()
       throw error
     }
+  }
+
+  #openPassage(): void {
+    const { device } = this.#part
+    const stream = device.arrivals
+    if (!stream) return
+    const place = device.allocate(this.#end)
+    this.#passages.push({ stream, place, arrived: device.event(), taken: device.event() })
   }
 
   #add(to: Tensor, bytes?: Piece['bytes']): void {
@@ -148,16 +172,49 @@ export class Inbox {
     }
   }
 
+  /** Has the net's input be made of this slot's images, where they lie on its device already. */
+  choose(slot: number): void {
+    const passage = this.#passages[slot]
+    if (!passage || !this.input || this.#images === undefined) return
+    const { shape, dtype, layout } = this.input.inbox
+    this.input.readFrom(passage.place.tensor({ shape, dtype, layout, offset: this.#images }))
+  }
+
   /** Queues, or records, the way from a slot to where the net reads. */
   copy(slot: number): void {
-    const staging = this.#staging[slot]
-    if (!staging) throw new Error('[feed] is closed')
+    const source = this.#passages[slot]?.place ?? this.#staging[slot]
+    if (!source) throw new Error('[feed] is closed')
     for (const { to, offset } of this.#pieces) {
-      this.#part.stream.copy(to, staging.tensor({ shape: [to.bytes], dtype: 'u8', offset }))
+      if (offset === this.#images && source !== this.#staging[slot]) continue
+      this.#part.stream.copy(to, source.tensor({ shape: [to.bytes], dtype: 'u8', offset }))
     }
   }
 
+  /** Queues a slot's way to a GPU, and lets what is queued from here wait for it. Resolves when it has come. */
+  async send(slot: number): Promise<void> {
+    const passage = this.#passages[slot]
+    const staging = this.#staging[slot]
+    if (!passage || !staging) return
+    const { stream, place, arrived, taken } = passage
+    const whole = { shape: [staging.bytes], dtype: 'u8' } as const
+    // The first time nothing was taken before, and nothing is waited for.
+    stream.wait(taken)
+    stream.copy(place.tensor(whole), staging.tensor(whole))
+    stream.record(arrived)
+    this.#part.stream.wait(arrived)
+    await stream.synchronize()
+  }
+
+  /** What was queued so far has taken what it needs of the slot. */
+  taken(slot: number): void {
+    const passage = this.#passages[slot]
+    if (passage) this.#part.stream.record(passage.taken)
+  }
+
   close(): void {
+    for (const { place, arrived, taken } of this.#passages.splice(0)) {
+      for (const part of [place, arrived, taken]) part.close()
+    }
     this.input?.close()
     for (const buffer of this.#staging.splice(0)) buffer.close()
   }

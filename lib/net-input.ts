@@ -60,14 +60,13 @@ export function tenViews(
 
 export class NetInput {
   readonly recipe: SettledInput
-  /** u8 [N, H, W, C]: where a batch's bytes go. */
-  readonly inbox: Tensor
   /** What changes from step to step; `scalarsAt` tells the numbers. */
   readonly scalars: readonly Tensor[]
   readonly #target: InputTarget
   readonly #set: InputFacts
   readonly #training: boolean
   readonly #buffers: Buffer[] = []
+  #inbox: Tensor
   readonly #tape: Tape
   readonly #values: { readonly bytes: Value; readonly factor: Value; readonly colours?: Value }
   readonly #views: BoundCall[][] = []
@@ -88,7 +87,7 @@ export class NetInput {
     const noisy = this.#training && this.recipe.colour !== undefined
     const colours = noisy ? this.#own('colours', 'f32', [channels, channels], 'ab') : undefined
     this.#values = { bytes, factor, ...(colours && { colours }) }
-    this.inbox = bytes.place
+    this.#inbox = bytes.place
     this.scalars = colours ? [factor.place, colours.place] : []
     if (!colours) stream.write(factor.place, this.#factor(1))
   }
@@ -122,11 +121,26 @@ export class NetInput {
     return [this.#factor(colour.divide ?? 1), colourVectors(this.#set, colour.form)]
   }
 
+  /** u8 [N, H, W, C]: where a batch's bytes go. */
+  get inbox(): Tensor {
+    return this.#inbox
+  }
+
+  /** Has `run` read from another place like the inbox, and lets go of its own. */
+  readFrom(inbox: Tensor): void {
+    const own = this.#buffers.indexOf(this.#inbox.buffer)
+    for (const buffer of own < 0 ? [] : this.#buffers.splice(own, 1)) buffer.close()
+    this.#inbox = inbox
+  }
+
   /** Queues, or records, the way from `inbox` to the net's input. */
   run(view = 0): void {
     const calls = this.#views[view]
     if (!calls) throw new Error(`[input] has ${this.#views.length} views, and no number ${view}`)
-    for (const { call, tensors } of calls) runCall(call, tensors, this.#scratch)
+    for (const { call, tensors } of calls) {
+      const reads = call.args.x === this.#values.bytes
+      runCall(call, reads ? { ...tensors, x: this.#inbox } : tensors, this.#scratch)
+    }
   }
 
   [Symbol.dispose](): void {

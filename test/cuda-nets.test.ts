@@ -109,6 +109,19 @@ t.test('four devices on two GPUs at once', needsDouble, async (t) => {
   }
 })
 
+t.test('a batch comes to a GPU in one copy', needsDouble, async (t) => {
+  await using device = await open('cuda')
+  await using net = await smallNet().build(device, { batch: 4, seed })
+  const copies = async (steps: number) => {
+    const before = control.calls().get('cuMemcpyHtoDAsync_v2') ?? 0
+    await run(net, smallSet(30), { steps })
+    return (control.calls().get('cuMemcpyHtoDAsync_v2') ?? 0) - before
+  }
+  await copies(1)
+  const few = await copies(2)
+  t.equal((await copies(5)) - few, 3)
+})
+
 t.test('copies and events between GPUs, and a program over both', needsDouble, async (t) => {
   const one = await open('cuda:0')
   const two = await open('cuda:1')
