@@ -3,15 +3,13 @@ import {
   createReport,
   evaluate,
   fitSteps,
-  netByName,
   open,
   openData,
   openTraining,
-  optimizerOf,
   partData,
+  planOf,
   preferredDType,
   program,
-  schedules,
   settleDevice,
   train,
   trainArguments
@@ -41,25 +39,23 @@ await program(async (signal) => {
   const told = { onNotice: report.note, onPrepare: report.preparing }
   const opened = await openData(settings.data, { signal, workers: options.workers, ...told })
   const data = run.sameData(opened)
-  const { channels, classes } = data.train
   report.data(data)
   report.device(device, where, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
 
   // The net: a definition, then a build on the device that takes its memory.
-  const { net: name, batch, seed } = settings
-  const optimizer = optimizerOf(settings)
-  const definition = netByName(name, { channels, classes: classes.length })
+  const { batch, seed } = settings
+  const plan = planOf(settings, data)
+  const { definition, optimizer, schedule, courses, input, views } = plan
   const build = { batch, seed, optimizer, dtype: settings.dtype }
   await using net = await definition.build(device, build)
   await report.net(net)
-  report.run(run)
+  report.run(run, plan.notes)
 
   // Training: an async iterator of steps.
   const fit = fitSteps({ seconds: 160, batch, test: data.test.length })
-  const { images, validation } = partData(settings, data)
+  const { images, validation } = partData(settings, plan.data)
   const steps = train(net, images, {
-    optimizer,
-    ...{ lr: settings.lr, schedule: schedules[settings.schedule](), seed },
+    ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from },
     validation: validation && {
@@ -79,7 +75,8 @@ await program(async (signal) => {
     signal.throwIfAborted()
 
     // The test, and what is kept.
-    const result = await evaluate(net, data.test, { batch: 64, signal, onProgress: report.testing })
+    const test = { batch: 64, input, views, signal, onProgress: report.testing }
+    const result = await evaluate(net, plan.data.test, test)
     await run.finish(net, result)
     report.finished(result, run)
   } finally {

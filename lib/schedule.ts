@@ -90,9 +90,12 @@ export function plateau(
     readonly factor?: number
     readonly patience?: number
     readonly threshold?: number
+    /** How often at most. Default: always. */
+    readonly drops?: number
   } = {}
 ): Plateau {
-  const { factor = 0.1, patience = 3, threshold = 1e-4 } = options
+  const { factor = 0.1, patience = 3, threshold = 1e-4, drops } = options
+  const least = drops === undefined ? 0 : factor ** drops
   const state = { factor: 1, best: Number.POSITIVE_INFINITY, waited: 0 }
   const schedule = (): number => schedule.state.factor
   schedule.state = state
@@ -102,7 +105,7 @@ export function plateau(
       now.best = value
       now.waited = 0
     } else if (++now.waited >= patience) {
-      now.factor *= factor
+      now.factor = Math.max(least, now.factor * factor)
       now.waited = 0
     }
   }

@@ -5,6 +5,10 @@ import { adam, type Optimizer, sgd } from './optimizer.ts'
 
 /** Everything that decides the numbers of a run, besides device and threads. Flags that are not set are left out. */
 export interface TrainSettings {
+  /** One of `recipeNames`; what follows is then as it says, unless it is given. */
+  readonly recipe?: string
+  /** Of `ablationNames`, with commas between them: the recipe is without these things. */
+  readonly ablate?: string
   /** One of `netNames`. */
   readonly net: string
   /** As `openData` takes it; left out: Fashion-MNIST, or `shapes` where that cannot be had. */
@@ -29,7 +33,7 @@ export interface TrainSettings {
   readonly beta2: number
   readonly weightDecay: number
   /** How the rate goes on. */
-  readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau'
+  readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
   /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
   readonly validate?: boolean
   /** Validate every so many steps instead. */
@@ -55,6 +59,8 @@ export class SettingsError extends Error {
 
 /** What people call the settings. */
 const flags: Readonly<Record<keyof TrainSettings, string>> = {
+  recipe: '--recipe',
+  ablate: '--ablate',
   net: '--net',
   data: '--data',
   dtype: '--dtype',
@@ -101,7 +107,8 @@ export function settle(
   )
   if (fixed && known.length > 0) refuseChanges(given, saved, free)
   // Rates of a run whose length is given are what was asked for; one cut to fit the time ends at 0.
-  const schedule = length ? 'constant' : defaults.schedule
+  const own = defaults.recipe !== undefined
+  const schedule = length && !own ? 'constant' : defaults.schedule
   return { ...defaults, schedule, ...old, ...given }
 }
 

@@ -3,6 +3,10 @@ import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { dataNames } from '../data/open.ts'
 import { netNames } from '../nets/index.ts'
+import { ablationNames } from '../recipes/ablation.ts'
+import { recipeNames } from '../recipes/index.ts'
+import { recipeDefaults, recipeOf } from '../recipes/plan.ts'
+import type { Recipe } from '../recipes/recipe.ts'
 import type { TrainSettings } from '../settings.ts'
 import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
 import { addDeviceOptions } from './device.ts'
@@ -75,7 +79,8 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
   const given = await parse<Given>(await trainCommand(), args)
   const { device, threads, workers, out, resume = false, json = false, ...kept } = given
   const { checkpointEvery, keep = 2, ...settings } = kept
-  const optimizer = settings.optimizer ?? usualOptimizer(settings)
+  const recipe = resume ? undefined : givenRecipe(settings)
+  const optimizer = settings.optimizer ?? (recipe ? 'sgd' : usualOptimizer(settings))
   if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
     throw new UsageError(
       'alexnode train: --beta2 is for --optimizer adam, and this run is trained by sgd.'
@@ -83,11 +88,13 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
   }
   return {
     settings,
-    defaults: { ...defaults, optimizer, ...rates[optimizer] },
+    defaults: recipe
+      ? { ...defaults, ...recipeSettings(recipe, settings) }
+      : { ...defaults, optimizer, ...rates[optimizer] },
     device: device ?? 'auto',
     threads: threads ?? availableParallelism(),
     workers,
-    out: out ?? `runs/${settings.net ?? defaults.net}`,
+    out: out ?? `runs/${settings.recipe ?? settings.net ?? defaults.net}`,
     checkpointEvery,
     keep,
     resume,
@@ -95,10 +102,42 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
   }
 }
 
+/** @throws UsageError for a recipe that is not there, or one that cannot be without what is to be taken away */
+function givenRecipe({ recipe, ablate }: Partial<TrainSettings>): Recipe | undefined {
+  if (ablate !== undefined && recipe === undefined) {
+    throw new UsageError(
+      'alexnode train: --ablate takes something from a recipe: name it by --recipe.'
+    )
+  }
+  try {
+    return recipeOf({
+      ...(recipe !== undefined && { recipe }),
+      ...(ablate !== undefined && { ablate })
+    })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+/** A recipe's settings; a length in steps leaves none in epochs. */
+function recipeSettings(recipe: Recipe, { recipe: name, steps }: Partial<TrainSettings>) {
+  const { epochs, ...rest } = recipeDefaults(recipe)
+  return {
+    ...rest,
+    ...(name !== undefined && { recipe: name }),
+    ...(steps === undefined && epochs !== undefined && { epochs })
+  }
+}
+
 async function trainCommand(): Promise<Command> {
   const { whole, positive, fromZero, fraction } = await readers()
   const count = whole(1)
   const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
+  const recipe = await choice(
+    '--recipe <name>',
+    'train as is known of a net; other options change single things of it',
+    recipeNames
+  )
   const dtype = await dtypeOption()
   const epochs = await exclusive(
     '--epochs <n>',
@@ -122,6 +161,8 @@ async function trainCommand(): Promise<Command> {
   )
   train
     .usage('[options]')
+    .addOption(recipe)
+    .option('--ablate <names>', `a recipe without: ${ablationNames.join(', ')}`)
     .addOption(net)
     .option(
       '--data <path>',

@@ -76,12 +76,16 @@ export class Report {
   }
 
   /** What is trained, and where it is kept. */
-  run({ settings, folder, step }: TrainingRun): void {
-    const { optimizer, lr, momentum, beta2, weightDecay, schedule, seed } = settings
+  run({ settings, folder, step }: TrainingRun, notes: readonly string[] = []): void {
+    const { recipe, ablate, optimizer, lr, momentum, beta2, weightDecay, schedule, seed } = settings
     const moves =
       optimizer === 'sgd' ? `SGD: momentum ${momentum}` : `Adam: β₁ ${momentum}, β₂ ${beta2}`
     const rates = `${moves}, rate ${lr} (${schedule}), decay ${weightDecay}, seed ${seed}`
     const from = step > 0 ? `, goes on after step ${step}` : ''
+    if (recipe !== undefined) {
+      const without = ablate === undefined ? '' : `, ${ablate.split(',').join(', ')}`
+      this.#print(entry('Recipe', [`${recipe}${without}`, ...notes].join('\n')))
+    }
     this.#print(entry('Training', `${rates}\nkept in ${onePiece(folder)}${from}`))
   }
 

@@ -11,7 +11,7 @@ import { replaceWith } from '../files/atomic.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { loadSharp } from '../photos/sharp.ts'
 import { recipeByName, recipeNames } from '../recipes/index.ts'
-import { suitInput } from '../recipes/input.ts'
+import { coloured, suitInput } from '../recipes/input.ts'
 import { type SeenBatch, seenBatch } from '../seen-batch.ts'
 import { Order } from '../training/order.ts'
 import { choice, command, parse, readers } from './command.ts'
@@ -74,8 +74,8 @@ function inputOf({ recipe: name, net, fit, flip }: Given, set: ImageSet) {
   }
   const recipe = recipeByName(name)
   const size = netByName(net ?? recipe.net.name, { ...recipe.net.options, ...like }).input
-  const { input, notes } = suitInput(recipe, set, size)
-  return { size, input: { ...input, ...own }, set, notes }
+  const { input, borrowed, notes } = suitInput(recipe, set, size)
+  return { size, input: { ...input, ...own }, set: borrowed ? coloured(set) : set, notes }
 }
 
 /** What a batch went through, in words. */

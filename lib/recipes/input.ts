@@ -6,11 +6,14 @@ import type { Recipe } from './recipe.ts'
 
 export interface SuitedInput {
   readonly input: InputRecipe
-  /** The set, with ImageNet's colours where the recipe needs some and it tells none. */
-  readonly set: ImageSet
+  /** Whether it needs a set to tell its colours that does not: see `coloured`. */
+  readonly borrowed: boolean
   /** What is not as the recipe says, a sentence each. */
   readonly notes: readonly string[]
 }
+
+/** What tells of a set whether it has what a recipe needs. */
+export type Suitable = Pick<ImageSet, 'height' | 'width' | 'channels' | 'meanImage' | 'colours'>
 
 /** Below this many rows or columns images are no photographs: see `InputRecipe`. */
 const PHOTOGRAPH = 64
@@ -22,7 +25,7 @@ const PHOTOGRAPH = 64
  */
 export function suitInput(
   { input, epochs: usual }: Recipe,
-  set: ImageSet,
+  set: Suitable,
   size: { readonly height: number; readonly width: number },
   epochs: number = usual
 ): SuitedInput {
@@ -54,16 +57,19 @@ export function suitInput(
       ...{ mean: byImage ? mean : 'channel', divide: divide ?? (mean === 'channel' ? 'std' : 1) },
       ...(noisy && { colour: { ...colour, ...(until !== undefined && { until }) } })
     },
-    set: borrowed ? coloured(set) : set,
+    borrowed,
     notes
   }
 }
 
-function coloured(set: ImageSet): ImageSet {
+/** The set, with colours that vary as ImageNet's do. */
+export function coloured(set: ImageSet): ImageSet {
   const { length, height, width, channels, classes, mean, std, meanImage } = set
+  const load = set.load?.bind(set)
   return {
     ...{ length, height, width, channels, classes, mean, std, colours: imageNetColours },
     ...(meanImage && { meanImage }),
-    read: (indices, images, labels) => set.read(indices, images, labels)
+    read: (indices, images, labels) => set.read(indices, images, labels),
+    ...(load && { load })
   }
 }

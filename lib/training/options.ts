@@ -24,7 +24,7 @@ export interface TrainOptions {
   /** Factor on the rate. Default: constant. */
   readonly schedule?: Schedule
   /** Factors of each parameter on rate and decay besides. Default: none. */
-  readonly courses?: Courses
+  readonly courses?: Courses | undefined
   /**
    * How images become the net's input. Default: photographs that are larger than it are cropped, and
    * mirrored, by chance; other images are resized to it.

@@ -11,9 +11,11 @@ import { digestFile } from '../files/bytes.ts'
 import { isObject, readJson } from '../files/json.ts'
 import { readSafetensors } from '../files/safetensors.ts'
 import type { Net } from '../net.ts'
-import { netByName, netNames } from '../nets/index.ts'
+import { netNames } from '../nets/index.ts'
+import { netOf, testInputOf } from '../recipes/plan.ts'
 import { type RunData, readRunData } from '../run-data.ts'
 import { bestStep } from '../run-folder.ts'
+import type { TrainSettings } from '../settings.ts'
 import { toMap } from '../snapshot.ts'
 import { upTo } from './cut.ts'
 import { type SuitedSet, suited } from './suited.ts'
@@ -113,7 +115,7 @@ export async function readRun(
     )
   }
   const settings = await readJson(path)
-  const { net, input, data: named } = isObject(settings) ? settings : {}
+  const { net, input, data: named, ...told } = isObject(settings) ? settings : {}
   if (!(await isThere(join(folder, 'data.json')))) {
     throw new RunError(
       `[run] ${folder}: expected data.json, which a run keeps with its first checkpoint, got none: ` +
@@ -122,9 +124,11 @@ export async function readRun(
   }
   const data = await readRunData(folder)
   if (input !== undefined) checkInput(input)
-  const whole = definition?.(data) ?? definitionOf(folder, String(net), data)
+  const by = recipeIn(told)
+  const whole = definition?.(data) ?? definitionOf(folder, { ...by, net: String(net) }, data)
+  const taken = input ?? testInputOf(by, data, whole.input)
   return {
-    ...{ folder, data, input, dataName: typeof named === 'string' ? named : undefined },
+    ...{ folder, data, input: taken, dataName: typeof named === 'string' ? named : undefined },
     definition: layer === undefined ? whole : upTo(whole, layer),
     weights: await weightsIn(folder, weights)
   }
@@ -168,14 +172,27 @@ export async function weightsDigest({ weights }: RunFacts): Promise<string> {
   return (await digestFile(weights)).sha256
 }
 
-function definitionOf(folder: string, net: string, data: RunData): NetDefinition {
+/** The recipe that a run's settings name, and what they take away from it. */
+function recipeIn({ recipe, ablate }: Readonly<Record<string, unknown>>) {
+  return {
+    ...(typeof recipe === 'string' && { recipe }),
+    ...(typeof ablate === 'string' && { ablate })
+  }
+}
+
+function definitionOf(
+  folder: string,
+  settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
+  data: RunData
+): NetDefinition {
+  const { net } = settings
   if (!netNames.includes(net)) {
     throw new RunError(
       `[run] ${folder}: expected one of ${netNames.join(', ')}, got the net '${net}': ` +
         'open it from a program, with its definition'
     )
   }
-  return netByName(net, { channels: data.channels, classes: data.classes.length })
+  return netOf(settings, { channels: data.channels, classes: data.classes.length })
 }
 
 async function weightsIn(folder: string, wanted: string | undefined): Promise<string> {
