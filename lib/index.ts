@@ -124,5 +124,20 @@ export {
 } from './train.ts'
 export { partData } from './training/part.ts'
 export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'
+export { type AssessOptions, assess } from './use/assess.ts'
+export { LayerError, upTo } from './use/cut.ts'
+export { type FeatureFacts, type FeatureIndex, openIndex, writeIndex } from './use/feature-index.ts'
+export { filterSheet } from './use/filters.ts'
+export { type Neighbour, nearest } from './use/nearest.ts'
+export { type OutputBatch, type OutputOptions, outputs } from './use/outputs.ts'
+export { type PhotoFiles, photoFiles } from './use/photo-files.ts'
+export { Scores } from './use/scores.ts'
+export {
+  openTrained,
+  RunError,
+  readRun,
+  type Trained,
+  type TrainedOptions
+} from './use/trained.ts'
 export { version } from './version.ts'
 export { loadWeights, saveWeights } from './weights.ts'

@@ -1,4 +1,5 @@
 /** What a training run is made of: given, saved with it, and the same when it goes on. */
+import type { InputRecipe } from './augment.ts'
 import type { FloatDType } from './dtype.ts'
 import { isObject } from './files/json.ts'
 import { adam, type Optimizer, sgd } from './optimizer.ts'
@@ -42,6 +43,8 @@ export interface TrainSettings {
   readonly holdOut?: number
   /** End when so many validations in a row were not the best. */
   readonly patience?: number
+  /** How stored bytes become the net's input, where that is not as usual. */
+  readonly input?: InputRecipe
   readonly seed: number
 }
 
@@ -79,6 +82,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   validateEvery: '--validate-every',
   holdOut: '--hold-out',
   patience: '--patience',
+  input: 'input',
   seed: '--seed'
 }
 

@@ -16,7 +16,7 @@ export function cifar(options: NetVariant = {}): NetDefinition {
   const {
     classes = 10,
     input = { channels: 3, height: 28, width: 28 },
-    dropout: rate = 0.25,
+    dropout: rate = 0.1,
     width = 1
   } = options
   const of = atWidth(width)

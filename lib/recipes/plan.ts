@@ -84,7 +84,9 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
   const recipe = recipeOf(settings)
   if (!recipe) {
     const schedule = schedules[settings.schedule]()
-    return { definition, optimizer: optimizerOf(settings), schedule, views: 1, data, notes: [] }
+    const input = settings.input && { input: settings.input }
+    const optimizer = optimizerOf(settings)
+    return { definition, optimizer, schedule, ...input, views: 1, data, notes: [] }
   }
   const { optimizer: kind, momentum, weightDecay, batch, steps, holdOut = 0 } = settings
   const perEpoch = Math.ceil((train.length - holdOut) / batch)
