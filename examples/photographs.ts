@@ -2,7 +2,7 @@
  * Learns a few photographs by heart with a narrow AlexNet, tests it on them by ten views, and looks whether
  * each picture's mirror image is the one that the net sees as nearest:
  *
- *     node --import tsx examples/photographs.ts SRC [--epochs 100] [--take 146] [--threads 2] [--json]
+ *     node --import tsx examples/photographs.ts SRC [--epochs 60] [--take n] [--threads 2] [--json]
  *
  * SRC is what `alexnode prepare` takes, such as a folder of classes or a tar of pictures.
  */
@@ -31,7 +31,7 @@ import {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    epochs: { type: 'string', default: '100' },
+    epochs: { type: 'string', default: '60' },
     take: { type: 'string' },
     threads: { type: 'string' },
     out: { type: 'string', default: 'runs/photographs' },
@@ -101,13 +101,13 @@ await program(async (signal) => {
   const data = await openData(source, { signal, ...told })
   const set = first(data.train, values.take === undefined ? data.train.length : Number(values.take))
   const defaults: TrainSettings = {
-    ...{ net: 'alexnet', data: source, dtype: 'f32', batch: 16, epochs: Number(values.epochs) },
+    ...{ net: 'narrow alexnet', data: source, dtype: 'f32', batch: 32, epochs: Number(values.epochs) },
     ...{ optimizer: 'adam', lr: 0.001, momentum: 0.9, beta2: 0.99, weightDecay: 0 },
     ...{ schedule: 'warmCosine', seed: 1, input: { fit: 'crop', flip: true } }
   }
   const definition = alexnet({
     classes: set.classes.length,
-    width: 1 / 8,
+    width: 1 / 4,
     norm: 'batch',
     dropout: 0
   })

@@ -62,7 +62,7 @@ t.test('evaluate', async (t) => {
     split: 'all',
     views: 1,
     per_class: Array,
-    nets: [/weights/, {}, {}]
+    nets: [String, String, String]
   })
   t.equal(scores.top1_error, 1 - known.top1)
   t.equal(scores.top5_error, 1 - known.top5)
@@ -86,9 +86,6 @@ t.test('evaluate', async (t) => {
   t.match(flat(text.out), /Errors top-1 [\d.]+, top-5 [\d.]+, loss [\d.]+; [\d,.]+ images\/s/)
   t.match(text.out, /│ is +│ taken for +│ +images │/)
   t.ok(widest(text.out, dir) <= 80, text.out)
-  const grey = await use('evaluate', run, '--data', 'shapes')
-  t.match(grey, { code: 1, out: '' })
-  t.match(flat(grey.err), /expected images of 3 channels, as in shapes, .* got 1/)
 })
 
 t.test('predict', async (t) => {
@@ -133,13 +130,6 @@ t.test('features and similar', async (t) => {
   t.match(moved, { code: 0, err: '' })
   t.equal(moved.out.split('\n').length, 1 + 6 + 1)
 
-  const tensors = join(dir, 'conv1.safetensors')
-  const layer = await use('features', run, file(2), tensors, '--layer', 'conv1')
-  t.match(layer, { code: 0, err: '' })
-  t.match(flat(layer.out), /Features conv1: 1 images × 25,088, /)
-
-  const unknown = await use('features', run, file(2), npy, '--layer', 'fc9')
-  t.match(unknown, { code: 1, err: /has no layer 'fc9': expected one of conv1/ })
   t.match(await use('features', run, photos, 'x.txt'), { code: 2, err: /expected OUT\.npy/ })
 })
 
@@ -157,5 +147,4 @@ t.test('filters', async (t) => {
     code: 2,
     err: /expected OUT\.png/
   })
-  t.ok(widest((await runProgram(program, ['filters', '--help'])).out) <= 80)
 })

@@ -27,7 +27,7 @@ t.test('photographs by heart, by ten views', { skip: without(photographs) }, asy
     .filter((name) => name.endsWith('.JPEG'))
   tar('-xf', photographs, '-C', dir, ...names.slice(20, 32))
   const folder = join(dir, 'imagenet-samples')
-  const args = [folder, '--epochs', '40', '--threads', '2', '--out', join(dir, 'run'), '--json']
+  const args = [folder, '--epochs', '30', '--threads', '2', '--out', join(dir, 'run'), '--json']
   const env = { XDG_CACHE_HOME: join(dir, 'cache') }
   const { code, out, err } = await runProgram('examples/photographs.ts', args, env)
   t.equal(code, 0, err)
