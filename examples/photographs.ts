@@ -101,7 +101,8 @@ await program(async (signal) => {
   const data = await openData(source, { signal, ...told })
   const set = first(data.train, values.take === undefined ? data.train.length : Number(values.take))
   const defaults: TrainSettings = {
-    ...{ net: 'narrow alexnet', data: source, dtype: 'f32', batch: 32, epochs: Number(values.epochs) },
+    ...{ net: 'narrow alexnet', data: source, dtype: 'f32', batch: 32 },
+    epochs: Number(values.epochs),
     ...{ optimizer: 'adam', lr: 0.001, momentum: 0.9, beta2: 0.99, weightDecay: 0 },
     ...{ schedule: 'warmCosine', seed: 1, input: { fit: 'crop', flip: true } }
   }
