@@ -81,11 +81,10 @@ struct CpuStream::Job {
   std::shared_ptr<CpuProgram> program;
   size_t segment = 0;
   Times times;
-  Place from;               // of a read
+  Place from;  // of a read
   size_t bytes = 0;
   void clear() {
-    ticket = nullptr, command.reset(), prepare = nullptr, program.reset(), from = {}, bytes = 0,
-    times = {};
+    ticket = nullptr, command.reset(), prepare = nullptr, program.reset(), from = {}, bytes = 0, times = {};
   }
 };
 

@@ -12,8 +12,8 @@
 namespace alexnode::cuda {
 
 void Job::clear() {
-  stream.reset(), ticket = nullptr, work = nullptr, program.reset(), timing = Timing::none, from = {}, bytes = 0,
-                  synchronize = false;
+  stream.reset(), ticket = nullptr, work = nullptr, program.reset(), timing = Timing::none, from = {},
+                  bytes = 0, synchronize = false;
 }
 
 void Launcher::start() {
