@@ -73,7 +73,8 @@ t.test('bench', async (t) => {
       ms: Number
     })
     const sum = calls.reduce((sum, { ms }) => sum + ms, 0)
-    t.ok(sum > 0.3 * Number(result.step_ms), 'the calls make up the step')
+    // Held against the step's CPU time, which other processes do not lengthen.
+    t.ok(sum > 0.3 * Number(result.host_cpu_ms), 'the calls make up the step')
   }
   const text = await runProgram(program, args)
   t.equal(text.code, 0)

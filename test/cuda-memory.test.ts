@@ -102,7 +102,7 @@ t.test('processes and workers that end in the middle', needsDouble, async (t) =>
   const play = async (mode: string) => {
     const own = new Control(join(folder, mode))
     const env = { ALEXNODE_FAKE_CUDA_CONTROL: own.path, ALEXNODE_FAKE_CUDA: '' }
-    const late = sleep(60_000, undefined, { ref: false }).then(() => undefined)
+    const late = sleep(200_000, undefined, { ref: false }).then(() => undefined)
     const ended = await Promise.race([runProgram('test/cuda-program.ts', [mode], env), late])
     const left = own.left()
     own.close()

@@ -52,7 +52,7 @@ t.test('the driver', needsCompiler, async (t) => {
     plan?.(control)
     const { stdout, stderr, signal, status } = spawnSync(program, [set, scene], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
       env: {
         ...process.env,
         ALEXNODE_FAKE_CUDA: settings,

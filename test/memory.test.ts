@@ -20,7 +20,7 @@ const program = join(import.meta.dirname, 'memory-program.ts')
 function child(args: readonly string[]) {
   // V8's nursery grows by megabytes when it likes; held small, what grows is what is kept.
   const node = ['--expose-gc', '--max-semi-space-size=1', '--import', 'tsx', program, ...args]
-  return run(process.execPath, node, { timeout: 60_000 })
+  return run(process.execPath, node, { timeout: 300_000 })
 }
 
 const nothing = { live: 0, blocks: 0 }
