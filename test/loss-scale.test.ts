@@ -189,8 +189,8 @@ t.test('steps that overflow are skipped, and the run goes on bit for bit', async
 
 /** Takes what hangs on the clock, and on how long the run is, from another run's steps. */
 const pace = (other: readonly Step[]) => (step: Step, i: number) => {
-  const { imagesPerSecond = 0, steps = 0 } = other[i] ?? {}
-  return { ...step, imagesPerSecond, steps }
+  const { imagesPerSecond = 0, waited = 0, steps = 0 } = other[i] ?? {}
+  return { ...step, imagesPerSecond, waited, steps }
 }
 
 /** Steps of a net with a weight that is no number, and the error that ends it. */

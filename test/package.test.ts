@@ -349,6 +349,9 @@ for (const [name, flags] of [
         'node scripts/native-deps.cjs'
       )
       t.equal(script.code, 1)
-      t.match(script.err, /missing: a C\+\+20 compiler, make, CMake, Python 3, oneDNN\./)
+      t.match(
+        script.err,
+        /missing: a C\+\+20 compiler, make, CMake, Python 3, oneDNN, libjpeg-turbo\./
+      )
     })
 }
