@@ -70,7 +70,7 @@ function main() {
     fs.rmSync(out, { recursive: true, force: true })
     fs.mkdirSync(out)
     const archive = join(out, 'kit.tar.xz')
-    run('tar', ['-C', folder, '-cf', archive, '-I', 'xz -6 -T0', 'node', 'node_modules'])
+    run('tar', ['-C', folder, '-cf', archive, '-I', 'xz -T0', 'node', 'node_modules'])
     fs.copyFileSync('kit/run.sh', join(out, 'run.sh'))
     const { size } = fs.statSync(archive)
     if (size > LIMIT) throw new Error(`expected 50 MiB at most, got ${size} bytes`)

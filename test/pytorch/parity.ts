@@ -101,7 +101,7 @@ const cases = [
     net: 'alexnet',
     definition: alexnet({ dropout: 0 }),
     size: 227,
-    lr: 1e-4,
+    lr: 5e-5,
     builds: [true, false]
   },
   {
