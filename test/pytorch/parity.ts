@@ -18,7 +18,7 @@ import { permutation } from '../../lib/random.ts'
 import { train } from '../../lib/train.ts'
 import { type TorchResult, type TorchRun, trainInPytorch } from './run.ts'
 
-const batch = 8
+const batch = 4
 const steps = 10
 const seed = 3
 const rates = { momentum: 0.9, weightDecay: 5e-4 }
@@ -101,7 +101,7 @@ const cases = [
     net: 'alexnet',
     definition: alexnet({ dropout: 0 }),
     size: 227,
-    lr: 5e-5,
+    lr: 3e-5,
     builds: [true, false]
   },
   {
