@@ -31,9 +31,16 @@ export async function runLines(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-2000)
   })
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // Nothing of it is left.
+    }
+  }
   const timer = setTimeout(() => {
     late = true
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    end()
   }, limit)
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message))
@@ -47,9 +54,11 @@ export async function runLines(
     lines.push(line)
     onLine(line)
   }
-  const end = late ? `it took longer than ${limit / 60_000} minutes` : await ended
+  const how = late ? `it took longer than ${limit / 60_000} minutes` : await ended
   clearTimeout(timer)
-  const error = end === '' ? undefined : [end, errors.trim()].filter(Boolean).join(': ')
+  // What it started and left would be in the way of the next.
+  end()
+  const error = how === '' ? undefined : [how, errors.trim()].filter(Boolean).join(': ')
   return { lines, error }
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { cli } from '../bench/beside.ts'
 import { partArguments, say } from './arguments.ts'
 import { STAGE_LIMIT } from './child.ts'
+import { readSanitized } from './sanitized.ts'
 
 const { device, brief, double, rest } = partArguments()
 const tool = rest[0] ?? 'memcheck'
@@ -32,18 +33,11 @@ function check(sanitizer: string): void {
     ...(tool === 'memcheck' ? ['--report-api-errors', 'no'] : [])
   ]
   const own = [...cli(), 'selftest', '--device', device, '--no-nets', '--json', ...only]
-  const { status, stdout, stderr, error } = spawnSync(
-    sanitizer,
-    [...checked, process.execPath, ...own],
-    { encoding: 'utf8', maxBuffer: 2 ** 28, timeout: STAGE_LIMIT - 20_000 }
-  )
-  const said = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('========='))
-  const errors = said.filter((line) => /Invalid|hazard|Error|Warning/.test(line)).slice(0, 5)
-  const summary = said.at(-1)?.replace(/^=+ /, '') ?? ''
-  const refused = /not supported|Unable to|Failed to initialize/i.test(said.join('\n'))
-  if (error) say({ name, skipped: `it did not end: ${error.message}` })
-  else if (double) say({ name, skipped: 'a double has nothing for it to look at' })
-  else if (refused && status !== 0) say({ name, skipped: `it refuses the device: ${summary}` })
-  else if (status === 0) say({ name, summary })
-  else say({ name, failed: [`exit code ${status}`, summary, ...errors].join('; ') })
+  const ended = spawnSync(sanitizer, [...checked, process.execPath, ...own], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    timeout: STAGE_LIMIT - 20_000
+  })
+  if (double) say({ name, skipped: 'a double has nothing for it to look at' })
+  else say({ name, ...readSanitized(ended) })
 }

@@ -2,8 +2,11 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { runLines } from '../kit/child.ts'
+import { readSanitized } from '../kit/sanitized.ts'
 import { withoutPytorch } from './pytorch/run.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -15,6 +18,42 @@ const unfit =
       : false
 const dir = t.testdir()
 const out = join(dir, 'reports')
+
+t.test('what compute-sanitizer says', async (t) => {
+  const row = '{"kind":"op","name":"lrn","status":"passed"}\n'
+  const head = '========= COMPUTE-SANITIZER\n'
+  const none = '========= ERROR SUMMARY: 0 errors\n'
+  const wrong = '========= Invalid __global__ read of size 4 bytes\n'
+  const late = new Error('spawnSync compute-sanitizer ETIMEDOUT')
+  const read = (status: number | null, stdout: string, error?: Error) =>
+    readSanitized({ status, stdout, stderr: '', error })
+  t.strictSame(read(0, head + row + row + none), { rows: 2, summary: 'ERROR SUMMARY: 0 errors' })
+  t.match(read(9, head + row + wrong), { failed: /^exit code 9; .*; ========= Invalid __global__/ })
+  t.match(read(1, row), { failed: /^exit code 1/ })
+  t.match(read(1, `${head}========= Error: Device not supported\n`), { failed: /not supported/ })
+  t.match(read(1, `${head}========= Device not supported\n`), { skipped: /refuses the device/ })
+  t.match(read(null, head + row, late), { rows: 1, summary: /^the first 1 rows: .*ETIMEDOUT/ })
+  t.match(read(null, head + row + wrong, late), { failed: /ETIMEDOUT; .*Invalid/ })
+  t.match(read(null, head, late), { skipped: /it did not end/ })
+})
+
+t.test('a stage leaves nothing running', async (t) => {
+  const program = `const { pid } = require('node:child_process').spawn('sleep', ['300'], { stdio: 'ignore' })
+    console.log(JSON.stringify({ pid }))
+    process.exit()`
+  const { lines, error } = await runLines(['--eval', program], 60_000)
+  t.equal(error, undefined)
+  const pid = Number(lines[0]?.pid)
+  const stat = () => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'utf8')
+    } catch {
+      return 'gone'
+    }
+  }
+  while (!/^gone|\) Z /.test(stat())) await sleep(10)
+  t.pass('it is gone')
+})
 
 t.test('it runs where there is no Node', { skip: unfit }, async (t) => {
   const made = spawnSync(process.execPath, ['scripts/gpu-kit.cjs'], {
