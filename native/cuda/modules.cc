@@ -47,6 +47,12 @@ int architecture(const Nvrtc& nvrtc, const Gpu& gpu) {
   return best;
 }
 
+const KernelSource& source_of(const char* topic) {
+  for (const auto& source : kernel_sources())
+    if (!std::strcmp(source.topic, topic)) return source;
+  fail("[cuda] there are no kernels '", topic, "'");
+}
+
 }  // namespace
 
 CUfunction Modules::function(const char* topic, const std::string& name) {
@@ -57,32 +63,46 @@ CUfunction Modules::function(const char* topic, const std::string& name) {
   if (module == modules_.end()) module = modules_.emplace(topic, load(topic)).first;
   CUfunction function = nullptr;
   const auto& driver = libraries_.driver;
-  check(driver, driver.cuModuleGetFunction(&function, module->second, name.c_str()), "cuModuleGetFunction");
+  int error = driver.cuModuleGetFunction(&function, module->second.handle, name.c_str());
+  if (module->second.ahead && does_not_fit(error)) {
+    // A driver that loads lazily looks at the code only now.
+    refuse_ahead(error, "cuModuleGetFunction");
+    const auto compiled = load_compiled(topic, source_of(topic).text);
+    driver.cuModuleUnload(std::exchange(module->second, compiled).handle);
+    error = driver.cuModuleGetFunction(&function, module->second.handle, name.c_str());
+  }
+  check(driver, error, "cuModuleGetFunction");
   return functions_[key] = function;
 }
 
-CUmodule Modules::load(const char* topic) {
-  const auto sources = kernel_sources();
-  const auto source = std::find_if(sources.begin(), sources.end(),
-                                   [&](const KernelSource& s) { return !std::strcmp(s.topic, topic); });
-  if (source == sources.end()) fail("[cuda] there are no kernels '", topic, "'");
+void Modules::refuse_ahead(int error, const char* call) {
   const auto& driver = libraries_.driver;
-  CUmodule module = nullptr;
-  if (source->fatbin.empty()) {
+  if (!does_not_fit(error)) return check(driver, error, call);
+  const char* words = nullptr;
+  driver.cuGetErrorName(error, &words);
+  compiles_because(text("the driver does not take the kernels in this addon (", error,
+                        words ? text(", ", words) : "", ")"));
+}
+
+Modules::Module Modules::load(const char* topic) {
+  const auto& source = source_of(topic);
+  const auto& driver = libraries_.driver;
+  if (source.fatbin.empty()) {
     compiles_because("this addon was built without nvcc");
-  } else if (const int error = driver.cuModuleLoadData(&module, source->fatbin.data()); !error) {
-    return module;
-  } else if (does_not_fit(error)) {
-    const char* words = nullptr;
-    driver.cuGetErrorName(error, &words);
-    compiles_because(text("the driver does not take the kernels in this addon (", error,
-                          words ? text(", ", words) : "", ")"));
   } else {
-    check(driver, error, "cuModuleLoadData");
+    CUmodule module = nullptr;
+    const int error = driver.cuModuleLoadData(&module, source.fatbin.data());
+    if (!error) return {module, true};
+    refuse_ahead(error, "cuModuleLoadData");
   }
-  const auto cubin = compile(topic, source->text);
-  check(driver, driver.cuModuleLoadData(&module, cubin.data()), "cuModuleLoadData");
-  return module;
+  return load_compiled(topic, source.text);
+}
+
+Modules::Module Modules::load_compiled(const char* topic, const char* source) {
+  const auto cubin = compile(topic, source);
+  CUmodule module = nullptr;
+  check(libraries_.driver, libraries_.driver.cuModuleLoadData(&module, cubin.data()), "cuModuleLoadData");
+  return {module, false};
 }
 
 std::string Modules::compile(const char* topic, const char* source) const {
@@ -123,7 +143,7 @@ std::string Modules::compile(const char* topic, const char* source) const {
 }
 
 void Modules::unload() noexcept {
-  for (auto& [topic, module] : modules_) libraries_.driver.cuModuleUnload(module);
+  for (auto& [topic, module] : modules_) libraries_.driver.cuModuleUnload(module.handle);
   modules_.clear(), functions_.clear();
 }
 

@@ -27,11 +27,18 @@ class Modules {
     std::lock_guard lock(mutex_);
     compiled_because_ = std::move(why);
   }
-  CUmodule load(const char* topic);
+  struct Module {
+    CUmodule handle = nullptr;
+    bool ahead = false;  // compiled by nvcc
+  };
+  Module load(const char* topic);
+  Module load_compiled(const char* topic, const char* source);
+  /// Notes why the kernels that came along are not used, where this error says so; else throws it.
+  void refuse_ahead(int error, const char* call);
   std::string compile(const char* topic, const char* source) const;
   const Libraries& libraries_;
   const Gpu& gpu_;
-  std::map<std::string, CUmodule> modules_;
+  std::map<std::string, Module> modules_;
   std::map<std::string, CUfunction> functions_;
   mutable std::mutex mutex_;
   std::string compiled_because_;

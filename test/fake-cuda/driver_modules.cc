@@ -69,7 +69,7 @@ int cuModuleLoadData(CUmodule* module, const void* image) {
     made->topic = bytes + sizeof kTag - 1;
   else if (!is_code(bytes))
     return wrong(kInvalidImage, "cuModuleLoadData: no code");
-  else if (fake_setting("no_fatbin", 0))
+  else if (fake_setting("no_fatbin", 0) && !fake_setting("lazy", 0))
     return kNoBinaryForGpu;
   *module = State::get().modules.add(made);
   return 0;
@@ -88,6 +88,8 @@ int cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name)
   FAKE_ENTER_CONTEXT(cuModuleGetFunction);
   const auto found = State::get().modules.find(module, call);
   if (!found) return kInvalidHandle;
+  // As with CUDA_MODULE_LOADING=LAZY.
+  if (found->topic.empty() && fake_setting("no_fatbin", 0)) return kNoBinaryForGpu;
   for (const auto& [topic, library] : libraries()) {
     if (!found->topic.empty() && found->topic != topic) continue;
     void* entry = dlsym(library, ("alexnode_kernel_" + std::string(name)).c_str());
