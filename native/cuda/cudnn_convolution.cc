@@ -1,6 +1,8 @@
 // cuDNN's older calls. Its heuristics list algorithms by the speed they expect; the first few that fit in the
-// planned workspace are timed, once a shape. With `deterministic` nothing is timed, since the clock may
-// decide otherwise in the next run: the first of the list that is deterministic and runs is taken.
+// planned workspace are timed, once a shape; one that fails is not taken. What was chosen before is run once
+// as well, so that cuDNN has loaded its kernels before a stream is captured. With `deterministic` nothing is
+// timed, since the clock may decide otherwise in the next run: the first of the list that is deterministic
+// and runs is taken.
 #include "cuda/cudnn_convolution.h"
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "cuda/descriptors.h"
+#include "cuda/errors.h"
 #include "cuda/timing.h"
 
 namespace alexnode::cuda {
@@ -194,17 +197,28 @@ class Legacy final : public Convolution {
     return out.str();
   }
 
+  /// Whether a call that tries an algorithm went well; why not is kept for when none is left. Throws where
+  /// the GPU is lost.
+  bool went_well(const Target& target, Status status, const char* call) {
+    if (!status || unsupported(status)) return !status;
+    try {
+      check_cudnn(target.libraries, status, call);
+    } catch (const Error& e) {
+      refuse_when_lost();
+      if (failure_.empty()) failure_ = e.what();
+    }
+    return false;
+  }
+
   /// Asks for the workspace; nothing where the algorithm does not do this shape.
   std::optional<Algorithm> with_workspace(const Target& target, int number, int math) {
     set_math(target, math);
     Algorithm a{number, math};
     const Status status = measure(target.launch, number, &a.workspace);
-    if (unsupported(status)) return std::nullopt;
-    check_cudnn(
-        target.libraries, status,
+    const auto* call =
         one_of("cudnnGetConvolutionForwardWorkspaceSize", "cudnnGetConvolutionBackwardDataWorkspaceSize",
-               "cudnnGetConvolutionBackwardFilterWorkspaceSize"));
-    return a;
+               "cudnnGetConvolutionBackwardFilterWorkspaceSize");
+    return went_well(target, status, call) ? std::optional(a) : std::nullopt;
   }
 
   /// What cuDNN offers, in its order; what needs more than `limit` comes last.
@@ -237,9 +251,10 @@ class Legacy final : public Convolution {
     const bool keep = target.choices && !target.options.deterministic;
     if (keep)
       if (const auto known = target.choices->find(kept))
-        if (const auto a = parse(target, *known, limit)) return *a;
+        if (const auto a = parse(target, *known, limit); a && fastest(target, {*a})) return *a;
     const auto all = candidates(target, limit);
     const auto best = fastest(target, all);
+    if (!best && !failure_.empty()) throw Error(failure_);
     if (!best)
       fail("[cuda] cuDNN has no ", target.options.deterministic ? "deterministic " : "",
            "algorithm for this convolution (", name_of(shape_.pass), ", ", alexnode::name_of(shape_.dtype),
@@ -278,15 +293,19 @@ class Legacy final : public Convolution {
     int tried = 0;
     for (const auto& candidate : all) {
       set_math(target, candidate.math);
-      const Status status = start(target.launch, candidate, to, a, b, at.data());
-      if (unsupported(status)) continue;
-      check_cudnn(target.libraries, status, call_name());
+      const auto runs = [&, &to = to, &a = a, &b = b](int times) {
+        for (int i = 0; i < times; i++) {
+          const Status status = start(target.launch, candidate, to, a, b, at.data());
+          if (!went_well(target, status, call_name())) return false;
+        }
+        return true;
+      };
+      if (!runs(1)) continue;
       if (target.options.deterministic || all.size() == 1) return candidate;
       clock.start();
-      for (int i = 0; i < kTimedRuns; i++)
-        check_cudnn(target.libraries, start(target.launch, candidate, to, a, b, at.data()), call_name());
+      const bool well = runs(kTimedRuns);
       const float milliseconds = clock.stop();
-      if (milliseconds < least) least = milliseconds, best = candidate;
+      if (well && milliseconds < least) least = milliseconds, best = candidate;
       if (++tried == kTimed) break;
     }
     return best;
@@ -316,6 +335,7 @@ class Legacy final : public Convolution {
   const cudnnFilterDescriptor_t w_ = filter_.get();
   const cudnnConvolutionDescriptor_t how_ = convolution_.get();
   Algorithm algorithm_;
+  std::string failure_;  // of the first algorithm that failed
 };
 
 }  // namespace
@@ -323,8 +343,9 @@ class Legacy final : public Convolution {
 std::shared_ptr<const Convolution> make_convolution(const ConvolutionShape& shape, const Target& target) {
   constexpr int64_t kMost = std::numeric_limits<int>::max();
   for (const auto* d : {&shape.x, &shape.y, &shape.w})
-    if (std::max((*d)[0], (*d)[1] * (*d)[2] * (*d)[3]) > kMost)
-      fail("[cuda] expected images and filters of at most 2^31 - 1 numbers each; use a smaller image");
+    if ((*d)[0] * (*d)[1] * (*d)[2] * (*d)[3] > kMost)
+      fail("[cuda] cuDNN convolves tensors of at most 2^31 - 1 numbers, got one of ", (*d)[0], " × ", (*d)[1],
+           " × ", (*d)[2], " × ", (*d)[3], ". Use a smaller batch or image");
   return std::make_shared<Legacy>(shape, target);
 }
 
