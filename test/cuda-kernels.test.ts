@@ -110,6 +110,37 @@ t.test("random numbers are the CPU's, bit for bit", needsDouble, async (t) => {
   }
 })
 
+t.test('products are rounded to TF32 by choice alone', needsDouble, async (t) => {
+  await using plain = await open('cuda')
+  await using chosen = await open('cuda', { tf32: true })
+  const of = (shape: readonly number[], seed: number): Slot => ({
+    ...{ shape, dtype: 'f32', values: numbers(shape, seed) }
+  })
+  const out = (shape: readonly number[]): Slot => ({ shape, dtype: 'f32' })
+  const products: readonly [string, Fields, Slots][] = [
+    ['gemm', {}, { c: out([8, 8]), a: of([8, 8], 1), b: of([8, 8], 2) }],
+    ['conv2d', {}, { y: out([1, 4, 3, 3]), x: of([1, 4, 5, 5], 3), w: of([4, 4, 3, 3], 4) }]
+  ]
+  for (const [name, fields, slots] of products) {
+    const exact = await outcome(plain, name, fields, slots)
+    t.same(await outcome(plain, name, fields, slots), exact, name)
+    t.notSame(await outcome(chosen, name, fields, slots), exact, `${name} in TF32`)
+  }
+})
+
+t.test('more numbers than cuDNN counts', needsDouble, async (t) => {
+  await using device = await open('cuda')
+  const [x, y, w] = [
+    [2 ** 16, 8, 64, 64],
+    [2 ** 16, 8, 62, 62],
+    [8, 8, 3, 3]
+  ].map((shape) => ({ shape, dtype: 'bf16' }) as const)
+  if (!x || !y || !w) throw new Error('no shapes')
+  await t.rejects(device.stream().prepare('conv2d', {}, { y, x, w }), {
+    message: /\[cuda\] cuDNN convolves tensors of at most 2\^31 - 1 numbers, .* a smaller batch/
+  })
+})
+
 /** Calls whose kernels take 16 bytes at once where they can, or add things up. */
 function calls(dtype: DType, layout: string): [string, Fields, Slots][] {
   const shape = [3, 24, 11, 9]

@@ -122,6 +122,49 @@ t.test('a batch comes to a GPU in one copy', needsDouble, async (t) => {
   t.equal((await copies(5)) - few, 3)
 })
 
+t.test('a stream of high priority goes first, in a recorded program', needsDouble, async (t) => {
+  await using device = await open('cuda')
+  const like = { shape: [8], dtype: 'f32' } as const
+  const [x, y] = [device.allocate(32).tensor(like), device.allocate(32).tensor(like)]
+  const last = async (first: 'normal' | 'high', second: 'normal' | 'high') => {
+    const streams = [first, second].map((priority) => device.stream({ priority }))
+    const [one, other] = streams
+    if (!one || !other) throw new Error('no streams')
+    const double = await one.prepare('scale', { factor: 2 }, { y, x })
+    const triple = await other.prepare('scale', { factor: 3 }, { y, x })
+    one.write(x, new Float32Array(8).fill(1))
+    await one.synchronize()
+    {
+      using program = record(streams, () => {
+        one.run(double, { y, x })
+        other.run(triple, { y, x })
+      })
+      await program.run()
+    }
+    const [found] = await one.read(y)
+    for (const stream of streams) await stream.close()
+    return found
+  }
+  // Nothing orders the two: the double runs what was called last first, but for priorities.
+  t.equal(await last('normal', 'normal'), 2)
+  t.equal(await last('high', 'high'), 2)
+  t.equal(await last('normal', 'high'), 2)
+  t.equal(await last('high', 'normal'), 3)
+})
+
+t.test('what a live program uses is not closed', needsDouble, async (t) => {
+  await using device = await open('cuda')
+  const stream = device.stream()
+  const buffer = device.allocate(32)
+  const x = buffer.tensor({ shape: [8], dtype: 'f32' })
+  const relu = await stream.prepare('relu', {}, { y: x, x })
+  const program = record([stream], () => stream.run(relu, { y: x, x }))
+  t.throws(() => buffer.close(), /\[buffer\] 1 live program uses it: close that first/)
+  await program.run()
+  program.close()
+  buffer.close()
+})
+
 t.test('copies and events between GPUs, and a program over both', needsDouble, async (t) => {
   const one = await open('cuda:0')
   const two = await open('cuda:1')

@@ -34,6 +34,8 @@ std::string name_of(const Driver& driver, int error) {
   return text(error, " (", name ? name : "an unknown error", words ? text(": ", words) : "", ")");
 }
 
+bool stays(int error) { return std::find(kStaying.begin(), kStaying.end(), error) != kStaying.end(); }
+
 const char* remedy(int error) {
   switch (error) {
     case kOutOfMemory:
@@ -61,7 +63,7 @@ const char* remedy(int error) {
 void check(const Driver& driver, int error, const char* call) {
   if (!error) return;
   const auto what = text("[cuda] ", call, " failed with ", name_of(driver, error));
-  if (std::find(kStaying.begin(), kStaying.end(), error) == kStaying.end()) throw Error(what + remedy(error));
+  if (!stays(error)) throw Error(what + remedy(error));
   auto& l = loss();
   std::lock_guard lock(l.mutex);
   if (!l.lost) {
@@ -71,6 +73,11 @@ void check(const Driver& driver, int error, const char* call) {
     l.lost = true;
   }
   throw Error(l.why);
+}
+
+void check_lost(const Driver& driver, const char* call) {
+  size_t available = 0, total = 0;
+  if (const int error = driver.cuMemGetInfo_v2(&available, &total); stays(error)) check(driver, error, call);
 }
 
 void refuse_when_lost() {

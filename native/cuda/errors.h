@@ -4,10 +4,16 @@
 #pragma once
 #include <string>
 
+#include "cuda/api/driver.h"
+
 namespace alexnode::cuda {
 
 /// Throws the error that ended CUDA in this process, if one did.
 void refuse_when_lost();
+
+/// Throws where the driver knows of such an error, after `call` of another library failed. Nothing is waited
+/// for, and a stream may be under capture, where no context can be synchronized.
+void check_lost(const Driver& driver, const char* call);
 
 /// What ended CUDA in this process; empty where nothing did.
 std::string why_lost();

@@ -99,6 +99,8 @@ void GpuContext::release() noexcept {
 
 void GpuContext::forget(CUstream stream) {
   if (bound_ != stream) return;
+  // The handle is one of this context.
+  driver().cuCtxSetCurrent(gpu.context);
   libraries.cudnn.cudnnSetStream(cudnn_, nullptr);
   bound_ = nullptr;
 }

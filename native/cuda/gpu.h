@@ -20,7 +20,7 @@ class GpuContext {
   void make_current() const { check(driver(), driver().cuCtxSetCurrent(gpu.context), "cuCtxSetCurrent"); }
   /// The libraries' handles, bound to that stream.
   Launch on(CUstream stream);
-  /// The stream is about to end, and another may get its address.
+  /// The stream is about to end, and another may get its address. This context is current then.
   void forget(CUstream stream);
   /// Whether this GPU's streams can follow pointers to that one's pools.
   bool reaches(int ordinal) const { return peers[size_t(ordinal)]; }

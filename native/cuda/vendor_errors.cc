@@ -1,6 +1,7 @@
 // What cuDNN and cublasLt say when a call fails, with what mends it.
 #include <array>
 
+#include "cuda/errors.h"
 #include "cuda/kernel.h"
 
 namespace alexnode::cuda {
@@ -42,8 +43,7 @@ const char* remedy_of_cublas(int status) {
 
 void check_cudnn(const Libraries& libraries, int status, const char* call) {
   if (!status) return;
-  // The execution failed: the driver may know that the context is lost.
-  if (status >= kCudnnExecutionFailed) check(libraries.driver, libraries.driver.cuCtxSynchronize(), call);
+  if (status >= kCudnnExecutionFailed) check_lost(libraries.driver, call);
   const char* name = libraries.cudnn.cudnnGetErrorString(status);
   std::array<char, 512> words{};
   libraries.cudnn.cudnnGetLastErrorString(words.data(), words.size() - 1);
@@ -53,7 +53,7 @@ void check_cudnn(const Libraries& libraries, int status, const char* call) {
 
 void check_cublas(const Libraries& libraries, int status, const char* call) {
   if (!status) return;
-  if (status == kCublasExecutionFailed) check(libraries.driver, libraries.driver.cuCtxSynchronize(), call);
+  if (status == kCublasExecutionFailed) check_lost(libraries.driver, call);
   const char* name = libraries.cublaslt.cublasLtGetStatusName(status);
   const char* words = libraries.cublaslt.cublasLtGetStatusString(status);
   fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error",

@@ -58,6 +58,8 @@ function libraryOf(file: string, source: Source, defines: Defines): Library {
 /** A file of kernels, and the threads that run it. Its own library, as it is its own module on a GPU. */
 function kernelsOf(source: string): Library {
   const flags = ['-ffp-contract=off', '-fvisibility=hidden', '-Wno-unknown-pragmas']
+  // A GPU loads and stores at multiples of a type's size alone.
+  flags.push('-fsanitize=alignment', '-fsanitize-undefined-trap-on-error')
   const file = `libalexnode_kernels_${basename(source, '.cu')}.so`
   return { file, sources: [source, join(import.meta.dirname, 'block.cc')], flags }
 }

@@ -46,16 +46,6 @@ int unsafe_under_capture(const char* call) {
       call);
 }
 
-int not_under_capture(const std::shared_ptr<Context>& context, const char* call) {
-  return spoil_where(
-      [&](const Capture& capture) {
-        for (const auto& stream : capture.streams)
-          if (stream->context == context) return true;
-        return false;
-      },
-      call);
-}
-
 void record_captured(const std::shared_ptr<Stream>& stream, Event& event) {
   event.reached = nullptr;
   event.capture = stream->capture;

@@ -10,8 +10,6 @@ int may_capture(const std::shared_ptr<Stream>& stream);
 int not_under_capture(const std::shared_ptr<Stream>& stream, const char* call);
 /// The same for any capture that is not relaxed, for calls that may wait for the device.
 int unsafe_under_capture(const char* call);
-/// The same for every capture in the context.
-int not_under_capture(const std::shared_ptr<Context>& context, const char* call);
 
 /// What a record of, and a wait for, an event mean where a capture is involved.
 void record_captured(const std::shared_ptr<Stream>& stream, Event& event);

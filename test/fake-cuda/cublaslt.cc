@@ -12,7 +12,9 @@ using namespace alexnode::cuda;
 
 namespace alexnode::cuda {
 
-struct cublasLtContext {};
+struct cublasLtContext {
+  void* context = fake_context();
+};
 struct cublasLtMatmulDescOpaque {
   int compute, scale;
   int32_t transposed[2] = {};
@@ -124,7 +126,8 @@ void run(const Product& p, float alpha, const void* a, const void* b, float beta
         out[size_t(i * k + j)] = load(type_of(l.type), from, along ? i * l.ld + j : j * l.ld + i);
     return out;
   };
-  const auto x = gather(p.a, a, m, how.transposed[0]), y = gather(p.b, b, n, !how.transposed[1]);
+  auto x = gather(p.a, a, m, how.transposed[0]), y = gather(p.b, b, n, !how.transposed[1]);
+  if (how.compute == kCublasComputeTf32) round_to_tf32(x), round_to_tf32(y);
   for (int64_t j = 0; j < n; j++)
     for (int64_t i = 0; i < m; i++) {
       const float *u = &x[size_t(i * k)], *v = &y[size_t(j * k)];
@@ -289,6 +292,7 @@ int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const 
                    CUstream stream) {
   BEGIN;
   if (!all_alive(handle, product, a_is, b_is, c_is, d_is)) return kCublasInvalidValue;
+  if (!in_context(__func__, handle->context, stream)) return kCublasExecutionFailed;
   if (!alpha || !beta || !a || !b || !c || !d || !algorithm || !stream) return kCublasInvalidValue;
   const Product p{*product, *a_is, *b_is, *c_is, *d_is};
   if (const int e = check(p)) return e;

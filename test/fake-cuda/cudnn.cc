@@ -22,6 +22,7 @@ using namespace alexnode::cuda;
 namespace alexnode::cuda {
 
 struct cudnnContext {
+  void* context = fake_context();
   CUstream stream = nullptr;
   bool bound = false;
 };
@@ -100,6 +101,11 @@ int destroy(T* made) {
 template <class... T>
 bool all_alive(const T*... made) {
   return (alive().has(made) && ...);
+}
+
+template <class... T>
+bool ready(const char* call, cudnnHandle_t handle, const T*... made) {
+  return all_alive(handle, made...) && in_context(call, handle->context);
 }
 
 bool float_type(int type) { return type == kCudnnFloat || type == kCudnnHalf || type == kCudnnBfloat16; }
@@ -369,7 +375,9 @@ int convolve(cudnnHandle_t handle, Pass pass, const Convolution& c, int number, 
     return kCudnnDriverFailed;
   return start(handle, [=, alpha = factor(alpha), beta = factor(beta)] {
     poison(workspace, a.workspace);
-    auto result = f(c, read(from_is, from), read(with_is, with));
+    auto one = read(from_is, from), other = read(with_is, with);
+    if (from_is.type == kCudnnFloat && c.how.math != kCudnnFmaMath) round_to_tf32(one), round_to_tf32(other);
+    auto result = f(c, one, other);
     if (!a.deterministic) shake(result);
     write(to_is, to, result, alpha, beta);
     poison(workspace, a.workspace);
@@ -521,10 +529,13 @@ int cudnnCreate(cudnnHandle_t* handle) {
   BEGIN;
   return make(handle);
 }
-int cudnnDestroy(cudnnHandle_t handle) { GIVE_BACK(handle); }
+int cudnnDestroy(cudnnHandle_t handle) {
+  if (alive().has(handle)) in_context(__func__, handle->context);
+  GIVE_BACK(handle);
+}
 int cudnnSetStream(cudnnHandle_t handle, CUstream stream) {
   BEGIN;
-  if (!all_alive(handle)) return kCudnnBadParam;
+  if (!all_alive(handle) || !in_context(__func__, handle->context, stream)) return kCudnnBadParam;
   handle->stream = stream;
   handle->bound = true;
   return 0;
@@ -540,7 +551,7 @@ int cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t tensor, int format, int t
   BEGIN;
   if (!all_alive(tensor) || n < 1 || c < 1 || h < 1 || w < 1) return kCudnnBadParam;
   if (format != kCudnnNchw && format != kCudnnNhwc) return kCudnnNotSupported;
-  if (int64_t(c) * h * w > std::numeric_limits<int>::max()) return kCudnnNotSupported;
+  if (int64_t(n) * c * h * w > std::numeric_limits<int>::max()) return kCudnnNotSupported;
   *tensor = {format, type, {n, c, h, w}};
   return 0;
 }
@@ -595,7 +606,7 @@ int cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t handle, cudnnTensorDesc
                                            cudnnTensorDescriptor_t y, int wanted, int* found,
                                            CudnnAlgorithm* algorithms) {
   BEGIN;
-  if (!all_alive(handle, x, w, convolution, y)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x, w, convolution, y)) return kCudnnBadParam;
   return list(Pass::forward, {*x, *y, *w, *convolution}, wanted, found, algorithms);
 }
 int cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t handle, cudnnTensorDescriptor_t x,
@@ -603,7 +614,7 @@ int cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t handle, cudnnTensorDes
                                             cudnnConvolutionDescriptor_t convolution,
                                             cudnnTensorDescriptor_t y, int algorithm, size_t* bytes) {
   BEGIN;
-  if (!all_alive(handle, x, w, convolution, y)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x, w, convolution, y)) return kCudnnBadParam;
   return workspace_of(Pass::forward, {*x, *y, *w, *convolution}, algorithm, bytes);
 }
 int cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha, cudnnTensorDescriptor_t x_is,
@@ -611,7 +622,7 @@ int cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha, cudnnTensor
                             cudnnConvolutionDescriptor_t convolution, int algorithm, void* workspace,
                             size_t workspace_bytes, const void* beta, cudnnTensorDescriptor_t y_is, void* y) {
   BEGIN;
-  if (!all_alive(handle, x_is, w_is, convolution, y_is)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x_is, w_is, convolution, y_is)) return kCudnnBadParam;
   return convolve(handle, Pass::forward, {*x_is, *y_is, *w_is, *convolution}, algorithm, workspace,
                   workspace_bytes, alpha, beta, *x_is, x, *w_is, w, *y_is, y, forward);
 }
@@ -621,7 +632,7 @@ int cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t handle, cudnnFilte
                                                 cudnnTensorDescriptor_t dx, int wanted, int* found,
                                                 CudnnAlgorithm* algorithms) {
   BEGIN;
-  if (!all_alive(handle, dx, w, convolution, dy)) return kCudnnBadParam;
+  if (!ready(__func__, handle, dx, w, convolution, dy)) return kCudnnBadParam;
   return list(Pass::data, {*dx, *dy, *w, *convolution}, wanted, found, algorithms);
 }
 int cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t handle, cudnnFilterDescriptor_t w,
@@ -629,7 +640,7 @@ int cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t handle, cudnnFilt
                                                  cudnnConvolutionDescriptor_t convolution,
                                                  cudnnTensorDescriptor_t dx, int algorithm, size_t* bytes) {
   BEGIN;
-  if (!all_alive(handle, dx, w, convolution, dy)) return kCudnnBadParam;
+  if (!ready(__func__, handle, dx, w, convolution, dy)) return kCudnnBadParam;
   return workspace_of(Pass::data, {*dx, *dy, *w, *convolution}, algorithm, bytes);
 }
 int cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alpha, cudnnFilterDescriptor_t w_is,
@@ -638,7 +649,7 @@ int cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alpha, cudnnF
                                  size_t workspace_bytes, const void* beta, cudnnTensorDescriptor_t dx_is,
                                  void* dx) {
   BEGIN;
-  if (!all_alive(handle, dx_is, w_is, convolution, dy_is)) return kCudnnBadParam;
+  if (!ready(__func__, handle, dx_is, w_is, convolution, dy_is)) return kCudnnBadParam;
   return convolve(handle, Pass::data, {*dx_is, *dy_is, *w_is, *convolution}, algorithm, workspace,
                   workspace_bytes, alpha, beta, *dy_is, dy, *w_is, w, *dx_is, dx, backward_data);
 }
@@ -648,7 +659,7 @@ int cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t handle, cudnnTen
                                                   cudnnFilterDescriptor_t dw, int wanted, int* found,
                                                   CudnnAlgorithm* algorithms) {
   BEGIN;
-  if (!all_alive(handle, x, dw, convolution, dy)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x, dw, convolution, dy)) return kCudnnBadParam;
   return list(Pass::filter, {*x, *dy, *dw, *convolution}, wanted, found, algorithms);
 }
 int cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnnHandle_t handle, cudnnTensorDescriptor_t x,
@@ -656,7 +667,7 @@ int cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnnHandle_t handle, cudnnTe
                                                    cudnnConvolutionDescriptor_t convolution,
                                                    cudnnFilterDescriptor_t dw, int algorithm, size_t* bytes) {
   BEGIN;
-  if (!all_alive(handle, x, dw, convolution, dy)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x, dw, convolution, dy)) return kCudnnBadParam;
   return workspace_of(Pass::filter, {*x, *dy, *dw, *convolution}, algorithm, bytes);
 }
 int cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void* alpha, cudnnTensorDescriptor_t x_is,
@@ -665,7 +676,7 @@ int cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void* alpha, cudn
                                    size_t workspace_bytes, const void* beta, cudnnFilterDescriptor_t dw_is,
                                    void* dw) {
   BEGIN;
-  if (!all_alive(handle, x_is, dw_is, convolution, dy_is)) return kCudnnBadParam;
+  if (!ready(__func__, handle, x_is, dw_is, convolution, dy_is)) return kCudnnBadParam;
   return convolve(handle, Pass::filter, {*x_is, *dy_is, *dw_is, *convolution}, algorithm, workspace,
                   workspace_bytes, alpha, beta, *x_is, x, *dy_is, dy, *dw_is, dw, backward_filter);
 }
@@ -689,7 +700,7 @@ int cudnnPoolingForward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pooling, 
                         cudnnTensorDescriptor_t x_is, const void* x, const void* beta,
                         cudnnTensorDescriptor_t y_is, void* y) {
   BEGIN;
-  if (!all_alive(handle, pooling, x_is, y_is) || !handle->bound) return kCudnnBadParam;
+  if (!ready(__func__, handle, pooling, x_is, y_is) || !handle->bound) return kCudnnBadParam;
   if (!alpha || !beta || !x || !y) return kNull;
   if (const int e = check(*pooling, *x_is, *y_is)) return e;
   return start(handle, [p = *pooling, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha),
@@ -701,7 +712,7 @@ int cudnnPoolingBackward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pooling,
                          const void* dy, cudnnTensorDescriptor_t x_is, const void* x, const void* beta,
                          cudnnTensorDescriptor_t dx_is, void* dx) {
   BEGIN;
-  if (!all_alive(handle, pooling, x_is, y_is, dx_is, dy_is) || !handle->bound) return kCudnnBadParam;
+  if (!ready(__func__, handle, pooling, x_is, y_is, dx_is, dy_is) || !handle->bound) return kCudnnBadParam;
   if (!alpha || !beta || !x || !y || !dx || !dy) return kNull;
   if (const int e = check(*pooling, *x_is, *y_is)) return e;
   if (x_is->d != dx_is->d || y_is->d != dy_is->d) return kCudnnBadParam;
@@ -726,7 +737,7 @@ int cudnnLRNCrossChannelForward(cudnnHandle_t handle, cudnnLRNDescriptor_t how, 
                                 cudnnTensorDescriptor_t x_is, const void* x, const void* beta,
                                 cudnnTensorDescriptor_t y_is, void* y) {
   BEGIN;
-  if (!all_alive(handle, how, x_is, y_is) || !handle->bound || mode != 0) return kCudnnBadParam;
+  if (!ready(__func__, handle, how, x_is, y_is) || !handle->bound || mode != 0) return kCudnnBadParam;
   if (!alpha || !beta || !x || !y) return kNull;
   if (const int e = check(*how, *x_is, *y_is)) return e;
   return start(handle, [l = *how, xt = *x_is, yt = *y_is, x, y, alpha = factor(alpha), beta = factor(beta)] {
@@ -738,7 +749,8 @@ int cudnnLRNCrossChannelBackward(cudnnHandle_t handle, cudnnLRNDescriptor_t how,
                                  const void* dy, cudnnTensorDescriptor_t x_is, const void* x,
                                  const void* beta, cudnnTensorDescriptor_t dx_is, void* dx) {
   BEGIN;
-  if (!all_alive(handle, how, x_is, y_is, dx_is, dy_is) || !handle->bound || mode != 0) return kCudnnBadParam;
+  if (!ready(__func__, handle, how, x_is, y_is, dx_is, dy_is) || !handle->bound || mode != 0)
+    return kCudnnBadParam;
   if (!alpha || !beta || !x || !y || !dx || !dy) return kNull;
   if (const int e = check(*how, *x_is, *y_is)) return e;
   if (x_is->d != dx_is->d || y_is->d != dy_is->d) return kCudnnBadParam;

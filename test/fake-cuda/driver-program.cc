@@ -174,7 +174,6 @@ void capture() {
   CUdeviceptr at;
   float host;
   refused("synchronize", [&] { return d.cuStreamSynchronize(a); });
-  refused("context", [&] { return d.cuCtxSynchronize(); });
   refused("allocate", [&] { return d.cuMemAllocFromPoolAsync(&at, 4, pool, a); });
   refused("pageable", [&] { return d.cuMemcpyDtoHAsync_v2(&host, CUdeviceptr(x), 4, a); });
   refused("outside", [&] {
@@ -298,17 +297,20 @@ void peers() {
   (void)first_module;
 }
 
-/// A kernel that writes beside its memory, and then everything else.
-void illegal() {
+/// A kernel that does wrong, and then everything else.
+void wrong(int how) {
   open();
   const auto a = stream();
-  ProbeWrong params{take(a), 4};
+  ProbeWrong params{take(a), how};
   void* parameters[] = {&params};
   MUST(cuLaunchKernel(kernel("probe_wrong"), 1, 1, 1, 64, 1, 1, 0, a, parameters, nullptr));
   std::printf("%d ", d.cuStreamSynchronize(a));
   void* at;
   std::printf("%d %d\n", d.cuMemHostAlloc(&at, 4, 0), d.cuStreamDestroy_v2(a));
 }
+
+void illegal() { wrong(4); }
+void misaligned() { wrong(5); }
 
 /// The host follows a device pointer.
 void touch() {
@@ -385,6 +387,7 @@ int main(int, char** arguments) {
   SCENE(misuse);
   SCENE(peers);
   SCENE(illegal);
+  SCENE(misaligned);
   SCENE(touch);
   SCENE(faults);
   SCENE(threads);

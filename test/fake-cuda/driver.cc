@@ -1,7 +1,7 @@
 // A double of the CUDA driver: devices, contexts, errors. -DCUDA=13000 is the newest CUDA that it supports.
 // ALEXNODE_FAKE_CUDA sets: devices, memory (bytes each), multiprocessors, compute (90 is 9.0), peers (0: no
 // access between devices), version (in place of -DCUDA), pinned (bytes), no_fatbin (1: no embedded code
-// fits), eager (1: work runs at once).
+// fits), lazy (1: that shows only where a kernel is asked for), eager (1: work runs at once).
 #include <cstdio>
 #include <cstring>
 
@@ -243,8 +243,8 @@ int cuCtxSetCurrent(CUcontext context) {
 
 int cuCtxGetStreamPriorityRange(int* least, int* greatest) {
   FAKE_ENTER_CONTEXT(cuCtxGetStreamPriorityRange);
-  *least = 0;
-  *greatest = -5;
+  *least = kLeastPriority;
+  *greatest = kGreatestPriority;
   return 0;
 }
 

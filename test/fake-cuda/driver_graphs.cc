@@ -10,23 +10,24 @@ namespace fake {
 namespace {
 
 /// The nodes in an order that their dependencies allow, and that differs from the one of the calls wherever
-/// they do: of those that can run, the latest.
-std::vector<Node> late_order(const std::vector<Node>& nodes) {
+/// they do: of those that can run, the latest; by their streams' priorities first, where these count.
+std::vector<Node> late_order(const std::vector<Node>& nodes, bool priorities) {
   std::vector<std::vector<int>> followers(nodes.size());
   std::vector<size_t> missing(nodes.size());
-  std::priority_queue<int> ready;
+  std::priority_queue<std::pair<int, int>> ready;
+  const auto is_ready = [&](int i) { ready.push({priorities ? -nodes[size_t(i)].priority : 0, i}); };
   for (size_t i = 0; i < nodes.size(); ++i) {
     missing[i] = nodes[i].after.size();
     for (const int before : nodes[i].after) followers[size_t(before)].push_back(int(i));
-    if (!missing[i]) ready.push(int(i));
+    if (!missing[i]) is_ready(int(i));
   }
   std::vector<Node> order;
   while (!ready.empty()) {
-    const auto i = size_t(ready.top());
+    const auto i = size_t(ready.top().second);
     ready.pop();
     order.push_back(nodes[i]);
     for (const int next : followers[i])
-      if (--missing[size_t(next)] == 0) ready.push(next);
+      if (--missing[size_t(next)] == 0) is_ready(next);
   }
   return order;
 }
@@ -57,9 +58,9 @@ int cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long 
   FAKE_ENTER_CONTEXT(cuGraphInstantiateWithFlags);
   const auto found = State::get().graphs.find(graph, call);
   if (!found) return kInvalidHandle;
-  if (flags) return wrong(kInvalidValue, "cuGraphInstantiateWithFlags: flags");
+  if (flags & ~kGraphNodePriority) return wrong(kInvalidValue, "cuGraphInstantiateWithFlags: flags");
   auto made = std::make_shared<Exec>();
-  made->nodes = std::make_shared<std::vector<Node>>(late_order(found->nodes));
+  made->nodes = std::make_shared<std::vector<Node>>(late_order(found->nodes, flags & kGraphNodePriority));
   *exec = State::get().execs.add(made);
   return 0;
 }

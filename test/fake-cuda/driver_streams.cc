@@ -1,4 +1,6 @@
 // The driver's double: streams and events.
+#include <algorithm>
+
 #include "captures.h"
 #include "objects.h"
 #include "queues.h"
@@ -11,17 +13,12 @@ constexpr unsigned kKnownEventFlags = kEventBlockingSync | kEventDisableTiming;
 
 extern "C" {
 
-int cuCtxSynchronize() {
-  FAKE_ENTER_CONTEXT(cuCtxSynchronize);
-  if (const int error = not_under_capture(context, call)) return error;
-  return finish(context);
-}
-
-int cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int) {
+int cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int priority) {
   FAKE_ENTER_CONTEXT(cuStreamCreateWithPriority);
   if (flags > kStreamNonBlocking) return wrong(kInvalidValue, "cuStreamCreateWithPriority: flags");
   auto made = std::make_shared<Stream>();
   made->context = context;
+  made->priority = std::clamp(priority, kGreatestPriority, kLeastPriority);
   context->streams.push_back(made);
   *stream = State::get().streams.add(made);
   return 0;

@@ -19,6 +19,9 @@ int fake_call(const char* symbol);
 int fake_enqueue(void* stream, std::shared_ptr<FakeWork> work);
 /// The error that the device keeps returning once there was an illegal address or the like; else 0.
 int fake_sticky();
+/// The context that is current in this thread, and that of a stream; null where there is none.
+void* fake_context();
+void* fake_context_of(void* stream);
 /// Whether these bytes lie in one allocation of device memory that was not given back.
 bool fake_is_device(const void* pointer, size_t bytes);
 /// Counts, and tells on stderr, that a library was used wrongly.

@@ -55,6 +55,7 @@ struct Context {
 
 struct Stream {
   std::shared_ptr<Context> context;
+  int priority;
   bool destroyed = false;
   std::deque<Item> queue;
   std::shared_ptr<Capture> capture;
@@ -122,6 +123,7 @@ struct Node {
   WorkPtr work;
   std::shared_ptr<Context> context;
   std::set<int> after;
+  int priority;
 };
 
 struct Capture {
@@ -207,6 +209,8 @@ struct State {
 };
 
 inline constexpr int kFirstDevice = 40;
+/// Of streams: the smaller goes first.
+inline constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 
 /// The current context of this thread, or null; `error` says why.
 std::shared_ptr<Context> current(int& error);

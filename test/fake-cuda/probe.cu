@@ -1,4 +1,4 @@
-#include "cuda/kernels/device.cuh"
+#include "cuda/kernels/lanes.cuh"
 #include "probe.h"
 
 namespace alexnode::cuda {
@@ -65,6 +65,7 @@ ALEXNODE_KERNEL(probe_wrong, ProbeWrong) {
       p.y[i] = __shfl_xor_sync(0xffffffff, 1.f, 2);
   }
   if (p.how == 4) p.y[(1ll << 30) + i] = 1;
+  if (p.how == 5) *reinterpret_cast<Lanes<float, 4>*>(p.y + 2) = {};
 }
 
 }  // namespace alexnode::cuda

@@ -66,7 +66,7 @@ void run(FakeWork& work, const std::shared_ptr<Context>& context) {
   if (dynamic_cast<HostWork*>(&work)) return work.run();
   if (const int error = control.work()) return control.make_sticky(error);
   open_memory(context->device, dynamic_cast<CopyWork*>(&work));
-  if (!run_touching(work)) control.make_sticky(700);
+  if (const int error = run_touching(work)) control.make_sticky(error);
 }
 
 void GraphWork::run() {
@@ -75,7 +75,7 @@ void GraphWork::run() {
 
 void enqueue(const std::shared_ptr<Stream>& stream, WorkPtr work) {
   if (const auto& capture = stream->capture) {
-    capture->nodes.push_back({std::move(work), stream->context, stream->after});
+    capture->nodes.push_back({std::move(work), stream->context, stream->after, stream->priority});
     stream->after = {int(capture->nodes.size()) - 1};
     return;
   }
@@ -123,5 +123,15 @@ extern "C" int fake_enqueue(void* handle, std::shared_ptr<FakeWork> work) {
   if (!stream) return fake::kInvalidHandle;
   fake::enqueue(stream, std::move(work));
   return 0;
+}
+extern "C" void* fake_context() { return fake::current_context; }
+extern "C" void* fake_context_of(void* handle) {
+  auto& state = fake::State::get();
+  const std::lock_guard lock(state.mutex);
+  const auto stream = state.streams.find(static_cast<fake::CUstream>(handle), "fake_context_of");
+  if (!stream) return nullptr;
+  for (const auto& [context, object] : state.contexts.all())
+    if (object == stream->context) return context;
+  return nullptr;
 }
 #pragma GCC visibility pop

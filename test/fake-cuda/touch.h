@@ -8,7 +8,9 @@ namespace fake {
 void watch_memory();
 /// What is said to have touched it; kernels set it to their name while they run.
 extern thread_local const char* who_touches;
-/// False where the work touched what is not open to it.
-bool run_touching(FakeWork& work);
+// CUresult
+inline constexpr int kIllegalAddress = 700, kMisaligned = 716;
+/// One of these where the work touched what is not open to it, or not so; else 0.
+int run_touching(FakeWork& work);
 
 }  // namespace fake

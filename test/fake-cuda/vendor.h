@@ -59,6 +59,16 @@ class Alive {
   std::set<const void*> all_;
 };
 
+/// Whether a handle made in `context` may be used now, and on that stream; real libraries fail or use another
+/// GPU.
+inline bool in_context(const char* call, const void* context, void* stream = nullptr) {
+  // Then no context can be made current.
+  if (fake_sticky()) return true;
+  if (context == fake_context() && (!stream || fake_context_of(stream) == context)) return true;
+  fake_misuse((std::string(call) + ": handle, stream and current context are not of one context").c_str());
+  return false;
+}
+
 enum class Type { f32, f16, bf16 };
 inline size_t size_of(Type t) { return t == Type::f32 ? 4 : 2; }
 
@@ -76,6 +86,13 @@ inline void store(Type t, void* to, int64_t i, float value) {
   static_cast<uint16_t*>(to)[i] =
       t == Type::f16 ? std::bit_cast<uint16_t>(_Float16(value))
                      : uint16_t((value != value ? u | 0x400000 : u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/// As tensor cores take f32: ten bits behind the point.
+inline void round_to_tf32(std::vector<float>& numbers) {
+  for (auto& number : numbers)
+    if (number == number)
+      number = std::bit_cast<float>((std::bit_cast<uint32_t>(number) + 0x1000) & ~uint32_t(0x1fff));
 }
 
 inline bool aligned(const void* pointer, size_t to) { return reinterpret_cast<uintptr_t>(pointer) % to == 0; }

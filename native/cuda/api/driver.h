@@ -45,7 +45,6 @@ struct CUmemAccessDesc {
   F(cuDevicePrimaryCtxRetain, (CUcontext * context, int device))                                             \
   F(cuDevicePrimaryCtxRelease_v2, (int device))                                                              \
   F(cuCtxSetCurrent, (CUcontext context))                                                                    \
-  F(cuCtxSynchronize, ())                                                                                    \
   F(cuCtxGetStreamPriorityRange, (int* least, int* greatest))                                                \
   F(cuDeviceCanAccessPeer, (int* can, int device, int peer))                                                 \
   F(cuStreamCreateWithPriority, (CUstream * stream, unsigned flags, int priority))                           \
