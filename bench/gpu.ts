@@ -186,6 +186,7 @@ async function* one(
 export function isLimit(message: string): boolean {
   return [
     /^\[net\] .* needs .* are available/,
+    /cuDNN convolves tensors of at most 2\^31 - 1 numbers/,
     /\[memory\] .* cannot give \d+ bytes/,
     /out of memory|OUT_OF_MEMORY/i,
     /^\[device\] .* cannot compute in /

@@ -21,6 +21,7 @@ const canFake = process.platform === 'linux' && hasCompiler
 const needsCompiler = { skip: canFake ? false : 'the double needs Linux and a compiler (c++)' }
 const root = resolve(import.meta.dirname, '..')
 if (canFake) process.env.ALEXNODE_CUDA_PATH = await fakeCudaFolder()
+process.env.ALEXNODE_FAKE_CUDA = 'memory=512M'
 
 interface Run extends Partial<TrainOptions> {
   readonly dtype?: FloatDType
@@ -105,10 +106,13 @@ t.test('what a bench skips is what a machine has not', needsCompiler, async (t) 
   const none = await refusal(() => device.allocate(2 ** 45))
   t.match(none, /^\[memory\] cuda:0 \(Fake GPU\) cannot give /)
   t.ok(isLimit(none))
-  const build = () => smallNet().build(device, { batch: 2 ** 26 })
-  const large = await refusal(build)
+  const build = (batch: number) => smallNet().build(device, { batch })
+  const large = await refusal(() => build(2 ** 15))
   t.match(large, /^\[net\] .* needs /)
   t.ok(isLimit(large))
+  const uncounted = await refusal(() => build(2 ** 26))
+  t.match(uncounted, /cuDNN convolves tensors of at most 2\^31 - 1 numbers/)
+  t.ok(isLimit(uncounted))
   t.notOk(isLimit(await refusal(() => device.requireDType('u8'))))
   t.notOk(isLimit('[conv2d] expected x, which needs 4 MiB'))
 })
