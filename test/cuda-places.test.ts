@@ -65,6 +65,14 @@ const cases: Readonly<Record<string, Case>> = {
     ...{ set: cuda12, layout: wheels12('conda/lib/python3.10/site-packages') },
     env: { CONDA_PREFIX: 'conda' }
   },
+  "pip's wheels of CUDA 13 beside the python3 of PATH": {
+    ...{ set: cuda13, layout: wheels13('venv/lib/python3.13/site-packages') },
+    env: { PATH: 'venv/bin' }
+  },
+  "conda's own, beside the python3 of PATH": {
+    ...{ set: cuda13, layout: { 'conda/lib': rest } },
+    env: { PATH: 'conda/bin' }
+  },
   "conda's own": { set: cuda13, layout: { 'conda/lib': rest }, env: { CONDA_PREFIX: 'conda' } },
   'a toolkit with cuDNN': {
     ...{ set: cuda12, layout: { 'cuda/lib64': rest } },
@@ -80,7 +88,11 @@ const cases: Readonly<Record<string, Case>> = {
 
 for (const [name, { set, layout, env }] of Object.entries(cases)) {
   t.test(name, needsCompiler, async (t) => {
-    const folder = t.testdir({ home: {}, system: {} })
+    const folder = t.testdir({
+      ...{ home: {}, system: {} },
+      venv: { bin: { python3: '' } },
+      conda: { bin: { python3: '' }, 'conda-meta': {} }
+    })
     const put = (place: string, which: RegExp) => {
       const into = join(folder, place)
       mkdirSync(into, { recursive: true })

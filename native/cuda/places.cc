@@ -1,5 +1,5 @@
 // The order is the one that works for other projects: what the person chose, the active Python environment,
-// the person's and the system's Python, then the toolkit. pip's wheels hold a folder a library
+// that of PATH, the person's and the system's Python, then the toolkit. pip's wheels hold a folder a library
 // (site-packages/nvidia/cudnn/lib), and from CUDA 13 on one for the toolkit (nvidia/cu13/lib).
 #include "cuda/places.h"
 
@@ -49,6 +49,19 @@ void add_wheels(std::vector<std::string>& to, const fs::path& prefix) {
         for (const auto& wheel : inside(python / packages / "nvidia", "")) add(to, wheel / "lib");
 }
 
+/// Where the python3 of PATH lives: an environment that is used without being activated. Empty without one.
+fs::path python_prefix() {
+  const auto path = environment("PATH");
+  for (size_t from = 0; from < path.size();) {
+    const auto to = std::min(path.find(':', from), path.size());
+    const fs::path folder = path.substr(from, to - from);
+    std::error_code e;
+    if (folder.is_absolute() && fs::exists(folder / "python3", e)) return folder.parent_path();
+    from = to + 1;
+  }
+  return {};
+}
+
 void add_toolkit(std::vector<std::string>& to, const fs::path& toolkit) {
   add(to, toolkit / "lib64");
   for (const auto& target : inside(toolkit / "targets", "")) add(to, target / "lib");
@@ -72,6 +85,11 @@ Places find_places() {
   if (const auto conda = environment("CONDA_PREFIX"); !conda.empty()) {
     add_wheels(known, conda);
     add_toolkit(known, conda);
+  }
+  if (const auto python = python_prefix(); !python.empty()) {
+    add_wheels(known, python);
+    std::error_code e;
+    if (fs::exists(python / "conda-meta", e)) add_toolkit(known, python);
   }
   if (const auto home = environment("HOME"); !home.empty()) add_wheels(known, fs::path(home) / ".local");
   for (const auto* prefix : {"/usr/local", "/usr"}) add_wheels(known, prefix);
