@@ -172,8 +172,7 @@ std::shared_ptr<const Product> make_product(const ProductShape& shape, Beside be
   auto product = std::make_shared<LtProduct>(shape, beside, target);
   const int status = product->choose(target);
   // What is wrong with the product itself shows without anything beside it.
-  if ((status == kCublasNotSupported || status == kCublasInvalidValue) && beside != Beside::nothing)
-    return nullptr;
+  if (status && beside != Beside::nothing) return nullptr;
   check_cublas(target.libraries, status, "cublasLtMatmulAlgoGetHeuristic");
   if (product->workspace) product->at = scratch.take(product->workspace);
   return product;
