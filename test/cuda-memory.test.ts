@@ -77,6 +77,7 @@ t.test('200 replayed steps take nothing', needsDouble, async (t) => {
     /^cu(Mem(Alloc|HostAlloc|Pool)|EventCreate|StreamCreate|Module|Graph(Inst|.*Destroy))/
   let before = control.calls()
   let heap = 0
+  let spun: number | undefined
   for await (const { step } of train(net, smallSet(32), { steps: 220, lr: 0.001 })) {
     if (step !== 20 && step !== 219) continue
     globalThis.gc?.()
@@ -87,9 +88,13 @@ t.test('200 replayed steps take nothing', needsDouble, async (t) => {
       const launches = (now.get('cuGraphLaunch') ?? 0) - (before.get('cuGraphLaunch') ?? 0)
       t.ok(launches >= 2 * 199, `${launches} launches`)
       t.equal(now.get('cuLaunchKernel'), before.get('cuLaunchKernel'), 'by graphs alone')
+      const slept = (now.get('cuEventSynchronize') ?? 0) - (before.get('cuEventSynchronize') ?? 0)
+      t.ok(slept >= 199, `${slept} waits`)
+      t.equal(control.counts().get('waits that spin'), spun, 'none of which spins')
       const grown = process.memoryUsage.rss() - heap
       t.ok(grown < 48 * 2 ** 20, `${grown} bytes grown`)
     }
+    spun = control.counts().get('waits that spin')
     before = now
     heap = process.memoryUsage.rss()
   }

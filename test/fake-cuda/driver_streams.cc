@@ -41,6 +41,7 @@ int cuStreamSynchronize(CUstream stream) {
   if (!found) return kInvalidHandle;
   if (const int error = not_under_capture(found, call)) return error;
   if (const int error = unsafe_under_capture(call)) return error;
+  Control::get().count("waits that spin", 1);
   return finish(found);
 }
 
@@ -62,6 +63,7 @@ int cuEventCreate(CUevent* event, unsigned flags) {
   auto made = std::make_shared<Event>();
   made->context = context;
   made->timing = !(flags & kEventDisableTiming);
+  made->blocking = flags & kEventBlockingSync;
   *event = State::get().events.add(made);
   return 0;
 }
@@ -98,6 +100,7 @@ int cuEventSynchronize(CUevent event) {
     return wrong(kCapturedEvent, "cuEventSynchronize: the event was recorded under capture");
   }
   if (const int error = unsafe_under_capture(call)) return error;
+  if (!found->blocking) Control::get().count("waits that spin", 1);
   return found->reached ? finish(found->reached) : 0;
 }
 

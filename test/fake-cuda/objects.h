@@ -64,7 +64,7 @@ struct Stream {
 
 struct Event {
   std::shared_ptr<Context> context;
-  bool timing;
+  bool timing, blocking;
   TokenPtr reached;  // null where never recorded
   bool captured = false;
   std::weak_ptr<Capture> capture;
