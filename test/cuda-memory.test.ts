@@ -19,6 +19,9 @@ t.test('more than there is', needsDouble, async (t) => {
   const refusal = await message(smallNet().build(device, { batch: 400 }))
   t.match(refusal, /\[net\] small with batch 400 needs \d+ MiB on cuda, and \d+ MiB are available/)
   t.match(refusal, /activations \d+ MiB/)
+  const fits = Number(/A batch of (\d+) would fit/.exec(refusal)?.[1])
+  t.ok(fits > 4 && fits < 400, refusal)
+  await (await smallNet().build(device, { batch: fits })).close()
   t.throws(
     () => device.allocate(65 * 2 ** 20),
     /\[memory\] cuda:0 \(Fake GPU\) cannot give 68157440 bytes: .*Use a smaller batch/
