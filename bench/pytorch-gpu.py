@@ -6,8 +6,8 @@ HOW: 'eager f32' (TF32 forbidden), 'eager tf32' (allowed), 'autocast bf16' (eage
 torch.compile: 'compiled f32', 'compiled tf32', 'compiled bf16'. Prints a JSON object a batch: images_per_s, by the
 median of STEPS timed one by one or by the mean of as many sent at once, whichever is faster; or why there is none.
 Compiling is for each batch anew: one that would end after N seconds, as the longest did, is left out. Input resident,
-SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU, and with --small, it
-runs on the CPU: that says nothing but that this program works.
+SGD with momentum and weight decay, dropout on: the same work as `alexnode bench`. Without a GPU it
+says so, but with --small it then runs on the CPU: that says nothing but that this program works.
 """
 
 import argparse
@@ -138,6 +138,8 @@ for batch in map(int, given.batches.split(',')):
     start = time.perf_counter()
     line = {'batch': batch, 'torch': torch.__version__, 'on': torch.cuda.get_device_name() if gpu else 'cpu'}
     try:
+        if not gpu and not small:
+            raise RuntimeError('this PyTorch finds no GPU')
         if compiles and start - begin + longest > given.compile_seconds:
             raise TimeoutError(f'torch.compile has {given.compile_seconds:.0f} s, and takes up to {longest:.0f} s a batch')
         line.update(measure(batch))

@@ -1,7 +1,7 @@
 // Training on the double of CUDA: in f16 with its loss scale, stopped and gone on with; and the kit's stages for a
 // GPU, with small sizes and marked as what they are.
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -14,7 +14,7 @@ import { alexnet } from '../lib/index.ts'
 import type { LossScaleOptions } from '../lib/loss-scale.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
 import { fakeCudaFolder, hasCompiler } from './fake-cuda/build.ts'
-import { withoutPytorch } from './pytorch/run.ts'
+import { python, withoutPytorch } from './pytorch/run.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const canFake = process.platform === 'linux' && hasCompiler
@@ -115,6 +115,23 @@ t.test('what a bench skips is what a machine has not', needsCompiler, async (t) 
   t.ok(isLimit(uncounted))
   t.notOk(isLimit(await refusal(() => device.requireDType('u8'))))
   t.notOk(isLimit('[conv2d] expected x, which needs 4 MiB'))
+})
+
+const hasGpu = existsSync('/proc/driver/nvidia')
+const noGpu = hasGpu ? 'this machine has a GPU' : withoutPytorch
+t.test('no figure of PyTorch on a CPU stands beside a GPU', { skip: noGpu ?? false }, async (t) => {
+  const program = join(root, 'bench/pytorch-gpu.py')
+  const args = [program, 'alexnet', 'eager f32', 'train', '2,4', '1']
+  const { stdout } = await promisify(execFile)(python ?? '', args)
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const skipped = 'RuntimeError: this PyTorch finds no GPU'
+  t.match(lines, [
+    { batch: 2, skipped },
+    { batch: 4, skipped }
+  ])
 })
 
 t.test('the stages of the kit', needsCompiler, async (t) => {

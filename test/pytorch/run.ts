@@ -12,8 +12,8 @@ import {
 } from '../../lib/files/safetensors.ts'
 import type { PublicTensor } from '../../lib/parameters.ts'
 
-/** The Python that has PyTorch: Debian's, which the first of PATH often is not, or that of PATH. */
-export const python = ['/usr/bin/python3', 'python3'].find((python) => {
+/** The Python that has PyTorch: that of PATH, as environments with CUDA have it, or Debian's. */
+export const python = ['python3', '/usr/bin/python3'].find((python) => {
   const probe = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
   return spawnSync(python, ['-c', probe]).status === 0
 })
