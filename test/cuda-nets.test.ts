@@ -1,6 +1,6 @@
 // Whole nets on the double of CUDA, at an eighth of their width: against the CPU, recorded against eager, run
 // twice, gone on with, and on several devices at once.
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { type Device, type OpenOptions, open } from '../lib/device.ts'
 import type { FloatDType } from '../lib/dtype.ts'
 import { evaluate } from '../lib/evaluate.ts'
@@ -165,7 +165,11 @@ t.test('what a live program uses is not closed', needsDouble, async (t) => {
   buffer.close()
 })
 
-t.test('copies and events between GPUs, and a program over both', needsDouble, async (t) => {
+/** @param peers whether GPUs can follow each other's pointers, or the driver carries copies between them */
+async function betweenGpus(t: Test, peers: boolean): Promise<void> {
+  control.set('peers', peers ? 1 : 0)
+  const carried = () => control.calls().get('cuMemcpyPeerAsync') ?? 0
+  const before = carried()
   const one = await open('cuda:0')
   const two = await open('cuda:1')
   const [here, there] = [one.stream(), two.stream()]
@@ -206,4 +210,14 @@ t.test('copies and events between GPUs, and a program over both', needsDouble, a
   await two.close()
   await one.close()
   t.strictSame(control.left(), {})
-})
+  t.equal(carried() - before, peers ? 0 : 4, 'two eagerly, two in the program')
+  control.set('peers', 1)
+}
+
+t.test('copies and events between GPUs, and a program over both', needsDouble, (t) =>
+  betweenGpus(t, true)
+)
+
+t.test('the same between GPUs that cannot reach each other', needsDouble, (t) =>
+  betweenGpus(t, false)
+)
