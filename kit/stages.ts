@@ -25,7 +25,9 @@ type Stage = (run: Run, stage: StageReport) => Promise<void>
 export const stages: Readonly<Record<string, Stage>> = {
   doctor: async (run, stage) => {
     const { report } = run
-    const { lines, error } = await runLines([...cli(), 'doctor', '--json'], STAGE_LIMIT)
+    // As patient as opening a GPU is.
+    const args = [...cli(), 'doctor', '--json', '--timeout', '60']
+    const { lines, error } = await runLines(args, STAGE_LIMIT)
     const facts = lines.at(-1)
     if (!facts) {
       stage.failed.push(error ?? 'it said nothing')

@@ -30,8 +30,14 @@ export function probeCuda(): Promise<CudaProbe> {
   return looking
 }
 
+/**
+ * Seconds that a call may take before it counts as hung: a driver that is not kept loaded begins with every GPU of
+ * the machine, and cuBLASLt is half a gigabyte that may lie on a slow disk.
+ */
+const PATIENCE = 60
+
 async function look(): Promise<CudaProbe> {
-  const { ready, verdicts, problems, cuda } = await examine()
+  const { ready, verdicts, problems, cuda } = await examine({ timeout: PATIENCE })
   const verdict = verdicts.cuda
   if (!ready.cuda) {
     const told = problems.map(({ problem, remedy }) => `${problem} ${remedy}`)
