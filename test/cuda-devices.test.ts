@@ -1,11 +1,38 @@
-// What GPUs refuse, on the double: each in the words of its error, and then all goes on.
+// Eight GPUs, on the double, and what they refuse: each in the words of its error, and then all goes on.
 import t from 'tap'
 import { open } from '../lib/device.ts'
 import { record } from '../lib/program.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 
-const control = await useDouble(t, 'devices=2')
+const control = await useDouble(t, 'devices=8')
 const like = { shape: [8], dtype: 'f32' } as const
+
+t.test('numbers go around eight GPUs', needsDouble, async (t) => {
+  const devices = await Promise.all(Array.from({ length: 8 }, (_, i) => open(`cuda:${i}`)))
+  const own = await Promise.all(
+    devices.map(async (device) => {
+      const [x, y] = [device.allocate(32).tensor(like), device.allocate(32).tensor(like)]
+      const stream = device.stream()
+      const double = await stream.prepare('scale', { factor: 2 }, { y, x })
+      return { stream, x, y, double, done: device.event() }
+    })
+  )
+  let before: (typeof own)[number] | undefined
+  for (const here of own) {
+    const { stream, x, y, double, done } = here
+    if (before) {
+      stream.wait(before.done)
+      stream.copy(x, before.y)
+    } else stream.write(x, new Float32Array(8).fill(1))
+    stream.run(double, { y, x })
+    stream.record(done)
+    before = here
+  }
+  if (before) t.same(await before.stream.read(before.y), new Float32Array(8).fill(256))
+  await t.rejects(open('cuda:8'), /there is no cuda:8: this machine has 8 GPUs/)
+  for (const device of devices) await device.close()
+  t.strictSame(control.left(), {})
+})
 
 t.test('copies and reads', needsDouble, async (t) => {
   await using one = await open('cuda:0')
