@@ -115,6 +115,8 @@ export {
 } from './tensor.ts'
 export {
   NonFiniteError,
+  type RateChange,
+  type RateControl,
   type Snapshot,
   type Step,
   type TrainOptions,

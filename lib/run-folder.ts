@@ -5,6 +5,8 @@
 //     log.jsonl             one JSON object a line, one line a step
 //     checkpoint-00000120/  see checkpoint.ts
 //     best.json             which of them is the best, of a run that is validated
+//     control.json          a person's: the rate that is wanted; see training/run-control.ts
+//     rates.json            which rates were, and from which steps on
 //     lock                  while a process works there
 //     2/                    the second run, and so on: a run is never overwritten
 

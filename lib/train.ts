@@ -8,11 +8,13 @@ import { Length, requireNumber } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
 import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
+import { LiveRate, type RateChange } from './training/rate.ts'
 import type { TrainState } from './training/state.ts'
 import { Validator } from './training/validation.ts'
 
 export { NonFiniteError } from './training/not-finite.ts'
 export type { Step, TrainOptions } from './training/options.ts'
+export type { RateChange, RateControl } from './training/rate.ts'
 export type { Snapshot, TrainState } from './training/state.ts'
 export type { Validation, ValidationOptions, ValidationState } from './training/validation.ts'
 
@@ -66,6 +68,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   await using trainer = await Trainer.create(net, set, optimizer, options)
   if (from) await trainer.import(from)
   if (scaling?.cleared) trainer.flag(false)
+  const live = new LiveRate(lr, options.control, from?.state.rates)
   const order = new Order(set.length, net.batch, seed, from?.state)
   const flying: Flight[] = []
   let sent = from?.state.step ?? 0
@@ -76,7 +79,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   let settled = last
 
   function state(): TrainState {
-    return { ...order.state, step: sent, seed }
+    return { ...order.state, step: sent, seed, ...live.state }
   }
 
   /** What becomes due when all that was sent is done. */
@@ -111,14 +114,15 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const due = checkpointDue() || validationDue()
       const going = sent < steps && !signal?.aborted && !validator?.exhausted
       if (going && flying.length < 2 && !due) {
+        const change = await live.follow(sent)
         const indices = order.next()
         const at = { step: sent, epoch: sent / perEpoch, steps }
-        const rate = lr * schedule(at)
+        const rate = live.lr * schedule(at)
         const scale = scaling?.send()
         const begun = performance.now()
         const sending = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
         sent++
-        const known = { indices, at, lr: rate, scale: scale?.scale, state: state() }
+        const known = { indices, at, lr: rate, change, scale: scale?.scale, state: state() }
         flying.push({ ...sending, ...known, begun })
         if (flying.length === 2 && sent < length.steps)
           trainer.prefetch(order.peek()).catch(() => {})
@@ -159,6 +163,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         top1: stats.top1 / flight.indices.length,
         top5: stats.top5 / flight.indices.length,
         lr: flight.lr,
+        ...(flight.change && { rateChange: flight.change }),
         images: flight.indices.length,
         imagesPerSecond: flight.indices.length / seconds,
         waited,
@@ -182,6 +187,7 @@ interface Flight {
   readonly indices: Uint32Array
   readonly at: Progress
   readonly lr: number
+  readonly change: RateChange | undefined
   /** Where the loss is scaled. */
   readonly scale: number | undefined
   readonly state: TrainState

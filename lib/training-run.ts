@@ -9,6 +9,7 @@ import { openRun, type Run } from './run-folder.ts'
 import { SettingsError, settle, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
 import type { Snapshot, Step, Validation } from './train.ts'
+import { RunControl } from './training/run-control.ts'
 import { saveWeights } from './weights.ts'
 
 export interface OpenTrainingOptions {
@@ -32,6 +33,8 @@ export class TrainingRun {
   readonly folder: string
   /** Where it goes on from; undefined at the beginning. For `train`'s option of the same name. */
   readonly from: Snapshot | undefined
+  /** The rate as control.json in the folder says it; for `train`'s option of the same name. */
+  readonly control: RunControl
   readonly #run: Run
   readonly #dataBefore: unknown
   #data: object | undefined
@@ -39,8 +42,9 @@ export class TrainingRun {
   #saved: number
 
   /** @internal */
-  constructor(run: Run, settings: TrainSettings) {
+  constructor(run: Run, settings: TrainSettings, control: RunControl) {
     this.#run = run
+    this.control = control
     this.settings = settings
     this.folder = run.folder
     const checkpoint = run.takeCheckpoint()
@@ -103,10 +107,13 @@ export class TrainingRun {
     if (data) await keepRunData(this.folder, data)
   }
 
-  /** Adds a step to the log. */
-  log(step: Step): Promise<void> {
-    const { loss, top1, imagesPerSecond, epoch, lr, lossScale, skipped } = step
-    return this.#run.log({
+  /** Adds a step to the log, after the change of the rate that it is the first with. */
+  async log(step: Step): Promise<void> {
+    const { loss, top1, imagesPerSecond, epoch, lr, lossScale, skipped, rateChange } = step
+    if (rateChange) {
+      await this.#run.log({ step: step.step, lr_old: rateChange.old, lr_new: rateChange.lr })
+    }
+    await this.#run.log({
       ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
       ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
     })
@@ -127,8 +134,9 @@ export class TrainingRun {
     await this.#run.log({ final: true, test_top1: top1, test_loss: loss, steps: this.#saved })
   }
 
-  close(): Promise<void> {
-    return this.#run.close()
+  async close(): Promise<void> {
+    await this.control.close()
+    await this.#run.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -162,9 +170,12 @@ export async function openTraining(options: OpenTrainingOptions): Promise<Traini
       return settled
     }
   })
+  let control: RunControl | undefined
   try {
-    return new TrainingRun(run, settled)
+    control = await RunControl.open(run.folder, { onNote })
+    return new TrainingRun(run, settled, control)
   } catch (error) {
+    await control?.close()
     await run.close()
     throw error
   }

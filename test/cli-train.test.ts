@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readSafetensors } from '../lib/files/safetensors.ts'
@@ -25,6 +25,8 @@ const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
 const log = (folder: string) => objects(readFileSync(join(folder, 'log.jsonl'), 'utf8'))
 
 t.test('trains, tests and keeps all of it', async (t) => {
+  mkdirSync(out)
+  writeFileSync(join(out, 'control.json'), '{"lr": 0.002}')
   const looks = ['--validate-every', '3', '--hold-out', '2', '--keep', '3']
   const args = [...small, '--steps', '3', '--checkpoint-every', '2', ...looks, '--out', out]
   const ended = await runProgram(program, args)
@@ -38,6 +40,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     /fashion: 1×224×224 in batches of 2, 46,765,450 parameters, 938 M MACs/,
     /conv2 +│ conv2d +│ 256×26×26 │ +614,656 │ +415 M/,
     /^Memory +\d+ MiB of [\d,]+ MiB on cpu\n +parameters 178 MiB, gradients 178 MiB, optimizer 178 MiB/m,
+    /^Step 1: the rate is 0\.002 from here on, and was 0\.001 before\.$/m,
     /^step 1\/3 {2}loss +[\d.]+ {2}top-1 +[\d.]+ {2}[\d.]+ images\/s {2}ETA \d:\d\d$/m,
     /^step 3\/3 /m,
     /^Step 3: top-1 [\d.]+, loss [\d.]+ in validation, the best so far\.$/m,
@@ -48,7 +51,8 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.match(ended.out, text)
   }
   const validation = { step: 3, validation_top1: Number, validation_loss: Number, best: true }
-  const [, , third, looked] = log(out)
+  const [changed, , , third, looked] = log(out)
+  t.strictSame(changed, { step: 1, lr_old: 0.001, lr_new: 0.002 })
   t.match([third, looked], [{ step: 3, loss: Number }, validation])
   t.match(log(out).at(-1), { final: true, steps: 3 })
   t.match(JSON.parse(readFileSync(join(out, 'best.json'), 'utf8')), { step: 3 })
@@ -58,10 +62,13 @@ t.test('trains, tests and keeps all of it', async (t) => {
   for (const step of [2, 3]) t.ok(existsSync(join(out, `checkpoint-0000000${step}`)))
 
   t.test('it goes on with the options it was started with', async (t) => {
+    writeFileSync(join(out, 'control.json'), '{"lr": 0.003}')
     const ended = await runProgram(program, ['--resume', '--steps', '4', '--out', out, '--json'])
     t.equal(ended.code, 0, ended.err)
     t.match(ended.err, /goes on after step 3/)
-    const [step, looked, last, ...more] = objects(ended.out)
+    const [changed, step, looked, last, ...more] = objects(ended.out)
+    t.strictSame(changed, { step: 4, lr_old: 0.002, lr_new: 0.003 })
+    t.match(flat(ended.err), /Step 4: the rate is 0\.003 from here on, and was 0\.002 before\./)
     t.match(looked, { step: 4, validation_top1: Number, validation_loss: Number })
     t.strictSame(more, [])
     t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s'])
@@ -78,7 +85,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.equal(code, 2)
     t.equal(said, '')
     t.match(flat(err), /--batch was 2 and is 4, --momentum was 0\.9 and is 0/)
-    t.equal(log(out).length, 7, 'and nothing is changed')
+    t.equal(log(out).length, 9, 'and nothing is changed')
   })
 
   t.test('without --resume a new run gets a folder of its own', async (t) => {
@@ -95,7 +102,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.match(ended.out, /--resume --out \S*run\/2$/m)
     const steps = log(join(out, '2')).length
     t.ok(existsSync(join(out, '2', `checkpoint-${String(steps).padStart(8, '0')}`)))
-    t.equal(log(out).length, 7, 'the first is as it was')
+    t.equal(log(out).length, 9, 'the first is as it was')
   })
 })
 

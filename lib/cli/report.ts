@@ -92,6 +92,7 @@ export class Report {
   /** One step that is done. */
   async step(step: Step): Promise<void> {
     const { steps, images, imagesPerSecond } = step
+    this.#changed(step)
     if (this.#json) this.#object(jsonOf(step))
     const seconds = images / imagesPerSecond
     const first = this.#steps === undefined
@@ -123,6 +124,14 @@ export class Report {
       `Step ${step}: gradients overflowed at a loss scale of ${count(lossScale)}. It is skipped with ` +
         `the one behind it, and the scale is ${count(lossScale / 2)} from then on.`
     )
+  }
+
+  /** Tells of a rate that was changed as the run went on. */
+  #changed({ step, rateChange }: Step): void {
+    if (!rateChange) return
+    const { old, lr } = rateChange
+    if (this.#json) this.#object({ step, lr_old: old, lr_new: lr })
+    this.note(`Step ${step}: the rate is ${lr} from here on, and was ${old} before.`)
   }
 
   #chosen({ steps, images, epoch, step }: Step): void {

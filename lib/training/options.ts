@@ -2,6 +2,7 @@ import type { InputRecipe } from '../augment.ts'
 import type { LossScaleOptions } from '../loss-scale.ts'
 import type { Optimizer } from '../optimizer.ts'
 import type { Courses, Schedule } from '../schedule.ts'
+import type { RateChange, RateControl } from './rate.ts'
 import type { Snapshot } from './state.ts'
 import type { ValidationOptions } from './validation.ts'
 
@@ -23,6 +24,11 @@ export interface TrainOptions {
   readonly optimizer?: Optimizer
   /** Factor on the rate. Default: constant. */
   readonly schedule?: Schedule
+  /**
+   * Changes the rate while the run goes on; the schedule is a factor on the new one. Changes are kept in what is
+   * saved, and hold from there on when the run goes on, whatever `lr` says. Default: it stays as `lr` says.
+   */
+  readonly control?: RateControl | undefined
   /** Factors of each parameter on rate and decay besides. Default: none. */
   readonly courses?: Courses | undefined
   /**
@@ -65,6 +71,8 @@ export interface Step {
   /** Fraction of the batch whose class was among the first five. */
   readonly top5: number
   readonly lr: number
+  /** Where this step is the first with another rate. */
+  readonly rateChange?: RateChange
   readonly images: number
   readonly imagesPerSecond: number
   /** Seconds for which the device had nothing to do, since the images of this step were not there yet. */

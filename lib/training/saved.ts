@@ -1,6 +1,7 @@
 /** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
 import { isJsonObject, type Json, type JsonObject } from '../files/json.ts'
 import type { LossScaleState, ScaledOutcome } from '../loss-scale.ts'
+import type { RateChange } from './rate.ts'
 import type { TrainState } from './state.ts'
 import type { ValidationState } from './validation.ts'
 
@@ -10,7 +11,7 @@ export type Wrong = (expected: string, got: string) => never
 /** The state of a run that stands at `whole` steps. */
 export function readTrainState(value: Json | undefined, whole: number, wrong: Wrong): TrainState {
   const train = objectOf(value)
-  const { step, epoch, position, seed, steps, lossScale, validation } = train
+  const { step, epoch, position, seed, steps, lossScale, rates, validation } = train
   const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
   if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
     wrong('step, epoch, position and seed in its state', JSON.stringify(train))
@@ -22,6 +23,7 @@ export function readTrainState(value: Json | undefined, whole: number, wrong: Wr
     ...{ step, epoch, position, seed },
     ...(typeof steps === 'number' && { steps }),
     ...(lossScale !== undefined && { lossScale: readLossScale(lossScale, wrong) }),
+    ...(rates !== undefined && { rates: readRates(rates, wrong) }),
     ...(validation !== undefined && { validation: readValidation(validation, wrong) })
   }
 }
@@ -34,6 +36,17 @@ function readLossScale(value: Json, wrong: Wrong): LossScaleState {
     wrong('scale, good, skipped and unheeded in its loss scale', JSON.stringify(value))
   }
   return { scale, good, skipped, unheeded: known }
+}
+
+/** Changes of a run's rate, in order. */
+export function readRates(value: Json, wrong: Wrong): readonly RateChange[] {
+  const changes = Array.isArray(value) ? value.map(objectOf) : [{}]
+  return changes.map(({ step, old, lr }) => {
+    if (!isCount(step) || !isRate(old) || !isRate(lr)) {
+      wrong('step, old and lr in each of its rates', JSON.stringify(value))
+    }
+    return { step, old, lr }
+  })
 }
 
 function readValidation(value: Json, wrong: Wrong): ValidationState {
@@ -61,6 +74,10 @@ function isOutcome(value: unknown): value is ScaledOutcome {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isRate(value: unknown): value is number {
+  return isNumber(value) && value >= 0
 }
 
 function isNumber(value: unknown): value is number {

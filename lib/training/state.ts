@@ -1,6 +1,7 @@
 import type { LossScaleState } from '../loss-scale.ts'
 import type { TrainerTensors } from '../trainer.ts'
 import type { Place } from './order.ts'
+import type { RateChange } from './rate.ts'
 import type { ValidationState } from './validation.ts'
 
 /** Where a run stands; with the tensors, all that going on needs. */
@@ -12,6 +13,8 @@ export interface TrainState extends Place {
   readonly steps?: number
   /** Of runs whose loss is scaled. */
   readonly lossScale?: LossScaleState
+  /** Of runs whose rate was changed as they went on: each change so far. The last one's rate holds. */
+  readonly rates?: readonly RateChange[]
   /** Of runs that were validated. */
   readonly validation?: ValidationState
 }
