@@ -65,6 +65,14 @@ await program(async (signal) => {
         report.validated(found)
       }
     },
+    watch: options.watch
+      ? {
+          async onDiagnosis(found) {
+            await run.logDiagnosis(found)
+            report.diagnosed(found)
+          }
+        }
+      : undefined,
     checkpoint: { every: options.checkpointEvery, save: run.save }
   })
   try {

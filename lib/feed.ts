@@ -56,6 +56,9 @@ export class Feed {
   readonly #labels: readonly Int32Array[]
   #next = 0
   #labelled: Int32Array
+  #inputs: readonly NetInput[] = []
+  /** The slot that was brought last. */
+  #brought = 0
   #ahead: Reading | undefined
 
   private constructor(net: Net, set: ImageSet) {
@@ -97,6 +100,7 @@ export class Feed {
     const { net, set } = this
     const { placement } = net
     const inputs: NetInput[] = []
+    this.#inputs = inputs
     const slots = this.#labels.length
     for (const part of placement.parts) {
       const settings = { training: net.training, ...options }
@@ -188,9 +192,19 @@ export class Feed {
     return async () => {
       const sent = this.#inboxes.map((inbox) => inbox.send(slot))
       const ran = program.run()
+      this.#brought = slot
       for (const inbox of this.#inboxes) inbox.taken(slot)
       await Promise.all([...sent, ran])
     }
+  }
+
+  /**
+   * Queues making the net's input once more, of the batch that was brought last. No other may have been staged since
+   * whose slot is the same: right after a step there is none.
+   */
+  again(): void {
+    for (const inbox of this.#inboxes) inbox.choose(this.#brought)
+    for (const input of this.#inputs) input.run()
   }
 
   /** Those of the batch that was staged last; the next one writes over them. */

@@ -114,6 +114,7 @@ export {
   type TensorOptions
 } from './tensor.ts'
 export {
+  type Diagnosis,
   NonFiniteError,
   type RateChange,
   type RateControl,
@@ -122,7 +123,8 @@ export {
   type TrainOptions,
   train,
   type Validation,
-  type ValidationOptions
+  type ValidationOptions,
+  type WatchOptions
 } from './train.ts'
 export { partData } from './training/part.ts'
 export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'

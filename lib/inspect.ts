@@ -4,9 +4,11 @@ import { Tensor } from './tensor.ts'
 
 /**
  * Runs a net's step on what lies in its input, one op at a time, and looks at each result.
- * @returns the first that is not finite, for people; undefined where all are
+ * @returns the first that is not finite, its place told for people; undefined where all are
  */
-export async function findNonFinite(net: Net): Promise<string | undefined> {
+export async function findNonFinite(
+  net: Net
+): Promise<{ readonly layer: string; readonly place: string } | undefined> {
   const { parts } = net.placement
   const flags = parts.map(({ index, stream }) => {
     const ok = net.parameters.ok(index).place
@@ -33,8 +35,9 @@ export async function findNonFinite(net: Net): Promise<string | undefined> {
         stream.run(op, { ok, x: row })
         const [finite] = await stream.read(ok)
         op.close()
-        if (finite !== 1)
-          return `layer '${bound.call.layer}', ${pass}: ${slot.name} of ${bound.call.op.name}`
+        if (finite === 1) continue
+        const { layer } = bound.call
+        return { layer, place: `layer '${layer}', ${pass}: ${slot.name} of ${bound.call.op.name}` }
       }
     }
   }

@@ -2,7 +2,7 @@ import type { ImageSet } from './data/dataset.ts'
 import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { sgd } from './optimizer.ts'
-import { constant, isPlateau, type Progress } from './schedule.ts'
+import { constant, isPlateau, type Progress, together } from './schedule.ts'
 import { type StepResult, Trainer } from './trainer.ts'
 import { Length, requireNumber } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
@@ -11,12 +11,15 @@ import { Order } from './training/order.ts'
 import { LiveRate, type RateChange } from './training/rate.ts'
 import type { TrainState } from './training/state.ts'
 import { Validator } from './training/validation.ts'
+import { Watcher } from './training/watcher.ts'
 
+export type { Diagnosis } from './training/diagnosis.ts'
 export { NonFiniteError } from './training/not-finite.ts'
 export type { Step, TrainOptions } from './training/options.ts'
 export type { RateChange, RateControl } from './training/rate.ts'
 export type { Snapshot, TrainState } from './training/state.ts'
 export type { Validation, ValidationOptions, ValidationState } from './training/validation.ts'
+export type { WatchOptions } from './training/watcher.ts'
 
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
@@ -37,10 +40,12 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     momentum = 0,
     weightDecay = 0,
     schedule = constant(),
+    courses = together,
     signal,
     from,
     checkpoint,
-    validation
+    validation,
+    watch
   } = options
   requireNumber('lr', lr, 0)
   requireNumber('momentum', momentum, 0)
@@ -74,6 +79,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   let sent = from?.state.step ?? 0
   let done: TrainState = state()
   let saved = sent
+  const watcher = watch && new Watcher(trainer, watch, sent)
   let last = performance.now()
   /** When the step before was done. */
   let settled = last
@@ -97,6 +103,16 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     last = performance.now()
   }
 
+  const lookAround = async () => {
+    const at = { step: sent - 1, epoch: (sent - 1) / perEpoch, steps: length.steps }
+    const planned = schedule(at)
+    await watcher?.look(sent, {
+      rate: live.lr * planned,
+      factorOf: (parameter) => planned * parameter.rate * (courses(parameter).rate?.(at) ?? 1)
+    })
+    last = performance.now()
+  }
+
   const save = async (again = false) => {
     if (!checkpoint || (saved === done.step && !again)) return
     const kept = validator?.state
@@ -111,7 +127,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     for (;;) {
       const { steps } = length
       // Both look at what is there after the last step sent, so nothing is sent past them.
-      const due = checkpointDue() || validationDue()
+      const due = checkpointDue() || validationDue() || watcher?.due(sent) === true
       const going = sent < steps && !signal?.aborted && !validator?.exhausted
       if (going && flying.length < 2 && !due) {
         const change = await live.follow(sent)
@@ -133,6 +149,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         if (signal?.aborted) break
         if (validationDue()) await validate()
         else if (going && checkpointDue()) await save()
+        else if (going && watcher?.due(sent)) await lookAround()
         else break
         continue
       }
@@ -148,9 +165,12 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       if (!finite && !bearable) {
         await Promise.allSettled(flying.splice(0).map(({ result }) => result))
         const { indices, at, scale, state } = flight
-        throw await explain(trainer, { ...state, at, indices, scale, loss: stats.loss })
+        const error = await explain(trainer, { ...state, at, indices, scale, loss: stats.loss })
+        await watcher?.ended(state.step, error)
+        throw error
       }
       done = flight.state
+      watcher?.observe(stats.loss, !finite)
       const now = performance.now()
       const seconds = (now - last) / 1000
       last = now

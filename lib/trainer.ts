@@ -77,6 +77,8 @@ export class Trainer {
   readonly #tapes: Tape[] = []
   readonly #input: InputRecipe | undefined
   readonly #stages = new Map<number, Promise<Stage>>()
+  /** That of the last step. */
+  #last: Stage | undefined
 
   private constructor(
     net: Net,
@@ -197,7 +199,9 @@ export class Trainer {
       eager = false
     }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
-    const { net, feed, program, calls } = await this.stage(indices.length)
+    const stage = await this.stage(indices.length)
+    const { net, feed, program, calls } = stage
+    this.#last = stage
     this.#setScalars(lr, scale, at)
     const scalars = [this.#scalars]
     const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scale, scalars })
@@ -257,6 +261,15 @@ export class Trainer {
     const epoch = at?.epoch ?? 0
     const deliver = await feed.stage({ indices, step, seed, epoch, scale })
     await deliver()
+    net.refresh()
+    return net
+  }
+
+  /** @internal The build of the last step, with that step's batch in its input. Nothing may be under way. */
+  again(): Net {
+    if (!this.#last) throw new Error('[train] expected a step before, got none')
+    const { net, feed } = this.#last
+    feed.again()
     net.refresh()
     return net
   }

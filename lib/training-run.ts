@@ -8,7 +8,7 @@ import { keepRunData } from './run-data.ts'
 import { openRun, type Run } from './run-folder.ts'
 import { SettingsError, settle, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
-import type { Snapshot, Step, Validation } from './train.ts'
+import type { Diagnosis, Snapshot, Step, Validation } from './train.ts'
 import { RunControl } from './training/run-control.ts'
 import { saveWeights } from './weights.ts'
 
@@ -125,6 +125,11 @@ export class TrainingRun {
       ...{ step, validation_loss: loss, validation_top1: top1, best },
       ...(factor !== undefined && { lr_factor: factor })
     })
+  }
+
+  /** Adds to the log what is wrong with the run. */
+  logDiagnosis({ step, kind, layer, text }: Diagnosis): Promise<void> {
+    return this.#run.log({ step, diagnosis: kind, ...(layer !== undefined && { layer }), text })
   }
 
   /** Writes the weights, and the log's last line. */

@@ -106,6 +106,28 @@ t.test('trains, tests and keeps all of it', async (t) => {
   })
 })
 
+t.test('what is wrong with a run', async (t) => {
+  const to = join(dir, 'still')
+  const still = ['--net', 'cifar', '--lr', '1e-12', '--weight-decay', '0', '--steps', '250']
+  const args = ['--data', data, '--batch', '2', '--threads', '2', ...still, '--out', to]
+  const ended = await runProgram(program, args)
+  t.match(ended, { code: 0, err: '' })
+  t.match(
+    flat(ended.out),
+    /Step 243: A step changes the weights of layer '\w+' by 0 %, where 0\.1 % /
+  )
+  t.ok(widest(ended.out, dir) <= 80, ended.out)
+  const told = log(to).filter(({ diagnosis }) => diagnosis !== undefined)
+  t.match(told, [{ step: 243, diagnosis: 'vanishing', layer: String, text: /^A step changes / }])
+
+  const blown = [...still, '--lr', '1e30', '--json', '--out', join(dir, 'blown')]
+  const failed = await runProgram(program, [...args.slice(0, 6), ...blown])
+  t.equal(failed.code, 1)
+  t.match(flat(failed.err), /step \d+: the loss is .*it began in layer/)
+  t.match(objects(failed.out).at(-1), { diagnosis: 'not-finite', layer: String })
+  t.strictSame(log(join(dir, 'blown')).at(-1), objects(failed.out).at(-1))
+})
+
 t.test('what cannot be', async (t) => {
   const refused = async (args: readonly string[], code: number, message: RegExp) => {
     const ended = await runProgram(program, args)
@@ -138,7 +160,7 @@ t.test('help', async (t) => {
   for (const option of [
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
-    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep']
+    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'no-watch']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

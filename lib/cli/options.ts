@@ -29,6 +29,8 @@ export interface TrainArguments {
   /** How many checkpoints to keep besides the best. */
   readonly keep: number
   readonly resume: boolean
+  /** Look now and then whether something is wrong with the run. */
+  readonly watch: boolean
   readonly json: boolean
 }
 
@@ -63,6 +65,7 @@ interface Given extends Partial<TrainSettings> {
   readonly checkpointEvery?: number
   readonly keep?: number
   readonly resume?: boolean
+  readonly watch?: boolean
   readonly json?: boolean
 }
 
@@ -78,7 +81,7 @@ interface Given extends Partial<TrainSettings> {
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
   const { device, threads, workers, out, resume = false, json = false, ...kept } = given
-  const { checkpointEvery, keep = 2, ...settings } = kept
+  const { checkpointEvery, keep = 2, watch = true, ...settings } = kept
   const recipe = resume ? undefined : givenRecipe(settings)
   const optimizer = settings.optimizer ?? (recipe ? 'sgd' : usualOptimizer(settings))
   if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
@@ -98,6 +101,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     checkpointEvery,
     keep,
     resume,
+    watch,
     json
   }
 }
@@ -198,5 +202,6 @@ async function trainCommand(): Promise<Command> {
     .option('--checkpoint-every <n>', 'steps between checkpoints (one at the end)', count)
     .option('--keep <n>', 'checkpoints to keep, besides the best (2)', count)
     .option('--resume', 'go on from the newest whole checkpoint in --out')
+    .option('--no-watch', 'do not look now and then whether something is wrong with the run')
     .option('--json', 'print one JSON object a line, and nothing else')
 }

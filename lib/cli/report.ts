@@ -4,7 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { Device } from '../device.ts'
 import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
-import type { Step, Validation } from '../train.ts'
+import type { Diagnosis, Step, Validation } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
 import { type DeviceSettings, deviceText } from './device.ts'
 import { COLUMNS, count, duration, entry, fraction, onePiece, pace, short, wrap } from './format.ts'
@@ -175,6 +175,14 @@ export class Report {
         `${dropped ? ` The rate is ${factor} of what it was at first from here on.` : ''}` +
         `${stops ? ' It has not got better for long enough: training ends.' : ''}`
     )
+  }
+
+  /** What is wrong with the run; of what ends it, the error tells. */
+  diagnosed({ step, kind, layer, text }: Diagnosis): void {
+    if (this.#json) {
+      this.#object({ step, diagnosis: kind, ...(layer !== undefined && { layer }), text })
+    }
+    if (kind !== 'not-finite') this.note(`Step ${step}: ${text}`)
   }
 
   /** The end: what was reached, and where everything lies. */

@@ -5,6 +5,13 @@ import type { Trainer } from '../trainer.ts'
 /** A loss or gradient was not finite. The weights are those from before the step. */
 export class NonFiniteError extends Error {
   override name = 'NonFiniteError'
+  /** Where it began, where that was found. */
+  readonly layer: string | undefined
+
+  constructor(message: string, layer?: string) {
+    super(message)
+    this.layer = layer
+  }
 }
 
 /** A step that failed. */
@@ -25,12 +32,13 @@ export async function explain(trainer: Trainer, failed: Failed): Promise<NonFini
   const { indices, step, seed, at: stood, loss, scale } = failed
   const scaled = scale === undefined ? {} : { scale }
   const net = await trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })
-  const place = await findNonFinite(net)
-  const began = place ? `; it began in ${place}` : ''
+  const found = await findNonFinite(net)
+  const began = found ? `; it began in ${found.place}` : ''
   const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(
     `[train] step ${step}: the loss is ${loss} or a gradient is not finite${began}${at}. ` +
       'The weights are those from before this step. ' +
-      'Try a smaller lr, or look at the images of this batch.'
+      'Try a smaller lr, or look at the images of this batch.',
+    found?.layer
   )
 }

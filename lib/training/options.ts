@@ -5,6 +5,7 @@ import type { Courses, Schedule } from '../schedule.ts'
 import type { RateChange, RateControl } from './rate.ts'
 import type { Snapshot } from './state.ts'
 import type { ValidationOptions } from './validation.ts'
+import type { WatchOptions } from './watcher.ts'
 
 export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */
@@ -46,6 +47,8 @@ export interface TrainOptions {
   readonly from?: Snapshot | undefined
   /** Evaluates the net on other images from time to time; the schedule `plateau` needs it. */
   readonly validation?: ValidationOptions | undefined
+  /** Looks now and then whether something is wrong with the run, and says what. Default: it does not. */
+  readonly watch?: WatchOptions | undefined
   /**
    * Called after every so many steps, after a validation that was the best, after the last step, and after an
    * abort, with the whole state.
