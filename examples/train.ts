@@ -3,8 +3,8 @@ import {
   createReport,
   evaluate,
   fitSteps,
-  open,
   openData,
+  openDevices,
   openTraining,
   partData,
   planOf,
@@ -19,17 +19,11 @@ await program(async (signal) => {
   const options = await trainArguments(process.argv.slice(2))
   const report = createReport({ json: options.json })
 
-  // The device, and the run's folder: settings are those given, else those saved, else defaults.
+  // The device or devices, and the run's folder: settings are those given, else those saved, else defaults.
   const { out, resume, settings: given } = options
-  const { device: wanted, threads } = options
-  const where = await settleDevice({
-    ...given,
-    ...(resume && { resume: out }),
-    device: wanted,
-    threads
-  })
-  await using device = await open(where.name, where.options)
-  const { dtype, reason } = preferredDType(device, where)
+  const where = await settleDevice({ ...given, ...options.where, ...(resume && { resume: out }) })
+  await using devices = await openDevices(where.names, where.options)
+  const { dtype, reason } = preferredDType(devices.first, where)
   const defaults = { ...options.defaults, dtype }
   const kept = { out, resume, settings: given, defaults, keep: options.keep, onNote: report.note }
   await using run = await openTraining(kept)
@@ -40,14 +34,15 @@ await program(async (signal) => {
   const opened = await openData(settings.data, { signal, workers: options.workers, ...told })
   const data = run.sameData(opened)
   report.data(data)
-  report.device(device, where, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
+  const why = settings.dtype === dtype ? reason : 'as asked for'
+  report.device(devices.all, where, settings.dtype, why)
 
-  // The net: a definition, then a build on the device that takes its memory.
+  // The net: a definition, then a build on the devices that takes their memory.
   const { batch, seed } = settings
   const plan = planOf(settings, data)
   const { definition, optimizer, schedule, courses, input, views } = plan
-  const build = { batch, seed, optimizer, dtype: settings.dtype }
-  await using net = await definition.build(device, build)
+  const build = { batch, seed, optimizer, dtype: settings.dtype, parallel: where.parallel }
+  await using net = await definition.build(devices.all, build)
   await report.net(net)
   report.run(run, plan.notes)
 

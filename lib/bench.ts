@@ -6,6 +6,7 @@ import type { FloatDType } from './dtype.ts'
 import { Feed } from './feed.ts'
 import type { BoundCall, Net } from './net.ts'
 import { sgd } from './optimizer.ts'
+import type { Parallel } from './placement/placement.ts'
 import type { Program } from './program.ts'
 import { Random } from './random.ts'
 import type { Pass } from './tape.ts'
@@ -16,6 +17,8 @@ export interface BenchOptions {
   readonly batch: number
   /** Default 'f32'. */
   readonly dtype?: FloatDType
+  /** How several devices share the net: as `build` takes it. */
+  readonly parallel?: Parallel
   /** 'train': forward, backward, SGD with momentum and weight decay. 'infer': forward. Default 'train'. */
   readonly mode?: 'train' | 'infer'
   /** Steps that are timed. Default 10. */
@@ -53,20 +56,23 @@ const PROFILES = 3
 /**
  * Times steps of a net on a generated batch.
  *
- * @throws Error where the net does not fit the device
+ * @throws Error where the net does not fit the device, or devices
  *
  * @example
  * const { imagesPerSecond } = await bench(alexnet(), device, { batch: 128 })
  */
 export async function bench(
   definition: NetDefinition,
-  device: Device,
+  on: Device | readonly Device[],
   options: BenchOptions
 ): Promise<BenchResult> {
-  const { batch, dtype = 'f32', mode = 'train', steps = 10, warmUp = 2 } = options
+  const { batch, dtype = 'f32', mode = 'train', steps = 10, warmUp = 2, parallel } = options
   const training = mode === 'train'
   const optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 })
-  await using net = await definition.build(device, { batch, dtype, training, optimizer })
+  await using net = await definition.build(on, {
+    ...{ batch, dtype, training, optimizer },
+    ...(parallel && { parallel })
+  })
   const set = generated(definition.input, net.classes, batch)
   const indices = Uint32Array.from({ length: batch }, (_, i) => i)
   if (training) {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Buffer } from './buffer.ts'
 import { probeCuda } from './cuda-probe.ts'
+import { parseDeviceName } from './device-name.ts'
 import type { DType } from './dtype.ts'
 import { type CudaInfo, cpuInfo, type MemoryInfo, native, settled } from './native.ts'
 import { Event, Stream, type StreamOptions } from './stream.ts'
@@ -239,19 +240,12 @@ function checkThreads(threads: number): number {
  * await using device = await open('cuda:0', { tf32: true })
  */
 export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Device> {
-  const parts = /^(?:cpu(?::\d{1,2})?|cuda(?::(?<ordinal>\d{1,2})(?:#\d{1,2})?)?)$/.exec(name)
-  if (!parts) {
-    throw new Error(
-      `[device] there is no device '${name}': expected cpu, cpu:0, cpu:1, …, or cuda, cuda:0, cuda:1, …, ` +
-        'cuda:0#1, …'
-    )
-  }
+  const { kind, ordinal } = parseDeviceName(name)
   const { tf32 = false, deterministic = false, cudnn = false } = options
   const threads = checkThreads(options.threads ?? availableParallelism())
   const given = { name, threads, tf32, deterministic }
-  if (name.startsWith('cpu')) return new Device({ ...given, id: native.openCpu() })
+  if (kind === 'cpu') return new Device({ ...given, id: native.openCpu() })
   const { refused } = await probeCuda()
-  const ordinal = Number(parts.groups?.ordinal ?? 0)
   const id = await settled<number>((ticket) =>
     native.openCuda(ticket, ordinal, { tf32, deterministic, cudnn }, refused)
   )

@@ -66,7 +66,7 @@ export { avgPool, maxPool } from './layers/pool.ts'
 export { relu } from './layers/relu.ts'
 export { AddonError } from './load.ts'
 export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './loss-scale.ts'
-export type { DevicePlan, MemoryPlan } from './memory-plan.ts'
+export type { DevicePlan, MemoryPlan, MemoryPool } from './memory-plan.ts'
 export type {
   CudaDevice,
   CudaInfo,
@@ -93,6 +93,8 @@ export { type FitOptions, fitSteps } from './pace.ts'
 export { type DecodeOptions, decodePhoto, type Photo, PhotoError } from './photos/decode.ts'
 export { type Prepared, type PrepareOptions, prepare } from './photos/prepare.ts'
 export { openPhotos, type PhotoDataset, type PhotoSet } from './photos/reader.ts'
+export { type Devices, openDevices } from './placement/devices.ts'
+export type { Parallel } from './placement/placement.ts'
 export { type Program, record } from './program.ts'
 export { permutation, Random, type RandomOptions } from './random.ts'
 export { ablationNames } from './recipes/ablation.ts'

@@ -1,5 +1,6 @@
 /** What a build takes of each device, said before a byte is taken. */
 import { align, arrange, line } from './arena.ts'
+import { parseDeviceName } from './device-name.ts'
 import type { Draft } from './draft.ts'
 import type { BuildOptions } from './net.ts'
 import type { Part } from './placement/placement.ts'
@@ -18,15 +19,36 @@ export interface DevicePlan {
   readonly available: number
 }
 
+/** Memory that devices have in common: all CPUs, and those of one GPU. */
+export interface MemoryPool {
+  readonly devices: readonly DevicePlan[]
+  readonly bytes: number
+  readonly available: number
+}
+
 /** What a build takes, by slab; of all its devices together, and of each. */
 export interface MemoryPlan extends DevicePlan {
   readonly fits: boolean
   readonly devices: readonly DevicePlan[]
+  readonly pools: readonly MemoryPool[]
 }
 
-/** Devices with the same have the same memory: those of one GPU, and all CPUs. */
-function pool(device: string): string {
-  return device.startsWith('cpu') ? 'cpu' : (device.split('#')[0] ?? device)
+/** What devices take of each memory. */
+function poolsOf(devices: readonly DevicePlan[]): MemoryPool[] {
+  const pools = new Map<string, MemoryPool>()
+  for (const plan of devices) {
+    const { kind, ordinal } = parseDeviceName(plan.device)
+    const key = kind === 'cpu' ? kind : `${kind}:${ordinal}`
+    const {
+      devices: others,
+      bytes,
+      available
+    } = pools.get(key) ?? {
+      ...{ devices: [], bytes: 0, available: plan.available }
+    }
+    pools.set(key, { devices: [...others, plan], bytes: bytes + plan.bytes, available })
+  }
+  return [...pools.values()]
 }
 
 function planOf(
@@ -59,12 +81,7 @@ function planOf(
 
 export function planMemory(draft: Draft, options: BuildOptions): MemoryPlan {
   const devices = draft.placement.parts.map((part) => planOf(part, draft, options))
-  const pools = new Map<string, { bytes: number; available: number }>()
-  for (const { device, bytes, available } of devices) {
-    const known = pools.get(pool(device)) ?? { bytes: 0, available }
-    pools.set(pool(device), { bytes: known.bytes + bytes, available: known.available })
-  }
-  const total = [...pools.values()]
+  const pools = poolsOf(devices)
   const names = new Set(devices.flatMap(({ slabs }) => slabs.map(({ name }) => name)))
   const slabs = [...names].map((name) => ({
     name,
@@ -76,9 +93,9 @@ export function planMemory(draft: Draft, options: BuildOptions): MemoryPlan {
   return {
     device: devices.map(({ device }) => device).join(', '),
     slabs,
-    bytes: total.reduce((sum, { bytes }) => sum + bytes, 0),
-    available: total.reduce((sum, { available }) => sum + available, 0),
-    fits: total.every(({ bytes, available }) => bytes <= available),
-    devices
+    bytes: pools.reduce((sum, { bytes }) => sum + bytes, 0),
+    available: pools.reduce((sum, { available }) => sum + available, 0),
+    fits: pools.every(({ bytes, available }) => bytes <= available),
+    ...{ devices, pools }
   }
 }

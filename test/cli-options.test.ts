@@ -26,10 +26,10 @@ t.test('Adam where nothing speaks for SGD', async (t) => {
 t.test('what to compute on', async (t) => {
   const options = { threads: 3, tf32: true, deterministic: true }
   t.same(await settleDevice({ device: 'cuda:1', ...options }), {
-    ...{ name: 'cuda:1', reason: undefined, options }
+    ...{ name: 'cuda:1', names: ['cuda:1'], parallel: { replicas: 1 }, reason: undefined, options }
   })
-  const { device, settings } = await trainArguments(['--tf32', '--deterministic'])
-  t.equal(device, 'auto')
+  const { where, settings } = await trainArguments(['--tf32', '--deterministic'])
+  t.same(where, {})
   t.same(settings, { tf32: true, deterministic: true })
   await t.rejects(settleDevice({ device: 'cpu', tf32: true }), /--tf32 is for GPUs/)
   await t.rejects(settleDevice({ device: 'cuda', tf32: true, dtype: 'f16' }), /leave one out/)
@@ -45,6 +45,44 @@ t.test('what to compute on', async (t) => {
   t.equal(kept.tf32, true)
   const changed = async () => settle({ tf32: true }, { lr: 1 }, await full(), true)
   await t.rejects(changed, /--tf32 was not given and is true/)
+})
+
+t.test('several devices', async (t) => {
+  const { where, settings } = await trainArguments([
+    ...['--devices', 'cpu:0,cpu:1,cpu:2,cpu:3', '--replicas', '2', '--threads', '9']
+  ])
+  t.same(settings, {}, 'are no part of what decides the numbers')
+  t.match(await settleDevice(where), {
+    ...{ name: 'cpu:0,cpu:1,cpu:2,cpu:3', names: ['cpu:0', 'cpu:1', 'cpu:2', 'cpu:3'] },
+    ...{ parallel: { replicas: 2 }, options: { threads: 2 } }
+  })
+  t.match(await settleDevice({ devices: 'cpu, cpu:1', threads: 1 }), {
+    ...{ names: ['cpu', 'cpu:1'], parallel: { replicas: 1 }, options: { threads: 1 } }
+  })
+  const gpus = await settleDevice({ devices: 'cuda:0#0,cuda:0#1', threads: 6, tf32: true })
+  t.match(gpus, { options: { threads: 6, tf32: true } }, 'threads are for CPUs to share')
+
+  const refused = (devices: string, message: RegExp, replicas?: number) =>
+    t.rejects(settleDevice({ devices, ...(replicas && { replicas }) }), {
+      ...{ name: 'UsageError', message }
+    })
+  await refused('', /^--devices: expected names with commas between them, .*, got ''/)
+  await refused('cpu:0,', /got 'cpu:0,'/)
+  await refused('cpu:0,gpu', /^--devices: there is no device 'gpu': expected cpu, /)
+  await refused('cpu:0,cpu:0#1', /there is no device 'cpu:0#1'/)
+  await refused('cpu:1,cpu:1', /expected each device once, got cpu:1 again/)
+  await refused('cpu,cpu:00', /expected each device once, got cpu:00 again/)
+  await refused('cuda,cuda:1,cuda:0#0', /expected each device once, got cuda:0#0 again/)
+  await refused('cpu,cuda', /^--devices: expected CPUs or GPUs, got some of each: cpu, cuda/)
+  await refused('cpu:0,cpu:1,cpu:2', /replicas: expected .* divides 3 devices, got 2/, 2)
+  await t.rejects(settleDevice({ replicas: 2 }), /--replicas is for several devices/)
+  await t.rejects(
+    settleDevice({ devices: 'cpu:0,cpu:1', tf32: true }),
+    /the device is cpu:0, cpu:1/
+  )
+  await t.rejects(trainArguments(['--device', 'cpu', '--devices', 'cpu:0,cpu:1']), {
+    ...{ name: 'UsageError', message: /'--devices <names>' cannot be used with/ }
+  })
 })
 
 t.test('an optimizer that was asked for', async (t) => {

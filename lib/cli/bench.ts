@@ -1,8 +1,8 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
 import { type BenchResult, bench } from '../bench.ts'
-import { open } from '../device.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
+import { openDevices } from '../placement/devices.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import {
   addDeviceOptions,
@@ -87,14 +87,14 @@ await program(async () => {
   const given = await readArguments()
   const { net, batch, mode, steps, json } = given
   const where = await settleDevice(given)
-  await using device = await open(where.name, where.options)
-  const dtype = given.dtype ?? preferredDType(device, where).dtype
-  if (!json) process.stdout.write(`${deviceText(device, where)}\n`)
-  const result = await bench(netByName(net), device, {
-    ...{ batch, dtype },
+  await using devices = await openDevices(where.names, where.options)
+  const dtype = given.dtype ?? preferredDType(devices.first, where).dtype
+  if (!json) process.stdout.write(`${deviceText(devices.all, where)}\n`)
+  const result = await bench(netByName(net), devices.all, {
+    ...{ batch, dtype, parallel: where.parallel },
     ...(mode && { mode }),
     ...(steps !== undefined && { steps })
   })
-  if (json) printJson(result, { device: where.name, ...where.options, dtype })
+  if (json) printJson(result, { device: where.name, ...where.parallel, ...where.options, dtype })
   else await printText(result)
 })

@@ -133,7 +133,7 @@ await program(async (signal) => {
       'Data',
       `${name}, ${split}: ${count(scores.images)} images${views === 10 ? ', ten views of each' : ''}`
     ),
-    deviceText(opened.device, opened.where),
+    deviceText(opened.devices.all, opened.where),
     entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`),
     await classTable(scores),
     ...(scores.confusions(1).length > 0 ? [await confusionTable(scores)] : []),

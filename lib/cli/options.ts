@@ -1,5 +1,4 @@
 /** What can be said on the command line of `npm start` and `alexnode train`. */
-import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { dataNames } from '../data/open.ts'
 import { netNames } from '../nets/index.ts'
@@ -9,7 +8,7 @@ import { recipeDefaults, recipeOf } from '../recipes/plan.ts'
 import type { Recipe } from '../recipes/recipe.ts'
 import type { TrainSettings } from '../settings.ts'
 import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
-import { addDeviceOptions } from './device.ts'
+import { addDeviceOptions, type DeviceArguments } from './device.ts'
 import { UsageError } from './program.ts'
 
 /** The command line of training, read and checked. */
@@ -18,9 +17,8 @@ export interface TrainArguments {
   readonly settings: Partial<TrainSettings>
   /** For what is neither given nor saved; the dtype is the device's to prefer. */
   readonly defaults: Omit<TrainSettings, 'dtype'>
-  /** 'auto': a GPU where one is ready, else the CPU. */
-  readonly device: string
-  readonly threads: number
+  /** What to compute on, as far as it was given; for `settleDevice`. */
+  readonly where: Pick<DeviceArguments, 'device' | 'devices' | 'replicas' | 'threads'>
   /** Threads that read and decode photographs; undefined: as many as there are cores. */
   readonly workers: number | undefined
   readonly out: string
@@ -59,6 +57,8 @@ function usualOptimizer({ net, lr, momentum }: Partial<TrainSettings>): 'sgd' | 
 
 interface Given extends Partial<TrainSettings> {
   readonly device?: string
+  readonly devices?: string
+  readonly replicas?: number
   readonly threads?: number
   readonly workers?: number
   readonly out?: string
@@ -80,7 +80,8 @@ interface Given extends Partial<TrainSettings> {
  */
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
-  const { device, threads, workers, out, resume = false, json = false, ...kept } = given
+  const { device, devices, replicas, threads, ...most } = given
+  const { workers, out, resume = false, json = false, ...kept } = most
   const { checkpointEvery, keep = 2, watch = true, ...settings } = kept
   const recipe = resume ? undefined : givenRecipe(settings)
   const optimizer = settings.optimizer ?? (recipe ? 'sgd' : usualOptimizer(settings))
@@ -94,8 +95,12 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     defaults: recipe
       ? { ...defaults, ...recipeSettings(recipe, settings) }
       : { ...defaults, optimizer, ...rates[optimizer] },
-    device: device ?? 'auto',
-    threads: threads ?? availableParallelism(),
+    where: {
+      ...(device !== undefined && { device }),
+      ...(devices !== undefined && { devices }),
+      ...(replicas !== undefined && { replicas }),
+      ...(threads !== undefined && { threads })
+    },
     workers,
     out: out ?? `runs/${settings.recipe ?? settings.net ?? defaults.net}`,
     checkpointEvery,

@@ -60,8 +60,8 @@ export class Report {
   }
 
   /** What computes, in what, and why. */
-  device(device: Device, where: DeviceSettings, dtype: string, reason: string): void {
-    this.#print(`${deviceText(device, where)}\n${entry('dtype', `${dtype}: ${reason}`)}`)
+  device(devices: readonly Device[], where: DeviceSettings, dtype: string, reason: string): void {
+    this.#print(`${deviceText(devices, where)}\n${entry('dtype', `${dtype}: ${reason}`)}`)
   }
 
   /** The net's table and the memory that it takes. */

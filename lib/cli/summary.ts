@@ -1,10 +1,9 @@
 /** `alexnode summary`: what a net is and takes, with no memory taken for it. */
-
-import { open } from '../device.ts'
 import type { Draft } from '../draft.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { sgd } from '../optimizer.ts'
+import { openDevices } from '../placement/devices.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import {
   addDeviceOptions,
@@ -53,15 +52,16 @@ async function print(draft: Draft, where: DeviceSettings, json: boolean): Promis
   const { name: net, input } = definition
   if (json) {
     const { tf32, deterministic } = where.options
-    const how = { device: where.name, ...options, tf32, deterministic }
+    const how = { device: where.name, ...where.parallel, ...options, tf32, deterministic }
     const object = { net, input, ...how, parameters, macs, layers, memory }
     process.stdout.write(`${JSON.stringify(object)}\n`)
     return
   }
   const { channels, height, width } = input
   const text = `${net}: ${channels}×${height}×${width} in batches of ${options.batch}, ${options.dtype}`
+  const devices = draft.placement.parts.map(({ device }) => device)
   process.stdout.write(
-    `${deviceText(draft.placement.first.device, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
+    `${deviceText(devices, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
   )
 }
 
@@ -69,14 +69,14 @@ await program(async () => {
   const given = await readArguments()
   const { net, batch, channels, classes, mode, json = false } = given
   const where = await settleDevice(given)
-  await using device = await open(where.name, where.options)
+  await using devices = await openDevices(where.names, where.options)
   const definition = netByName(net, {
     ...(channels !== undefined && { channels }),
     ...(classes !== undefined && { classes })
   })
-  const draft = await definition.draft(device, {
-    batch,
-    dtype: given.dtype ?? preferredDType(device, where).dtype,
+  const draft = await definition.draft(devices.all, {
+    ...{ batch, parallel: where.parallel },
+    dtype: given.dtype ?? preferredDType(devices.first, where).dtype,
     training: mode !== 'infer',
     optimizer: sgd({ momentum: 0.9 })
   })

@@ -1,5 +1,5 @@
 /** A net's layers and its memory plan, as text. */
-import type { MemoryPlan } from '../memory-plan.ts'
+import type { DevicePlan, MemoryPlan, MemoryPool } from '../memory-plan.ts'
 import type { LayerSummary } from '../trace.ts'
 import { count, entry, mebibytes, short } from './format.ts'
 
@@ -28,11 +28,20 @@ export function totals(layers: readonly LayerSummary[]): { parameters: number; m
 }
 
 /** What a build takes and what there is. */
-export function planText({ device, slabs, bytes, available, fits }: MemoryPlan): string {
+export function planText({ pools }: MemoryPlan): string {
+  return entry('Memory', pools.map(poolText).join('\n'))
+}
+
+function poolText({ devices, bytes, available }: MemoryPool): string {
+  const names = devices.map(({ device }) => device).join(', ')
+  const fits = bytes <= available ? '' : ': IT DOES NOT FIT'
+  const several = devices.length > 1
+  const lines = devices.map((plan) => `${several ? `${plan.device}: ` : ''}${slabsText(plan)}`)
+  const head = `${mebibytes(bytes)} of ${mebibytes(available)} on ${names}${fits}`
+  return [head, ...lines].join('\n')
+}
+
+function slabsText({ slabs }: DevicePlan): string {
   const list = slabs.filter((slab) => slab.bytes > 0)
-  const parts = list.map((slab) => `${slab.name} ${mebibytes(slab.bytes)}`).join(', ')
-  return entry(
-    'Memory',
-    `${mebibytes(bytes)} of ${mebibytes(available)} on ${device}${fits ? '' : ': IT DOES NOT FIT'}\n${parts}`
-  )
+  return list.map((slab) => `${slab.name} ${mebibytes(slab.bytes)}`).join(', ')
 }

@@ -1,8 +1,8 @@
 /** What the programs that use a trained net share: its options, and opening it. */
 import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { type Device, open } from '../device.ts'
 import type { FloatDType } from '../dtype.ts'
+import { type Devices, openDevices } from '../placement/devices.ts'
 import type { PhotoFiles } from '../use/photo-files.ts'
 import { openTrained, type Trained, type TrainedOptions } from '../use/trained.ts'
 import { dtypeOption, readers } from './command.ts'
@@ -37,31 +37,32 @@ export async function addTrainedOptions(command: Command): Promise<Command> {
   return (await addDeviceOptions(command)).option('--json', 'print one JSON object')
 }
 
-/** The device, and how to open nets on it. */
+/** The devices, and how to open nets on them. */
 export interface Opened extends AsyncDisposable {
-  readonly device: Device
+  readonly devices: Devices
   readonly where: DeviceSettings
   /** @throws RunError where there is no run */
   net(folder: string, more?: TrainedOptions): Promise<Trained>
 }
 
-/** Opens the device that is asked for; nets that are opened on it are closed with it. */
+/** Opens the devices that are asked for; nets that are opened on them are closed with them. */
 export async function openFor(given: TrainedArguments): Promise<Opened> {
   const where = await settleDevice(given)
-  const device = await open(where.name, where.options)
+  const devices = await openDevices(where.names, where.options)
   const nets: Trained[] = []
-  const dtype = given.dtype ?? preferredDType(device, where).dtype
+  const dtype = given.dtype ?? preferredDType(devices.first, where).dtype
   return {
-    ...{ device, where },
+    ...{ devices, where },
     async net(folder, more = {}) {
-      const options = { batch: given.batch ?? BATCH, dtype, weights: given.weights, ...more }
-      const trained = await openTrained(folder, device, options)
+      const { weights, batch = BATCH } = given
+      const options = { batch, dtype, weights, parallel: where.parallel, ...more }
+      const trained = await openTrained(folder, devices.all, options)
       nets.push(trained)
       return trained
     },
     async [Symbol.asyncDispose]() {
       for (const net of nets.reverse()) await net.close()
-      await device.close()
+      await devices.close()
     }
   }
 }

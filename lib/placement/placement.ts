@@ -30,6 +30,32 @@ export interface Rows {
   readonly count: number
 }
 
+type Known = Pick<Device, 'name' | 'kind'>
+
+function listed(devices: readonly Known[]): string {
+  return devices.map(({ name }) => name).join(', ')
+}
+
+/**
+ * In how many shares devices work on a batch.
+ * @throws Error for no device, devices of two kinds, or a number that replicas do not divide
+ */
+export function replicasOf(devices: readonly Known[], parallel: Parallel): number {
+  const [first] = devices
+  if (!first) throw new Error('[placement] expected one device or more, got none')
+  if (devices.some(({ kind }) => kind !== first.kind)) {
+    throw new Error(`[placement] expected CPUs or GPUs, got some of each: ${listed(devices)}`)
+  }
+  const { length } = devices
+  const replicas = parallel === 'model' ? 1 : parallel === 'data' ? length : parallel.replicas
+  if (!Number.isInteger(replicas) || replicas < 1 || length % replicas !== 0) {
+    throw new Error(
+      `[placement] replicas: expected a whole number that divides ${length} devices, got ${replicas}`
+    )
+  }
+  return replicas
+}
+
 export class Placement {
   /** In the order in which the devices were given: the slices of the first replica first. */
   readonly parts: readonly Part[]
@@ -47,24 +73,14 @@ export class Placement {
    * @throws Error for no device, the same one twice, devices of two kinds, or a number that replicas do not divide
    */
   constructor(devices: readonly Device[], parallel: Parallel = 'model', stream?: Stream) {
-    const names = devices.map(({ name }) => name).join(', ')
-    const [first] = devices
-    if (!first) throw new Error('[placement] expected one device or more, got none')
+    const replicas = replicasOf(devices, parallel)
     if (new Set(devices).size < devices.length) {
-      throw new Error(`[placement] expected different devices, got one twice: ${names}`)
+      throw new Error(`[placement] expected different devices, got one twice: ${listed(devices)}`)
     }
-    if (devices.some(({ kind }) => kind !== first.kind)) {
-      throw new Error(`[placement] expected CPUs or GPUs, got some of each: ${names}`)
-    }
-    const replicas =
-      parallel === 'model' ? 1 : parallel === 'data' ? devices.length : parallel.replicas
-    if (!Number.isInteger(replicas) || replicas < 1 || devices.length % replicas !== 0) {
+    if (stream && (devices.length > 1 || stream.device !== devices[0])) {
       throw new Error(
-        `[placement] replicas: expected a whole number that divides ${devices.length} devices, got ${replicas}`
+        `[placement] a build on ${listed(devices)} has streams of its own: leave 'stream' out`
       )
-    }
-    if (stream && (devices.length > 1 || stream.device !== first)) {
-      throw new Error(`[placement] a build on ${names} has streams of its own: leave 'stream' out`)
     }
     this.replicas = replicas
     this.slices = devices.length / replicas

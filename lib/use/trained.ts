@@ -12,6 +12,7 @@ import { isObject, readJson } from '../files/json.ts'
 import { readSafetensors } from '../files/safetensors.ts'
 import type { Net } from '../net.ts'
 import { netNames } from '../nets/index.ts'
+import type { Parallel } from '../placement/placement.ts'
 import { netOf, testInputOf } from '../recipes/plan.ts'
 import { type RunData, readRunData } from '../run-data.ts'
 import { bestStep } from '../run-folder.ts'
@@ -31,8 +32,10 @@ export class RunError extends Error {
 export interface TrainedOptions {
   /** Images in a batch. Default 64. */
   readonly batch?: number
-  /** Default: what the device prefers. */
+  /** Default: what the device prefers, or the first of several. */
   readonly dtype?: FloatDType
+  /** How several devices share the net: as `build` takes it. */
+  readonly parallel?: Parallel
   /** The net is cut after this layer: see `upTo`. Default: it is whole. */
   readonly layer?: string | undefined
   /**
@@ -135,7 +138,7 @@ export async function readRun(
 }
 
 /**
- * Opens a run's net on a device for inference.
+ * Opens a run's net for inference, on a device or on several that share it.
  *
  * @throws RunError where there is no run, or it has no such weights
  * @throws LayerError where the net has no such layer
@@ -147,12 +150,14 @@ export async function readRun(
  */
 export async function openTrained(
   folder: string,
-  device: Device,
+  on: Device | readonly Device[],
   options: TrainedOptions = {}
 ): Promise<Trained> {
   const facts = await readRun(folder, options)
-  const { batch = 64, dtype = device.preferredDType.dtype } = options
-  const net = await facts.definition.build(device, { batch, dtype, training: false })
+  const first = 'id' in on ? on : on[0]
+  const { batch = 64, dtype = first?.preferredDType.dtype ?? 'f32', parallel } = options
+  const build = { batch, dtype, training: false, ...(parallel && { parallel }) }
+  const net = await facts.definition.build(on, build)
   try {
     const { tensors } = await readSafetensors(facts.weights)
     const all = toMap(facts.weights, tensors)
