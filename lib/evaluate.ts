@@ -1,7 +1,7 @@
 import { type InputRecipe, settleInput } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
 import { Feed } from './feed.ts'
-import { type Judged, probabilitiesOf, type Stats, statsOf } from './metrics.ts'
+import { type Judged, rowsOf, type Stats, statsOf } from './metrics.ts'
 import type { Net } from './net.ts'
 import { tenViews } from './net-input.ts'
 import { Views } from './views.ts'
@@ -82,7 +82,8 @@ export async function evaluate(
       const labels = onBatch && feed.labels.slice(0, rows)
       const ran = judge.run(deliver)
       const stats = statsOf(build, rows, judged)
-      const probabilities = onBatch && probabilitiesOf(build, rows, judged)
+      const said = judged.map(({ probabilities }) => probabilities)
+      const probabilities = onBatch && rowsOf(build, rows, said)
       const work = Promise.all([stats, probabilities, ran])
       flying.push(
         work.then(([stats, probabilities]) => {

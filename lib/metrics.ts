@@ -54,16 +54,20 @@ export async function statsOf(
   }
 }
 
-/** Reads the probabilities of so many images, row by row, as `statsOf` does the counts. */
-export async function probabilitiesOf(
+/**
+ * Reads what is said of so many images, row by row, as `statsOf` does the counts.
+ * @param said by replica: [N, classes]
+ * @returns [images, classes]
+ */
+export async function rowsOf(
   net: Net,
   images: number,
-  judged: readonly Pick<Judged, 'probabilities'>[]
+  said: readonly Tensor[]
 ): Promise<Float32Array> {
   const { classes } = net
   const lists = await Promise.all(
     shares(net, images).map(async ({ stream, rows }, replica) => {
-      const from = judged[replica]?.probabilities
+      const from = said[replica]
       if (!from) return new Float32Array()
       const elements = await stream.read(from)
       const all =
@@ -73,6 +77,8 @@ export async function probabilitiesOf(
       return all.subarray(0, rows * classes)
     })
   )
+  const [only] = lists
+  if (only && lists.length === 1) return only
   const out = new Float32Array(images * classes)
   let at = 0
   for (const list of lists) {

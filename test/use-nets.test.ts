@@ -4,8 +4,10 @@ import t from 'tap'
 import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
 import { shapes } from '../lib/data/shapes.ts'
 import { open } from '../lib/device.ts'
+import { evaluate } from '../lib/evaluate.ts'
 import { alexnet } from '../lib/nets/alexnet.ts'
 import { cifar } from '../lib/nets/cifar.ts'
+import { openDevices } from '../lib/placement/devices.ts'
 import { assess } from '../lib/use/assess.ts'
 import { upTo } from '../lib/use/cut.ts'
 import { outputs } from '../lib/use/outputs.ts'
@@ -41,6 +43,24 @@ t.test('a net from its folder gives what it gave in training', async (t) => {
   t.equal(scores.top1Error, 1 - known.top1)
   t.equal(scores.top5Error, 1 - known.top5)
   t.ok(Math.abs(scores.loss - known.loss) < 1e-5, `${scores.loss} ${known.loss}`)
+})
+
+t.test('several devices say what one says', async (t) => {
+  await using one = await openTrained(folder, device, { batch: 16 })
+  const expected = await all(one, test)
+  const views = { batch: 15, views: 10, input: { fit: 'crop' } } as const
+  const seen = await evaluate(one.net, one.take(test), views)
+  await using devices = await openDevices(['cpu:0', 'cpu:1'], { threads: 1 })
+  for (const parallel of ['model', 'data'] as const) {
+    await using two = await openTrained(folder, devices.all, { batch: 15, parallel })
+    const given = await all(two, test, 15)
+    t.equal(given.length, expected.length)
+    const off = given.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN)))
+    t.ok(Math.max(...off) < 1e-4, `${parallel}: ${Math.max(...off)} off`)
+    const { top1, loss, images } = await evaluate(two.net, two.take(test), views)
+    t.strictSame([top1, images], [seen.top1, 40])
+    t.ok(Math.abs(loss - seen.loss) < 1e-5, `${parallel}: ten views`)
+  }
 })
 
 t.test('labels are those of the class names, whatever their order', async (t) => {

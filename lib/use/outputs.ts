@@ -1,8 +1,8 @@
 /** What a net's last layer gives for each image of a set, while the device works on the next batch. */
 import type { InputRecipe } from '../augment.ts'
 import type { ImageSet } from '../data/dataset.ts'
-import { fromBf16, fromF16, type TypedArray } from '../dtype.ts'
 import { Feed } from '../feed.ts'
+import { rowsOf } from '../metrics.ts'
 import type { Net } from '../net.ts'
 
 /** Outputs of some images that follow each other in a set. */
@@ -40,7 +40,7 @@ export async function* outputs(
   const { batch = net.batch, signal, input } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
   const feed = net.own(await Feed.create(build, set, { input }))
-  const { logits } = build.ports
+  const logits = build.heads.map(({ logits }) => logits.place)
   const flying: Promise<OutputBatch>[] = []
   try {
     for (let first = 0; first < set.length; first += build.batch) {
@@ -48,10 +48,8 @@ export async function* outputs(
       const rows = Math.min(build.batch, set.length - first)
       const indices = Uint32Array.from({ length: rows }, (_, i) => first + i)
       const deliver = await feed.stage({ indices, step: 0, seed: 0 })
-      const work = Promise.all([deliver(), build.forward(), build.stream.read(logits.place)])
-      const flight = work.then(([, , data]) => {
-        return { first, rows, values: floats(data, build.dtype).subarray(0, rows * build.classes) }
-      })
+      const work = Promise.all([deliver(), build.forward(), rowsOf(build, rows, logits)])
+      const flight = work.then(([, , values]) => ({ first, rows, values }))
       flight.catch(() => {})
       flying.push(flight)
       const done = flying.length === 2 ? flying.shift() : undefined
@@ -63,10 +61,4 @@ export async function* outputs(
     net.disown(feed)
     feed.close()
   }
-}
-
-function floats(data: TypedArray, dtype: string): Float32Array {
-  if (data instanceof Float32Array) return data
-  if (data instanceof Uint16Array) return dtype === 'f16' ? fromF16(data) : fromBf16(data)
-  throw new Error('[net] expected outputs in f32, bf16 or f16')
 }
