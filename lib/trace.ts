@@ -404,8 +404,11 @@ export class Trace {
   async *backward(): AsyncGenerator<void, void, void> {
     if (!this.#dlogits || !this.#end) throw new Error('[net] was built for inference')
     const gradients = new Map<Value, Value>([[this.#end, this.#dlogits]])
+    let before: string | undefined
     for (const { name, kind, inputs, outputs, run, sends } of [...this.#backwards].reverse()) {
-      if (!sends) await this.#flush()
+      // All slices of a layer come before what they put off, so that each device's sends do, too.
+      if (!sends && name !== before) await this.#flush()
+      if (!sends) before = name
       const dys = outputs.map((output) => (output.trained ? gradients.get(output) : undefined))
       // A layer whose output nothing reads has no gradient.
       if (dys.every((dy) => dy === undefined)) continue
