@@ -12,7 +12,8 @@ import {
   program,
   settleDevice,
   train,
-  trainArguments
+  trainArguments,
+  writeTrace
 } from 'alexnode'
 
 await program(async (signal) => {
@@ -20,7 +21,7 @@ await program(async (signal) => {
   const report = createReport({ json: options.json })
 
   // The device or devices, and the run's folder: settings are those given, else those saved, else defaults.
-  const { out, resume, settings: given } = options
+  const { out, resume, settings: given, trace } = options
   const where = await settleDevice({ ...given, ...options.where, ...(resume && { resume: out }) })
   await using devices = await openDevices(where.names, where.options)
   const { dtype, reason } = preferredDType(devices.first, where)
@@ -68,7 +69,14 @@ await program(async (signal) => {
           }
         }
       : undefined,
-    checkpoint: { every: options.checkpointEvery, save: run.save }
+    checkpoint: { every: options.checkpointEvery, save: run.save },
+    onTimeline:
+      trace === undefined
+        ? undefined
+        : async (spans, step) => {
+            await writeTrace(trace, spans)
+            report.traced(trace, step)
+          }
   })
   try {
     for await (const step of steps) {

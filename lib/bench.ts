@@ -10,7 +10,7 @@ import type { Parallel } from './placement/placement.ts'
 import type { Program } from './program.ts'
 import { Random } from './random.ts'
 import type { Pass } from './tape.ts'
-import { spansOf } from './timeline.ts'
+import { type Span, spansOf } from './timeline.ts'
 import { Trainer } from './trainer.ts'
 
 export interface BenchOptions {
@@ -25,10 +25,13 @@ export interface BenchOptions {
   readonly steps?: number
   /** Steps before, which are not. Default 2. */
   readonly warmUp?: number
+  /** Tell when each call of one more step ran. Default false. */
+  readonly timeline?: boolean
 }
 
 /** One op call of a step. */
 export interface CallTime {
+  readonly device: string
   readonly layer: string
   readonly pass: Pass
   readonly op: string
@@ -48,6 +51,8 @@ export interface BenchResult {
   readonly host: { readonly cpuMs: number; readonly callMs: number }
   /** In the order of the step. */
   readonly calls: readonly CallTime[]
+  /** Where that was asked for; see `chromeTrace`. */
+  readonly timeline?: readonly Span[]
 }
 
 /** Steps whose ops are timed one by one. */
@@ -66,7 +71,8 @@ export async function bench(
   on: Device | readonly Device[],
   options: BenchOptions
 ): Promise<BenchResult> {
-  const { batch, dtype = 'f32', mode = 'train', steps = 10, warmUp = 2, parallel } = options
+  const { batch, dtype = 'f32', mode = 'train', parallel } = options
+  const { steps = 10, warmUp = 2, timeline = false } = options
   const training = mode === 'train'
   const optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 })
   await using net = await definition.build(on, {
@@ -82,7 +88,7 @@ export async function bench(
       await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4, scale: dtype === 'f16' ? 1024 : 1 })
     ).result
     const { program, calls } = await trainer.stage(batch)
-    return await measure(net, program, calls, { steps, warmUp })
+    return await measure(net, program, calls, { steps, warmUp, timeline })
   }
   const feed = net.own(await Feed.create(net, set))
   const deliver = await feed.stage({ indices, step: 0, seed: 1 })
@@ -90,14 +96,14 @@ export async function bench(
   net.refresh()
   const { forward } = net.calls
   using program = net.record(forward)
-  return await measure(net, program, forward, { steps, warmUp })
+  return await measure(net, program, forward, { steps, warmUp, timeline })
 }
 
 async function measure(
   net: Net,
   program: Program,
   calls: readonly BoundCall[],
-  { steps, warmUp }: { readonly steps: number; readonly warmUp: number }
+  { steps, warmUp, timeline }: Required<Pick<BenchOptions, 'steps' | 'warmUp' | 'timeline'>>
 ): Promise<BenchResult> {
   const times: number[] = []
   // One more is always queued, so that the device does not wait for JavaScript.
@@ -124,6 +130,7 @@ async function measure(
     if (net.placement.parts.length === 1) profiles.push(await program.profile())
     else profiles.push((await spansOf(net, program, calls)).map(({ ms }) => ms))
   }
+  const spans = timeline ? await spansOf(net, program, calls) : undefined
   const stepMs = median(times)
   const pace = (ms: number) => (net.batch * 1000) / ms
   return {
@@ -135,10 +142,12 @@ async function measure(
       max: pace(Math.min(...times))
     },
     host,
-    calls: calls.map(({ call: { op, layer, pass } }, i) => ({
-      ...{ layer, pass, op: op.name, implementation: op.implementation },
+    calls: calls.map(({ call: { op, stream, layer, pass } }, i) => ({
+      ...{ device: stream.device.name, layer, pass },
+      ...{ op: op.name, implementation: op.implementation },
       ms: median(profiles.map((profile) => profile[i] ?? 0))
-    }))
+    })),
+    ...(spans && { timeline: spans })
   }
 }
 

@@ -13,6 +13,7 @@ export {
   type SkipOptions,
   writeCheckpoint
 } from './checkpoint.ts'
+export { type ChromeTrace, chromeTrace, type TraceEvent, writeTrace } from './chrome-trace.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'
 export { program, UsageError } from './cli/program.ts'
@@ -115,6 +116,7 @@ export {
   Tensor,
   type TensorOptions
 } from './tensor.ts'
+export type { Span } from './timeline.ts'
 export {
   type Diagnosis,
   NonFiniteError,

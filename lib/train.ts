@@ -21,6 +21,9 @@ export type { Snapshot, TrainState } from './training/state.ts'
 export type { Validation, ValidationOptions, ValidationState } from './training/validation.ts'
 export type { WatchOptions } from './training/watcher.ts'
 
+/** Which step from the start is timed, call by call, where somebody wants to know: by then the pace is steady. */
+const TIMED = 10
+
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
  * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
@@ -45,7 +48,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     from,
     checkpoint,
     validation,
-    watch
+    watch,
+    onTimeline
   } = options
   requireNumber('lr', lr, 0)
   requireNumber('momentum', momentum, 0)
@@ -76,7 +80,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   const live = new LiveRate(lr, options.control, from?.state.rates)
   const order = new Order(set.length, net.batch, seed, from?.state)
   const flying: Flight[] = []
-  let sent = from?.state.step ?? 0
+  const start = from?.state.step ?? 0
+  let sent = start
   let done: TrainState = state()
   let saved = sent
   const watcher = watch && new Watcher(trainer, watch, sent)
@@ -136,7 +141,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         const rate = live.lr * schedule(at)
         const scale = scaling?.send()
         const begun = performance.now()
-        const sending = await trainer.step(indices, { step: sent, seed, lr: rate, at, ...scale })
+        const timed = onTimeline !== undefined && sent + 1 === Math.min(steps, start + TIMED)
+        const how = { step: sent, seed, lr: rate, at, timed, ...scale }
+        const sending = await trainer.step(indices, how)
         sent++
         const known = { indices, at, lr: rate, change, scale: scale?.scale, state: state() }
         flying.push({ ...sending, ...known, begun })
@@ -175,6 +182,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       const seconds = (now - last) / 1000
       last = now
       length.count(flight.indices.length, seconds, sent)
+      if (stats.spans) {
+        await onTimeline?.(stats.spans, done.step)
+        last = performance.now()
+      }
       yield {
         step: done.step,
         steps: length.steps,

@@ -12,6 +12,7 @@ import type { Program } from './program.ts'
 import { type Course, type Courses, type Progress, together } from './schedule.ts'
 import type { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
+import { type Span, spansOf } from './timeline.ts'
 import type { Value } from './value.ts'
 
 /** What one batch size needs to be trained on. */
@@ -29,6 +30,8 @@ export interface StepResult extends Stats {
   readonly finite: boolean
   /** When it was done, by `performance.now()`. */
   readonly settled: number
+  /** When its calls ran, where that was asked for. */
+  readonly spans?: readonly Span[]
 }
 
 /** All that changes while training, on the host's side of the device. */
@@ -61,6 +64,8 @@ export interface StepOptions {
   readonly reopen?: boolean
   /** Call the ops one by one instead of running the recorded step. Default false. */
   readonly eager?: boolean
+  /** Tell when each call of the recorded step ran; that takes a little longer. Default false. */
+  readonly timed?: boolean
 }
 
 export class Trainer {
@@ -196,7 +201,8 @@ export class Trainer {
       at = { step, epoch: 0, steps: step },
       scale = 1,
       reopen = false,
-      eager = false
+      eager = false,
+      timed = false
     }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
     const stage = await this.stage(indices.length)
@@ -209,17 +215,20 @@ export class Trainer {
     const delivered = deliver()
     if (reopen) this.flag(true)
     net.refresh()
-    const ran = eager ? net.run(calls) : program.run()
+    const spans = timed ? spansOf(net, program, calls) : undefined
+    const ran = spans ?? (eager ? net.run(calls) : program.run())
     net.refreshed()
     const all = Promise.all([
       delivered,
       ran,
       statsOf(net, indices.length),
-      net.stream.read(net.ports.ok.place)
+      net.stream.read(net.ports.ok.place),
+      spans
     ])
-    const result = all.then(([, , stats, ok]) => ({
+    const result = all.then(([, , stats, ok, spans]) => ({
       ...stats,
-      ...{ finite: ok[0] === 1, settled: performance.now() }
+      ...{ finite: ok[0] === 1, settled: performance.now() },
+      ...(spans && { spans })
     }))
     // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
     result.catch(() => {})

@@ -1,52 +1,21 @@
-// One net over several devices: the numbers of one device, exchanged where layers see everything and nowhere else.
+// One net over several devices: the numbers of one device, exchanged where layers see everything and nowhere else,
+// beside what the devices compute.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { type Device, open } from '../lib/device.ts'
-import { type BuildOptions, shapes } from '../lib/index.ts'
-import { alexnet } from '../lib/nets/alexnet.ts'
-import type { Snapshot } from '../lib/train.ts'
-import { distance, run, seed, weights } from './courses.ts'
-
-const size = 67
-const input = { channels: 3, height: size, width: size }
-const definition = alexnet({ classes: 10, width: 1 / 8, input, init: 'he' })
-const set = shapes({ channels: 3, size, train: 40, seed }).train
-const rates = { lr: 1e-3, momentum: 0.9, weightDecay: 5e-4 }
-
-/** Opens devices for as long as a function needs them. */
-async function on<T>(
-  names: readonly string[],
-  work: (devices: readonly Device[]) => Promise<T>
-): Promise<T> {
-  const devices: Device[] = []
-  try {
-    for (const name of names) devices.push(await open(name, { threads: 1 }))
-    return await work(devices)
-  } finally {
-    for (const device of devices) await device.close()
-  }
-}
-
-interface Course extends Partial<BuildOptions> {
-  readonly steps?: number
-  readonly from?: Snapshot | undefined
-}
-
-/** Losses and weights of a run on these devices, and its state. */
-function course(names: readonly string[], { steps = 20, from, ...options }: Course = {}) {
-  return on(names, async (devices) => {
-    await using net = await definition.build(devices, { batch: 4, seed, ...options })
-    let saved: Snapshot | undefined
-    const save = (snapshot: Snapshot) => {
-      saved = snapshot
-    }
-    const start = await weights(net)
-    const losses = await run(net, set, { ...rates, steps, from, checkpoint: { save } })
-    return { start, losses, weights: await weights(net), saved }
-  })
-}
-
-const off = (losses: readonly number[], expected: readonly number[]) =>
-  Math.max(...expected.map((loss, i) => Math.abs((losses[i] ?? Number.NaN) / loss - 1)))
+import {
+  type ChromeTrace,
+  openDevices,
+  type Parallel,
+  type Span,
+  writeTrace
+} from '../lib/index.ts'
+import type { BoundCall } from '../lib/net.ts'
+import { type Action, ordered } from '../lib/placement/order.ts'
+import { Placement, replicasOf } from '../lib/placement/placement.ts'
+import type { Stream } from '../lib/stream.ts'
+import { distance, run } from './courses.ts'
+import { built, checkTrace, course, off, sent, set } from './placed.ts'
 
 const alone = await course(['cpu'])
 
@@ -56,6 +25,22 @@ t.test('two devices give the numbers of one', async (t) => {
   t.ok(distance(alone.weights, alone.start) > 1e-2, 'and learn')
   t.ok(off(two.losses, alone.losses) < 1e-5, `losses ${off(two.losses, alone.losses)} off`)
   t.ok(distance(two.weights, alone.weights) < 1e-4, 'weights')
+})
+
+t.test('so do replicas, and replicas of slices', async (t) => {
+  const four = ['cpu:0', 'cpu:1', 'cpu:2', 'cpu:3']
+  const cases: readonly [readonly string[], Parallel][] = [
+    [['cpu:0', 'cpu:1'], 'data'],
+    [['cpu:0', 'cpu:1', 'cpu:2'], { replicas: 3 }],
+    [four, { replicas: 2 }]
+  ]
+  for (const [names, parallel] of cases) {
+    const { losses, start, weights } = await course(names, { parallel })
+    const what = `${names.length} devices, ${JSON.stringify(parallel)}`
+    t.equal(distance(start, alone.start), 0, what)
+    t.ok(off(losses, alone.losses) < 1e-5, `losses ${off(losses, alone.losses)} off`)
+    t.ok(distance(weights, alone.weights) < 1e-4, 'weights')
+  }
 })
 
 t.test('a run goes on on other devices', async (t) => {
@@ -69,3 +54,122 @@ t.test('a run goes on on other devices', async (t) => {
     t.ok(distance(rest.weights, alone.weights) < 1e-4)
   }
 })
+
+t.test('devices that cannot share a net', async (t) => {
+  await using devices = await openDevices(['cpu:0', 'cpu:1', 'cpu:2'], { threads: 1 })
+  const { all, first } = devices
+  t.throws(() => new Placement([]), /\[placement\] expected one device or more, got none/)
+  t.throws(() => new Placement([first, first]), /expected different devices, got one twice: cpu:0/)
+  t.throws(() => new Placement(all, { replicas: 2 }), /divides 3 devices, got 2/)
+  t.throws(() => new Placement(all, { replicas: 0 }), /divides 3 devices, got 0/)
+  const mixed = [first, { name: 'cuda:0', kind: 'cuda' }] as const
+  t.throws(() => replicasOf(mixed, 'model'), /expected CPUs or GPUs, got some of each: cpu:0, cuda/)
+  await t.rejects(openDevices([]), /\[device\] expected the name of one device or more, got none/)
+  await t.rejects(openDevices(['cpu', 'tpu']), /there is no device 'tpu'/)
+})
+
+t.test('devices exchange where the paper has it, and nowhere else', async (t) => {
+  let spans: readonly Span[] = []
+  const onTimeline = (told: readonly Span[], step: number) => {
+    t.equal(step, 3, 'of fewer steps than ten the last')
+    spans = told
+  }
+  await built(['cpu:0', 'cpu:1'], {}, (net) => run(net, set, { steps: 3, onTimeline }))
+  const both = (what: string) => [`${what}: cpu:0 cpu:1`, `${what}: cpu:1 cpu:0`]
+  const expected = [
+    // What conv3, fc6 and fc7 read; fc8 and the loss are on one device.
+    ...['forward pool2', 'forward flatten1', 'forward drop6'].flatMap(both),
+    'forward drop7: cpu:1 cpu:0',
+    // Its gradient, by the same ways back.
+    'backward drop7: cpu:0 cpu:1',
+    ...['backward drop6', 'backward flatten1', 'backward pool2'].flatMap(both),
+    // Whether all gradients were finite.
+    ...both('update update')
+  ]
+  t.strictSame(sent(spans).sort(), expected.sort())
+  for (const { pass, layer, bytes, stream } of spans.filter(({ to }) => to !== undefined)) {
+    t.equal(stream, 'exchange')
+    // Half of the 512 units of four images, in f32; and a flag.
+    if (layer.startsWith('drop')) t.equal(bytes, (4 * 512 * 4) / 2, `${pass} ${layer}`)
+    if (pass === 'update') t.equal(bytes, 4)
+  }
+
+  t.test('a trace shows it', async (t) => {
+    const file = join(t.testdir(), 'trace.json')
+    await writeTrace(file, spans)
+    const { traceEvents }: ChromeTrace = JSON.parse(readFileSync(file, 'utf8'))
+    const calls = checkTrace(t, traceEvents, ['cpu:0', 'cpu:1'])
+    t.equal(calls.length, spans.length)
+    // Clocks of CPUs are one: a copy comes after what made its source, and before what reads it.
+    const slack = 0.01
+    for (const copy of calls.filter(({ args }) => args.to && args.layer === 'pool2')) {
+      const like = calls.filter(
+        ({ cat, args }) => cat === copy.args.pass && args.layer === copy.args.layer
+      )
+      const on = (device: string | undefined, op: string) =>
+        like.filter(({ args }) => args.device === device && args.op === op)
+      const { pass, device, to } = copy.args
+      const made = on(device, pass === 'forward' ? 'max_pool' : 'copy_channels')[0]
+      const read = on(to, pass === 'forward' ? 'copy_channels' : 'add').at(-1)
+      t.ok(made && made.ts + made.dur <= copy.ts + slack, `${pass} ${device}: made`)
+      t.ok(read && copy.ts + copy.dur <= read.ts + slack, `${pass} ${device}: read`)
+    }
+  })
+})
+
+t.test('what is sent back goes beside what is computed', async (t) => {
+  await built(['cpu:0', 'cpu:1'], {}, async ({ calls, placement }) => {
+    const mains = placement.parts.map(({ stream }) => stream)
+    const all = [...calls.forward, ...calls.backward]
+    const beside = besides(ordered(all, mains, placement.links))
+    const readers = new Map(
+      Object.entries({ pool2: 'conv3', flatten1: 'fc6', drop6: 'fc7', drop7: 'fc8' })
+    )
+    const sends = all.filter(({ call: { op, pass } }) => op.name === 'copy' && pass === 'backward')
+    t.equal(sends.length, 7)
+    for (const bound of sends) {
+      const { layer, stream } = bound.call
+      const weights = beside(bound).filter(
+        ({ call }) =>
+          call.layer === readers.get(layer) &&
+          call.stream.device === stream.device &&
+          /_backward_weights$/.test(call.op.name)
+      )
+      t.equal(weights.length, 1, `${layer} from ${stream.device.name}`)
+    }
+  })
+})
+
+/** For each call those of the streams that compute which come neither before nor after it. */
+function besides(actions: readonly Action[]): (call: BoundCall) => readonly BoundCall[] {
+  const next = actions.map((): number[] => [])
+  const last = new Map<Stream, number>()
+  const marks = new Map<number, number>()
+  for (const [i, action] of actions.entries()) {
+    const stream = 'run' in action ? action.run.call.stream : action.stream
+    const before = [last.get(stream)]
+    if ('mark' in action) marks.set(action.mark, i)
+    if ('wait' in action) before.push(marks.get(action.wait))
+    for (const k of before) if (k !== undefined) next[k]?.push(i)
+    last.set(stream, i)
+  }
+  const reach = (from: number): Set<number> => {
+    const seen = new Set<number>()
+    for (const open = [from]; open.length > 0; ) {
+      for (const i of next[open.pop() ?? -1] ?? []) {
+        if (seen.has(i)) continue
+        seen.add(i)
+        open.push(i)
+      }
+    }
+    return seen
+  }
+  return (call) => {
+    const own = actions.findIndex((action) => 'run' in action && action.run === call)
+    const after = reach(own)
+    return actions.flatMap((action, i) => {
+      if (!('run' in action) || i === own || after.has(i) || reach(i).has(own)) return []
+      return [action.run]
+    })
+  }
+}

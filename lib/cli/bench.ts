@@ -1,9 +1,10 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
 import { type BenchResult, bench } from '../bench.ts'
+import { writeTrace } from '../chrome-trace.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
 import { openDevices } from '../placement/devices.ts'
-import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import { choice, command, dtypeOption, parse, readers, traceHelp } from './command.ts'
 import {
   addDeviceOptions,
   type DeviceArguments,
@@ -11,7 +12,7 @@ import {
   preferredDType,
   settleDevice
 } from './device.ts'
-import { entry, pace } from './format.ts'
+import { entry, onePiece, pace } from './format.ts'
 import { program } from './program.ts'
 
 interface Given extends DeviceArguments {
@@ -20,6 +21,7 @@ interface Given extends DeviceArguments {
   readonly dtype?: FloatDType
   readonly mode?: 'train' | 'infer'
   readonly steps?: number
+  readonly trace?: string
   readonly json?: boolean
 }
 
@@ -38,6 +40,7 @@ async function readArguments(): Promise<Given> {
     .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
     .option('--steps <n>', 'steps to time (10)', count)
+    .option('--trace <file>', traceHelp)
     .option('--json', 'print one JSON object')
   return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }
@@ -85,7 +88,7 @@ async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult)
 
 await program(async () => {
   const given = await readArguments()
-  const { net, batch, mode, steps, json } = given
+  const { net, batch, mode, steps, trace, json } = given
   const where = await settleDevice(given)
   await using devices = await openDevices(where.names, where.options)
   const dtype = given.dtype ?? preferredDType(devices.first, where).dtype
@@ -93,8 +96,11 @@ await program(async () => {
   const result = await bench(netByName(net), devices.all, {
     ...{ batch, dtype, parallel: where.parallel },
     ...(mode && { mode }),
-    ...(steps !== undefined && { steps })
+    ...(steps !== undefined && { steps }),
+    timeline: trace !== undefined
   })
+  if (trace !== undefined) await writeTrace(trace, result.timeline ?? [])
   if (json) printJson(result, { device: where.name, ...where.parallel, ...where.options, dtype })
   else await printText(result)
+  if (!json && trace !== undefined) process.stdout.write(`${entry('Trace', onePiece(trace))}\n`)
 })

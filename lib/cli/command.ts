@@ -72,6 +72,9 @@ export const dtypeOption = () =>
     floatDTypes
   )
 
+/** Of `--trace <file>`. */
+export const traceHelp = 'write one step, call by call, for ui.perfetto.dev'
+
 /** Readers of numbers, for commander. */
 export async function readers() {
   const { InvalidArgumentError } = await commander()

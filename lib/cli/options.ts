@@ -7,7 +7,7 @@ import { recipeNames } from '../recipes/index.ts'
 import { recipeDefaults, recipeOf } from '../recipes/plan.ts'
 import type { Recipe } from '../recipes/recipe.ts'
 import type { TrainSettings } from '../settings.ts'
-import { choice, command, dtypeOption, exclusive, parse, readers } from './command.ts'
+import { choice, command, dtypeOption, exclusive, parse, readers, traceHelp } from './command.ts'
 import { addDeviceOptions, type DeviceArguments } from './device.ts'
 import { UsageError } from './program.ts'
 
@@ -26,6 +26,8 @@ export interface TrainArguments {
   readonly checkpointEvery: number | undefined
   /** How many checkpoints to keep besides the best. */
   readonly keep: number
+  /** A file for when each call of one step ran. */
+  readonly trace: string | undefined
   readonly resume: boolean
   /** Look now and then whether something is wrong with the run. */
   readonly watch: boolean
@@ -64,6 +66,7 @@ interface Given extends Partial<TrainSettings> {
   readonly out?: string
   readonly checkpointEvery?: number
   readonly keep?: number
+  readonly trace?: string
   readonly resume?: boolean
   readonly watch?: boolean
   readonly json?: boolean
@@ -80,7 +83,7 @@ interface Given extends Partial<TrainSettings> {
  */
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
-  const { device, devices, replicas, threads, ...most } = given
+  const { device, devices, replicas, threads, trace, ...most } = given
   const { workers, out, resume = false, json = false, ...kept } = most
   const { checkpointEvery, keep = 2, watch = true, ...settings } = kept
   const recipe = resume ? undefined : givenRecipe(settings)
@@ -105,6 +108,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     out: out ?? `runs/${settings.recipe ?? settings.net ?? defaults.net}`,
     checkpointEvery,
     keep,
+    trace,
     resume,
     watch,
     json
@@ -206,6 +210,7 @@ async function trainCommand(): Promise<Command> {
     .option('--out <folder>', 'where to keep the run (runs/NET)')
     .option('--checkpoint-every <n>', 'steps between checkpoints (one at the end)', count)
     .option('--keep <n>', 'checkpoints to keep, besides the best (2)', count)
+    .option('--trace <file>', traceHelp)
     .option('--resume', 'go on from the newest whole checkpoint in --out')
     .option('--no-watch', 'do not look now and then whether something is wrong with the run')
     .option('--json', 'print one JSON object a line, and nothing else')

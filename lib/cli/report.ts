@@ -204,6 +204,11 @@ export class Report {
     )
   }
 
+  /** One step's calls are in a file. */
+  traced(file: string, step: number): void {
+    this.note(`Step ${step}, call by call, is in ${onePiece(file)}: open it in ui.perfetto.dev.`)
+  }
+
   /** It was interrupted, and can go on. */
   interrupted(run: TrainingRun): void {
     const npm = process.env.npm_lifecycle_event === 'start'

@@ -2,6 +2,7 @@ import type { InputRecipe } from '../augment.ts'
 import type { LossScaleOptions } from '../loss-scale.ts'
 import type { Optimizer } from '../optimizer.ts'
 import type { Courses, Schedule } from '../schedule.ts'
+import type { Span } from '../timeline.ts'
 import type { RateChange, RateControl } from './rate.ts'
 import type { Snapshot } from './state.ts'
 import type { ValidationOptions } from './validation.ts'
@@ -57,6 +58,8 @@ export interface TrainOptions {
     readonly every?: number | undefined
     save(snapshot: Snapshot): void | Promise<void>
   }
+  /** Told when each call of a step ran: of the tenth from the start, or the last of fewer. For `writeTrace`. */
+  readonly onTimeline?: ((spans: readonly Span[], step: number) => void | Promise<void>) | undefined
 }
 
 /** One step that is done. */
