@@ -121,7 +121,14 @@ t.test('what is sent back goes beside what is computed', async (t) => {
   await built(['cpu:0', 'cpu:1'], {}, async ({ calls, placement }) => {
     const mains = placement.parts.map(({ stream }) => stream)
     const all = [...calls.forward, ...calls.backward]
-    const beside = besides(ordered(all, mains, placement.links))
+    const { links } = placement
+    const actions = ordered(all, mains, links)
+    const waits = actions.flatMap((action) => ('wait' in action ? [action] : []))
+    const between = waits.filter(
+      ({ stream, other }) => links.includes(stream) && links.includes(other)
+    )
+    t.strictSame(between, [], 'one way does not wait for the other')
+    const beside = besides(actions)
     const readers = new Map(
       Object.entries({ pool2: 'conv3', flatten1: 'fc6', drop6: 'fc7', drop7: 'fc8' })
     )

@@ -92,6 +92,7 @@ export async function gather(
   ): Promise<readonly (Value | undefined)[]> {
     // By piece: what each device found of its gradient, in the order of the slices.
     const found: { value: Value; sender: number }[][] = values.map(() => [])
+    const sent: Value[] = []
     for (const [i, sender] of slices.entries()) {
       const dy = dys[i]
       if (!dy) continue
@@ -100,9 +101,13 @@ export async function gather(
         const part = await cut(tapeOf(sender), dy, spread.from(slice), value.dims[1] ?? 0)
         const there = tapeOf(sender).send(part, tapeOf(slice), link(sender))
         found[slice]?.push({ value: there, sender })
+        sent.push(part)
       }
     }
     await between()
+    // Their bytes are not used anew before: else one way would wait for the other, or `between` for both.
+    const { calls } = tapeOf(0)
+    for (const part of sent) part.touch(calls.length - 1)
     for (const [i, sender] of slices.entries()) {
       const dy = dys[i]
       const own = pieces[sender]
