@@ -7,7 +7,7 @@ import type { Snapshot } from '../lib/train.ts'
 import { run, seed, weights } from './courses.ts'
 
 const size = 67
-const input = { channels: 3, height: size, width: size }
+export const input = { channels: 3, height: size, width: size }
 export const definition = alexnet({ classes: 10, width: 1 / 8, input, init: 'he' })
 export const set = shapes({ channels: 3, size, train: 40, seed }).train
 const rates = { lr: 1e-3, momentum: 0.9, weightDecay: 5e-4 }

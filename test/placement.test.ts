@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import {
   type ChromeTrace,
+  chm145,
   openDevices,
   type Parallel,
   type Span,
@@ -15,7 +16,7 @@ import { type Action, ordered } from '../lib/placement/order.ts'
 import { Placement, replicasOf } from '../lib/placement/placement.ts'
 import type { Stream } from '../lib/stream.ts'
 import { distance, run } from './courses.ts'
-import { built, checkTrace, course, off, sent, set } from './placed.ts'
+import { built, checkTrace, course, input, off, sent, set } from './placed.ts'
 
 const alone = await course(['cpu'])
 
@@ -115,6 +116,22 @@ t.test('devices exchange where the paper has it, and nowhere else', async (t) =>
       t.ok(read && copy.ts + copy.dur <= read.ts + slack, `${pass} ${device}: read`)
     }
   })
+})
+
+t.test('the net of the original code exchanges the same', async (t) => {
+  await using devices = await openDevices(['cpu:0', 'cpu:1'], { threads: 1 })
+  const draft = await chm145({ classes: 10, width: 1 / 8, input }).draft(devices.all, { batch: 4 })
+  const copied = draft.calls.filter(({ op }) => op.name === 'copy')
+  const where = ['pool2', 'flatten1', 'drop6', 'drop7']
+  t.strictSame(
+    [...new Set(copied.map(({ pass, layer }) => `${pass} ${layer}`))],
+    [
+      ...where.map((layer) => `forward ${layer}`),
+      ...where.reverse().map((layer) => `backward ${layer}`),
+      'update update'
+    ]
+  )
+  await draft.close()
 })
 
 t.test('what is sent back goes beside what is computed', async (t) => {

@@ -56,7 +56,7 @@ export const chm145: Recipe = {
   ],
   ...(paper.ablated && { ablated: paper.ablated }),
   differs: [
-    'The two towers are groups of one net.',
+    'The two towers are groups of one net; with --devices a,b each device computes one, as it was.',
     'The runs on other data and with things taken away had drops of their own, within a few epochs of these.'
   ]
 }

@@ -42,7 +42,7 @@ export const paper: Recipe = {
     { on: 'two GTX 580, 2012', batch: 128, imagesPerSecond: [128 / 0.61, 128 / 0.51] }
   ],
   differs: [
-    'The two towers are groups of one net.',
+    'The two towers are groups of one net; with --devices a,b each device computes one, as it was.',
     'The input is 227 of 256 pixels, in 30 places a side: the paper says 224, and its code read 3 more.',
     'The paper lowered the rate by hand; here it drops when validation has stalled.'
   ]
