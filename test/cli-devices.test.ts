@@ -3,18 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { ChromeTrace } from '../lib/index.ts'
-import { counting, idx, writeSet } from './idx-files.ts'
+import { writeSmallSet } from './idx-files.ts'
 import { checkTrace, off } from './placed.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
 const dir = t.testdir()
 const data = join(dir, 'data')
-await writeSet(data, {
-  'train-images-idx3-ubyte': idx([24, 28, 28], counting(24 * 784, 251)),
-  'train-labels-idx1-ubyte': idx([24], counting(24, 10)),
-  't10k-images-idx3-ubyte': idx([6, 28, 28], counting(6 * 784, 241)),
-  't10k-labels-idx1-ubyte': idx([6], counting(6, 10))
-})
+await writeSmallSet(data)
 const alexnode = (...args: string[]) => runProgram('lib/cli.ts', args)
 const losses = (folder: string) =>
   objects(readFileSync(join(folder, 'log.jsonl'), 'utf8')).flatMap(({ loss }) =>

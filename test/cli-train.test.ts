@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readSafetensors } from '../lib/files/safetensors.ts'
 import { noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
-import { counting, idx, writeSet } from './idx-files.ts'
+import { writeSmallSet } from './idx-files.ts'
 import { objects, Running, runProgram, widest } from './programs.ts'
 
 const program = 'examples/train.ts'
@@ -11,13 +11,7 @@ const dir = t.testdir()
 const data = join(dir, 'data')
 const out = join(dir, 'run')
 
-/** 24 + 6 images of 28×28: a test of thousands would take longer than all else. */
-await writeSet(data, {
-  'train-images-idx3-ubyte': idx([24, 28, 28], counting(24 * 784, 251)),
-  'train-labels-idx1-ubyte': idx([24], counting(24, 10)),
-  't10k-images-idx3-ubyte': idx([6, 28, 28], counting(6 * 784, 241)),
-  't10k-labels-idx1-ubyte': idx([6], counting(6, 10))
-})
+await writeSmallSet(data)
 
 const small = ['--data', data, '--batch', '2', '--lr', '0.001', '--threads', '2']
 /** Without line ends, whose places depend on the paths. */

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { readSafetensors } from '../lib/files/safetensors.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
-import { counting, idx, writeSet } from './idx-files.ts'
+import { writeSmallSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
 
 await useDouble(t)
@@ -25,12 +25,7 @@ function withSmallNets(): NodeJS.ProcessEnv {
 t.test('alexnode train --device cuda', needsDouble, async (t) => {
   const dir = t.testdir()
   const data = join(dir, 'data')
-  await writeSet(data, {
-    'train-images-idx3-ubyte': idx([24, 28, 28], counting(24 * 784, 251)),
-    'train-labels-idx1-ubyte': idx([24], counting(24, 10)),
-    't10k-images-idx3-ubyte': idx([6, 28, 28], counting(6 * 784, 241)),
-    't10k-labels-idx1-ubyte': idx([6], counting(6, 10))
-  })
+  await writeSmallSet(data)
   const train = (...args: string[]) => runProgram('lib/cli.ts', ['train', ...args], withSmallNets())
   const [out, other] = [join(dir, 'run'), join(dir, 'other')]
   const options = ['--device', 'cuda', '--deterministic', '--net', 'small', '--data', data]
