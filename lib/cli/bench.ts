@@ -100,7 +100,8 @@ await program(async () => {
     timeline: trace !== undefined
   })
   if (trace !== undefined) await writeTrace(trace, result.timeline ?? [])
-  if (json) printJson(result, { device: where.name, ...where.parallel, ...where.options, dtype })
+  const shared = where.names.length > 1 ? where.parallel : {}
+  if (json) printJson(result, { device: where.name, ...shared, ...where.options, dtype })
   else await printText(result)
   if (!json && trace !== undefined) process.stdout.write(`${entry('Trace', onePiece(trace))}\n`)
 })
