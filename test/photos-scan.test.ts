@@ -65,7 +65,29 @@ t.test('class folders: the first folder counts, litter does not', async (t) => {
     ['c/images/1.JPEG', 'c']
   ])
   const source = await openSource(folder)
-  await t.rejects(source.train.read(3), { name: 'DataError', message: /is a link to nothing/ })
+  await t.rejects(source.train.read(3), { name: 'PhotoError', message: /is a link to nothing/ })
+})
+
+t.test('links round and round, and names that are no text', async (t) => {
+  const folder = await writeFiles(join(t.testdir(), 'zoo'), { 'a/1.jpg': '', 'b/in/2.jpg': '' })
+  await symlink('..', join(folder, 'b/loop'))
+  await symlink('.', join(folder, 'b/in/self'))
+  await writeFile(Buffer.concat([Buffer.from(`${folder}/a/2`), Buffer.of(0xff)]), '')
+  const { train, notes } = await look(folder)
+  t.same(train, [
+    ['a/1.jpg', 'a'],
+    ['a/2\ufffd', 'a'],
+    ['b/in/2.jpg', 'b']
+  ])
+  t.same(notes, [
+    'b/in/self is left out: it links to a folder that it lies in.',
+    'b/loop is left out: it links to a folder that it lies in.'
+  ])
+  const source = await openSource(folder)
+  await t.rejects(source.train.read(1), {
+    name: 'PhotoError',
+    message: /has a name that is not UTF-8/
+  })
 })
 
 t.test('parts: val before test, classes are those of the training part', async (t) => {
@@ -265,10 +287,18 @@ t.test('tars that others make, and broken ones', async (t) => {
   await writeFiles(folder, broken)
   const cut = await openSource(join(folder, 'cut.tar'))
   t.equal(cut.train.length, 2)
+  const missing = 'has no end: it was cut short, and files that followed are missing.'
+  t.same(cut.notes, [`${join(folder, 'cut.tar')} ${missing}`])
   await t.rejects(cut.train.read(1), {
-    message: /b\/2.jpg: expected a file, got one that is cut short, as its tar is/
+    message: /b\/2.jpg: expected .* picture, got one that is cut short, as its tar is/
   })
   await cut.close()
+  // Between two members nothing but the missing end tells.
+  const three = await tarOf({ 'a/1.jpg': '1', 'b/2.jpg': '2', 'c/3.jpg': '3' })
+  await writeFiles(folder, { 'between.tar': three.subarray(0, 2 * 1024) })
+  t.same((await look(join(folder, 'between.tar'))).notes, [
+    `${join(folder, 'between.tar')} ${missing}`
+  ])
   const cases = [
     ['rot.tar', /\[tar\] .*rot.tar: expected the header of a member at byte 2560, got other bytes/],
     [

@@ -26,7 +26,13 @@ const MOST_BYTES = 256 * 2 ** 20
 export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   const folders = [...new Set(tree.files.map(({ name }) => topOf(name)))]
   const train = folders.find((name) => TRAIN.test(name))
-  const notes = tree.empty.map((name) => `The folder ${name} is empty: it is no class.`)
+  const notes = [
+    ...tree.empty.map((name) => `The folder ${name} is empty: it is no class.`),
+    ...tree.rounds.map((name) => `${name} is left out: it links to a folder that it lies in.`),
+    ...tree.cut.map(
+      (name) => `${name} has no end: it was cut short, and files that followed are missing.`
+    )
+  ]
   if (train === undefined || train === '') {
     const group = await groupOf(tree, '', undefined)
     if (!group || group.items.length === 0) throw nothing(tree, said, group?.skipped)

@@ -29,13 +29,15 @@ const MOST_TEXT = 1 << 20
  * @param name for messages
  * @param from where the tar begins in the file: a tar may lie in another
  * @param to where it ends
+ * @param onCut called where it ends without the block of zeros that ends a tar: more may have followed
  * @throws DataError where a header is none
  */
 export async function* tarMembers(
   file: FileHandle,
   name: string,
   from: number,
-  to: number
+  to: number,
+  onCut: () => void
 ): AsyncGenerator<TarMember> {
   const block = Buffer.alloc(BLOCK)
   let next: { path?: string; size?: number } = {}
@@ -53,7 +55,7 @@ export async function* tarMembers(
     const offset = at + BLOCK
     at = offset + Math.ceil(bytes / BLOCK) * BLOCK
     if (kind === 'L' || kind === 'x') {
-      if (bytes > MOST_TEXT || offset + bytes > to) return
+      if (bytes > MOST_TEXT || offset + bytes > to) break
       const text = Buffer.alloc(bytes)
       await readAll(file, text, offset)
       next = { ...next, ...(kind === 'L' ? { path: upToZero(text) } : paxOf(text)) }
@@ -63,6 +65,7 @@ export async function* tarMembers(
       if ('0\x007'.includes(kind)) yield { name: path, offset, bytes, short: offset + bytes > to }
     }
   }
+  onCut()
 }
 
 /** Whether the header's checksum, taken with blanks in its own place, is right. */

@@ -8,6 +8,7 @@ import { basename, join, resolve } from 'node:path'
 import { DataError } from '../../data/dataset.ts'
 import { readAll } from '../../files/bytes.ts'
 import { diskError, errnoOf } from '../../files/errors.ts'
+import { PhotoError } from '../decode.ts'
 import { ordered } from '../ordered.ts'
 import { type TarMember, tarMembers } from './tar.ts'
 
@@ -31,6 +32,10 @@ export interface Tree {
   readonly files: readonly SourceFile[]
   /** Folders that hold nothing. */
   readonly empty: readonly string[]
+  /** Links to a folder that they lie in. */
+  readonly rounds: readonly string[]
+  /** Tars that may have lost their last members. */
+  readonly cut: readonly string[]
   /** Sizes and times of what lies on the disk: the same while nothing there changes. */
   readonly stamps: readonly string[]
   /** @throws DiskError; DataError where it is cut short */
@@ -40,8 +45,6 @@ export interface Tree {
 
 /** Files that systems leave in folders, of no concern to anybody. */
 const litter = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|lost\+found)$/i
-/** A folder deeper than this hangs in a loop of links. */
-const DEEPEST = 12
 
 const packed: readonly (readonly [string, string])[] = [
   ['fd377a585a00', 'xz'],
@@ -61,7 +64,7 @@ export async function openTree(path: string, signal?: AbortSignal): Promise<Tree
   const walk = new Walk(signal)
   try {
     const stats = await stat(path)
-    if (stats.isDirectory()) await walk.folder(path, '', 0)
+    if (stats.isDirectory()) await walk.folder(path, '', [stats])
     else await walk.tar(path, '', stats)
   } catch (error) {
     await walk.close()
@@ -83,6 +86,8 @@ function treeOf(path: string, walk: Walk): Tree {
     name: basename(resolve(path)).replace(/\.(tar|txt|csv|tsv|lst|list)$/i, ''),
     files: unwrapped(walk.files.sort(byName)),
     empty: walk.empty.sort(),
+    rounds: walk.rounds.sort(),
+    cut: walk.cut.sort(),
     stamps: walk.stamps.sort(),
     read: (file) => walk.read(file),
     close: () => walk.close()
@@ -104,6 +109,8 @@ function unwrapped(files: readonly SourceFile[]): readonly SourceFile[] {
 class Walk {
   readonly files: SourceFile[] = []
   readonly empty: string[] = []
+  readonly rounds: string[] = []
+  readonly cut: string[] = []
   readonly stamps: string[] = []
   readonly #signal: AbortSignal | undefined
   readonly #tars = new Map<string, Promise<FileHandle>>()
@@ -112,8 +119,11 @@ class Walk {
     this.#signal = signal
   }
 
-  /** Adds what is in a folder, which stands in the names as `prefix`. */
-  async folder(path: string, prefix: string, depth: number): Promise<void> {
+  /**
+   * Adds what is in a folder, which stands in the names as `prefix`.
+   * @param way the folders from the root to it: a link to one of them would lead round and round
+   */
+  async folder(path: string, prefix: string, way: readonly Stats[]): Promise<void> {
     this.#signal?.throwIfAborted()
     const names = (await readdir(path)).filter((name) => !litter.test(name))
     if (names.length === 0 && prefix !== '') this.empty.push(prefix.slice(0, -1))
@@ -124,10 +134,12 @@ class Walk {
     for await (const { name, stats } of looked) {
       const inner = join(path, name)
       if (typeof stats === 'string') {
-        const fault = stats === 'ENOENT' ? 'is a link to nothing' : `cannot be read (${stats})`
+        const fault = faultOf(name, stats)
         this.files.push({ name: prefix + name, bytes: 0, path: inner, fault })
       } else if (stats.isDirectory()) {
-        if (depth < DEEPEST) await this.folder(inner, `${prefix}${name}/`, depth + 1)
+        if (way.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) {
+          this.rounds.push(prefix + name)
+        } else await this.folder(inner, `${prefix}${name}/`, [...way, stats])
       } else if (/\.tar$/i.test(name)) {
         await this.tar(inner, `${prefix}${withoutTar(name)}/`, stats)
       } else if (stats.isFile()) {
@@ -148,7 +160,8 @@ class Walk {
   /** Adds the members of a tar that may itself be a member. */
   async #members(path: string, said: string, prefix: string, from: number, to: number) {
     const file = await this.#open(path)
-    for await (const member of tarMembers(file, said, from, to)) {
+    const onCut = () => this.cut.push(said)
+    for await (const member of tarMembers(file, said, from, to, onCut)) {
       this.#signal?.throwIfAborted()
       const { name, offset, bytes, short } = member
       if (litter.test(basename(name))) continue
@@ -160,8 +173,7 @@ class Walk {
   }
 
   async read({ name, path, offset, bytes, fault }: SourceFile): Promise<Uint8Array> {
-    if (fault !== undefined)
-      throw new DataError(`[photos] ${name}: expected a file, got one that ${fault}`)
+    if (fault !== undefined) throw new PhotoError(fault, name)
     try {
       const file = await (offset === undefined ? open(path) : this.#open(path))
       try {
@@ -189,6 +201,12 @@ class Walk {
     for (const opened of this.#tars.values()) await (await opened.catch(() => undefined))?.close()
     this.#tars.clear()
   }
+}
+
+/** Why a file that is listed cannot be looked at. */
+function faultOf(name: string, code: string): string {
+  if (code !== 'ENOENT') return `cannot be read (${code})`
+  return name.includes('\ufffd') ? 'has a name that is not UTF-8' : 'is a link to nothing'
 }
 
 function memberFile(path: string, prefix: string, member: TarMember, short: boolean): SourceFile {
