@@ -10,6 +10,7 @@ import {
   readdir,
   readFile,
   rm,
+  symlink,
   truncate,
   writeFile
 } from 'node:fs/promises'
@@ -163,6 +164,7 @@ t.test('what cannot be used is skipped and named, and nothing is fatal', async (
     'beside.jpg': await picture(6),
     'notes.txt': 'nothing'
   })
+  await symlink('nowhere', join(source, 'b/gone.jpg'))
   await mkdir(join(source, 'c'))
   const { manifest } = await prepare(source, join(folder, 'out'), { size, maxPixels: 50_000 })
   t.same(
@@ -172,6 +174,7 @@ t.test('what cannot be used is skipped and named, and nothing is fatal', async (
       ['a/copy.jpg', 'has the same bytes as a/0.jpg'],
       ['b/copy.jpg', 'has the same bytes as a/1.jpg, whose class is a'],
       ['b/empty.jpg', 'is empty'],
+      ['b/gone.jpg', 'is a link to nothing'],
       ['b/large.png', 'has 300×300 pixels, more than 50000 in all'],
       ['b/short.jpg', 'has 400×300 pixels, more than 50000 in all'],
       ['b/text.jpg', 'is of no kind known here']
@@ -198,6 +201,10 @@ t.test('a class with one image, and nothing that can be used', async (t) => {
   t.same(manifest.notes, ['Classes with one training image: b.'])
   t.notOk(manifest.test)
   t.match(manifest.testing, /tested on all$/)
+  const alike = await writeFiles(join(folder, 'alike'), await classFiles({ a: 2 }))
+  t.same((await prepare(alike, join(folder, 'out-alike'), { size })).manifest.notes, [
+    'All images are of one class: there is nothing to tell apart.'
+  ])
 
   const none = await writeFiles(join(folder, 'none'), { 'a/1.jpg': '', 'b/2.jpg': 'text' })
   await t.rejects(prepare(none, join(folder, 'out-none'), { size }), {
@@ -279,6 +286,12 @@ t.test('an altered shard, or other files, and it begins again', async (t) => {
   t.same(await finish(), ['What was begun there was of other files or options: it begins again.'])
   t.same(await hashes(out), wanted)
   await cut()
+  const progress = join(out, 'progress.json')
+  const text = await readFile(progress, 'utf8')
+  await writeFile(progress, text.replace(/"products": \[\s+"\d+"/, '"products": ["many"'))
+  t.same((await finish()).length, 1, 'statistics that are none')
+  t.same(await hashes(out), wanted)
+  await cut()
   t.same((await finish({ size: 8 })).length, 1)
   await using data = await openPhotos(out)
   t.equal(data.train.height, 8)
@@ -290,6 +303,18 @@ t.test('a folder that holds something else is left alone', async (t) => {
   await t.rejects(prepare(source, join(folder, 'other'), { size }), {
     message: `[photos] ${folder}/other: expected a new or empty folder, got one that holds thesis.txt; choose another folder`
   })
+  for (const wrong of [0, 4097, 1.5, Number.NaN]) {
+    await t.rejects(prepare(source, join(folder, 'large'), { size: wrong }), {
+      name: 'DataError',
+      message: `[photos] size: expected a whole number from 1 to 4096, got ${wrong}; choose a size in between`
+    })
+  }
+  if (process.platform === 'linux') {
+    const nowhere = prepare(source, '/proc/alexnode/out', { size })
+    await t.rejects(nowhere, { name: 'DiskError', code: 'ENOENT' })
+  }
+  await prepare(source, join(folder, 'out', 'deep'), { size })
+  await rm(join(folder, 'out'), { recursive: true })
   await prepare(source, join(folder, 'out'), { size })
   await t.rejects(prepare(source, join(folder, 'out'), { size: 8 }), {
     message: `[photos] ${folder}/out: expected a new folder, got one that holds in, prepared from other files or with other options; choose another folder, or remove it`
@@ -355,6 +380,11 @@ t.test('damage is told by name, when opened or when read', async (t) => {
       )
     })
   }
+  const noMean = await damaged('no-mean', (path) => rm(path), 'mean-image.f32')
+  await t.rejects(openPhotos(noMean), {
+    name: 'DamagedFileError',
+    message: `[photos] ${noMean}/mean-image.f32: expected the mean image, got none; prepare the set again`
+  })
   const mean = await damaged('mean', flip(9), 'mean-image.f32')
   await t.rejects(openPhotos(mean), { message: /mean-image.f32: expected the SHA-256 .* altered/ })
   const manifest = await damaged('manifest', (path) => truncate(path, 50), 'dataset.json')

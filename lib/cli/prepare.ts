@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { Fit } from '../photos/decode.ts'
+import { MOST_SIZE } from '../photos/plan.ts'
 import { type Prepared, prepare } from '../photos/prepare.ts'
 import type { Form } from '../photos/shard.ts'
 import { choice, command, parseWith, readers } from './command.ts'
@@ -40,7 +41,11 @@ async function readArguments() {
     .usage('SRC OUT [options]')
     .argument('<src>', 'a folder, a tar or a list')
     .argument('<out>', 'a new folder')
-    .option('--size <n>', 'rows and columns (256; small images of one size keep theirs)', whole(1))
+    .option(
+      '--size <n>',
+      'rows and columns (256; small images of one size keep theirs)',
+      whole(1, MOST_SIZE)
+    )
     .addOption(
       await choice('--fit <how>', 'cut out the centre, or stretch (crop)', ['crop', 'warp'])
     )
@@ -74,7 +79,7 @@ function objectOf({ manifest, resumed }: Prepared, out: string, seconds: number)
 function textOf(prepared: Prepared, out: string, seconds: number): string {
   const { manifest } = prepared
   const object = objectOf(prepared, out, seconds)
-  const { height, width, channels, skipped, notes, testing } = manifest
+  const { height, width, channels, classes, skipped, notes, testing } = manifest
   const size = `${height}×${width}${channels === 1 ? '' : `×${channels}`}`
   const form = manifest.form === 'raw' ? 'raw' : `JPEG ${manifest.quality}`
   const files = `${object.shards} ${object.shards === 1 ? 'shard' : 'shards'}`
@@ -85,7 +90,7 @@ function textOf(prepared: Prepared, out: string, seconds: number): string {
   return [
     entry(
       'Prepared',
-      `${manifest.name}: ${manifest.kind}, ${count(manifest.classes.length)} classes`
+      `${manifest.name}: ${manifest.kind}, ${count(classes.length)} ${classes.length === 1 ? 'class' : 'classes'}`
     ),
     entry('Images', `${count(object.train)}${tested} of ${size}, ${form}`),
     entry('Test', testing),

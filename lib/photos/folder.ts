@@ -1,8 +1,8 @@
 /** The folder that a preparation fills: made, told from others', and cleared of earlier ones. */
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { DataError } from '../data/dataset.ts'
-import { diskError } from '../files/errors.ts'
+import { diskError, errnoOf } from '../files/errors.ts'
 import { MANIFEST, MEAN_IMAGE } from './manifest.ts'
 import { PROGRESS } from './progress.ts'
 
@@ -34,7 +34,7 @@ export async function refuseInside(source: string, out: string): Promise<void> {
  */
 export async function makeFolder(out: string): Promise<void> {
   try {
-    await mkdir(out, { recursive: true })
+    await makeWay(out)
     const strange = (await readdir(out)).find(
       (name) => !written.includes(name) && !shard.test(name) && !besides.test(name)
     )
@@ -45,6 +45,23 @@ export async function makeFolder(out: string): Promise<void> {
     )
   } catch (error) {
     throw diskError('photos', 'make', out, error)
+  }
+}
+
+/**
+ * Makes a folder and those above it. Node's own way of doing so never ends where a folder that is there refuses
+ * all others (/proc, a folder that was removed).
+ */
+async function makeWay(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const above = dirname(resolve(path))
+    if (code !== 'ENOENT' || (await stat(above).catch(() => undefined)) !== undefined) throw error
+    await makeWay(above)
+    await makeWay(path)
   }
 }
 

@@ -10,7 +10,7 @@ import type { Shape } from './statistics.ts'
 
 /** What may be asked for. */
 export interface PlanOptions {
-  /** Rows and columns. Default: 256; for images that are small and all of one size, their own. */
+  /** Rows and columns, up to 4096. Default: 256; for images that are small and all of one size, their own. */
   readonly size?: number | undefined
   /** 'crop' cuts out the centre, 'warp' stretches. Default 'crop'. */
   readonly fit?: Exclude<Fit, 'keep'> | undefined
@@ -44,6 +44,8 @@ const SIZE = 256
 const QUALITY = 90
 const MAX_PIXELS = 100e6
 const SHARD_BYTES = 128 * 2 ** 20
+/** Larger images would take gigabytes for the mean image alone. */
+export const MOST_SIZE = 4096
 /** More raw bytes than this are many for a disk and for its cache. */
 const RAW_BYTES = 4 * 2 ** 30
 /** Images up to this side keep their size, where all have the same. */
@@ -62,6 +64,11 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     )
   }
   const side = options.size
+  if (side !== undefined && !(Number.isSafeInteger(side) && side >= 1 && side <= MOST_SIZE)) {
+    throw new DataError(
+      `[photos] size: expected a whole number from 1 to ${MOST_SIZE}, got ${side}; choose a size in between`
+    )
+  }
   const found = shape ?? (side === undefined ? await smallSize(source.train) : undefined)
   const { height, width } = found ?? { height: side ?? SIZE, width: side ?? SIZE }
   const channels = shape?.channels ?? 3

@@ -206,7 +206,9 @@ function fewOf(part: SourcePart, classes: readonly string[]): string[] {
     const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
     return [`${what}: ${names.slice(0, 3).join(', ')}${more}.`]
   }
+  const alike = 'All images are of one class: there is nothing to tell apart.'
   return [
+    ...(classes.length === 1 ? [alike] : []),
     ...say(of(0), 'Classes with no training image'),
     ...say(of(1), 'Classes with one training image')
   ]

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { checkRead, DataError, type Dataset, type ImageSet } from '../data/dataset.ts'
-import { DamagedFileError, diskError } from '../files/errors.ts'
+import { DamagedFileError, diskError, errnoOf } from '../files/errors.ts'
 import { decodePhoto } from './decode.ts'
 import { MANIFEST, type Manifest, type Part, readManifest } from './manifest.ts'
 import { openMappedRecords } from './mapped-records.ts'
@@ -100,7 +100,10 @@ async function readMeanImage(folder: string, manifest: Manifest): Promise<Float3
   const { meanImage, height, width, channels } = manifest
   const path = join(folder, meanImage.file)
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw diskError('photos', 'read', path, error)
+    if (errnoOf(error) !== 'ENOENT') throw diskError('photos', 'read', path, error)
+    throw new DamagedFileError(
+      `[photos] ${path}: expected the mean image, got none; prepare the set again`
+    )
   })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   if (sha256 !== meanImage.sha256 || bytes.length !== height * width * channels * 4) {

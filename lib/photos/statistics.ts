@@ -146,6 +146,7 @@ export class Statistics {
       return false
     }
     const bytes = Uint8Array.from(Buffer.from(image, 'base64'))
+    if (!products.every((product) => /^\d+$/.test(String(product)))) return false
     const sums = products.map((product) => BigInt(String(product)))
     if (bytes.length !== this.#image.byteLength || sums.length !== this.#products.length) {
       return false
