@@ -1,10 +1,8 @@
 /** `alexnode filters`: the kernels that a convolution has learnt, as a picture. */
 import { extname } from 'node:path'
-import { readSafetensors } from '../files/safetensors.ts'
-import { toMap } from '../snapshot.ts'
 import { filterSheet, firstConvolution, towersOf } from '../use/filters.ts'
 import { writePng } from '../use/png.ts'
-import { RunError, readRun } from '../use/trained.ts'
+import { RunError, readRun, readWeights } from '../use/trained.ts'
 import { choice, command, parse, readers } from './command.ts'
 import { count, entry, onePiece } from './format.ts'
 import { program, UsageError } from './program.ts'
@@ -38,7 +36,7 @@ async function readArguments(): Promise<Arguments> {
     .addOption(
       await choice('--scale <of>', 'what black and white are the ends of (all)', ['all', 'each'])
     )
-    .option('--zoom <n>', 'pixels a weight is wide (4)', whole(1))
+    .option('--zoom <n>', 'pixels a weight is wide, up to 64 (4)', whole(1, 64))
     .option('--weights <which>', "which of the run's weights (final)")
     .option('--json', 'print one JSON object')
   const given = await parse<Given>(filters, process.argv.slice(2))
@@ -51,10 +49,9 @@ async function readArguments(): Promise<Arguments> {
 
 await program(async () => {
   const { run, out, scale = 'all', zoom = 4, json = false, ...given } = await readArguments()
-  const { definition, weights: path } = await readRun(run, { weights: given.weights })
+  const { definition, ...facts } = await readRun(run, { weights: given.weights })
   const layer = given.layer ?? firstConvolution(definition) ?? ''
-  const { tensors } = await readSafetensors(path)
-  const weights = toMap(path, tensors).get(`${layer}.weight`)
+  const weights = (await readWeights(facts)).get(`${layer}.weight`)
   if (weights?.shape.length !== 4) {
     const names = definition.layers.filter(({ node }) => node.kind === 'conv2d')
     throw new RunError(

@@ -1,5 +1,4 @@
 /** What the programs that use a trained net share: its options, and opening it. */
-import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { FloatDType } from '../dtype.ts'
 import { type Devices, openDevices } from '../placement/devices.ts'
@@ -14,7 +13,6 @@ import {
   settleDevice
 } from './device.ts'
 import { onePiece, wrap } from './format.ts'
-import { UsageError } from './program.ts'
 
 /** Of the command line; only what was given. */
 export interface TrainedArguments extends DeviceArguments {
@@ -65,12 +63,6 @@ export async function openFor(given: TrainedArguments): Promise<Opened> {
       await devices.close()
     }
   }
-}
-
-/** @throws UsageError where something of this name is there already */
-export async function mustBeNew(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined)) === undefined) return
-  throw new UsageError(`${path} is there already: name another file, or move it away.`)
 }
 
 /** Prints the object of `--json`. */

@@ -51,12 +51,12 @@ export class Scores {
 
   /** Fraction of images whose class did not come first. */
   get top1Error(): number {
-    return 1 - this.#right / this.images
+    return wrong(this.#right, this.images)
   }
 
   /** Fraction of images whose class was not among the first five. */
   get top5Error(): number {
-    return 1 - sum(this.#top5) / this.images
+    return wrong(sum(this.#top5), this.images)
   }
 
   /** Mean cross-entropy, in nats. */
@@ -76,7 +76,7 @@ export class Scores {
       const images = this.#counts[i] ?? 0
       const right = this.confusion[i * width + i] ?? 0
       const among = this.#top5[i] ?? 0
-      return { name, images, top1Error: 1 - right / images, top5Error: 1 - among / images }
+      return { name, images, top1Error: wrong(right, images), top5Error: wrong(among, images) }
     })
   }
 
@@ -117,9 +117,16 @@ export function ranked(probabilities: Float32Array, most: number): readonly Rank
     .slice(0, most)
 }
 
+/** The fraction that is not right: of whole numbers, so that .2 is .2. */
+function wrong(right: number, images: number): number {
+  return (images - right) / images
+}
+
 /** How many classes come before this one, counted as training counts: of equal ones the first wins. */
 function place(values: Float32Array, label: number): number {
   const own = values[label] ?? Number.NaN
+  // A probability that is none is not right.
+  if (Number.isNaN(own)) return values.length
   let before = 0
   for (const [i, value] of values.entries()) {
     if (value > own || (value === own && i < label)) before += 1

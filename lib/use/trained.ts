@@ -12,6 +12,7 @@ import { isObject, readJson } from '../files/json.ts'
 import { readSafetensors } from '../files/safetensors.ts'
 import type { Net } from '../net.ts'
 import { netNames } from '../nets/index.ts'
+import type { PublicTensor } from '../parameters.ts'
 import type { Parallel } from '../placement/placement.ts'
 import { netOf, testInputOf } from '../recipes/plan.ts'
 import { type RunData, readRunData } from '../run-data.ts'
@@ -159,8 +160,7 @@ export async function openTrained(
   const build = { batch, dtype, training: false, ...(parallel && { parallel }) }
   const net = await facts.definition.build(on, build)
   try {
-    const { tensors } = await readSafetensors(facts.weights)
-    const all = toMap(facts.weights, tensors)
+    const all = await readWeights(facts)
     const own = new Set(net.parameters.all.map(({ name }) => name))
     // A net that was cut has not all of them.
     const kept = options.layer === undefined ? all : [...all].filter(([name]) => own.has(name))
@@ -170,6 +170,27 @@ export async function openTrained(
     await net.close()
     throw error
   }
+}
+
+/**
+ * A run's weights, by name.
+ * @throws RunError where one is no finite number
+ * @throws DamagedFileError, DiskError where the file cannot be read
+ */
+export async function readWeights({
+  weights: path
+}: Pick<RunFacts, 'weights'>): Promise<Map<string, PublicTensor>> {
+  const weights = toMap(path, (await readSafetensors(path)).tensors)
+  for (const [name, { data }] of weights) {
+    for (let i = 0; i < data.length; i++) {
+      if (Number.isFinite(data[i])) continue
+      throw new RunError(
+        `[run] ${path}: expected weights that are numbers, got ${data[i]} in ${name}: training had gone ` +
+          'astray by then; use earlier ones (--weights STEP), or train at a lower rate'
+      )
+    }
+  }
+  return weights
 }
 
 /** What tells the weights of one run from those of another: SHA-256 of their file. */
