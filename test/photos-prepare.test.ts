@@ -19,6 +19,7 @@ import t from 'tap'
 import { decodePhoto } from '../lib/photos/decode.ts'
 import { type PrepareOptions, prepare } from '../lib/photos/prepare.ts'
 import { openPhotos, type PhotoSet } from '../lib/photos/reader.ts'
+import { usualSplit } from '../lib/use/split.ts'
 import { fillUp, noSmallDisk, smallDisk } from './disks.ts'
 import { counting, writeSet } from './idx-files.ts'
 import { classFiles, picture, writeFiles } from './photo-files.ts'
@@ -90,6 +91,9 @@ t.test('statistics are those of the training images', async (t) => {
   await prepare(source, join(folder, 'out'), { size })
   await using data = await openPhotos(join(folder, 'out'))
   t.match(data.manifest.testing, /every 10th image of each class is held out/)
+  t.equal(usualSplit(data, false), 'all', 'a list, or a folder without a test part')
+  t.equal(usualSplit(data, true), 'test', 'whose other images were trained on')
+  t.equal(usualSplit({ ...data, heldOut: false }, false), 'test')
   t.same([data.train.length, data.test.length], [22, 2])
   t.same(names(data.test), ['a/7.jpg', 'b/7.jpg'], 'the tenth of the sorted names')
   const { images } = await all(data.train)

@@ -1,9 +1,10 @@
 /** `alexnode evaluate`: how often a trained net is right, and what it takes for what. */
+import { resolve } from 'node:path'
 import { openData } from '../data/open.ts'
 import { replaceFile } from '../files/atomic.ts'
 import { assess } from '../use/assess.ts'
 import type { Scores } from '../use/scores.ts'
-import { partOf, type Split, splits } from '../use/split.ts'
+import { partOf, type Split, splits, usualSplit } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
 import { choice, command, parse } from './command.ts'
 import { deviceText } from './device.ts'
@@ -37,7 +38,13 @@ async function readArguments(): Promise<Arguments> {
     .usage('RUN [options]')
     .argument('<run>', "the run's folder")
     .option('--data <name>', 'as for train (what the run was trained on)')
-    .addOption(await choice('--split <name>', 'which of its images (test)', splits))
+    .addOption(
+      await choice(
+        '--split <name>',
+        'which of its images (test; all of a list or folder without one)',
+        splits
+      )
+    )
     .addOption(
       await choice('--views <n>', '10: corners and centre, each mirrored, too (1)', ['1', '10'])
     )
@@ -50,7 +57,8 @@ async function readArguments(): Promise<Arguments> {
 
 /** The runs to ask, the first of them first. */
 function runsOf({ run, average = '' }: Arguments): readonly string[] {
-  return [run, ...average.split(',').filter((name) => name !== '')]
+  const others = average.split(',').map((name) => name.trim())
+  return [run, ...others.filter((name) => name !== '')]
 }
 
 async function classTable(scores: Scores): Promise<string> {
@@ -101,7 +109,7 @@ function jsonOf(scores: Scores, more: object): object {
 
 await program(async (signal) => {
   const given = await readArguments()
-  const { split = 'test', confusion, json = false } = given
+  const { confusion, json = false } = given
   const report = createReport({ json })
   const runs = runsOf(given)
   await using opened = await openFor(given)
@@ -112,18 +120,25 @@ await program(async (signal) => {
 
   const named = given.data ?? first.facts.dataName
   const data = await openData(named, { signal, onNotice: report.note, onPrepare: report.preparing })
+  const own = nets.some(({ facts }) => {
+    return facts.data.name === data.name || resolve(facts.dataName ?? '') === resolve(named ?? '')
+  })
+  const split = given.split ?? usualSplit(data, own)
   const set = partOf(data, split)
   const { name } = data
   const views = given.views === '10' ? 10 : 1
   const start = performance.now()
   const scores = await assess(nets, set, { views, signal, onProgress: report.testing })
   const rate = scores.images / ((performance.now() - start) / 1000)
-  if (confusion !== undefined) await replaceFile(confusion, scores.csv())
+  // Last: a file that cannot be written must not take the rest along.
+  const matrix = async () => {
+    if (confusion !== undefined) await replaceFile(confusion, scores.csv())
+  }
 
   if (json) {
     const how = { data: name, split, views, device: opened.where.name, images_per_s: rate }
     printJson(jsonOf(scores, { ...how, nets: nets.map(({ facts }) => facts.weights) }))
-    return
+    return matrix()
   }
   const names = nets.map(({ facts }) => `${facts.definition.name}, ${onePiece(facts.weights)}`)
   const errors = `top-1 ${fraction(scores.top1Error)}, top-5 ${fraction(scores.top5Error)}`
@@ -136,8 +151,9 @@ await program(async (signal) => {
     deviceText(opened.devices.all, opened.where),
     entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`),
     await classTable(scores),
-    ...(scores.confusions(1).length > 0 ? [await confusionTable(scores)] : []),
-    ...(confusion === undefined ? [] : [entry('Matrix', onePiece(confusion))])
+    ...(scores.confusions(1).length > 0 ? [await confusionTable(scores)] : [])
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+  await matrix()
+  if (confusion !== undefined) process.stdout.write(`${entry('Matrix', onePiece(confusion))}\n`)
 })

@@ -66,6 +66,8 @@ export interface Dataset {
   readonly std: readonly number[]
   readonly train: ImageSet
   readonly test: ImageSet
+  /** Whether the images came as one part, of which `test` was taken. */
+  readonly heldOut?: boolean
 }
 
 /** Images in memory. */

@@ -4,6 +4,12 @@ import type { SourcePart } from './source.ts'
 /** Of each class, every tenth image is held out. */
 const EVERY = 10
 
+/** What tells of a test that was taken from the training part. */
+const HELD_OUT = `no test part: every ${EVERY}th image of each class is held out`
+
+/** Whether a test came about so, by what was told of it. */
+export const isHeldOut = (testing: string) => testing === HELD_OUT
+
 /** The parts, and how the test came about, for people. */
 export interface Parts {
   readonly train: SourcePart
@@ -45,6 +51,6 @@ export function partsOf(train: SourcePart, test?: SourcePart): Parts {
   }
   return {
     ...{ train: subset(train, kept), test: subset(train, held) },
-    testing: `no test part: every ${EVERY}th image of each class is held out`
+    testing: HELD_OUT
   }
 }

@@ -7,6 +7,7 @@ import { basename, join, resolve } from 'node:path'
 import { checkRead, DataError, type Dataset, type ImageSet } from '../data/dataset.ts'
 import { DamagedFileError, diskError, errnoOf } from '../files/errors.ts'
 import { decodePhoto } from './decode.ts'
+import { isHeldOut } from './hold-out.ts'
 import { MANIFEST, type Manifest, type Part, readManifest } from './manifest.ts'
 import { openMappedRecords } from './mapped-records.ts'
 import { PROGRESS } from './progress.ts'
@@ -90,6 +91,7 @@ export async function openPhotos(
     ...{ name, classes, mean, std, manifest, close },
     source: source ?? `prepared in ${folder}`,
     ...(notice !== undefined && { notice }),
+    ...(isHeldOut(manifest.testing) && { heldOut: true }),
     train: photoSet(train, facts),
     test: photoSet(test, facts),
     [Symbol.asyncDispose]: close

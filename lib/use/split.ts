@@ -9,6 +9,14 @@ export interface NamedSet extends ImageSet {
   name?(index: number): string
 }
 
+/**
+ * The part to test on where none is named: of images that came as one part all, unless some of them were
+ * trained on.
+ */
+export function usualSplit({ heldOut = false }: Dataset, trainedOn: boolean): Split {
+  return heldOut && !trainedOn ? 'all' : 'test'
+}
+
 /** The images of one part, or of both, one after the other; each once, where both are the same. */
 export function partOf(data: Dataset, split: Split): NamedSet {
   const train: NamedSet = data.train
