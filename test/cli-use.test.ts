@@ -52,7 +52,7 @@ t.test('evaluate', async (t) => {
   // As pictures: prepared, their classes in the order of the names.
   const env = { XDG_CACHE_HOME: join(dir, 'cache') }
   const args = ['evaluate', run, '--data', pictures, '--split', 'all', '--threads', '1']
-  const more = ['--batch', '16', '--confusion', csv, '--average', `${run},${run}`]
+  const more = ['--batch', '16', '--confusion', csv, '--average', `${run}, ${run}`]
   const ended = await runProgram(program, [...args, ...more, '--json'], env)
   t.match(ended, { code: 0 }, ended.err)
   const [scores = {}, ...rest] = objects(ended.out)
@@ -64,8 +64,8 @@ t.test('evaluate', async (t) => {
     per_class: Array,
     nets: [String, String, String]
   })
-  t.equal(scores.top1_error, 1 - known.top1)
-  t.equal(scores.top5_error, 1 - known.top5)
+  t.equal(scores.top1_error, (40 - known.top1 * 40) / 40)
+  t.equal(scores.top5_error, (40 - known.top5 * 40) / 40)
   const [head = '', ...rows] = readFileSync(csv, 'utf8').trim().split('\n')
   t.equal(head, `truth,${test.classes.join(',')}`)
   const counts = rows.map((row) => row.split(',').slice(1).map(Number))
@@ -74,7 +74,7 @@ t.test('evaluate', async (t) => {
     40
   )
   const right = counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0)
-  t.equal(1 - right / 40, scores.top1_error)
+  t.equal((40 - right) / 40, scores.top1_error)
   const wrong = Object(scores.confusions).map(({ images }: { images: number }) => images)
   t.equal(
     wrong.reduce((sum: number, images: number) => sum + images, 0),
@@ -129,6 +129,12 @@ t.test('features and similar', async (t) => {
   const moved = await use('similar', file(3), '--index', npy, '--run', join(dir, 'moved'))
   t.match(moved, { code: 0, err: '' })
   t.equal(moved.out.split('\n').length, 1 + 6 + 1)
+  const exchanged = join(dir, 'exchanged.npy')
+  t.match(await use('features', run, photos, exchanged, '--layer', 'conv5'), { code: 1 })
+  cpSync(`${npy}.json`, `${exchanged}.json`)
+  const narrow = await use('similar', file(3), '--index', exchanged)
+  t.match(narrow, { code: 1, out: '' })
+  t.match(flat(narrow.err), /expected rows of 256 numbers, as fc7 gives, got rows of 2304: write/)
 
   t.match(await use('features', run, photos, 'x.txt'), { code: 2, err: /expected OUT\.npy/ })
 })
@@ -143,6 +149,8 @@ t.test('filters', async (t) => {
   const wrong = await runProgram(program, ['filters', run, out, '--layer', 'fc7'])
   t.equal(wrong.code, 1)
   t.match(flat(wrong.err), /expected a convolution \(conv1, .*\), got 'fc7'/)
+  const huge = await runProgram(program, ['filters', run, out, '--zoom', '65'])
+  t.match(flat(huge.err), /Expected a whole number from 1 to 64, got '65'/)
   t.match(await runProgram(program, ['filters', run, 'x.jpg']), {
     code: 2,
     err: /expected OUT\.png/

@@ -90,6 +90,20 @@ t.test('an index of features', async (t) => {
     t.strictSame(await allOf(rows()), matrix)
     t.equal(await writeIndex(path, 15, pieces(15), () => ({ ...facts, images: [] })), 1)
     await t.rejects(openIndex(path), { message: /expected 0 rows, as .*\.json says, got 1/ })
+    // Where the disk fails between the two files, what was told of the one before is gone.
+    await t.rejects(
+      writeIndex(path, 15, pieces(15), () => ({
+        ...facts,
+        net: '',
+        images: [],
+        get run(): string {
+          throw new Error('full')
+        }
+      })),
+      /full/
+    )
+    await t.rejects(openIndex(path), { name: 'DiskError', code: 'ENOENT' })
+    await writeIndex(path, 15, pieces(15), () => ({ ...facts, images: [] }))
     appendFileSync(path, 'x')
     await t.rejects(openIndex(path), { name: 'DamagedFileError' })
     for (const [text, message] of [
@@ -145,6 +159,13 @@ t.test('scores', async (t) => {
   t.equal(scores.top1Error, 3 / 4)
   // The sixth of seven is not among five; of equal ones the first class counts.
   t.equal(scores.top5Error, 1 / 4)
+  const fifth = new Scores(classes)
+  for (let i = 0; i < 5; i++)
+    fifth.add(Float32Array.of(0.9, 0.1, 0, 0, 0, 0, 0), Int32Array.of(i && 1))
+  t.equal(fifth.top1Error, 0.8, 'not .7999…')
+  const none = new Scores(classes)
+  none.add(new Float32Array(7).fill(Number.NaN), Int32Array.of(3))
+  t.match(none, { top1Error: 1, top5Error: 1 })
   const logs = [0.4, 0.03, 0.2, 0.1].map((p) => -Math.log(p))
   t.ok(Math.abs(scores.loss - logs.reduce((sum, log) => sum + log) / 4) < 1e-6)
   t.strictSame(scores.confusions(1), [{ truth: 'b', predicted: 'a', images: 1 }])

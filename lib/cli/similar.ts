@@ -55,11 +55,17 @@ await program(async (signal) => {
   const batch = Math.min(given.batch ?? BATCH, queries.length)
   const trained = await opened.net(given.run ?? index.run, { batch, layer: index.layer })
   await mustBeOf(trained, path, index.weights)
+  const { net } = trained
+  const width = net.classes
+  if (index.width !== width) {
+    throw new RunError(
+      `[similar] ${path}: expected rows of ${width} numbers, as ${index.layer} gives, got rows of ` +
+        `${index.width}: write the index again with alexnode features`
+    )
+  }
 
   const { data, input } = trained.facts
   const set = photoFiles(queries, data)
-  const { net } = trained
-  const width = net.classes
   const all = new Float32Array(queries.length * width)
   const suited = trained.takeUnlabelled(set)
   for await (const { first, values } of outputs(net, suited, { input, signal })) {

@@ -3,7 +3,7 @@
  * .safetensors, and beside it, as `NAME.json`, which net gave it and which image each row is of.
  */
 import { extname, resolve } from 'node:path'
-import { replaceFile, replaceWith } from '../files/atomic.ts'
+import { removeFile, replaceFile, replaceWith } from '../files/atomic.ts'
 import { DamagedFileError } from '../files/errors.ts'
 import { isObject, jsonText, readJson } from '../files/json.ts'
 import { readNpy, writeNpy } from '../files/npy.ts'
@@ -63,10 +63,11 @@ export async function writeIndex(
   facts: () => FeatureFacts
 ): Promise<number> {
   let count = 0
+  // What was told of a file before goes first: it must never be taken for what is told of this one.
   await replaceWith(path, async (temporary) => {
     if (extname(path).toLowerCase() === '.npy') {
       count = await writeNpy(temporary, width, rows)
-      return
+      return removeFile(beside(path))
     }
     const parts: Uint8Array[] = []
     for await (const values of rows) {
@@ -77,6 +78,7 @@ export async function writeIndex(
     const { net, layer } = facts()
     const features = { dtype: 'f32', shape: [count, width], data } as const
     await writeSafetensors(temporary, { [NAME]: features }, { net, layer })
+    await removeFile(beside(path))
   })
   const { run, folder, ...rest } = facts()
   const about = { run: resolve(run), folder: resolve(folder), ...rest }
