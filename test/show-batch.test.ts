@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { contactSheet } from '../lib/contact-sheet.ts'
 import { arrayImageSet } from '../lib/data/dataset.ts'
+import { shapes } from '../lib/data/shapes.ts'
 import { open } from '../lib/device.ts'
 import { loadSharp } from '../lib/photos/sharp.ts'
 import { seenBatch } from '../lib/seen-batch.ts'
+import { Order } from '../lib/training/order.ts'
 import { objects, runProgram } from './programs.ts'
 
 const sharp = await loadSharp()
@@ -59,4 +61,24 @@ t.test('the program', async (t) => {
   t.match(object, { images: 5, input: { fit: 'resize', flip: false } })
   const { width, height, format } = await sharp(out).metadata()
   t.same([width, height, format], [3 * 226 + 2, 2 * 226 + 2, 'png'])
+
+  const far = ['--data', 'shapes', '--net', 'fashion', '--batch', '2', '--out', out, '--json']
+  const labels = async (step: number) => {
+    const ended = await runProgram('lib/cli.ts', ['show-batch', ...far, '--step', `${step}`])
+    return objects(ended.out)[0]?.labels
+  }
+  const set = shapes().train
+  const order = new Order(set.length, 2, 1)
+  const perEpoch = Math.ceil(set.length / 2)
+  let indices = order.next()
+  for (let step = 0; step < perEpoch + 3; step++) indices = order.next()
+  const wanted = new Int32Array(2)
+  await set.read(indices, new Uint8Array(2 * set.height * set.width), wanted)
+  t.same(
+    await labels(perEpoch + 3),
+    [...wanted].map((label) => set.classes[label])
+  )
+  t.type(await labels(2 ** 32 - 1), Array, 'no step is too far')
+  const jpeg = await runProgram('lib/cli.ts', ['show-batch', '--out', 'batch.jpg'])
+  t.match(jpeg, { code: 2, out: '', err: /expected a name that ends in \.png, got batch\.jpg/ })
 })

@@ -1,7 +1,7 @@
 /** `alexnode show-batch`: a contact sheet of a batch as the net sees it. */
 
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import type { InputRecipe } from '../augment.ts'
 import { contactSheet } from '../contact-sheet.ts'
 import type { ImageSet } from '../data/dataset.ts'
@@ -16,7 +16,7 @@ import { type SeenBatch, seenBatch } from '../seen-batch.ts'
 import { Order } from '../training/order.ts'
 import { choice, command, parse, readers } from './command.ts'
 import { entry, onePiece } from './format.ts'
-import { program } from './program.ts'
+import { program, UsageError } from './program.ts'
 
 interface Given {
   readonly data?: string
@@ -54,11 +54,16 @@ async function readArguments(): Promise<Given> {
     .option('--no-flip', 'mirror none')
     .option('--test', 'as an evaluation sees it: nothing is left to chance')
     .option('--batch <n>', 'images (32)', whole(1))
-    .option('--step <n>', 'steps done before (0)', whole(0))
+    .option('--step <n>', 'steps done before (0)', whole(0, 2 ** 32 - 1))
     .option('--seed <n>', 'decides order and draws (1)', whole(0))
     .option('--out <file>', 'the picture (batch.png)')
     .option('--json', 'print one JSON object')
-  return parse<Given>(showBatch, process.argv.slice(2))
+  const given = await parse<Given>(showBatch, process.argv.slice(2))
+  const { out } = given
+  if (out !== undefined && extname(out).toLowerCase() !== '.png') {
+    throw new UsageError(`alexnode show-batch: expected a name that ends in .png, got ${out}.`)
+  }
+  return given
 }
 
 /** The size of the net's input, and how images become it. */
@@ -99,11 +104,11 @@ await program(async (signal) => {
   const note = (text: string) => process.stderr.write(`${text}\n`)
   const data = await openData(given.data, { signal, onNotice: note })
   const { size, input, set, notes } = inputOf(given, data.train)
-  const order = new Order(set.length, batch, seed)
-  let indices = order.next()
-  for (let i = 0; i < step; i++) indices = order.next()
+  const perEpoch = Math.ceil(set.length / batch)
+  const place = { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * batch }
+  const indices = new Order(set.length, batch, seed, place).next()
   await using device = await open('cpu')
-  const epoch = step / Math.ceil(set.length / batch)
+  const epoch = step / perEpoch
   const options = { indices, size, input, training: !test, step, epoch, seed }
   const seen = await seenBatch(device, set, options)
   const sheet = contactSheet(seen.pictures)
