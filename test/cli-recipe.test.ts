@@ -12,7 +12,7 @@ t.test('the list', async (t) => {
 })
 
 t.test('one', async (t) => {
-  const { code, out, err } = await recipe('chm-145', '--ablate', 'no-lrn', '--json')
+  const { code, out, err } = await recipe('chm-145', '--ablate', ' no-lrn', '--json')
   t.match({ code, err }, { code: 0, err: '' })
   const [object, ...more] = objects(out)
   t.strictSame(more, [])

@@ -1,5 +1,5 @@
 /** `alexnode recipe`: how known nets were trained and tested, one by one or beside each other. */
-import { ablationNames } from '../recipes/ablation.ts'
+import { ablationNames, ablationsIn } from '../recipes/ablation.ts'
 import { recipeByName, recipes } from '../recipes/index.ts'
 import type { Recipe } from '../recipes/recipe.ts'
 import { definitionOf, differences, rowsOf } from '../recipes/text.ts'
@@ -84,7 +84,7 @@ await program(async () => {
     print({ recipes: all }, list())
     return
   }
-  const one = named(name, ablate?.split(','))
+  const one = named(name, ablate === undefined ? [] : ablationsIn(ablate))
   if (diff === undefined) {
     print(jsonOf(one), text(one))
     return

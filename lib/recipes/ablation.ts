@@ -63,6 +63,11 @@ export const ablations = {
 export type AblationName = keyof typeof ablations
 export const ablationNames = Object.keys(ablations)
 
+/** The names in a text with commas between them. */
+export function ablationsIn(text: string): readonly string[] {
+  return text.split(',').map((name) => name.trim())
+}
+
 function isAblation(name: string): name is AblationName {
   return Object.hasOwn(ablations, name)
 }

@@ -6,6 +6,7 @@ import { netByName } from '../nets/index.ts'
 import type { Optimizer } from '../optimizer.ts'
 import { type Courses, constant, cosine, plateau, type Schedule, warmCosine } from '../schedule.ts'
 import { optimizerOf, type TrainSettings } from '../settings.ts'
+import { ablationsIn } from './ablation.ts'
 import { recipeByName } from './index.ts'
 import { coloured, type Suitable, suitInput } from './input.ts'
 import type { Recipe } from './recipe.ts'
@@ -33,7 +34,7 @@ export interface Plan {
 export function recipeOf({ recipe, ablate }: Partial<TrainSettings>): Recipe | undefined {
   return recipe === undefined
     ? undefined
-    : recipeByName(recipe, ablate?.split(',').map((name) => name.trim()) ?? [])
+    : recipeByName(recipe, ablate === undefined ? [] : ablationsIn(ablate))
 }
 
 /** The net that settings ask for, for images and classes such as these. */
