@@ -205,7 +205,10 @@ t.test('a class with one image, and nothing that can be used', async (t) => {
   t.same(manifest.notes, ['Classes with one training image: b.'])
   t.notOk(manifest.test)
   t.match(manifest.testing, /tested on all$/)
-  const alike = await writeFiles(join(folder, 'alike'), await classFiles({ a: 2 }))
+  const alike = await writeFiles(join(folder, 'alike'), {
+    'n01440764_1.jpg': await picture(1),
+    'n01440764_2.jpg': await picture(2)
+  })
   t.same((await prepare(alike, join(folder, 'out-alike'), { size })).manifest.notes, [
     'All images are of one class: there is nothing to tell apart.'
   ])
