@@ -137,6 +137,7 @@ if (!(await onAllProcessors())) {
     const to = json ? process.stderr : process.stdout
     const line = new ProgressLine(to)
     const start = performance.now()
+    let whole = false
     try {
       const prepared = await prepare(source, out, {
         ...options,
@@ -146,6 +147,7 @@ if (!(await onAllProcessors())) {
         },
         onNotice: (text) => line.note(wrap(text).join('\n'))
       })
+      whole = true
       line.end()
       const seconds = (performance.now() - start) / 1000
       process.stdout.write(
@@ -155,7 +157,7 @@ if (!(await onAllProcessors())) {
       )
     } finally {
       line.end()
-      if (signal.aborted)
+      if (signal.aborted && !whole)
         to.write(`Stopped. Whole shards are kept in ${out}: run it again to go on.\n`)
     }
   })

@@ -10,7 +10,7 @@ import type { Shape } from './statistics.ts'
 
 /** What may be asked for. */
 export interface PlanOptions {
-  /** Rows and columns, up to 4096. Default: 256; for images that are small and all of one size, their own. */
+  /** Rows and columns, up to 2048. Default: 256; for images that are small and all of one size, their own. */
   readonly size?: number | undefined
   /** 'crop' cuts out the centre, 'warp' stretches. Default 'crop'. */
   readonly fit?: Exclude<Fit, 'keep'> | undefined
@@ -44,8 +44,8 @@ const SIZE = 256
 const QUALITY = 90
 const MAX_PIXELS = 100e6
 const SHARD_BYTES = 128 * 2 ** 20
-/** Larger images would take gigabytes for the mean image alone. */
-export const MOST_SIZE = 4096
+/** The sums of larger images would be longer than a text can be, as which they are kept. */
+export const MOST_SIZE = 2048
 /** More raw bytes than this are many for a disk and for its cache. */
 const RAW_BYTES = 4 * 2 ** 30
 /** Images up to this side keep their size, where all have the same. */

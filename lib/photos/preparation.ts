@@ -78,12 +78,19 @@ export class Preparation {
       if (why !== undefined) onNotice?.(`${why}: it begins again.`)
       this.#statistics.reset()
       await clearFolder(this.#out)
+      // From here on the folder is known as one that was begun.
+      await this.#save()
       return 0
     }
     this.#progress = found
     const done = found.train.done + found.test.done
-    onNotice?.(`It goes on after ${done} images that were done before.`)
+    if (done > 0) onNotice?.(`It goes on after ${done} images that were done before.`)
     return done
+  }
+
+  async #save(): Promise<void> {
+    this.#progress.statistics = this.#statistics.save()
+    await saveProgress(this.#out, this.#plan.hash, this.#progress)
   }
 
   /** Why an earlier state cannot be taken up; else its statistics are. */
@@ -125,8 +132,7 @@ export class Preparation {
     const flush = async () => {
       shards.push(await writer.flush())
       progress.done = done
-      this.#progress.statistics = this.#statistics.save()
-      await saveProgress(this.#out, this.#plan.hash, this.#progress)
+      await this.#save()
     }
 
     const work = (i: number) => convert(part, i, this.#plan)
