@@ -138,6 +138,11 @@ t.test('lines of lists', async (t) => {
   ])
   t.same(lines('val_0.JPEG\tn03444034\t0\t32\n', 'x.txt'), [['val_0.JPEG', 'n03444034', 1]])
   t.same(lines('ImageId,PredictionString\nv_1,n01 85 1 9 n01 1 2\n', 'x.csv'), [['v_1', 'n01', 2]])
+  for (const head of ['image,label', 'file_name,class', '"path", "label"', 'id,breed']) {
+    t.same(lines(`${head}\na.jpg,cat\n`, 'x.csv'), [['a.jpg', 'cat', 2]], head)
+    t.same(lines(`${head.replace(',', '\t')}\na.jpg\tcat\n`, 'x.tsv'), [['a.jpg', 'cat', 2]])
+  }
+  t.same(lines('image.jpg,cat\n', 'x.csv'), [['image.jpg', 'cat', 1]])
 })
 
 t.test('a list as the source', async (t) => {

@@ -55,9 +55,13 @@ export function onePiece(path: string): string {
   return path.replaceAll(' ', KEPT)
 }
 
+/** What a terminal would take for a command, such as may be in the name of a file. */
+const COMMANDS = /[^\P{Cc}\n\t]/gu
+
 /** Breaks text into lines at spaces; what has none, such as a long path, keeps its length. */
 export function wrap(text: string, width = COLUMNS): string[] {
-  return text.split('\n').flatMap((paragraph) => {
+  const harmless = text.replaceAll(COMMANDS, '\ufffd')
+  return harmless.split('\n').flatMap((paragraph) => {
     const lines: string[] = []
     let line = ''
     for (const word of paragraph.split(' ')) {

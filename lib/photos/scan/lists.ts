@@ -14,6 +14,9 @@ export interface Line {
 }
 
 const MOST_CLASSES = 1_000_000
+/** A first line that names the columns: `image,label`, `ImageId,PredictionString`, `file_name,class`. */
+const HEADING =
+  /^"?((image|img|file|picture|photo)[ _]?(id|name|path|file)?|path|name|id)"?\s*[,\t]/i
 
 /**
  * Reads a list. The columns are set apart by tabs; else, in a `.csv`, by commas; else the label is
@@ -25,7 +28,7 @@ export function parseList(text: string, name: string): Line[] {
   return text.split(/\r?\n/).flatMap((raw, i) => {
     const content = raw.trim()
     if (content === '' || content.startsWith('#')) return []
-    if (csv && i === 0 && /^image_?id,|^file(name)?,|^path,/i.test(content)) return []
+    if (i === 0 && (csv || /\.tsv$/i.test(name)) && HEADING.test(content)) return []
     let [path, label]: (string | undefined)[] = content.split(/\t+/)
     if (label === undefined && csv) [path, label] = content.split(',')
     if (csv) label = label?.trim().split(' ')[0]
