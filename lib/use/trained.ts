@@ -164,7 +164,9 @@ export async function openTrained(
     const own = new Set(net.parameters.all.map(({ name }) => name))
     // A net that was cut has not all of them.
     const kept = options.layer === undefined ? all : [...all].filter(([name]) => own.has(name))
-    await net.parameters.import(net.stream, new Map(kept))
+    await net.parameters.import(net.stream, new Map(kept)).catch((error: unknown) => {
+      throw foreign(facts, error)
+    })
     return new Trained(facts, net)
   } catch (error) {
     await net.close()
@@ -191,6 +193,16 @@ export async function readWeights({
     }
   }
   return weights
+}
+
+/** What is said of weights that are not the net's, with their file. */
+function foreign({ weights, definition }: RunFacts, error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.startsWith('[parameters] ')) return error
+  return new RunError(
+    `[run] ${weights}: expected the weights of ${definition.name}, got those of another net: ` +
+      `${error.message.replace('[parameters] ', '')}; take another copy of the run`,
+    { cause: error }
+  )
 }
 
 /** What tells the weights of one run from those of another: SHA-256 of their file. */
