@@ -23,7 +23,7 @@ t.test('a loader that sets the pace', async (t) => {
   }
   t.equal(waiting.text, '  loader-bound 40 %')
   t.equal(advice.length, 1, 'said once, when the first steps are past')
-  t.match(advice[0], /^20: The device waits 40 % of the time for images: .*--store raw.*--workers/)
+  t.match(advice[0], /^20: The device waits 39 % of the time for images: .*--store raw.*--workers/)
   for (let i = 0; i < 50; i++) waiting.add(0, 0.1)
   t.equal(waiting.text, '', 'and no longer said when it is over')
 })
