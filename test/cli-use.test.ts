@@ -140,6 +140,12 @@ t.test('features and similar', async (t) => {
   t.match(narrow, { code: 1, out: '' })
   t.match(flat(narrow.err), /expected rows of 256 numbers, as fc7 gives, got rows of 3: write/)
 
+  const list = join(dir, 'list.txt')
+  writeFileSync(list, `${file(0)} a\n${file(1)} b\n`)
+  const env = { XDG_CACHE_HOME: join(dir, 'cache') }
+  const listed = await runProgram(program, ['features', run, list, join(dir, 'list.npy')], env)
+  t.match(listed, { code: 0, out: /^Preparing .*list\.txt \(a list\) into/s })
+  t.match(flat(listed.out), /fc7: 2 images × 256/)
   t.match(await use('features', run, photos, 'x.txt'), { code: 2, err: /expected OUT\.npy/ })
 })
 

@@ -214,20 +214,22 @@ t.test('photographs in files', async (t) => {
   t.strictSame((await findPhotos(join(dir, 'a', 'notes.txt'))).names, [])
   await t.rejects(findPhotos(join(dir, 'none')), { name: 'DiskError' })
 
-  const files = found.names.map((name) => join(dir, name))
+  const files = [...found.names, 'none.jpg', 'a'].map((name) => join(dir, name))
   for (const [channels, expected] of [
     [3, [10, 20, 30]],
     [1, [18]]
   ] as const) {
     const set = photoFiles(files, { height: 2, width: 4, channels })
-    const images = new Uint8Array(3 * 8 * channels).fill(9)
-    const labels = new Int32Array(3)
-    await set.read(Uint32Array.of(2, 1, 0), images, labels)
+    const images = new Uint8Array(5 * 8 * channels).fill(9)
+    const labels = new Int32Array(5)
+    await set.read(Uint32Array.of(2, 1, 0, 3, 4), images, labels)
     t.strictSame([...images.subarray(0, channels)], expected)
     t.ok(images.subarray(8 * channels).every((byte) => byte === 0))
     t.match([...set.failures].sort(), [
       [0, /is empty/],
-      [1, /is of no kind known/]
+      [1, /is of no kind known/],
+      [3, /^is not there$/],
+      [4, /^cannot be read \(EISDIR\)$/]
     ])
   }
   t.throws(() => photoFiles(files, { height: 2, width: 4, channels: 2 }), { message: /1 or 3/ })

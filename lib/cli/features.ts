@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImageSet } from '../data/dataset.ts'
-import { openData } from '../data/open.ts'
+import { type OpenDataOptions, openData } from '../data/open.ts'
 import {
   type FeatureFacts,
   type IndexedImage,
@@ -71,7 +71,7 @@ interface Source {
 async function openSource(
   { source, split = 'all' }: Arguments,
   { facts: { data } }: Trained,
-  signal: AbortSignal
+  told: OpenDataOptions
 ): Promise<Source> {
   const isPath = (await stat(source).catch(() => undefined)) !== undefined
   const { folder, names } = isPath ? await findPhotos(source) : { folder: '.', names: [] }
@@ -82,7 +82,7 @@ async function openSource(
     )
     return { folder, set, photos: set, name: (index) => ({ file: names[index] ?? '' }) }
   }
-  const set = partOf(await openData(source, { signal }), split)
+  const set = partOf(await openData(source, told), split)
   const name = (index: number, label: number) => {
     const known = set.classes[label]
     const file = set.name?.(index) ?? `${split}/${index}`
@@ -98,7 +98,11 @@ await program(async (signal) => {
   await using opened = await openFor(given)
   const trained = await opened.net(run, { layer })
   const { net, facts } = trained
-  const { set, photos, folder, name } = await openSource(given, trained, signal)
+  const { set, photos, folder, name } = await openSource(given, trained, {
+    signal,
+    onNotice: report.note,
+    onPrepare: report.preparing
+  })
   const images: IndexedImage[] = []
   const suited = trained.takeUnlabelled(set)
 

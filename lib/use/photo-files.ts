@@ -1,5 +1,6 @@
 /** Photographs in files of their own, without labels, as a net's data were made from theirs. */
 import { checkRead, type ImageSet } from '../data/dataset.ts'
+import { DiskError } from '../files/errors.ts'
 import { decodePhoto, type Fit, PhotoError } from '../photos/decode.ts'
 
 export interface PhotoFilesOptions {
@@ -65,5 +66,8 @@ function brightness(rgb: Uint8Array, out: Uint8Array): void {
 
 function reasonOf(error: unknown): string {
   if (error instanceof PhotoError) return error.reason
+  if (error instanceof DiskError) {
+    return error.code === 'ENOENT' ? 'is not there' : `cannot be read (${error.code})`
+  }
   return error instanceof Error ? error.message : String(error)
 }
