@@ -8,7 +8,7 @@ import { type Device, open } from '../lib/device.ts'
 import { netByName } from '../lib/nets/index.ts'
 import { imageNetColours } from '../lib/recipes/colours.ts'
 import { recipeByName, recipeNames } from '../lib/recipes/index.ts'
-import { suitInput } from '../lib/recipes/input.ts'
+import { coloured, suitInput } from '../lib/recipes/input.ts'
 import { netOf, planOf, testInputOf } from '../lib/recipes/plan.ts'
 import type { Recipe } from '../lib/recipes/recipe.ts'
 import { recipeCourses, recipeOptimizer } from '../lib/recipes/run.ts'
@@ -148,6 +148,23 @@ t.test(
     t.end()
   }
 )
+
+t.test('photographs that were made one size in another way', async (t) => {
+  const said = (name: string, fit: 'crop' | 'warp' | 'keep') =>
+    suitInput(
+      recipeByName(name),
+      { ...photographs(), fit },
+      { height: 64, width: 64 }
+    ).notes.filter((note) => note.includes('--fit'))
+  t.strictSame(said('caffe', 'crop'), [
+    "The photographs are cut to their size, and the recipe's were warped: alexnode prepare SRC OUT --fit warp."
+  ])
+  t.strictSame(said('paper', 'warp'), [
+    "The photographs are warped to their size, and the recipe's were cut: alexnode prepare SRC OUT --fit crop."
+  ])
+  t.strictSame([...said('caffe', 'warp'), ...said('paper', 'crop'), ...said('caffe', 'keep')], [])
+  t.equal(coloured({ ...photographs(), fit: 'warp' }).fit, 'warp')
+})
 
 t.test('grey images have no colours', async (t) => {
   const plan = planOf(await settled('--recipe', 'paper'), shapes({ size: 28, train: 20, test: 10 }))

@@ -13,7 +13,10 @@ export interface SuitedInput {
 }
 
 /** What tells of a set whether it has what a recipe needs. */
-export type Suitable = Pick<ImageSet, 'height' | 'width' | 'channels' | 'meanImage' | 'colours'>
+export type Suitable = Pick<
+  ImageSet,
+  'height' | 'width' | 'channels' | 'meanImage' | 'colours' | 'fit'
+>
 
 /** Below this many rows or columns images are no photographs: see `InputRecipe`. */
 const PHOTOGRAPH = 64
@@ -24,7 +27,7 @@ const PHOTOGRAPH = 64
  * @param epochs how long the run is; noise that ends, ends in proportion
  */
 export function suitInput(
-  { input, epochs: usual }: Recipe,
+  { input, photos, epochs: usual }: Recipe,
   set: Suitable,
   size: { readonly height: number; readonly width: number },
   epochs: number = usual
@@ -39,6 +42,14 @@ export function suitInput(
   const places = cropped && offsets !== undefined && offsets - 1 <= room ? offsets : undefined
   if (cropped && places !== offsets) {
     notes.push(`There are ${sizes}: a crop has ${room + 1} places a side, not ${offsets}.`)
+  }
+  if (set.fit !== undefined && set.fit !== 'keep' && set.fit !== photos.form) {
+    const [are, were] =
+      set.fit === 'crop' ? (['cut', 'warped'] as const) : (['warped', 'cut'] as const)
+    notes.push(
+      `The photographs are ${are} to their size, and the recipe's were ${were}: ` +
+        `alexnode prepare SRC OUT --fit ${photos.form}.`
+    )
   }
   const byImage = mean !== 'channel' && set.meanImage !== undefined
   if (mean !== 'channel' && !byImage) {
@@ -64,11 +75,12 @@ export function suitInput(
 
 /** The set, with colours that vary as ImageNet's do. */
 export function coloured(set: ImageSet): ImageSet {
-  const { length, height, width, channels, classes, mean, std, meanImage } = set
+  const { length, height, width, channels, classes, mean, std, meanImage, fit } = set
   const load = set.load?.bind(set)
   return {
     ...{ length, height, width, channels, classes, mean, std, colours: imageNetColours },
     ...(meanImage && { meanImage }),
+    ...(fit && { fit }),
     read: (indices, images, labels) => set.read(indices, images, labels),
     ...(load && { load })
   }
