@@ -1,7 +1,7 @@
 // One door: pictures are prepared when they are first used, and opened at once after that; with and
 // without sharp.
 import { existsSync } from 'node:fs'
-import { readdir, readFile, utimes } from 'node:fs/promises'
+import { readdir, readFile, truncate, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import t from 'tap'
 import { openData } from '../lib/data/open.ts'
@@ -48,6 +48,13 @@ t.test('prepared on first use, opened at once after that', async (t) => {
   t.match(await use(), { train: { length: 5 } })
   t.equal(told[0], 'my pets has changed since it was prepared: it is prepared again.')
   t.same(await readdir(join(cache, 'prepared')), [place])
+
+  await truncate(join(into, 'train-00000.shard'), 600)
+  t.match(await use(), { train: { length: 5 } })
+  t.same(told, [
+    `What was prepared in ${into} is damaged: it is prepared again.`,
+    `Preparing ${source} (a folder of classes, in parts) into ${into}, once.`
+  ])
 
   const tar = await writeFiles(folder, {
     'pets.tar': await tarOf(await classFiles({ a: 1, b: 2 }))

@@ -350,7 +350,7 @@ t.test('damage is told by name, when opened or when read', async (t) => {
     await handle.write(Buffer.of((buffer[0] ?? 0) ^ 0x10), 0, 1, at)
     await handle.close()
   }
-  const mend = 'fetch the shard again, or prepare the set again into a new folder'
+  const mend = 'fetch the shard again, or remove the folder and prepare the set again'
   const cases = [
     [
       'cut',

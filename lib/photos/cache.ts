@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { removeFile } from '../files/atomic.ts'
+import { DamagedFileError } from '../files/errors.ts'
+import { MANIFEST } from './manifest.ts'
 import { type PrepareOptions, prepareSource } from './prepare.ts'
 import { openPhotos, type PhotoDataset } from './reader.ts'
 import { openSource } from './scan/index.ts'
@@ -16,7 +19,7 @@ export interface CachedOptions
 
 /**
  * Opens a folder, tar or list of pictures: prepares it into the cache, unless it lies there and
- * nothing in the source has changed since, by sizes and times.
+ * nothing in the source has changed since, by sizes and times, and it is whole.
  *
  * @throws DataError where the source holds no usable images
  * @throws DiskError where the disk refuses
@@ -37,25 +40,36 @@ export async function openCached(path: string, options: CachedOptions): Promise<
       if (!told) onNotice?.(`Preparing ${path} (${source.kind}) into ${folder}, once.`)
       told = true
     }
-    const { manifest } = await prepareSource(source, folder, {
+    const preparation = {
       ...rest,
       // Files of the same names and sizes may hold other pictures: times tell.
       ...{ salt: source.stamp, replace: true },
       ...(onNotice && { onNotice }),
-      onProgress: (done, total, skipped) => {
+      onProgress: (done: number, total: number, skipped: number) => {
         tell()
         rest.onProgress?.(done, total, skipped)
       }
-    })
-    const { skipped, testing, notes } = manifest
-    if (told) for (const note of notes) onNotice?.(note)
-    const left =
-      skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
-    const own = testing.startsWith('the source') ? '' : `; ${testing}`
-    return await openPhotos(folder, {
-      threads: workers,
-      source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`
-    })
+    }
+    const prepared = async () => {
+      const { manifest } = await prepareSource(source, folder, preparation)
+      const { skipped, testing, notes } = manifest
+      if (told) for (const note of notes) onNotice?.(note)
+      const left =
+        skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
+      const own = testing.startsWith('the source') ? '' : `; ${testing}`
+      return openPhotos(folder, {
+        threads: workers,
+        source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`
+      })
+    }
+    try {
+      return await prepared()
+    } catch (error) {
+      if (!(error instanceof DamagedFileError)) throw error
+      onNotice?.(`What was prepared in ${folder} is damaged: it is prepared again.`)
+      await removeFile(join(folder, MANIFEST))
+      return await prepared()
+    }
   } finally {
     await source.close()
   }

@@ -39,8 +39,8 @@ export async function openFileRecords(folder: string, part: Part): Promise<FileR
 export async function readShardIndex(path: string, shard: ShardFile): Promise<ShardIndex> {
   const wrong = (expected: string, got: string) =>
     new DamagedFileError(
-      `[photos] ${path}: expected ${expected}, got ${got}; fetch the shard again, or prepare the set` +
-        ' again into a new folder'
+      `[photos] ${path}: expected ${expected}, got ${got}; fetch the shard again, or remove` +
+        ' the folder and prepare the set again'
     )
   let file: FileHandle
   try {
@@ -150,7 +150,7 @@ export class FileRecords implements Records {
   damaged(i: number, reason: string): DamagedFileError {
     return new DamagedFileError(
       `[photos] ${this.place(i).path}, image ${i} (${this.name(i)}): ${reason}; fetch the shard` +
-        ' again, or prepare the set again into a new folder'
+        ' again, or remove the folder and prepare the set again'
     )
   }
 
