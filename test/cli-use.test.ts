@@ -64,6 +64,7 @@ t.test('evaluate', async (t) => {
   t.match(scores, {
     images: 40,
     split: 'all',
+    source: /^a folder of classes in .*pictures, prepared in /,
     views: 1,
     per_class: Array,
     nets: [String, String, String]

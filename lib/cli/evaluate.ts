@@ -125,7 +125,7 @@ await program(async (signal) => {
   })
   const split = given.split ?? usualSplit(data, own)
   const set = partOf(data, split)
-  const { name } = data
+  const { name, source } = data
   const views = given.views === '10' ? 10 : 1
   const start = performance.now()
   const scores = await assess(nets, set, { views, signal, onProgress: report.testing })
@@ -136,7 +136,7 @@ await program(async (signal) => {
   }
 
   if (json) {
-    const how = { data: name, split, views, device: opened.where.name, images_per_s: rate }
+    const how = { data: name, source, split, views, device: opened.where.name, images_per_s: rate }
     printJson(jsonOf(scores, { ...how, nets: nets.map(({ facts }) => facts.weights) }))
     return matrix()
   }
@@ -146,7 +146,7 @@ await program(async (signal) => {
     entry('Net', names.join('\n')),
     entry(
       'Data',
-      `${name}, ${split}: ${count(scores.images)} images${views === 10 ? ', ten views of each' : ''}`
+      `${name}, ${split}: ${count(scores.images)} images${views === 10 ? ', ten views of each' : ''}\n${source}`
     ),
     deviceText(opened.devices.all, opened.where),
     entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`),
