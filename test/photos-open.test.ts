@@ -108,9 +108,10 @@ t.test('alexnode prepare', async (t) => {
   const out = join(folder, 'out')
   // In one go: each start of Node takes a second.
   const args = ['prepare', source, out, '--size', '8', '--store', 'jpeg', '--quality', '80']
-  const [json, usage] = await Promise.all([
+  const [json, usage, empty] = await Promise.all([
     runProgram(cli, [...args, '--json']),
-    runProgram(cli, ['prepare', source])
+    runProgram(cli, ['prepare', source]),
+    runProgram(cli, ['prepare', source, ''])
   ])
   t.equal(json.code, 0, json.err)
   t.match(json.err, /^image 1\/5/m)
@@ -132,6 +133,7 @@ t.test('alexnode prepare', async (t) => {
   })
   t.equal(usage.code, 2)
   t.match(usage.err, /missing required argument 'out'/)
+  t.match(empty, { code: 2, out: '', err: /expected names of SRC and OUT, got an empty one/ })
 
   const again = await runProgram(cli, args)
   t.equal(again.code, 0, again.err)

@@ -8,7 +8,7 @@ import { type Prepared, prepare } from '../photos/prepare.ts'
 import type { Form } from '../photos/shard.ts'
 import { choice, command, parseWith, readers } from './command.ts'
 import { count, entry, mebibytes, onePiece, pace, wrap } from './format.ts'
-import { program } from './program.ts'
+import { program, UsageError } from './program.ts'
 import { ProgressLine } from './progress-line.ts'
 
 interface Given {
@@ -134,6 +134,9 @@ if (!(await onAllProcessors())) {
       options: { json = false, ...options },
       args: [source = '', out = '']
     } = await readArguments()
+    if (source === '' || out === '') {
+      throw new UsageError('alexnode prepare: expected names of SRC and OUT, got an empty one.')
+    }
     const to = json ? process.stderr : process.stdout
     const line = new ProgressLine(to)
     const start = performance.now()
