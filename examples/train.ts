@@ -57,7 +57,7 @@ await program(async (signal) => {
   const steps = train(net, images, {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
-    ...{ signal, from: run.from },
+    ...{ signal, from: run.from, labelSmoothing: settings.labelSmoothing },
     validation: validation && {
       ...{ ...validation, batch: 64, onProgress: report.validating },
       async onResult(found) {

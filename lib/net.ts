@@ -102,9 +102,10 @@ export class Net {
     for (const part of placement.parts) this.#take(part)
     for (const link of placement.links) this.#takeScratch(link)
     this.#packedCalls = this.bind(draft.refresh.flatMap(({ calls }) => calls))
-    for (const [replica, { scale, valid, labels }] of draft.heads.entries()) {
+    for (const [replica, { scale, smoothing, valid, labels }] of draft.heads.entries()) {
       const [part] = placement.of(replica)
       part?.stream.write(scale.place, Float32Array.of(1))
+      if (smoothing) part?.stream.write(smoothing.place, Float32Array.of(0))
       part?.stream.write(valid.place, Int32Array.of(labels.dims[0] ?? 0))
     }
   }

@@ -35,6 +35,8 @@ export interface TrainSettings {
   readonly weightDecay: number
   /** How the rate goes on. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
+  /** Share of the loss's target that goes to all classes alike. */
+  readonly labelSmoothing?: number
   /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
   readonly validate?: boolean
   /** Validate every so many steps instead. */
@@ -78,6 +80,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   beta2: '--beta2',
   weightDecay: '--weight-decay',
   schedule: '--schedule',
+  labelSmoothing: '--label-smoothing',
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',

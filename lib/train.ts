@@ -4,7 +4,7 @@ import type { Net } from './net.ts'
 import { sgd } from './optimizer.ts'
 import { constant, isPlateau, type Progress } from './schedule.ts'
 import { type StepResult, Trainer } from './trainer.ts'
-import { Length, requireNumber } from './training/length.ts'
+import { Length, requireNumber, requireShare } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
 import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
@@ -43,6 +43,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   requireNumber('lr', lr, 0)
   requireNumber('momentum', momentum, 0)
   requireNumber('weightDecay', weightDecay, 0)
+  requireShare('labelSmoothing', options.labelSmoothing)
   const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
   const seed = from?.state.seed ?? options.seed ?? net.seed
   const perEpoch = Math.ceil(set.length / net.batch)

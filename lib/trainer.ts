@@ -44,6 +44,8 @@ export interface TrainerOptions {
   readonly courses?: Courses | undefined
   /** How images become the net's input. Default: see `settleInput`. */
   readonly input?: InputRecipe | undefined
+  /** Share of the loss's target that goes to all classes alike. Default 0. */
+  readonly labelSmoothing?: number | undefined
 }
 
 /** What a step is made with. */
@@ -76,18 +78,20 @@ export class Trainer {
   readonly #scalars: Float32Array
   readonly #tapes: Tape[] = []
   readonly #input: InputRecipe | undefined
+  readonly #smoothing: number
   readonly #stages = new Map<number, Promise<Stage>>()
 
   private constructor(
     net: Net,
     set: ImageSet,
     optimizer: Optimizer,
-    { courses = together, input }: TrainerOptions
+    { courses = together, input, labelSmoothing = 0 }: TrainerOptions
   ) {
     this.net = net
     this.set = set
     this.optimizer = optimizer
     this.#input = input
+    this.#smoothing = labelSmoothing
     const trained = net.parameters.trained
     const { groups, of } = grouped(trained, courses)
     this.#groups = groups
@@ -199,8 +203,8 @@ export class Trainer {
   ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
     const { net, feed, program, calls } = await this.stage(indices.length)
     this.#setScalars(lr, scale, at)
-    const scalars = [this.#scalars]
-    const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scale, scalars })
+    const told = { epoch: at.epoch, scale, smoothing: this.#smoothing, scalars: [this.#scalars] }
+    const deliver = await feed.stage({ indices, step, seed, ...told })
     const staged = performance.now()
     const delivered = deliver()
     if (reopen) this.flag(true)
@@ -255,7 +259,8 @@ export class Trainer {
   ): Promise<Net> {
     const { net, feed } = await this.stage(indices.length)
     const epoch = at?.epoch ?? 0
-    const deliver = await feed.stage({ indices, step, seed, epoch, scale })
+    const smoothing = this.#smoothing
+    const deliver = await feed.stage({ indices, step, seed, epoch, scale, smoothing })
     await deliver()
     net.refresh()
     return net

@@ -130,7 +130,7 @@ function recipeSettings(recipe: Recipe, { recipe: name, steps }: Partial<TrainSe
 }
 
 async function trainCommand(): Promise<Command> {
-  const { whole, positive, fromZero, fraction } = await readers()
+  const { whole, positive, fromZero, fraction, below } = await readers()
   const count = whole(1)
   const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
   const recipe = await choice(
@@ -190,6 +190,7 @@ async function trainCommand(): Promise<Command> {
     )
     .addOption(schedule)
     .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
+    .option('--label-smoothing <s>', 'share of the target for all classes alike (0)', below)
     .option('--validate', 'evaluate at the end of each epoch, on the test images')
     .option('--validate-every <n>', 'evaluate every so many steps instead', count)
     .option('--hold-out <n>', 'evaluate on so many training images that are held out', count)

@@ -4,6 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { Device } from '../device.ts'
 import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
+import type { TrainSettings } from '../settings.ts'
 import type { Step, Validation } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
 import { type DeviceSettings, deviceText } from './device.ts'
@@ -86,7 +87,9 @@ export class Report {
       const without = ablate === undefined ? '' : `, ${ablate.split(',').join(', ')}`
       this.#print(entry('Recipe', [`${recipe}${without}`, ...notes].join('\n')))
     }
-    this.#print(entry('Training', `${rates}\nkept in ${onePiece(folder)}${from}`))
+    const more = besides(settings)
+    const lines = [rates, ...(more === '' ? [] : [more]), `kept in ${onePiece(folder)}${from}`]
+    this.#print(entry('Training', lines.join('\n')))
   }
 
   /** One step that is done. */
@@ -225,6 +228,11 @@ export class Report {
     this.#bar.setTotal(total)
     this.#bar.update(value, { head, text })
   }
+}
+
+/** What a run does besides the usual. */
+function besides({ labelSmoothing }: TrainSettings): string {
+  return [labelSmoothing === undefined ? [] : `label smoothing ${labelSmoothing}`].flat().join(', ')
 }
 
 function barLine(head: string, text: string, progress: number): string {

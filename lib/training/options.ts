@@ -30,6 +30,11 @@ export interface TrainOptions {
    * mirrored, by chance; other images are resized to it.
    */
   readonly input?: InputRecipe | undefined
+  /**
+   * Share of the loss's target that goes to all classes alike, from 0 to below 1: the class of an image gets the
+   * rest. The loss of a step is then that of this target; evaluations are without it. Default 0.
+   */
+  readonly labelSmoothing?: number | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
@@ -58,7 +63,7 @@ export interface Step {
   readonly steps: number
   /** Epochs done, with fraction. */
   readonly epoch: number
-  /** Mean cross-entropy of the batch, in nats. */
+  /** Mean cross-entropy of the batch, in nats; with label smoothing, that of the smoothed target. */
   readonly loss: number
   /** Fraction of the batch whose class came first. */
   readonly top1: number

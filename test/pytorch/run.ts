@@ -41,6 +41,7 @@ export interface TorchRun {
   readonly lr: number
   readonly momentum: number
   readonly weightDecay: number
+  readonly labelSmoothing: number
   readonly threads: number
   /** Train on a GPU, where PyTorch has one. */
   readonly gpu: boolean

@@ -50,7 +50,8 @@ def loss_of(start, model):
     if x.shape[2:] != size:
         x = F.interpolate(x, size, mode='bilinear', align_corners=False)
     optimizer.zero_grad()
-    loss = F.cross_entropy(net(model, x), labels[start : start + batch])
+    target, smoothing = labels[start : start + batch], options['labelSmoothing']
+    loss = F.cross_entropy(net(model, x), target, label_smoothing=smoothing)
     loss.backward()
     return loss.item()
 
