@@ -1,4 +1,4 @@
-import { arrange, line } from './arena.ts'
+import { arrange, line, place } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
@@ -14,7 +14,6 @@ import type { Stream } from './stream.ts'
 import { type Call, runCall, Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import type { Inlet, LayerSummary, Ports } from './trace.ts'
-import type { Value } from './value.ts'
 
 export interface BuildOptions {
   /** Images in a batch. */
@@ -118,8 +117,8 @@ export class Net {
     const passing = values.filter((value) => !value.permanent && value.bytes > 0)
     const row = gradients[index]
     if (row) row.tensor = parameters.gradients(index)
-    this.#place(device, passing, arrange(passing))
-    this.#place(device, permanent, line(permanent))
+    this.#slabs.push(place(device, passing, arrange(passing)))
+    this.#slabs.push(place(device, permanent, line(permanent)))
     this.#takeScratch(stream)
   }
 
@@ -159,24 +158,6 @@ export class Net {
       await (net?.close() ?? draft?.close())
       if (!net && own) await placement.close()
       throw error
-    }
-  }
-
-  #place(
-    device: Device,
-    values: readonly Value[],
-    { offsets, bytes }: ReturnType<typeof line>
-  ): void {
-    const buffer = device.allocate(bytes)
-    this.#slabs.push(buffer)
-    for (const value of values) {
-      value.tensor = buffer.tensor({
-        shape: value.dims,
-        dtype: value.dtype,
-        ...(value.layout !== undefined && { layout: value.layout }),
-        offset: offsets.get(value) ?? 0,
-        bytes: value.bytes
-      })
     }
   }
 
