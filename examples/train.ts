@@ -58,6 +58,7 @@ await program(async (signal) => {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from, labelSmoothing: settings.labelSmoothing },
+    clipNorm: settings.clipNorm,
     validation: validation && {
       ...{ ...validation, batch: 64, onProgress: report.validating },
       async onResult(found) {

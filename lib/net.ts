@@ -40,6 +40,8 @@ export interface BuildOptions {
 export interface BoundCall {
   readonly call: Call
   readonly tensors: Readonly<Record<string, Tensor | undefined>>
+  /** Of its own, where it is no call of the build. */
+  readonly scratch?: Tensor | undefined
 }
 
 /** A net that was built on a device, or on several, for one batch size: memory taken, ready to run. */
@@ -185,8 +187,8 @@ export class Net {
     for (const action of ordered(calls, mains, placement.links)) this.#act(action, scratch)
   }
 
-  #run({ call, tensors }: BoundCall, scratch?: Tensor): void {
-    runCall(call, tensors, scratch ?? this.#scratch.get(call.stream))
+  #run({ call, tensors, scratch: own }: BoundCall, scratch?: Tensor): void {
+    runCall(call, tensors, scratch ?? own ?? this.#scratch.get(call.stream))
   }
 
   #act(action: Action, scratch?: Tensor): void {

@@ -37,6 +37,8 @@ export interface TrainSettings {
   readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
   /** Share of the loss's target that goes to all classes alike. */
   readonly labelSmoothing?: number
+  /** The largest norm of the gradient. */
+  readonly clipNorm?: number
   /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
   readonly validate?: boolean
   /** Validate every so many steps instead. */
@@ -81,6 +83,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   weightDecay: '--weight-decay',
   schedule: '--schedule',
   labelSmoothing: '--label-smoothing',
+  clipNorm: '--clip-norm',
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',

@@ -44,6 +44,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   requireNumber('momentum', momentum, 0)
   requireNumber('weightDecay', weightDecay, 0)
   requireShare('labelSmoothing', options.labelSmoothing)
+  const { clipNorm = 1 } = options
+  if (!(clipNorm > 0)) {
+    throw new Error(`[train] clipNorm: expected a number above 0, got ${clipNorm}`)
+  }
   const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
   const seed = from?.state.seed ?? options.seed ?? net.seed
   const perEpoch = Math.ceil(set.length / net.batch)
@@ -163,6 +167,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         images: flight.indices.length,
         imagesPerSecond: flight.indices.length / seconds,
         waited,
+        ...(stats.gradientNorm !== undefined && { gradientNorm: stats.gradientNorm }),
         ...(flight.scale !== undefined && {
           ...{ lossScale: flight.scale, skipped: outcome !== 'good' }
         })

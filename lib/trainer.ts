@@ -6,13 +6,11 @@ import type { PlannedSlab } from './memory-plan.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
-import { OptimizerMemory } from './optimizer-memory.ts'
-import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
+import type { PublicTensor } from './parameters.ts'
 import type { Program } from './program.ts'
-import { type Course, type Courses, type Progress, together } from './schedule.ts'
-import type { Tape } from './tape.ts'
+import type { Progress } from './schedule.ts'
 import type { Tensor } from './tensor.ts'
-import type { Value } from './value.ts'
+import { Update, type UpdateOptions } from './update.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {
@@ -22,6 +20,8 @@ interface Stage {
   readonly program: Program
   /** What it does, in order. */
   readonly calls: readonly BoundCall[]
+  /** f32[1]: the norm of the gradient, where it is measured. */
+  readonly norm: Tensor | undefined
 }
 
 export interface StepResult extends Stats {
@@ -29,6 +29,8 @@ export interface StepResult extends Stats {
   readonly finite: boolean
   /** When it was done, by `performance.now()`. */
   readonly settled: number
+  /** Where it is measured: the norm of the gradient, unscaled and before it was clipped. */
+  readonly gradientNorm?: number
 }
 
 /** All that changes while training, on the host's side of the device. */
@@ -39,9 +41,7 @@ export interface TrainerTensors {
 }
 
 /** What a trainer is made with. */
-export interface TrainerOptions {
-  /** What parameters have to themselves of rate and decay. Default: nothing. */
-  readonly courses?: Courses | undefined
+export interface TrainerOptions extends UpdateOptions {
   /** How images become the net's input. Default: see `settleInput`. */
   readonly input?: InputRecipe | undefined
   /** Share of the loss's target that goes to all classes alike. Default 0. */
@@ -68,15 +68,7 @@ export interface StepOptions {
 export class Trainer {
   readonly net: Net
   readonly set: ImageSet
-  readonly optimizer: Optimizer
-  /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
-  readonly #groups: readonly Group[]
-  readonly #groupOf: ReadonlyMap<Parameter, number>
-  /** By part of the net. */
-  readonly #memories: readonly OptimizerMemory[]
-  /** What goes to their rows with the next step. */
-  readonly #scalars: Float32Array
-  readonly #tapes: Tape[] = []
+  readonly #update: Update
   readonly #input: InputRecipe | undefined
   readonly #smoothing: number
   readonly #stages = new Map<number, Promise<Stage>>()
@@ -85,22 +77,13 @@ export class Trainer {
     net: Net,
     set: ImageSet,
     optimizer: Optimizer,
-    { courses = together, input, labelSmoothing = 0 }: TrainerOptions
+    { input, labelSmoothing = 0, ...options }: TrainerOptions
   ) {
     this.net = net
     this.set = set
-    this.optimizer = optimizer
+    this.#update = new Update(net, optimizer, options)
     this.#input = input
     this.#smoothing = labelSmoothing
-    const trained = net.parameters.trained
-    const { groups, of } = grouped(trained, courses)
-    this.#groups = groups
-    this.#groupOf = of
-    this.#memories = net.placement.parts.map(({ device, index }) => {
-      const own = trained.filter(({ part }) => part === index)
-      return new OptimizerMemory(device, own, optimizer, groups.length)
-    })
-    this.#scalars = new Float32Array((this.#memories[0]?.hyper.bytes ?? 0) / 4)
   }
 
   /** @throws Error where the net was built for inference, or the images do not suit it */
@@ -125,7 +108,7 @@ export class Trainer {
 
   /** What the run takes besides the net. */
   get slabs(): readonly PlannedSlab[] {
-    return [{ name: 'optimizer', bytes: this.#memories.reduce((sum, { bytes }) => sum + bytes, 0) }]
+    return [{ name: 'optimizer', bytes: this.#update.bytes }]
   }
 
   /** @internal */
@@ -140,49 +123,18 @@ export class Trainer {
 
   async #makeStage(batch: number): Promise<Stage> {
     const net = await this.net.at({ batch })
-    const scalars = this.#memories.map(({ hyper }) => [hyper])
+    const { scalars } = this.#update
     const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
     try {
-      const update = await this.#update(net)
+      const update = await this.#update.on(net)
       const { forward, backward } = net.calls
-      const calls = [...forward, ...backward, ...update]
+      const calls = [...forward, ...backward, ...update.calls]
       const program = net.record(calls)
-      return { net, feed, program, calls }
+      return { net, feed, program, calls, norm: update.norm }
     } catch (error) {
       feed.close()
       throw error
     }
-  }
-
-  /** The optimizer's call for each parameter, then the refreshing of what is packed. */
-  async #update(net: Net): Promise<BoundCall[]> {
-    const tapes = net.tapes()
-    this.#tapes.push(...tapes)
-    const written = new Set<Value>()
-    for (const parameter of net.parameters.trained) {
-      const { master, gradient, part } = parameter
-      const tape = tapes[part]
-      const packed = net.draft.tapes[part]?.packed
-      const memory = this.#memories[part]
-      if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
-      const w16 =
-        net.dtype === 'f32'
-          ? undefined
-          : packed?.get(`${parameter.name} ${net.dtype} ${master.layout}`)
-      if (w16) written.add(w16)
-      tape.at(parameter.layer, 'update')
-      const state = this.optimizer.state.map((slot, i) => [slot, memory.state[i]?.get(parameter)])
-      await tape.call(this.optimizer.op, this.optimizer.fields, {
-        w: master,
-        w16,
-        g: gradient,
-        hyper: memory.rows[this.#groupOf.get(parameter) ?? 0],
-        ok: net.parameters.ok(part),
-        ...Object.fromEntries(state)
-      })
-    }
-    const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
-    return [...net.bind(tapes[0]?.calls ?? []), ...refresh]
   }
 
   /**
@@ -201,9 +153,9 @@ export class Trainer {
       eager = false
     }: StepOptions
   ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
-    const { net, feed, program, calls } = await this.stage(indices.length)
-    this.#setScalars(lr, scale, at)
-    const told = { epoch: at.epoch, scale, smoothing: this.#smoothing, scalars: [this.#scalars] }
+    const { net, feed, program, calls, norm } = await this.stage(indices.length)
+    const scalars = [this.#update.numbers({ lr, scale, at })]
+    const told = { epoch: at.epoch, scale, smoothing: this.#smoothing, scalars }
     const deliver = await feed.stage({ indices, step, seed, ...told })
     const staged = performance.now()
     const delivered = deliver()
@@ -215,11 +167,13 @@ export class Trainer {
       delivered,
       ran,
       statsOf(net, indices.length),
-      net.stream.read(net.ports.ok.place)
+      net.stream.read(net.ports.ok.place),
+      norm && net.stream.read(norm)
     ])
-    const result = all.then(([, , stats, ok]) => ({
+    const result = all.then(([, , stats, ok, norm]) => ({
       ...stats,
-      ...{ finite: ok[0] === 1, settled: performance.now() }
+      ...{ finite: ok[0] === 1, settled: performance.now() },
+      ...(norm && { gradientNorm: (norm[0] ?? Number.NaN) / scale })
     }))
     // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
     result.catch(() => {})
@@ -230,19 +184,6 @@ export class Trainer {
   async prefetch(indices: Uint32Array): Promise<void> {
     const { feed } = await this.stage(indices.length)
     feed.prefetch(indices)
-  }
-
-  /** What the optimizer's calls of this step read, group by group. */
-  #setScalars(lr: number, scale: number, at: Progress): void {
-    const { weightDecay } = this.optimizer
-    for (const [i, { rate, decay, course }] of this.#groups.entries()) {
-      const row = this.optimizer.hyper({
-        lr: lr * rate * (course.rate?.(at) ?? 1),
-        decay: weightDecay * decay * (course.decay?.(at) ?? 1),
-        ...{ step: at.step, factor: 1 / scale }
-      })
-      this.#scalars.set(row, i * row.length)
-    }
   }
 
   /** Sets the flag, or clears it: updates are made where it is set. */
@@ -269,28 +210,14 @@ export class Trainer {
   /** Weights and optimizer state in public layouts. */
   async export(): Promise<TrainerTensors> {
     const { stream, parameters } = this.net
-    const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
-    for (const [i, slot] of this.optimizer.state.entries()) {
-      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
-    }
-    return { weights: await parameters.export(stream), optimizer }
+    return { weights: await parameters.export(stream), optimizer: await this.#update.export() }
   }
 
   /** @throws Error naming a tensor that is missing, unknown or of another shape */
   async import({ weights, optimizer }: TrainerTensors): Promise<void> {
     const { stream, parameters } = this.net
     await parameters.import(stream, weights)
-    for (const [i, slot] of this.optimizer.state.entries()) {
-      const state = optimizer.get(slot)
-      if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
-      await importTensors(stream, this.#places(i), state)
-    }
-  }
-
-  #places(slot: number): [Parameter, Tensor][] {
-    return this.#memories
-      .flatMap(({ state }) => [...(state[slot] ?? [])])
-      .map(([parameter, value]) => [parameter, value.place])
+    await this.#update.import(optimizer)
   }
 
   async close(): Promise<void> {
@@ -302,35 +229,10 @@ export class Trainer {
       made?.feed.close()
     }
     this.#stages.clear()
-    for (const tape of this.#tapes.splice(0)) tape.close()
-    for (const memory of this.#memories) memory.close()
+    this.#update.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-/** Parameters that are trained alike. */
-interface Group {
-  readonly rate: number
-  readonly decay: number
-  readonly course: Course
-}
-
-function grouped(
-  parameters: readonly Parameter[],
-  courses: Courses
-): { readonly groups: readonly Group[]; readonly of: ReadonlyMap<Parameter, number> } {
-  const groups: Group[] = []
-  const of = new Map<Parameter, number>()
-  for (const parameter of parameters) {
-    const { rate, decay } = parameter
-    const course = courses(parameter)
-    const known = groups.findIndex(
-      (group) => group.rate === rate && group.decay === decay && group.course === course
-    )
-    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
-  }
-  return { groups, of }
 }

@@ -105,9 +105,10 @@ export class TrainingRun {
 
   /** Adds a step to the log. */
   log(step: Step): Promise<void> {
-    const { loss, top1, imagesPerSecond, epoch, lr, lossScale, skipped } = step
+    const { loss, top1, imagesPerSecond, epoch, lr, gradientNorm, lossScale, skipped } = step
     return this.#run.log({
       ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
+      ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
       ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
     })
   }

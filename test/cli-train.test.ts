@@ -131,7 +131,8 @@ t.test('help', async (t) => {
   for (const option of [
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
-    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'label-smoothing']
+    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep'],
+    ...['label-smoothing', 'clip-norm']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

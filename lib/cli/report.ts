@@ -231,8 +231,11 @@ export class Report {
 }
 
 /** What a run does besides the usual. */
-function besides({ labelSmoothing }: TrainSettings): string {
-  return [labelSmoothing === undefined ? [] : `label smoothing ${labelSmoothing}`].flat().join(', ')
+function besides({ labelSmoothing, clipNorm }: TrainSettings): string {
+  return [
+    ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
+    ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`])
+  ].join(', ')
 }
 
 function barLine(head: string, text: string, progress: number): string {
@@ -247,9 +250,11 @@ function overflows(steps: number): string {
 }
 
 /** One line of `--json`. */
-function jsonOf({ step, loss, top1, imagesPerSecond, lossScale, skipped }: Step): object {
+function jsonOf(done: Step): object {
+  const { step, loss, top1, imagesPerSecond, gradientNorm, lossScale, skipped } = done
   return {
     ...{ step, loss, top1, images_per_s: imagesPerSecond },
+    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
     ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
   }
 }

@@ -35,6 +35,11 @@ export interface TrainOptions {
    * rest. The loss of a step is then that of this target; evaluations are without it. Default 0.
    */
   readonly labelSmoothing?: number | undefined
+  /**
+   * The largest norm of the gradient, of all trained parameters together: where it is larger, the gradient is
+   * made shorter (PyTorch's clip_grad_norm_). Infinity: it is measured alone. Default: neither.
+   */
+  readonly clipNorm?: number | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
@@ -74,6 +79,8 @@ export interface Step {
   readonly imagesPerSecond: number
   /** Seconds for which the device had nothing to do, since the images of this step were not there yet. */
   readonly waited: number
+  /** With `clipNorm`: the gradient's norm before it was clipped. */
+  readonly gradientNorm?: number
   /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
   readonly lossScale?: number
   /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */

@@ -24,7 +24,7 @@ const seed = 3
 const rates = { momentum: 0.9, weightDecay: 5e-4 }
 
 /** How a net is trained besides. */
-type Ways = Pick<TrainOptions, 'labelSmoothing'>
+type Ways = Pick<TrainOptions, 'labelSmoothing' | 'clipNorm'>
 
 /** Drawn images that a net takes, with as many class names as it has classes. */
 function images({ input }: NetDefinition, classes: number, size: number): ImageSet {
@@ -129,7 +129,7 @@ const cases = [
     definition: torchvision({ dropout: 0 }),
     size: 64,
     lr: 0.01,
-    ways: { labelSmoothing: 0.1 },
+    ways: { labelSmoothing: 0.1, clipNorm: 1 },
     builds: [true]
   }
 ] as const

@@ -42,6 +42,7 @@ export interface TorchRun {
   readonly momentum: number
   readonly weightDecay: number
   readonly labelSmoothing: number
+  readonly clipNorm?: number | undefined
   readonly threads: number
   /** Train on a GPU, where PyTorch has one. */
   readonly gpu: boolean
