@@ -46,7 +46,7 @@ await program(async (signal) => {
   const { batch, seed } = settings
   const plan = planOf(settings, data)
   const { definition, optimizer, schedule, courses, input, views } = plan
-  const build = { batch, seed, optimizer, dtype: settings.dtype }
+  const build = { batch, seed, optimizer, ema: settings.ema, dtype: settings.dtype }
   await using net = await definition.build(device, build)
   await report.net(net)
   report.run(run, plan.notes)
@@ -58,7 +58,7 @@ await program(async (signal) => {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from, labelSmoothing: settings.labelSmoothing },
-    clipNorm: settings.clipNorm,
+    ...{ clipNorm: settings.clipNorm, ema: settings.ema },
     validation: validation && {
       ...{ ...validation, batch: 64, onProgress: report.validating },
       async onResult(found) {

@@ -10,35 +10,40 @@ import { Value } from './value.ts'
 export class OptimizerMemory {
   /** By slot of the optimizer's state. */
   readonly state: readonly ReadonlyMap<Parameter, Value>[]
-  /** f32: all that changes from step to step, one after the other: the rows, then `clip`. */
+  /** By parameter: where the average of its values is kept; empty where none is. */
+  readonly averages: ReadonlyMap<Parameter, Value>
+  /** f32: all that changes from step to step, one after the other: the rows, `clip`, `decay`. */
   readonly scalars: Tensor
   /** What the update of a group of parameters reads. */
   readonly rows: readonly Value[]
   /** f32[2]: what clip_factor reads. */
   readonly clip: Value
+  /** f32[1]: what average reads. */
+  readonly decay: Value
   readonly #slab: Buffer
 
   /**
    * @param parameters those on this device
    * @param groups how many groups of parameters there are
+   * @param averaged whether their average is kept
    */
   constructor(
     device: Device,
     parameters: readonly Parameter[],
     optimizer: Optimizer,
-    groups: number
+    groups: number,
+    averaged: boolean
   ) {
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
-    this.state = optimizer.state.map(
-      (slot) =>
-        new Map(
-          parameters.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)])
-        )
-    )
+    const alike = (list: readonly Parameter[], slot: string) =>
+      new Map(list.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)]))
+    this.state = optimizer.state.map((slot) => alike(parameters, slot))
+    this.averages = alike(averaged ? parameters : [], 'average')
     this.rows = Array.from({ length: groups }, () => numbers('hyper', width))
     this.clip = numbers('clip hyper', 2)
-    const values = this.state.flatMap((slot) => [...slot.values()])
-    const all = [...this.rows, this.clip]
+    this.decay = numbers('decay', 1)
+    const values = [...this.state, this.averages].flatMap((slot) => [...slot.values()])
+    const all = [...this.rows, this.clip, this.decay]
     const { offsets, bytes: begin } = line(values)
     // These lie close together, so that they come in one piece.
     let bytes = begin

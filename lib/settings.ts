@@ -39,6 +39,8 @@ export interface TrainSettings {
   readonly labelSmoothing?: number
   /** The largest norm of the gradient. */
   readonly clipNorm?: number
+  /** How much of the weights' moving average is left after a step. */
+  readonly ema?: number
   /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
   readonly validate?: boolean
   /** Validate every so many steps instead. */
@@ -84,6 +86,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   schedule: '--schedule',
   labelSmoothing: '--label-smoothing',
   clipNorm: '--clip-norm',
+  ema: '--ema',
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',

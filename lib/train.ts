@@ -19,7 +19,8 @@ export type { Validation, ValidationOptions, ValidationState } from './training/
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
  * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
- * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts.
+ * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts. With `ema`
+ * the net holds the averaged weights when the loop has ended, however it did.
  *
  * @throws NonFiniteError naming the layer where a value first was not finite
  * @throws Error for options or data that do not suit
@@ -44,6 +45,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   requireNumber('momentum', momentum, 0)
   requireNumber('weightDecay', weightDecay, 0)
   requireShare('labelSmoothing', options.labelSmoothing)
+  requireShare('ema', options.ema)
   const { clipNorm = 1 } = options
   if (!(clipNorm > 0)) {
     throw new Error(`[train] clipNorm: expected a number above 0, got ${clipNorm}`)
@@ -93,7 +95,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
 
   const validate = async () => {
-    const result = await validator?.look(net, sent, order.state.position === 0, signal)
+    const result = await trainer.averaged(
+      async () => await validator?.look(net, sent, order.state.position === 0, signal)
+    )
     if (result) await validation?.onResult?.(result)
     if (result?.best) await save(true)
     last = performance.now()
@@ -177,6 +181,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   } finally {
     // The loop was left early: what is under way ends before memory goes.
     await Promise.allSettled(flying.map(({ result }) => result))
+    trainer.settle()
   }
 }
 

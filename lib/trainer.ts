@@ -6,11 +6,10 @@ import type { PlannedSlab } from './memory-plan.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
-import type { PublicTensor } from './parameters.ts'
 import type { Program } from './program.ts'
 import type { Progress } from './schedule.ts'
 import type { Tensor } from './tensor.ts'
-import { Update, type UpdateOptions } from './update.ts'
+import { type TrainedTensors, Update, type UpdateOptions } from './update.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {
@@ -31,13 +30,6 @@ export interface StepResult extends Stats {
   readonly settled: number
   /** Where it is measured: the norm of the gradient, unscaled and before it was clipped. */
   readonly gradientNorm?: number
-}
-
-/** All that changes while training, on the host's side of the device. */
-export interface TrainerTensors {
-  readonly weights: ReadonlyMap<string, PublicTensor>
-  /** By state slot: 'v', or 'm' and 'v'; then by parameter. */
-  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
 }
 
 /** What a trainer is made with. */
@@ -207,17 +199,24 @@ export class Trainer {
     return net
   }
 
+  /** Evaluates, say: with the weights' average in the net, where one is kept. */
+  averaged<T>(work: () => Promise<T>): Promise<T> {
+    return this.#update.averaged(work)
+  }
+
+  /** Leaves the weights' average in the net, where one is kept; no step can follow. */
+  settle(): void {
+    this.#update.settle()
+  }
+
   /** Weights and optimizer state in public layouts. */
-  async export(): Promise<TrainerTensors> {
-    const { stream, parameters } = this.net
-    return { weights: await parameters.export(stream), optimizer: await this.#update.export() }
+  export(): Promise<TrainedTensors> {
+    return this.#update.export()
   }
 
   /** @throws Error naming a tensor that is missing, unknown or of another shape */
-  async import({ weights, optimizer }: TrainerTensors): Promise<void> {
-    const { stream, parameters } = this.net
-    await parameters.import(stream, weights)
-    await this.#update.import(optimizer)
+  import(tensors: TrainedTensors): Promise<void> {
+    return this.#update.import(tensors)
   }
 
   async close(): Promise<void> {

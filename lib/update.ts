@@ -1,9 +1,11 @@
 /**
  * What makes new weights of gradients, on every device that shares a net: the optimizer's call for each parameter,
- * and before them, where that is asked for, what keeps the gradient's norm from being too large.
+ * and, where that is asked for, before them what keeps the gradient's norm from being too large, and after them the
+ * weights' average.
  */
 import { line, place } from './arena.ts'
 import type { Buffer } from './buffer.ts'
+import { MovingAverage } from './moving-average.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
@@ -14,6 +16,17 @@ import type { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import type { Value } from './value.ts'
 
+/** The slot of the optimizer's state that holds the weights that are trained, where those of the net are averages. */
+const TRAINED = 'w'
+
+/** All that changes while training. */
+export interface TrainedTensors {
+  /** Where the weights are averaged, their averages: what the net is to be used with. */
+  readonly weights: ReadonlyMap<string, PublicTensor>
+  /** By state slot: 'v', or 'm' and 'v', and 'w' where the weights are averaged; then by parameter. */
+  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
+}
+
 export interface UpdateOptions {
   /** What parameters have to themselves of rate and decay. Default: nothing. */
   readonly courses?: Courses | undefined
@@ -22,6 +35,8 @@ export interface UpdateOptions {
    * Infinity: it is measured alone. Default: it is not.
    */
   readonly clipNorm?: number | undefined
+  /** How much of the weights' average is left after a step, from 0 to below 1. Default: there is no average. */
+  readonly ema?: number | undefined
 }
 
 /** Of one step. */
@@ -43,6 +58,8 @@ export class Update {
   readonly optimizer: Optimizer
   readonly #net: Net
   readonly #clipNorm: number | undefined
+  readonly #ema: number | undefined
+  #average: MovingAverage | undefined
   /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
   readonly #groups: readonly Group[]
   readonly #groupOf: ReadonlyMap<Parameter, number>
@@ -52,18 +69,24 @@ export class Update {
   readonly #tapes: Tape[] = []
   readonly #slabs: Buffer[] = []
 
-  constructor(net: Net, optimizer: Optimizer, { courses = together, clipNorm }: UpdateOptions) {
+  constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
+    const { courses = together, clipNorm, ema } = options
     this.#net = net
     this.optimizer = optimizer
     this.#clipNorm = clipNorm
+    this.#ema = ema
     const { trained } = net.parameters
     const { groups, of } = grouped(trained, courses)
     this.#groups = groups
     this.#groupOf = of
     this.#memories = net.placement.parts.map(({ device, index }) => {
       const own = trained.filter(({ part }) => part === index)
-      return new OptimizerMemory(device, own, optimizer, groups.length)
+      return new OptimizerMemory(device, own, optimizer, groups.length, ema !== undefined)
     })
+    if (ema !== undefined) {
+      const averages = this.#memories.flatMap(({ averages }) => [...averages])
+      this.#average = new MovingAverage(net, new Map(averages))
+    }
     this.#numbers = new Float32Array((this.#memories[0]?.scalars.bytes ?? 0) / 4)
   }
 
@@ -92,7 +115,7 @@ export class Update {
       })
       put(...row)
     }
-    put(this.#clipNorm ?? 0, 1 / scale)
+    put(this.#clipNorm ?? 0, 1 / scale, this.#ema ?? 0)
     return this.#numbers
   }
 
@@ -103,6 +126,8 @@ export class Update {
     const norm = this.#clipNorm === undefined ? undefined : await this.#norm(net, tapes)
     const clips = norm && (await this.#clips(net, tapes, norm))
     const written = await this.#optimize(net, tapes, clips)
+    const decays = this.#memories.map(({ decay }) => decay)
+    await this.#average?.update(tapes, decays)
     const own = this.#bind(net, tapes)
     const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
     return { calls: [...own, ...refresh], norm: norm?.place }
@@ -198,21 +223,52 @@ export class Update {
       .map((bound) => ({ ...bound, scratch: scratch.get(bound.call.stream) }))
   }
 
-  /** What the optimizer keeps, in public layouts, by slot. */
-  async export(): Promise<Map<string, ReadonlyMap<string, PublicTensor>>> {
-    const out = new Map<string, ReadonlyMap<string, PublicTensor>>()
-    for (const [i, slot] of this.optimizer.state.entries()) {
-      out.set(slot, await exportTensors(this.#net.stream, this.#places(i)))
+  /** Has the net compute with the weights' average for as long as some work takes, where there is one. */
+  async averaged<T>(work: () => Promise<T>): Promise<T> {
+    const average = this.#average
+    average?.show()
+    try {
+      return await work()
+    } finally {
+      average?.hide()
     }
-    return out
+  }
+
+  /** Leaves the weights' average in the net, where there is one; no step can follow. */
+  settle(): void {
+    this.#average?.show()
+    this.#average = undefined
+  }
+
+  /** What lasts from step to step, in public layouts. */
+  async export(): Promise<TrainedTensors> {
+    const { stream, parameters } = this.#net
+    const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
+    for (const [i, slot] of this.optimizer.state.entries()) {
+      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
+    }
+    if (!this.#average) return { weights: await parameters.export(stream), optimizer }
+    const { averaged, trained } = await this.#average.export()
+    return { weights: averaged, optimizer: optimizer.set(TRAINED, trained) }
   }
 
   /** @throws Error naming a tensor that is missing, unknown or of another shape */
-  async import(slots: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>): Promise<void> {
+  async import({ weights, optimizer }: TrainedTensors): Promise<void> {
+    const { stream, parameters } = this.#net
+    const trained = optimizer.get(TRAINED)
+    if ((trained === undefined) !== (this.#average === undefined)) {
+      throw new Error(
+        trained
+          ? '[train] ema: expected one, as the run was begun with, got none'
+          : '[train] ema: expected none, as the run was begun without, got one'
+      )
+    }
+    if (this.#average && trained) await this.#average.import(weights, trained)
+    else await parameters.import(stream, weights)
     for (const [i, slot] of this.optimizer.state.entries()) {
-      const state = slots.get(slot)
+      const state = optimizer.get(slot)
       if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
-      await importTensors(this.#net.stream, this.#places(i), state)
+      await importTensors(stream, this.#places(i), state)
     }
   }
 
@@ -224,6 +280,7 @@ export class Update {
 
   /** Gives all back; no program may run the calls any more. */
   close(): void {
+    this.#average = undefined
     for (const tape of this.#tapes.splice(0)) tape.close()
     for (const slab of this.#slabs.splice(0)) slab.close()
     for (const memory of this.#memories) memory.close()

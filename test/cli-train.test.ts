@@ -132,7 +132,7 @@ t.test('help', async (t) => {
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
     ...['validate', 'validate-every', 'hold-out', 'patience', 'keep'],
-    ...['label-smoothing', 'clip-norm']
+    ...['label-smoothing', 'clip-norm', 'ema']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

@@ -192,6 +192,7 @@ async function trainCommand(): Promise<Command> {
     .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
     .option('--label-smoothing <s>', 'share of the target for all classes alike (0)', below)
     .option('--clip-norm <n>', 'the largest norm of the gradient (any)', positive)
+    .option('--ema <d>', 'test and keep the average of the weights, of this decay (none)', below)
     .option('--validate', 'evaluate at the end of each epoch, on the test images')
     .option('--validate-every <n>', 'evaluate every so many steps instead', count)
     .option('--hold-out <n>', 'evaluate on so many training images that are held out', count)

@@ -231,10 +231,11 @@ export class Report {
 }
 
 /** What a run does besides the usual. */
-function besides({ labelSmoothing, clipNorm }: TrainSettings): string {
+function besides({ labelSmoothing, clipNorm, ema }: TrainSettings): string {
   return [
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
-    ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`])
+    ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
+    ...(ema === undefined ? [] : [`weights averaged by ${ema}`])
   ].join(', ')
 }
 

@@ -40,6 +40,11 @@ export interface TrainOptions {
    * made shorter (PyTorch's clip_grad_norm_). Infinity: it is measured alone. Default: neither.
    */
   readonly clipNorm?: number | undefined
+  /**
+   * How much of the weights' moving average is left after a step, from 0 to below 1. Validations are made with the
+   * averaged weights, checkpoints have them as weights, and the net holds them in the end. Default: no average.
+   */
+  readonly ema?: number | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
