@@ -43,22 +43,22 @@ await program(async (signal) => {
   report.device(device, where, settings.dtype, settings.dtype === dtype ? reason : 'as asked for')
 
   // The net: a definition, then a build on the device that takes its memory.
-  const { batch, seed } = settings
+  const { batch, seed, accumulate = 1 } = settings
   const plan = planOf(settings, data)
   const { definition, optimizer, schedule, courses, input, views } = plan
-  const build = { batch, seed, optimizer, ema: settings.ema, dtype: settings.dtype }
+  const build = { batch, seed, optimizer, accumulate, ema: settings.ema, dtype: settings.dtype }
   await using net = await definition.build(device, build)
   await report.net(net)
   report.run(run, plan.notes)
 
   // Training: an async iterator of steps.
-  const fit = fitSteps({ seconds: 160, batch, test: data.test.length })
+  const fit = fitSteps({ seconds: 160, batch: batch * accumulate, test: data.test.length })
   const { images, validation } = partData(settings, plan.data)
   const steps = train(net, images, {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from, labelSmoothing: settings.labelSmoothing },
-    ...{ clipNorm: settings.clipNorm, ema: settings.ema },
+    ...{ clipNorm: settings.clipNorm, ema: settings.ema, accumulate },
     validation: validation && {
       ...{ ...validation, batch: 64, onProgress: report.validating },
       async onResult(found) {

@@ -32,7 +32,7 @@ function pool(device: string): string {
 function planOf(
   part: Part,
   draft: Draft,
-  { training = true, optimizer, ema }: BuildOptions
+  { training = true, optimizer, ema, accumulate = 1 }: BuildOptions
 ): DevicePlan {
   const { index, device } = part
   const { parameters } = draft
@@ -47,7 +47,7 @@ function planOf(
   const kept = (optimizer?.state.length ?? 0) + (ema === undefined ? 0 : 1)
   const slabs: PlannedSlab[] = [
     { name: 'parameters', bytes: masters },
-    { name: 'gradients', bytes: training ? gradients : 0 },
+    { name: 'gradients', bytes: training ? gradients * (accumulate > 1 ? 2 : 1) : 0 },
     { name: 'optimizer', bytes: training ? state * kept : 0 },
     { name: 'activations', bytes: arrange(passing).bytes },
     { name: 'packed weights', bytes: line(packed).bytes },

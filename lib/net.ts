@@ -28,6 +28,8 @@ export interface BuildOptions {
   readonly optimizer?: Optimizer
   /** As it will be trained with it: the plan then counts the weights' average. */
   readonly ema?: number | undefined
+  /** As it will be trained with it: the plan then counts the sums of gradients. */
+  readonly accumulate?: number | undefined
   /** Fuse neighbouring layers into one op where that is known to help. Default true. */
   readonly fuse?: boolean
   /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
@@ -272,7 +274,7 @@ export class Net {
     const known = this.#builds.get(key)
     if (known) return known
     // The optimizer's state, too, is there already.
-    const { optimizer: _, ema: __, ...shared } = this.#options
+    const { optimizer: _, ema: __, accumulate: ___, ...shared } = this.#options
     const build = { ...shared, batch, training, parameters: this.parameters }
     const built = Net.build(this.definition, this.placement, build, false)
     this.#builds.set(key, built)

@@ -3,8 +3,8 @@ import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { sgd } from './optimizer.ts'
 import { constant, isPlateau, type Progress } from './schedule.ts'
-import { type StepResult, Trainer } from './trainer.ts'
-import { Length, requireNumber, requireShare } from './training/length.ts'
+import { type Sending, Trainer } from './trainer.ts'
+import { Length, requireNumber, requireShare, requireWhole } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
 import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
@@ -52,7 +52,11 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   }
   const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
   const seed = from?.state.seed ?? options.seed ?? net.seed
-  const perEpoch = Math.ceil(set.length / net.batch)
+  const { accumulate = 1 } = options
+  requireWhole('accumulate', accumulate)
+  /** Images of an update. */
+  const batch = net.batch * accumulate
+  const perEpoch = Math.ceil(set.length / batch)
   const { epochs = 1 } = options
   requireNumber('epochs', epochs, 0)
   const choose = typeof options.steps === 'function' ? options.steps : undefined
@@ -73,7 +77,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   await using trainer = await Trainer.create(net, set, optimizer, options)
   if (from) await trainer.import(from)
   if (scaling?.cleared) trainer.flag(false)
-  const order = new Order(set.length, net.batch, seed, from?.state)
+  const order = new Order(set.length, batch, seed, from?.state)
   const flying: Flight[] = []
   let sent = from?.state.step ?? 0
   let done: TrainState = state()
@@ -143,7 +147,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       }
       const stats = await flight.result
       // Where it was not idle anyway, as after a validation.
-      const waited = Math.max(0, flight.staged - Math.max(flight.begun, settled)) / 1000
+      const idle = Math.max(0, flight.staged - Math.max(flight.begun, settled)) + flight.idle
       settled = stats.settled
       const outcome = scaling?.arrive(stats.finite)
       const finite = stats.finite && Number.isFinite(stats.loss)
@@ -170,7 +174,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         lr: flight.lr,
         images: flight.indices.length,
         imagesPerSecond: flight.indices.length / seconds,
-        waited,
+        waited: idle / 1000,
         ...(stats.gradientNorm !== undefined && { gradientNorm: stats.gradientNorm }),
         ...(flight.scale !== undefined && {
           ...{ lossScale: flight.scale, skipped: outcome !== 'good' }
@@ -185,11 +189,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   }
 }
 
-interface Flight {
-  readonly result: Promise<StepResult>
-  /** When its images were asked for, and when they were there. */
+interface Flight extends Sending {
+  /** When its images were asked for. */
   readonly begun: number
-  readonly staged: number
   readonly indices: Uint32Array
   readonly at: Progress
   readonly lr: number

@@ -1,4 +1,5 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
+import { Accumulation, type Place, type Round, roundsOf, updates } from './accumulation.ts'
 import type { InputRecipe } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
 import { Feed } from './feed.ts'
@@ -15,12 +16,17 @@ import { type TrainedTensors, Update, type UpdateOptions } from './update.ts'
 interface Stage {
   readonly net: Net
   readonly feed: Feed
-  /** One step, from what lies in the net's input to new weights. */
+  /** One round of a step, from what lies in the net's input to new weights, or to gradients that are added up. */
+  round(place: Place): Recorded
+  /** f32[1]: the norm of the gradient, where it is measured. */
+  readonly norm: Tensor | undefined
+  close(): void
+}
+
+interface Recorded {
   readonly program: Program
   /** What it does, in order. */
   readonly calls: readonly BoundCall[]
-  /** f32[1]: the norm of the gradient, where it is measured. */
-  readonly norm: Tensor | undefined
 }
 
 export interface StepResult extends Stats {
@@ -38,6 +44,8 @@ export interface TrainerOptions extends UpdateOptions {
   readonly input?: InputRecipe | undefined
   /** Share of the loss's target that goes to all classes alike. Default 0. */
   readonly labelSmoothing?: number | undefined
+  /** Batches whose gradients make one update. Default 1. */
+  readonly accumulate?: number | undefined
 }
 
 /** What a step is made with. */
@@ -57,25 +65,38 @@ export interface StepOptions {
   readonly eager?: boolean
 }
 
+/** A step that was queued. */
+export interface Sending {
+  readonly result: Promise<StepResult>
+  /** When its first images were there. */
+  readonly staged: number
+  /** Milliseconds for which the device then waited for more of them. */
+  readonly idle: number
+}
+
 export class Trainer {
   readonly net: Net
   readonly set: ImageSet
   readonly #update: Update
   readonly #input: InputRecipe | undefined
   readonly #smoothing: number
+  readonly #accumulation: Accumulation | undefined
   readonly #stages = new Map<number, Promise<Stage>>()
+  /** Rounds that may be under way. */
+  readonly #flying: Promise<unknown>[] = []
 
   private constructor(
     net: Net,
     set: ImageSet,
     optimizer: Optimizer,
-    { input, labelSmoothing = 0, ...options }: TrainerOptions
+    { input, labelSmoothing = 0, accumulate = 1, ...options }: TrainerOptions
   ) {
     this.net = net
     this.set = set
     this.#update = new Update(net, optimizer, options)
     this.#input = input
     this.#smoothing = labelSmoothing
+    this.#accumulation = accumulate > 1 ? new Accumulation(net) : undefined
   }
 
   /** @throws Error where the net was built for inference, or the images do not suit it */
@@ -100,7 +121,10 @@ export class Trainer {
 
   /** What the run takes besides the net. */
   get slabs(): readonly PlannedSlab[] {
-    return [{ name: 'optimizer', bytes: this.#update.bytes }]
+    return [
+      { name: 'optimizer', bytes: this.#update.bytes },
+      { name: 'gradients', bytes: this.#accumulation?.bytes ?? 0 }
+    ]
   }
 
   /** @internal */
@@ -118,11 +142,24 @@ export class Trainer {
     const { scalars } = this.#update
     const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
     try {
-      const update = await this.#update.on(net)
+      const { calls: update, norm } = await this.#update.on(net)
+      const added = await this.#accumulation?.on(net)
       const { forward, backward } = net.calls
-      const calls = [...forward, ...backward, ...update.calls]
-      const program = net.record(calls)
-      return { net, feed, program, calls, norm: update.norm }
+      const known = new Map<Place, Recorded>()
+      const round = (place: Place) => {
+        const recorded = known.get(place)
+        if (recorded) return recorded
+        const whole = updates(place) ? update : []
+        const calls = [...forward, ...backward, ...(added?.[place] ?? []), ...whole]
+        const made = { program: net.record(calls), calls }
+        known.set(place, made)
+        return made
+      }
+      const close = () => {
+        for (const { program } of known.values()) program.close()
+        feed.close()
+      }
+      return { net, feed, norm, round, close }
     } catch (error) {
       feed.close()
       throw error
@@ -130,52 +167,82 @@ export class Trainer {
   }
 
   /**
-   * Stages one step and queues it; the device need not be done with the step before.
-   * @returns when it is queued; `result` resolves when it is done, and `staged` is when its images were there
+   * Stages one step and queues it, in rounds of a batch where it has more images; the device need not be done with
+   * the step before. Resolves when it is queued.
    */
-  async step(
-    indices: Uint32Array,
-    {
-      step,
-      seed,
-      lr,
-      at = { step, epoch: 0, steps: step },
-      scale = 1,
-      reopen = false,
-      eager = false
-    }: StepOptions
-  ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
-    const { net, feed, program, calls, norm } = await this.stage(indices.length)
+  async step(indices: Uint32Array, options: StepOptions): Promise<Sending> {
+    const { step, lr, at = { step, epoch: 0, steps: step }, scale = 1 } = options
     const scalars = [this.#update.numbers({ lr, scale, at })]
-    const told = { epoch: at.epoch, scale, smoothing: this.#smoothing, scalars }
-    const deliver = await feed.stage({ indices, step, seed, ...told })
-    const staged = performance.now()
+    const rounds = this.#rounds(indices)
+    const results: Promise<RoundResult>[] = []
+    let staged = Number.NaN
+    let idle = 0
+    /** When each round was done, as far as is known. */
+    const ends: number[] = []
+    for (const [i, round] of rounds.entries()) {
+      // A feed has room for two.
+      while (this.#flying.length > 1) await this.#flying.shift()
+      const asked = performance.now()
+      const { done, there } = await this.#round(round, { ...options, at }, scalars)
+      if (i === 0) staged = there
+      else idle += Math.max(0, there - Math.max(asked, ends[i - 1] ?? there))
+      this.#flying.push(
+        done.then(
+          ({ settled }) => (ends[i] = settled),
+          () => {}
+        )
+      )
+      results.push(done)
+      const next = rounds[i + 1]
+      if (next) await this.prefetch(next.indices)
+    }
+    const result = Promise.all(results).then((all) => together(all, scale))
+    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
+    result.catch(() => {})
+    return { result, staged, idle }
+  }
+
+  #rounds(indices: Uint32Array): readonly Round[] {
+    return roundsOf(indices, this.#accumulation ? this.net.batch : indices.length)
+  }
+
+  async #round(
+    { indices, first, share, place }: Round,
+    options: StepOptions & { readonly at: Progress },
+    scalars: readonly Float32Array[]
+  ): Promise<{ readonly done: Promise<RoundResult>; readonly there: number }> {
+    const { step, seed, at, scale = 1, reopen = false, eager = false } = options
+    const { net, feed, round, norm } = await this.stage(indices.length)
+    const { program, calls } = round(place)
+    const told = { epoch: at.epoch, scale: scale * share, smoothing: this.#smoothing, scalars }
+    const deliver = await feed.stage({ indices, step, seed, first, ...told })
+    const there = performance.now()
     const delivered = deliver()
-    if (reopen) this.flag(true)
+    if (reopen && first === 0) this.flag(true)
     net.refresh()
     const ran = eager ? net.run(calls) : program.run()
-    net.refreshed()
+    if (updates(place)) net.refreshed()
     const all = Promise.all([
       delivered,
       ran,
       statsOf(net, indices.length),
       net.stream.read(net.ports.ok.place),
-      norm && net.stream.read(norm)
+      updates(place) && norm ? net.stream.read(norm) : undefined
     ])
-    const result = all.then(([, , stats, ok, norm]) => ({
-      ...stats,
-      ...{ finite: ok[0] === 1, settled: performance.now() },
-      ...(norm && { gradientNorm: (norm[0] ?? Number.NaN) / scale })
+    const done = all.then(([, , stats, ok, norm]) => ({
+      ...{ ...stats, share, finite: ok[0] === 1, settled: performance.now() },
+      gradientNorm: norm?.[0]
     }))
-    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
-    result.catch(() => {})
-    return { result, staged }
+    done.catch(() => {})
+    return { done, there }
   }
 
-  /** Begins to read the batch after the next step's, where threads do that. */
+  /** Begins to read the first images of the step after the next, where threads do that. */
   async prefetch(indices: Uint32Array): Promise<void> {
-    const { feed } = await this.stage(indices.length)
-    feed.prefetch(indices)
+    const [round] = this.#rounds(indices)
+    if (!round) return
+    const { feed } = await this.stage(round.indices.length)
+    feed.prefetch(round.indices)
   }
 
   /** Sets the flag, or clears it: updates are made where it is set. */
@@ -185,18 +252,19 @@ export class Trainer {
     }
   }
 
-  /** Puts a batch into the net's input again, with the factor on the loss's gradient that it had. */
-  async replay(
+  /** Puts the images of each round of a step into the net's input again, with the factor that the loss had. */
+  async *replay(
     indices: Uint32Array,
     { step, seed, at, scale = 1 }: Omit<StepOptions, 'lr'>
-  ): Promise<Net> {
-    const { net, feed } = await this.stage(indices.length)
-    const epoch = at?.epoch ?? 0
-    const smoothing = this.#smoothing
-    const deliver = await feed.stage({ indices, step, seed, epoch, scale, smoothing })
-    await deliver()
-    net.refresh()
-    return net
+  ): AsyncGenerator<Net> {
+    for (const { indices: own, first, share } of this.#rounds(indices)) {
+      const { net, feed } = await this.stage(own.length)
+      const told = { epoch: at?.epoch ?? 0, scale: scale * share, smoothing: this.#smoothing }
+      const deliver = await feed.stage({ indices: own, step, seed, first, ...told })
+      await deliver()
+      net.refresh()
+      yield net
+    }
   }
 
   /** Evaluates, say: with the weights' average in the net, where one is kept. */
@@ -224,14 +292,35 @@ export class Trainer {
     await this.net.placement.synchronize().catch(() => {})
     for (const stage of this.#stages.values()) {
       const made = await stage.catch(() => undefined)
-      made?.program.close()
-      made?.feed.close()
+      made?.close()
     }
     this.#stages.clear()
     this.#update.close()
+    this.#accumulation?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+}
+
+interface RoundResult extends Stats {
+  readonly share: number
+  readonly finite: boolean
+  readonly settled: number
+  /** Of the round that makes the update, where it is measured. */
+  readonly gradientNorm: number | undefined
+}
+
+/** What came of a step, of what came of its rounds. */
+function together(rounds: readonly RoundResult[], scale: number): StepResult {
+  const sum = (of: (round: RoundResult) => number) => rounds.reduce((all, one) => all + of(one), 0)
+  const { finite = false, settled = Number.NaN, gradientNorm } = rounds.at(-1) ?? {}
+  return {
+    loss: sum(({ loss, share }) => loss * share),
+    top1: sum(({ top1 }) => top1),
+    top5: sum(({ top5 }) => top5),
+    ...{ finite, settled },
+    ...(gradientNorm !== undefined && { gradientNorm: gradientNorm / scale })
   }
 }

@@ -3,15 +3,13 @@
  * and, where that is asked for, before them what keeps the gradient's norm from being too large, and after them the
  * weights' average.
  */
-import { line, place } from './arena.ts'
-import type { Buffer } from './buffer.ts'
 import { MovingAverage } from './moving-average.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
 import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
 import { type Course, type Courses, type Progress, together } from './schedule.ts'
-import type { Stream } from './stream.ts'
+import { SideCalls } from './side-calls.ts'
 import type { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import type { Value } from './value.ts'
@@ -66,8 +64,7 @@ export class Update {
   /** By part of the net. */
   readonly #memories: readonly OptimizerMemory[]
   readonly #numbers: Float32Array
-  readonly #tapes: Tape[] = []
-  readonly #slabs: Buffer[] = []
+  readonly #side: SideCalls[] = []
 
   constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
     const { courses = together, clipNorm, ema } = options
@@ -121,14 +118,15 @@ export class Update {
 
   /** Prepares the calls for a build of the net, the refreshing of what is packed at their end. */
   async on(net: Net): Promise<UpdateCalls> {
-    const tapes = net.tapes()
-    this.#tapes.push(...tapes)
+    const side = new SideCalls(net)
+    this.#side.push(side)
+    const { tapes } = side
     const norm = this.#clipNorm === undefined ? undefined : await this.#norm(net, tapes)
     const clips = norm && (await this.#clips(net, tapes, norm))
     const written = await this.#optimize(net, tapes, clips)
     const decays = this.#memories.map(({ decay }) => decay)
     await this.#average?.update(tapes, decays)
-    const own = this.#bind(net, tapes)
+    const own = side.bind()
     const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
     return { calls: [...own, ...refresh], norm: norm?.place }
   }
@@ -205,24 +203,6 @@ export class Update {
     )
   }
 
-  /** Gives what lies between the calls memory. */
-  #bind(net: Net, tapes: readonly Tape[]): BoundCall[] {
-    const scratch = new Map<Stream, Tensor>()
-    for (const tape of tapes) {
-      const { device } = tape.stream
-      if (tape.values.length > 0) {
-        this.#slabs.push(place(device, tape.values, line(tape.values)))
-      }
-      if (tape.scratch === 0) continue
-      const slab = device.allocate(tape.scratch)
-      this.#slabs.push(slab)
-      scratch.set(tape.stream, slab.tensor({ shape: [slab.bytes], dtype: 'u8' }))
-    }
-    return net
-      .bind(tapes[0]?.calls ?? [])
-      .map((bound) => ({ ...bound, scratch: scratch.get(bound.call.stream) }))
-  }
-
   /** Has the net compute with the weights' average for as long as some work takes, where there is one. */
   async averaged<T>(work: () => Promise<T>): Promise<T> {
     const average = this.#average
@@ -281,8 +261,7 @@ export class Update {
   /** Gives all back; no program may run the calls any more. */
   close(): void {
     this.#average = undefined
-    for (const tape of this.#tapes.splice(0)) tape.close()
-    for (const slab of this.#slabs.splice(0)) slab.close()
+    for (const side of this.#side.splice(0)) side.close()
     for (const memory of this.#memories) memory.close()
   }
 }

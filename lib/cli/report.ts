@@ -231,11 +231,12 @@ export class Report {
 }
 
 /** What a run does besides the usual. */
-function besides({ labelSmoothing, clipNorm, ema }: TrainSettings): string {
+function besides({ labelSmoothing, clipNorm, ema, accumulate }: TrainSettings): string {
   return [
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
     ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
-    ...(ema === undefined ? [] : [`weights averaged by ${ema}`])
+    ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),
+    ...(accumulate === undefined || accumulate === 1 ? [] : [`steps of ${accumulate} batches`])
   ].join(', ')
 }
 

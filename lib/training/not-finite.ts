@@ -24,8 +24,11 @@ export interface Failed {
 export async function explain(trainer: Trainer, failed: Failed): Promise<NonFiniteError> {
   const { indices, step, seed, at: stood, loss, scale } = failed
   const scaled = scale === undefined ? {} : { scale }
-  const net = await trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })
-  const place = await findNonFinite(net)
+  let place: string | undefined
+  for await (const net of trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })) {
+    place = await findNonFinite(net)
+    if (place) break
+  }
   const began = place ? `; it began in ${place}` : ''
   const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(

@@ -9,7 +9,7 @@ export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */
   readonly epochs?: number | undefined
   /**
-   * Batches in all, instead of epochs. A function is told the pace of the first few steps, in images a
+   * Updates in all, instead of epochs. A function is told the pace of the first few steps, in images a
    * second, and chooses then; it gets no more than `epochs` says.
    */
   readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
@@ -45,6 +45,11 @@ export interface TrainOptions {
    * averaged weights, checkpoints have them as weights, and the net holds them in the end. Default: no average.
    */
   readonly ema?: number | undefined
+  /**
+   * Batches whose gradients make one update, which is one step: as from one batch of all their images, but that
+   * batch norm looks at each by itself. Default 1.
+   */
+  readonly accumulate?: number | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
