@@ -39,21 +39,24 @@ await program(async (signal) => {
   report.device(devices.all, where, settings.dtype, why)
 
   // The net: a definition, then a build on the devices that takes their memory.
-  const { batch, seed } = settings
+  const { batch, seed, accumulate = 1 } = settings
   const plan = planOf(settings, data)
   const { definition, optimizer, schedule, courses, input, views } = plan
-  const build = { batch, seed, optimizer, dtype: settings.dtype, parallel: where.parallel }
+  const updates = { optimizer, accumulate, ema: settings.ema }
+  const build = { batch, seed, ...updates, dtype: settings.dtype, parallel: where.parallel }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
   report.run(run, plan.notes)
 
   // Training: an async iterator of steps.
-  const fit = fitSteps({ seconds: 160, batch, test: data.test.length })
+  const fit = fitSteps({ seconds: 160, batch: batch * accumulate, test: data.test.length })
   const { images, validation } = partData(settings, plan.data)
   const steps = train(net, images, {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
     ...{ signal, from: run.from, control: run.control },
+    ...{ labelSmoothing: settings.labelSmoothing, clipNorm: settings.clipNorm },
+    ...{ ema: settings.ema, accumulate },
     validation: validation && {
       ...{ ...validation, batch: 64, onProgress: report.validating },
       async onResult(found) {

@@ -1,3 +1,5 @@
+import type { Buffer } from './buffer.ts'
+import type { Device } from './device.ts'
 import type { Value } from './value.ts'
 
 const ALIGNMENT = 64
@@ -48,4 +50,21 @@ export function line(values: Iterable<Value>): Arrangement {
     bytes += align(value.bytes)
   }
   return { offsets, bytes }
+}
+
+/** Takes a slab, and gives each value its place in it. */
+export function place(
+  device: Device,
+  values: Iterable<Value>,
+  { offsets, bytes }: Arrangement
+): Buffer {
+  const slab = device.allocate(bytes)
+  for (const value of values) {
+    value.tensor = slab.tensor({
+      ...{ shape: value.dims, dtype: value.dtype },
+      ...(value.layout !== undefined && { layout: value.layout }),
+      ...{ offset: offsets.get(value) ?? 0, bytes: value.bytes }
+    })
+  }
+  return slab
 }

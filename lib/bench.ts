@@ -87,7 +87,7 @@ export async function bench(
     await (
       await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4, scale: dtype === 'f16' ? 1024 : 1 })
     ).result
-    const { program, calls } = await trainer.stage(batch)
+    const { program, calls } = (await trainer.stage(batch)).round('only')
     return await measure(net, program, calls, { steps, warmUp, timeline })
   }
   const feed = net.own(await Feed.create(net, set))

@@ -27,6 +27,8 @@ export interface Delivery {
   readonly first?: number
   /** Factor on the loss's gradient. Default 1. */
   readonly scale?: number
+  /** Share of the loss's target that goes to all classes alike. Default 0. */
+  readonly smoothing?: number
   /** More scalars, for the tensors that the feed was made with, in their order. */
   readonly scalars?: readonly Float32Array[]
 }
@@ -169,7 +171,8 @@ export class Feed {
    * @throws Error for a label that is no class
    */
   async stage(delivery: Delivery): Promise<() => Promise<void>> {
-    const { indices, step, seed, epoch = 0, first = 0, scale = 1, scalars = [] } = delivery
+    const { indices, step, seed, epoch = 0, first = 0 } = delivery
+    const { scale = 1, smoothing = 0, scalars = [] } = delivery
     const ahead = this.#ahead
     this.#ahead = undefined
     const ready = ahead && indices.every((index, i) => index === ahead.indices[i])
@@ -187,7 +190,7 @@ export class Feed {
         )
       }
     }
-    const batch = { labels, rows, step, seed, epoch, first, scale, scalars }
+    const batch = { labels, rows, step, seed, epoch, first, scale, smoothing, scalars }
     for (const inbox of this.#inboxes) inbox.stage(slot, batch)
     return async () => {
       const sent = this.#inboxes.map((inbox) => inbox.send(slot))

@@ -24,6 +24,8 @@ export interface Batch {
   readonly first: number
   /** Factor on the loss's gradient. */
   readonly scale: number
+  /** Share of the loss's target that goes to all classes alike. */
+  readonly smoothing: number
   readonly scalars: readonly Float32Array[]
 }
 
@@ -132,13 +134,16 @@ export class Inbox {
   }
 
   /** What the loss reads: a replica's gradient is its share of the whole batch's mean. */
-  #addLabels({ labels, valid, scale }: Ports, replicas: number): void {
+  #addLabels({ labels, valid, scale, smoothing }: Ports, replicas: number): void {
     const { from, count } = this.#rows
     const rowsOf = ({ rows }: Batch) => Math.min(Math.max(rows - from, 0), count)
     const share = (batch: Batch) => (replicas > 1 ? rowsOf(batch) / batch.rows : 1)
     this.#add(labels.place, (batch) => bytesOf(batch.labels.subarray(from, from + count)))
     this.#add(valid.place, (batch) => bytesOf(Int32Array.of(rowsOf(batch))))
     this.#add(scale.place, (batch) => bytesOf(Float32Array.of(batch.scale * share(batch))))
+    if (smoothing) {
+      this.#add(smoothing.place, (batch) => bytesOf(Float32Array.of(batch.smoothing)))
+    }
   }
 
   /**

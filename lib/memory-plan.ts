@@ -54,7 +54,7 @@ function poolsOf(devices: readonly DevicePlan[]): MemoryPool[] {
 function planOf(
   part: Part,
   draft: Draft,
-  { training = true, optimizer }: BuildOptions
+  { training = true, optimizer, ema, accumulate = 1 }: BuildOptions
 ): DevicePlan {
   const { index, device } = part
   const { parameters } = draft
@@ -63,13 +63,14 @@ function planOf(
   const passing = values.filter((value) => !value.permanent)
   const ports = values.filter((value) => value.permanent && !packed.has(value))
   const { masters, gradients } = parameters.bytes(index)
-  // A trainer keeps a value like the master for each weight and slot of state.
+  // A trainer keeps a value like the master for each weight and slot of state, and for an average.
   const trained = parameters.of(index).filter((parameter) => parameter.trained)
   const state = line(trained.map(({ master }) => master)).bytes
+  const kept = (optimizer?.state.length ?? 0) + (ema === undefined ? 0 : 1)
   const slabs: PlannedSlab[] = [
     { name: 'parameters', bytes: masters },
-    { name: 'gradients', bytes: training ? gradients : 0 },
-    { name: 'optimizer', bytes: training && optimizer ? state * optimizer.state.length : 0 },
+    { name: 'gradients', bytes: training ? gradients * (accumulate > 1 ? 2 : 1) : 0 },
+    { name: 'optimizer', bytes: training ? state * kept : 0 },
     { name: 'activations', bytes: arrange(passing).bytes },
     { name: 'packed weights', bytes: line(packed).bytes },
     { name: 'workspace', bytes: align(draft.scratchOf(part.stream)) },

@@ -1,4 +1,4 @@
-import { arrange, line } from './arena.ts'
+import { arrange, line, place } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { NetDefinition } from './definition.ts'
 import type { Device } from './device.ts'
@@ -14,7 +14,6 @@ import type { Stream } from './stream.ts'
 import { type Call, runCall, Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import type { Inlet, LayerSummary, Ports } from './trace.ts'
-import type { Value } from './value.ts'
 
 export interface BuildOptions {
   /** Images in a batch. */
@@ -27,6 +26,10 @@ export interface BuildOptions {
   readonly seed?: number
   /** What it will be trained with: the plan then counts its state. */
   readonly optimizer?: Optimizer
+  /** As it will be trained with it: the plan then counts the weights' average. */
+  readonly ema?: number | undefined
+  /** As it will be trained with it: the plan then counts the sums of gradients. */
+  readonly accumulate?: number | undefined
   /** Fuse neighbouring layers into one op where that is known to help. Default true. */
   readonly fuse?: boolean
   /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
@@ -41,6 +44,8 @@ export interface BuildOptions {
 export interface BoundCall {
   readonly call: Call
   readonly tensors: Readonly<Record<string, Tensor | undefined>>
+  /** Of its own, where it is no call of the build. */
+  readonly scratch?: Tensor | undefined
 }
 
 /** A net that was built on a device, or on several, for one batch size: memory taken, ready to run. */
@@ -102,9 +107,10 @@ export class Net {
     for (const part of placement.parts) this.#take(part)
     for (const link of placement.links) this.#takeScratch(link)
     this.#packedCalls = this.bind(draft.refresh.flatMap(({ calls }) => calls))
-    for (const [replica, { scale, valid, labels }] of draft.heads.entries()) {
+    for (const [replica, { scale, smoothing, valid, labels }] of draft.heads.entries()) {
       const [part] = placement.of(replica)
       part?.stream.write(scale.place, Float32Array.of(1))
+      if (smoothing) part?.stream.write(smoothing.place, Float32Array.of(0))
       part?.stream.write(valid.place, Int32Array.of(labels.dims[0] ?? 0))
     }
   }
@@ -117,8 +123,8 @@ export class Net {
     const passing = values.filter((value) => !value.permanent && value.bytes > 0)
     const row = gradients[index]
     if (row) row.tensor = parameters.gradients(index)
-    this.#place(device, passing, arrange(passing))
-    this.#place(device, permanent, line(permanent))
+    this.#slabs.push(place(device, passing, arrange(passing)))
+    this.#slabs.push(place(device, permanent, line(permanent)))
     this.#takeScratch(stream)
   }
 
@@ -161,24 +167,6 @@ export class Net {
     }
   }
 
-  #place(
-    device: Device,
-    values: readonly Value[],
-    { offsets, bytes }: ReturnType<typeof line>
-  ): void {
-    const buffer = device.allocate(bytes)
-    this.#slabs.push(buffer)
-    for (const value of values) {
-      value.tensor = buffer.tensor({
-        shape: value.dims,
-        dtype: value.dtype,
-        ...(value.layout !== undefined && { layout: value.layout }),
-        offset: offsets.get(value) ?? 0,
-        bytes: value.bytes
-      })
-    }
-  }
-
   /** @internal Gives calls of a tape their tensors. */
   bind(calls: readonly Call[]): BoundCall[] {
     return calls.map((call) => ({
@@ -203,8 +191,8 @@ export class Net {
     for (const action of ordered(calls, mains, placement.links)) this.#act(action, scratch)
   }
 
-  #run({ call, tensors }: BoundCall, scratch?: Tensor): void {
-    runCall(call, tensors, scratch ?? this.#scratch.get(call.stream))
+  #run({ call, tensors, scratch: own }: BoundCall, scratch?: Tensor): void {
+    runCall(call, tensors, scratch ?? own ?? this.#scratch.get(call.stream))
   }
 
   #act(action: Action, scratch?: Tensor): void {
@@ -286,7 +274,7 @@ export class Net {
     const known = this.#builds.get(key)
     if (known) return known
     // The optimizer's state, too, is there already.
-    const { optimizer: _, ...shared } = this.#options
+    const { optimizer: _, ema: __, accumulate: ___, ...shared } = this.#options
     const build = { ...shared, batch, training, parameters: this.parameters }
     const built = Net.build(this.definition, this.placement, build, false)
     this.#builds.set(key, built)

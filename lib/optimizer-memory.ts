@@ -1,5 +1,5 @@
 /** What an optimizer keeps on one device: a value like each parameter's master for each slot of its state, and scalars. */
-import { align, line } from './arena.ts'
+import { align, line, place } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import type { Device } from './device.ts'
 import type { Optimizer } from './optimizer.ts'
@@ -10,50 +10,51 @@ import { Value } from './value.ts'
 export class OptimizerMemory {
   /** By slot of the optimizer's state. */
   readonly state: readonly ReadonlyMap<Parameter, Value>[]
-  /** f32: all rows, one after the other. */
-  readonly hyper: Tensor
+  /** By parameter: where the average of its values is kept; empty where none is. */
+  readonly averages: ReadonlyMap<Parameter, Value>
+  /** f32: all that changes from step to step, one after the other: the rows, `clip`, `decay`. */
+  readonly scalars: Tensor
   /** What the update of a group of parameters reads. */
   readonly rows: readonly Value[]
+  /** f32[2]: what clip_factor reads. */
+  readonly clip: Value
+  /** f32[1]: what average reads. */
+  readonly decay: Value
   readonly #slab: Buffer
 
   /**
    * @param parameters those on this device
    * @param groups how many groups of parameters there are
+   * @param averaged whether their average is kept
    */
   constructor(
     device: Device,
     parameters: readonly Parameter[],
     optimizer: Optimizer,
-    groups: number
+    groups: number,
+    averaged: boolean
   ) {
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
-    this.state = optimizer.state.map(
-      (slot) =>
-        new Map(
-          parameters.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)])
-        )
-    )
-    const values = this.state.flatMap((slot) => [...slot.values()])
-    const { offsets, bytes } = line(values)
-    const slab = device.allocate(bytes + align(groups * width * 4))
-    this.#slab = slab
-    for (const value of values) {
-      value.tensor = slab.tensor({
-        shape: value.dims,
-        dtype: 'f32',
-        ...(value.layout !== undefined && { layout: value.layout }),
-        offset: offsets.get(value) ?? 0,
-        bytes: value.bytes
-      })
+    const alike = (list: readonly Parameter[], slot: string) =>
+      new Map(list.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)]))
+    this.state = optimizer.state.map((slot) => alike(parameters, slot))
+    this.averages = alike(averaged ? parameters : [], 'average')
+    this.rows = Array.from({ length: groups }, () => numbers('hyper', width))
+    this.clip = numbers('clip hyper', 2)
+    this.decay = numbers('decay', 1)
+    const values = [...this.state, this.averages].flatMap((slot) => [...slot.values()])
+    const all = [...this.rows, this.clip, this.decay]
+    const { offsets, bytes: begin } = line(values)
+    // These lie close together, so that they come in one piece.
+    let bytes = begin
+    const places = new Map(offsets)
+    for (const value of all) {
+      places.set(value, bytes)
+      bytes += value.bytes
     }
-    this.hyper = slab.tensor({ shape: [groups * width], dtype: 'f32', offset: bytes })
-    this.rows = Array.from({ length: groups }, (_, i) => {
-      const common = { dtype: 'f32', shape: [width] } as const
-      const row = new Value({ name: 'hyper', layer: 'update', layout: 'a', ...common })
-      row.tensor = slab.tensor({ ...common, offset: bytes + i * width * 4 })
-      row.bytes = width * 4
-      return row
-    })
+    this.#slab = place(device, [...values, ...all], { offsets: places, bytes: align(bytes) })
+    const shape = [(bytes - begin) / 4]
+    this.scalars = this.#slab.tensor({ shape, dtype: 'f32', offset: begin })
   }
 
   get bytes(): number {
@@ -72,4 +73,10 @@ function like({ master, layer, dims, part }: Parameter, name: string): Value {
     layout: master.layout,
     bytes: master.bytes
   })
+}
+
+function numbers(name: string, count: number): Value {
+  const shape = [count]
+  const common = { layer: 'update', dtype: 'f32', layout: 'a', permanent: true } as const
+  return new Value({ name, ...common, shape, bytes: count * 4 })
 }

@@ -3,13 +3,13 @@
  * It is an object of its own, shared by any number of builds of the net: training, the last smaller
  * batch, evaluation, one image.
  */
-import { type Arrangement, line } from './arena.ts'
+import { line, place } from './arena.ts'
 import type { Buffer } from './buffer.ts'
 import { type Fill, fillOf, type Init } from './init.ts'
 import type { Shape } from './native.ts'
 import { fnv1a } from './random.ts'
 import type { Stream } from './stream.ts'
-import { denseLayout, elements, type Tensor } from './tensor.ts'
+import { elements, type Tensor } from './tensor.ts'
 import { Value } from './value.ts'
 
 /** What a layer says of one of its parameters. */
@@ -228,12 +228,12 @@ export class Parameters {
       }
       if (!holding.masters) {
         const all = this.#permanent(part)
-        holding.masters = place(device.allocate.bind(device), all, line(all))
+        holding.masters = place(device, all, line(all))
         stream.write(holding.ok.place, Int32Array.of(1))
       }
       if (gradients) {
         const list = this.#backwards(part)
-        holding.gradients ??= place(device.allocate.bind(device), list, line(list))
+        holding.gradients ??= place(device, list, line(list))
       }
     }
   }
@@ -304,24 +304,6 @@ async function fillWhole(stream: Stream, parameter: Parameter, words: Uint32Arra
   await reorder(stream, parameter.master.place, piece)
   await stream.synchronize()
   op.close()
-}
-
-function place(
-  allocate: (bytes: number) => Buffer,
-  values: readonly Value[],
-  { offsets, bytes }: Arrangement
-): Buffer {
-  const buffer = allocate(bytes)
-  for (const value of values) {
-    value.tensor = buffer.tensor({
-      shape: value.dims,
-      dtype: value.dtype,
-      layout: value.layout ?? denseLayout(value.dims.length),
-      offset: offsets.get(value) ?? 0,
-      bytes: value.bytes
-    })
-  }
-  return buffer
 }
 
 async function reorder(stream: Stream, y: Tensor, x: Tensor): Promise<void> {

@@ -19,7 +19,7 @@ export interface TrainSettings {
   readonly tf32?: boolean
   /** On a GPU: equal runs give equal bits. */
   readonly deterministic?: boolean
-  /** Images a step. */
+  /** Images of a batch. */
   readonly batch: number
   /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
   readonly steps?: number
@@ -35,6 +35,14 @@ export interface TrainSettings {
   readonly weightDecay: number
   /** How the rate goes on. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
+  /** Share of the loss's target that goes to all classes alike. */
+  readonly labelSmoothing?: number
+  /** The largest norm of the gradient. */
+  readonly clipNorm?: number
+  /** How much of the weights' moving average is left after a step. */
+  readonly ema?: number
+  /** Batches that make one update, which is a step. */
+  readonly accumulate?: number
   /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
   readonly validate?: boolean
   /** Validate every so many steps instead. */
@@ -78,6 +86,10 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   beta2: '--beta2',
   weightDecay: '--weight-decay',
   schedule: '--schedule',
+  labelSmoothing: '--label-smoothing',
+  clipNorm: '--clip-norm',
+  ema: '--ema',
+  accumulate: '--accumulate',
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',

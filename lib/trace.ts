@@ -47,6 +47,8 @@ export interface Ports extends Inlet {
   readonly valid: Value
   /** f32[1]: factor on the loss's gradient. */
   readonly scale: Value
+  /** f32[1]: share of the target that goes to all classes alike; training only. */
+  readonly smoothing: Value | undefined
   /** f32[4]: mean loss, top-1 count, top-5 count, labels out of range. */
   readonly stats: Value
   /** [N, classes] */
@@ -382,13 +384,14 @@ export class Trace {
     const labels = port(tape, 'labels', 'i32', [batch])
     const valid = port(tape, 'valid', 'i32', [1])
     const scale = port(tape, 'scale', 'f32', [1])
+    const smoothing = training ? port(tape, 'smoothing', 'f32', [1]) : undefined
     const stats = port(tape, 'stats', 'f32', [4])
     tape.at('loss', 'forward')
     const dlogits = training ? tape.value('dx', dtype) : undefined
     await tape.call(
       'cross_entropy',
       { topk: Math.min(5, classes) },
-      { dlogits, stats, logits, labels, valid, scale }
+      { dlogits, stats, logits, labels, valid, scale, smoothing }
     )
     let probabilities: Value | undefined
     if (!training) {
@@ -397,7 +400,8 @@ export class Trace {
     }
     this.#dlogits = dlogits
     this.#end = output
-    return { ...this.#inletOf(0), labels, valid, scale, stats, logits, probabilities }
+    const ports = { labels, valid, scale, smoothing, stats, logits, probabilities }
+    return { ...this.#inletOf(0), ...ports }
   }
 
   /** Puts the backward pass on the tapes, a layer at a time. */

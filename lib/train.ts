@@ -3,8 +3,8 @@ import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { sgd } from './optimizer.ts'
 import { constant, isPlateau, type Progress, together } from './schedule.ts'
-import { type StepResult, Trainer } from './trainer.ts'
-import { Length, requireNumber } from './training/length.ts'
+import { type Sending, Trainer } from './trainer.ts'
+import { Length, requireNumber, requireShare, requireWhole } from './training/length.ts'
 import { explain } from './training/not-finite.ts'
 import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
@@ -27,7 +27,8 @@ const TIMED = 10
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
  * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
- * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts.
+ * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts. With `ema`
+ * the net holds the averaged weights when the loop has ended, however it did.
  *
  * @throws NonFiniteError naming the layer where a value first was not finite
  * @throws Error for options or data that do not suit
@@ -54,9 +55,19 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   requireNumber('lr', lr, 0)
   requireNumber('momentum', momentum, 0)
   requireNumber('weightDecay', weightDecay, 0)
+  requireShare('labelSmoothing', options.labelSmoothing)
+  requireShare('ema', options.ema)
+  const { clipNorm = 1 } = options
+  if (!(clipNorm > 0)) {
+    throw new Error(`[train] clipNorm: expected a number above 0, got ${clipNorm}`)
+  }
   const optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
   const seed = from?.state.seed ?? options.seed ?? net.seed
-  const perEpoch = Math.ceil(set.length / net.batch)
+  const { accumulate = 1 } = options
+  requireWhole('accumulate', accumulate)
+  /** Images of an update. */
+  const batch = net.batch * accumulate
+  const perEpoch = Math.ceil(set.length / batch)
   const { epochs = 1 } = options
   requireNumber('epochs', epochs, 0)
   const choose = typeof options.steps === 'function' ? options.steps : undefined
@@ -78,7 +89,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   if (from) await trainer.import(from)
   if (scaling?.cleared) trainer.flag(false)
   const live = new LiveRate(lr, options.control, from?.state.rates)
-  const order = new Order(set.length, net.batch, seed, from?.state)
+  const order = new Order(set.length, batch, seed, from?.state)
   const flying: Flight[] = []
   const start = from?.state.step ?? 0
   let sent = start
@@ -102,7 +113,9 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     checkpoint?.every !== undefined && sent % checkpoint.every === 0 && sent > saved
 
   const validate = async () => {
-    const result = await validator?.look(net, sent, order.state.position === 0, signal)
+    const result = await trainer.averaged(
+      async () => await validator?.look(net, sent, order.state.position === 0, signal)
+    )
     if (result) await validation?.onResult?.(result)
     if (result?.best) await save(true)
     last = performance.now()
@@ -162,7 +175,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
       }
       const stats = await flight.result
       // Where it was not idle anyway, as after a validation.
-      const waited = Math.max(0, flight.staged - Math.max(flight.begun, settled)) / 1000
+      const idle = Math.max(0, flight.staged - Math.max(flight.begun, settled)) + flight.idle
       settled = stats.settled
       const outcome = scaling?.arrive(stats.finite)
       const finite = stats.finite && Number.isFinite(stats.loss)
@@ -197,7 +210,8 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
         ...(flight.change && { rateChange: flight.change }),
         images: flight.indices.length,
         imagesPerSecond: flight.indices.length / seconds,
-        waited,
+        waited: idle / 1000,
+        ...(stats.gradientNorm !== undefined && { gradientNorm: stats.gradientNorm }),
         ...(flight.scale !== undefined && {
           ...{ lossScale: flight.scale, skipped: outcome !== 'good' }
         })
@@ -207,14 +221,13 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   } finally {
     // The loop was left early: what is under way ends before memory goes.
     await Promise.allSettled(flying.map(({ result }) => result))
+    trainer.settle()
   }
 }
 
-interface Flight {
-  readonly result: Promise<StepResult>
-  /** When its images were asked for, and when they were there. */
+interface Flight extends Sending {
+  /** When its images were asked for. */
   readonly begun: number
-  readonly staged: number
   readonly indices: Uint32Array
   readonly at: Progress
   readonly lr: number

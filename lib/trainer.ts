@@ -1,4 +1,5 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
+import { Accumulation, type Place, type Round, roundsOf, updates } from './accumulation.ts'
 import type { InputRecipe } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
 import { Feed } from './feed.ts'
@@ -6,20 +7,24 @@ import type { PlannedSlab } from './memory-plan.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
-import { OptimizerMemory } from './optimizer-memory.ts'
-import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
 import type { Program } from './program.ts'
-import { type Course, type Courses, type Progress, together } from './schedule.ts'
-import type { Tape } from './tape.ts'
+import type { Progress } from './schedule.ts'
 import type { Tensor } from './tensor.ts'
 import { type Span, spansOf } from './timeline.ts'
-import type { Value } from './value.ts'
+import { type TrainedTensors, Update, type UpdateOptions } from './update.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {
   readonly net: Net
   readonly feed: Feed
-  /** One step, from what lies in the net's input to new weights. */
+  /** One round of a step, from what lies in the net's input to new weights, or to gradients that are added up. */
+  round(place: Place): Recorded
+  /** f32[1]: the norm of the gradient, where it is measured. */
+  readonly norm: Tensor | undefined
+  close(): void
+}
+
+interface Recorded {
   readonly program: Program
   /** What it does, in order. */
   readonly calls: readonly BoundCall[]
@@ -30,23 +35,20 @@ export interface StepResult extends Stats {
   readonly finite: boolean
   /** When it was done, by `performance.now()`. */
   readonly settled: number
-  /** When its calls ran, where that was asked for. */
+  /** Where it is measured: the norm of the gradient, unscaled and before it was clipped. */
+  readonly gradientNorm?: number
+  /** When the calls of its last round ran, where that was asked for. */
   readonly spans?: readonly Span[]
 }
 
-/** All that changes while training, on the host's side of the device. */
-export interface TrainerTensors {
-  readonly weights: ReadonlyMap<string, PublicTensor>
-  /** By state slot: 'v', or 'm' and 'v'; then by parameter. */
-  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
-}
-
 /** What a trainer is made with. */
-export interface TrainerOptions {
-  /** What parameters have to themselves of rate and decay. Default: nothing. */
-  readonly courses?: Courses | undefined
+export interface TrainerOptions extends UpdateOptions {
   /** How images become the net's input. Default: see `settleInput`. */
   readonly input?: InputRecipe | undefined
+  /** Share of the loss's target that goes to all classes alike. Default 0. */
+  readonly labelSmoothing?: number | undefined
+  /** Batches whose gradients make one update. Default 1. */
+  readonly accumulate?: number | undefined
 }
 
 /** What a step is made with. */
@@ -68,42 +70,40 @@ export interface StepOptions {
   readonly timed?: boolean
 }
 
+/** A step that was queued. */
+export interface Sending {
+  readonly result: Promise<StepResult>
+  /** When its first images were there. */
+  readonly staged: number
+  /** Milliseconds for which the device then waited for more of them. */
+  readonly idle: number
+}
+
 export class Trainer {
   readonly net: Net
   readonly set: ImageSet
-  readonly optimizer: Optimizer
-  /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
-  readonly #groups: readonly Group[]
-  readonly #groupOf: ReadonlyMap<Parameter, number>
-  /** By part of the net. */
-  readonly #memories: readonly OptimizerMemory[]
-  /** What goes to their rows with the next step. */
-  readonly #scalars: Float32Array
-  readonly #tapes: Tape[] = []
+  readonly #update: Update
   readonly #input: InputRecipe | undefined
+  readonly #smoothing: number
+  readonly #accumulation: Accumulation | undefined
   readonly #stages = new Map<number, Promise<Stage>>()
-  /** That of the last step. */
+  /** That of the last round. */
   #last: Stage | undefined
+  /** Rounds that may be under way. */
+  readonly #flying: Promise<unknown>[] = []
 
   private constructor(
     net: Net,
     set: ImageSet,
     optimizer: Optimizer,
-    { courses = together, input }: TrainerOptions
+    { input, labelSmoothing = 0, accumulate = 1, ...options }: TrainerOptions
   ) {
     this.net = net
     this.set = set
-    this.optimizer = optimizer
+    this.#update = new Update(net, optimizer, options)
     this.#input = input
-    const trained = net.parameters.trained
-    const { groups, of } = grouped(trained, courses)
-    this.#groups = groups
-    this.#groupOf = of
-    this.#memories = net.placement.parts.map(({ device, index }) => {
-      const own = trained.filter(({ part }) => part === index)
-      return new OptimizerMemory(device, own, optimizer, groups.length)
-    })
-    this.#scalars = new Float32Array((this.#memories[0]?.hyper.bytes ?? 0) / 4)
+    this.#smoothing = labelSmoothing
+    this.#accumulation = accumulate > 1 ? new Accumulation(net) : undefined
   }
 
   /** @throws Error where the net was built for inference, or the images do not suit it */
@@ -128,7 +128,10 @@ export class Trainer {
 
   /** What the run takes besides the net. */
   get slabs(): readonly PlannedSlab[] {
-    return [{ name: 'optimizer', bytes: this.#memories.reduce((sum, { bytes }) => sum + bytes, 0) }]
+    return [
+      { name: 'optimizer', bytes: this.#update.bytes },
+      { name: 'gradients', bytes: this.#accumulation?.bytes ?? 0 }
+    ]
   }
 
   /** @internal */
@@ -143,115 +146,114 @@ export class Trainer {
 
   async #makeStage(batch: number): Promise<Stage> {
     const net = await this.net.at({ batch })
-    const scalars = this.#memories.map(({ hyper }) => [hyper])
+    const { scalars } = this.#update
     const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
     try {
-      const update = await this.#update(net)
+      const { calls: update, norm } = await this.#update.on(net)
+      const added = await this.#accumulation?.on(net)
       const { forward, backward } = net.calls
-      const calls = [...forward, ...backward, ...update]
-      const program = net.record(calls)
-      return { net, feed, program, calls }
+      const known = new Map<Place, Recorded>()
+      const round = (place: Place) => {
+        const recorded = known.get(place)
+        if (recorded) return recorded
+        const whole = updates(place) ? update : []
+        const calls = [...forward, ...backward, ...(added?.[place] ?? []), ...whole]
+        const made = { program: net.record(calls), calls }
+        known.set(place, made)
+        return made
+      }
+      const close = () => {
+        for (const { program } of known.values()) program.close()
+        feed.close()
+      }
+      return { net, feed, norm, round, close }
     } catch (error) {
       feed.close()
       throw error
     }
   }
 
-  /** The optimizer's call for each parameter, then the refreshing of what is packed. */
-  async #update(net: Net): Promise<BoundCall[]> {
-    const tapes = net.tapes()
-    this.#tapes.push(...tapes)
-    const written = new Set<Value>()
-    for (const parameter of net.parameters.trained) {
-      const { master, gradient, part } = parameter
-      const tape = tapes[part]
-      const packed = net.draft.tapes[part]?.packed
-      const memory = this.#memories[part]
-      if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
-      const w16 =
-        net.dtype === 'f32'
-          ? undefined
-          : packed?.get(`${parameter.name} ${net.dtype} ${master.layout}`)
-      if (w16) written.add(w16)
-      tape.at(parameter.layer, 'update')
-      const state = this.optimizer.state.map((slot, i) => [slot, memory.state[i]?.get(parameter)])
-      await tape.call(this.optimizer.op, this.optimizer.fields, {
-        w: master,
-        w16,
-        g: gradient,
-        hyper: memory.rows[this.#groupOf.get(parameter) ?? 0],
-        ok: net.parameters.ok(part),
-        ...Object.fromEntries(state)
-      })
+  /**
+   * Stages one step and queues it, in rounds of a batch where it has more images; the device need not be done with
+   * the step before. Resolves when it is queued.
+   */
+  async step(indices: Uint32Array, options: StepOptions): Promise<Sending> {
+    const { step, lr, at = { step, epoch: 0, steps: step }, scale = 1 } = options
+    const scalars = [this.#update.numbers({ lr, scale, at })]
+    const rounds = this.#rounds(indices)
+    const results: Promise<RoundResult>[] = []
+    let staged = Number.NaN
+    let idle = 0
+    /** When each round was done, as far as is known. */
+    const ends: number[] = []
+    for (const [i, round] of rounds.entries()) {
+      // A feed has room for two.
+      while (this.#flying.length > 1) await this.#flying.shift()
+      const asked = performance.now()
+      const { done, there } = await this.#round(round, { ...options, at }, scalars)
+      if (i === 0) staged = there
+      else idle += Math.max(0, there - Math.max(asked, ends[i - 1] ?? there))
+      this.#flying.push(
+        done.then(
+          ({ settled }) => (ends[i] = settled),
+          () => {}
+        )
+      )
+      results.push(done)
+      const next = rounds[i + 1]
+      if (next) await this.prefetch(next.indices)
     }
-    const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
-    return [...net.bind(tapes[0]?.calls ?? []), ...refresh]
+    const result = Promise.all(results).then((all) => together(all, scale))
+    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
+    result.catch(() => {})
+    return { result, staged, idle }
   }
 
-  /**
-   * Stages one step and queues it; the device need not be done with the step before.
-   * @returns when it is queued; `result` resolves when it is done, and `staged` is when its images were there
-   */
-  async step(
-    indices: Uint32Array,
-    {
-      step,
-      seed,
-      lr,
-      at = { step, epoch: 0, steps: step },
-      scale = 1,
-      reopen = false,
-      eager = false,
-      timed = false
-    }: StepOptions
-  ): Promise<{ readonly result: Promise<StepResult>; readonly staged: number }> {
+  #rounds(indices: Uint32Array): readonly Round[] {
+    return roundsOf(indices, this.#accumulation ? this.net.batch : indices.length)
+  }
+
+  async #round(
+    { indices, first, share, place }: Round,
+    options: StepOptions & { readonly at: Progress },
+    scalars: readonly Float32Array[]
+  ): Promise<{ readonly done: Promise<RoundResult>; readonly there: number }> {
+    const { step, seed, at, scale = 1, reopen = false, eager = false, timed = false } = options
     const stage = await this.stage(indices.length)
-    const { net, feed, program, calls } = stage
+    const { net, feed, norm } = stage
     this.#last = stage
-    this.#setScalars(lr, scale, at)
-    const scalars = [this.#scalars]
-    const deliver = await feed.stage({ indices, step, seed, epoch: at.epoch, scale, scalars })
-    const staged = performance.now()
+    const { program, calls } = stage.round(place)
+    const told = { epoch: at.epoch, scale: scale * share, smoothing: this.#smoothing, scalars }
+    const deliver = await feed.stage({ indices, step, seed, first, ...told })
+    const there = performance.now()
     const delivered = deliver()
-    if (reopen) this.flag(true)
+    if (reopen && first === 0) this.flag(true)
     net.refresh()
-    const spans = timed ? spansOf(net, program, calls) : undefined
+    const spans = timed && updates(place) ? spansOf(net, program, calls) : undefined
     const ran = spans ?? (eager ? net.run(calls) : program.run())
-    net.refreshed()
+    if (updates(place)) net.refreshed()
     const all = Promise.all([
       delivered,
       ran,
       statsOf(net, indices.length),
       net.stream.read(net.ports.ok.place),
+      updates(place) && norm ? net.stream.read(norm) : undefined,
       spans
     ])
-    const result = all.then(([, , stats, ok, spans]) => ({
-      ...stats,
-      ...{ finite: ok[0] === 1, settled: performance.now() },
-      ...(spans && { spans })
+    const done = all.then(([, , stats, ok, norm, spans]) => ({
+      ...{ ...stats, share, finite: ok[0] === 1, settled: performance.now() },
+      ...{ gradientNorm: norm?.[0], spans }
     }))
-    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
-    result.catch(() => {})
-    return { result, staged }
+    done.catch(() => {})
+    return { done, there }
   }
 
-  /** Begins to read the batch after the next step's, where threads do that. */
+  /** Begins to read the first images of the step after the next, where threads do that. */
   async prefetch(indices: Uint32Array): Promise<void> {
-    const { feed } = await this.stage(indices.length)
-    feed.prefetch(indices)
-  }
-
-  /** What the optimizer's calls of this step read, group by group. */
-  #setScalars(lr: number, scale: number, at: Progress): void {
-    const { weightDecay } = this.optimizer
-    for (const [i, { rate, decay, course }] of this.#groups.entries()) {
-      const row = this.optimizer.hyper({
-        lr: lr * rate * (course.rate?.(at) ?? 1),
-        decay: weightDecay * decay * (course.decay?.(at) ?? 1),
-        ...{ step: at.step, factor: 1 / scale }
-      })
-      this.#scalars.set(row, i * row.length)
-    }
+    const [round] = this.#rounds(indices)
+    if (!round) return
+    const { feed } = await this.stage(round.indices.length)
+    feed.prefetch(round.indices)
   }
 
   /** Sets the flag, or clears it: updates are made where it is set. */
@@ -261,20 +263,22 @@ export class Trainer {
     }
   }
 
-  /** Puts a batch into the net's input again, with the factor on the loss's gradient that it had. */
-  async replay(
+  /** Puts the images of each round of a step into the net's input again, with the factor that the loss had. */
+  async *replay(
     indices: Uint32Array,
     { step, seed, at, scale = 1 }: Omit<StepOptions, 'lr'>
-  ): Promise<Net> {
-    const { net, feed } = await this.stage(indices.length)
-    const epoch = at?.epoch ?? 0
-    const deliver = await feed.stage({ indices, step, seed, epoch, scale })
-    await deliver()
-    net.refresh()
-    return net
+  ): AsyncGenerator<Net> {
+    for (const { indices: own, first, share } of this.#rounds(indices)) {
+      const { net, feed } = await this.stage(own.length)
+      const told = { epoch: at?.epoch ?? 0, scale: scale * share, smoothing: this.#smoothing }
+      const deliver = await feed.stage({ indices: own, step, seed, first, ...told })
+      await deliver()
+      net.refresh()
+      yield net
+    }
   }
 
-  /** @internal The build of the last step, with that step's batch in its input. Nothing may be under way. */
+  /** @internal The build of the last round, with its batch in the input. Nothing may be under way. */
   again(): Net {
     if (!this.#last) throw new Error('[train] expected a step before, got none')
     const { net, feed } = this.#last
@@ -283,31 +287,24 @@ export class Trainer {
     return net
   }
 
+  /** Evaluates, say: with the weights' average in the net, where one is kept. */
+  averaged<T>(work: () => Promise<T>): Promise<T> {
+    return this.#update.averaged(work)
+  }
+
+  /** Leaves the weights' average in the net, where one is kept; no step can follow. */
+  settle(): void {
+    this.#update.settle()
+  }
+
   /** Weights and optimizer state in public layouts. */
-  async export(): Promise<TrainerTensors> {
-    const { stream, parameters } = this.net
-    const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
-    for (const [i, slot] of this.optimizer.state.entries()) {
-      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
-    }
-    return { weights: await parameters.export(stream), optimizer }
+  export(): Promise<TrainedTensors> {
+    return this.#update.export()
   }
 
   /** @throws Error naming a tensor that is missing, unknown or of another shape */
-  async import({ weights, optimizer }: TrainerTensors): Promise<void> {
-    const { stream, parameters } = this.net
-    await parameters.import(stream, weights)
-    for (const [i, slot] of this.optimizer.state.entries()) {
-      const state = optimizer.get(slot)
-      if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
-      await importTensors(stream, this.#places(i), state)
-    }
-  }
-
-  #places(slot: number): [Parameter, Tensor][] {
-    return this.#memories
-      .flatMap(({ state }) => [...(state[slot] ?? [])])
-      .map(([parameter, value]) => [parameter, value.place])
+  import(tensors: TrainedTensors): Promise<void> {
+    return this.#update.import(tensors)
   }
 
   async close(): Promise<void> {
@@ -315,12 +312,11 @@ export class Trainer {
     await this.net.placement.synchronize().catch(() => {})
     for (const stage of this.#stages.values()) {
       const made = await stage.catch(() => undefined)
-      made?.program.close()
-      made?.feed.close()
+      made?.close()
     }
     this.#stages.clear()
-    for (const tape of this.#tapes.splice(0)) tape.close()
-    for (const memory of this.#memories) memory.close()
+    this.#update.close()
+    this.#accumulation?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -328,26 +324,25 @@ export class Trainer {
   }
 }
 
-/** Parameters that are trained alike. */
-interface Group {
-  readonly rate: number
-  readonly decay: number
-  readonly course: Course
+interface RoundResult extends Stats {
+  readonly share: number
+  readonly finite: boolean
+  readonly settled: number
+  /** Of the round that makes the update, where it is measured. */
+  readonly gradientNorm: number | undefined
+  readonly spans: readonly Span[] | undefined
 }
 
-function grouped(
-  parameters: readonly Parameter[],
-  courses: Courses
-): { readonly groups: readonly Group[]; readonly of: ReadonlyMap<Parameter, number> } {
-  const groups: Group[] = []
-  const of = new Map<Parameter, number>()
-  for (const parameter of parameters) {
-    const { rate, decay } = parameter
-    const course = courses(parameter)
-    const known = groups.findIndex(
-      (group) => group.rate === rate && group.decay === decay && group.course === course
-    )
-    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
+/** What came of a step, of what came of its rounds. */
+function together(rounds: readonly RoundResult[], scale: number): StepResult {
+  const sum = (of: (round: RoundResult) => number) => rounds.reduce((all, one) => all + of(one), 0)
+  const { finite = false, settled = Number.NaN, gradientNorm, spans } = rounds.at(-1) ?? {}
+  return {
+    loss: sum(({ loss, share }) => loss * share),
+    top1: sum(({ top1 }) => top1),
+    top5: sum(({ top5 }) => top5),
+    ...{ finite, settled },
+    ...(gradientNorm !== undefined && { gradientNorm: gradientNorm / scale }),
+    ...(spans && { spans })
   }
-  return { groups, of }
 }

@@ -109,12 +109,14 @@ export class TrainingRun {
 
   /** Adds a step to the log, after the change of the rate that it is the first with. */
   async log(step: Step): Promise<void> {
-    const { loss, top1, imagesPerSecond, epoch, lr, lossScale, skipped, rateChange } = step
+    const { loss, top1, imagesPerSecond, epoch, lr, gradientNorm } = step
+    const { lossScale, skipped, rateChange } = step
     if (rateChange) {
       await this.#run.log({ step: step.step, lr_old: rateChange.old, lr_new: rateChange.lr })
     }
     await this.#run.log({
       ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
+      ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
       ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
     })
   }

@@ -1,5 +1,6 @@
 // Trains a net in a process that counts allocations: see allocations.test.ts. Arguments: which net, batch, steps,
-// the counter's file, and 'prepare' to prepare an op meanwhile. Prints the calls counted from step 3 to the last as JSON, with who made them.
+// the counter's file, and 'prepare' to prepare an op meanwhile, or 'updates' for all that an update may have. Prints
+// the calls counted from step 3 to the last as JSON, with who made them.
 import { openSync, readSync, writeSync } from 'node:fs'
 import { shapes } from '../lib/data/shapes.ts'
 import { alexnet, open, train } from '../lib/index.ts'
@@ -17,11 +18,12 @@ await using device = await open('cpu', { threads: 2 })
 await using net = await definition.build(device, { batch: Number(batch) })
 // Full batches alone: another batch size is another build.
 for await (const { step, steps: all } of train(net, set, {
-  ...{ steps: Number(steps), lr: 0.01, momentum: 0.9, weightDecay: 1e-3 }
+  ...{ steps: Number(steps), lr: 0.01, momentum: 0.9, weightDecay: 1e-3 },
+  ...(extra === 'updates' && { labelSmoothing: 0.1, clipNorm: 1, ema: 0.9, accumulate: 2 })
 })) {
   if (step === 3) arm(1)
   const like = { shape: [2, 3, 4, 5], dtype: 'f32' } as const
-  if (step === 4 && extra) (await net.stream.prepare('relu', {}, { x: like })).close()
+  if (step === 4 && extra === 'prepare') (await net.stream.prepare('relu', {}, { x: like })).close()
   if (step === all - 1) arm(0)
 }
 const bytes = new Uint8Array(32 * 1024 + 16)

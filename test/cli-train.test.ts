@@ -122,6 +122,27 @@ t.test('what is wrong with a run', async (t) => {
   t.strictSame(log(join(dir, 'blown')).at(-1), objects(failed.out).at(-1))
 })
 
+t.test('updates of another kind, gone on with', async (t) => {
+  const kind = ['--label-smoothing', '0.1', '--clip-norm', '5', '--ema', '0.5', '--accumulate', '2']
+  const [whole, rest] = [join(dir, 'whole'), join(dir, 'rest')]
+  const start = [...small, '--net', 'cifar', ...kind, '--steps']
+  const ended = await runProgram(program, [...start, '4', '--out', whole])
+  t.equal(ended.code, 0, ended.err)
+  t.match(
+    flat(ended.out),
+    / label smoothing 0\.1, gradients clipped at norm 5, weights averaged by 0\.5, steps of 2 batches /
+  )
+  t.match(log(whole)[0], { step: 1, gradient_norm: Number })
+  t.equal((await runProgram(program, [...start, '2', '--out', rest])).code, 0)
+  const more = ['--resume', '--steps', '4', '--out', rest]
+  const changed = await runProgram(program, [...more, '--ema', '0.9', '--accumulate', '3'])
+  t.equal(changed.code, 2)
+  t.match(flat(changed.err), /--ema was 0\.5 and is 0\.9, --accumulate was 2 and is 3/)
+  t.equal((await runProgram(program, more)).code, 0)
+  const weights = (folder: string) => readFileSync(join(folder, 'weights.safetensors'))
+  t.ok(weights(rest).equals(weights(whole)))
+})
+
 t.test('what cannot be', async (t) => {
   const refused = async (args: readonly string[], code: number, message: RegExp) => {
     const ended = await runProgram(program, args)
@@ -135,6 +156,7 @@ t.test('what cannot be', async (t) => {
   await usage(['--net', 'resnet'], /'resnet' is invalid\. Allowed choices are alexnet/)
   await usage(['--batch', '0'], /Expected a whole number from 1, got '0'/)
   await usage(['--steps', '2', '--epochs', '1'], /'--epochs <n>' cannot be used with/)
+  await usage(['--ema', '1'], /Expected a fraction from 0 to below 1, got '1'/)
   await usage(['more'], /too many arguments/)
   await refused(['--device', 'cpu5', '--out', join(dir, 'no')], 1, /there is no device 'cpu5'/)
   await refused(['--data', join(dir, 'nowhere'), '--out', join(dir, 'no')], 1, /does not exist/)
@@ -154,7 +176,8 @@ t.test('help', async (t) => {
   for (const option of [
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
-    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'no-watch']
+    ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'no-watch'],
+    ...['label-smoothing', 'clip-norm', 'ema', 'accumulate']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

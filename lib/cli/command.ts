@@ -96,6 +96,7 @@ export async function readers() {
       ),
     positive: between(Number.MIN_VALUE, Number.MAX_VALUE, 'a number above 0', Number.isFinite),
     fromZero: between(0, Number.MAX_VALUE, 'a number from 0', Number.isFinite),
-    fraction: between(0, 1, 'a fraction from 0 to 1', Number.isFinite)
+    fraction: between(0, 1, 'a fraction from 0 to 1', Number.isFinite),
+    below: between(0, 1, 'a fraction from 0 to below 1', (value) => value < 1)
   }
 }

@@ -143,7 +143,7 @@ function recipeSettings(recipe: Recipe, { recipe: name, steps }: Partial<TrainSe
 }
 
 async function trainCommand(): Promise<Command> {
-  const { whole, positive, fromZero, fraction } = await readers()
+  const { whole, positive, fromZero, fraction, below } = await readers()
   const count = whole(1)
   const net = await choice('--net <name>', `the net (${defaults.net})`, netNames)
   const recipe = await choice(
@@ -185,7 +185,7 @@ async function trainCommand(): Promise<Command> {
   return (await addDeviceOptions(train))
     .addOption(dtype)
     .option('--workers <n>', 'threads that read and decode photographs (as many as cores)', count)
-    .option('--batch <n>', `images a step (${defaults.batch})`, count)
+    .option('--batch <n>', `images of a batch (${defaults.batch})`, count)
     .option('--steps <n>', 'steps in all (as many as fit 3 minutes, with the test)', count)
     .addOption(epochs.argParser(positive))
     .addOption(optimizer)
@@ -203,6 +203,10 @@ async function trainCommand(): Promise<Command> {
     )
     .addOption(schedule)
     .option('--seed <n>', `decides weights, order and dropout (${defaults.seed})`, whole(0))
+    .option('--label-smoothing <s>', 'share of the target for all classes alike (0)', below)
+    .option('--clip-norm <n>', 'the largest norm of the gradient (any)', positive)
+    .option('--ema <d>', 'test and keep the average of the weights, of this decay (none)', below)
+    .option('--accumulate <n>', 'batches that make one step (1)', count)
     .option('--validate', 'evaluate at the end of each epoch, on the test images')
     .option('--validate-every <n>', 'evaluate every so many steps instead', count)
     .option('--hold-out <n>', 'evaluate on so many training images that are held out', count)

@@ -4,6 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { Device } from '../device.ts'
 import type { Evaluation } from '../evaluate.ts'
 import type { Net } from '../net.ts'
+import type { TrainSettings } from '../settings.ts'
 import type { Diagnosis, Step, Validation } from '../train.ts'
 import type { TrainingRun } from '../training-run.ts'
 import { type DeviceSettings, deviceText } from './device.ts'
@@ -86,7 +87,9 @@ export class Report {
       const without = ablate === undefined ? '' : `, ${ablate.split(',').join(', ')}`
       this.#print(entry('Recipe', [`${recipe}${without}`, ...notes].join('\n')))
     }
-    this.#print(entry('Training', `${rates}\nkept in ${onePiece(folder)}${from}`))
+    const more = besides(settings)
+    const lines = [rates, ...(more === '' ? [] : [more]), `kept in ${onePiece(folder)}${from}`]
+    this.#print(entry('Training', lines.join('\n')))
   }
 
   /** One step that is done. */
@@ -249,6 +252,16 @@ export class Report {
   }
 }
 
+/** What a run does besides the usual. */
+function besides({ labelSmoothing, clipNorm, ema, accumulate }: TrainSettings): string {
+  return [
+    ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
+    ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
+    ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),
+    ...(accumulate === undefined || accumulate === 1 ? [] : [`steps of ${accumulate} batches`])
+  ].join(', ')
+}
+
 function barLine(head: string, text: string, progress: number): string {
   const room = COLUMNS - 1 - head.length - text.length - 4
   const full = Math.round(Math.max(0, room) * Math.min(1, progress))
@@ -261,9 +274,11 @@ function overflows(steps: number): string {
 }
 
 /** One line of `--json`. */
-function jsonOf({ step, loss, top1, imagesPerSecond, lossScale, skipped }: Step): object {
+function jsonOf(done: Step): object {
+  const { step, loss, top1, imagesPerSecond, gradientNorm, lossScale, skipped } = done
   return {
     ...{ step, loss, top1, images_per_s: imagesPerSecond },
+    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
     ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
   }
 }

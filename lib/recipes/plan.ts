@@ -89,8 +89,9 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
     const optimizer = optimizerOf(settings)
     return { definition, optimizer, schedule, ...input, views: 1, data, notes: [] }
   }
-  const { optimizer: kind, momentum, weightDecay, batch, steps, holdOut = 0 } = settings
-  const perEpoch = Math.ceil((train.length - holdOut) / batch)
+  const { optimizer: kind, momentum, weightDecay, batch, accumulate = 1, steps } = settings
+  const { holdOut = 0 } = settings
+  const perEpoch = Math.ceil((train.length - holdOut) / (batch * accumulate))
   const epochs = steps === undefined ? (settings.epochs ?? recipe.epochs) : steps / perEpoch
   const suited = suitInput(recipe, train, definition.input, epochs)
   const { input, notes } = suited

@@ -14,7 +14,7 @@ import * as image from './image.ts'
 import { crossEntropy } from './loss.ts'
 import * as lrn from './lrn.ts'
 import * as move from './move.ts'
-import { adam, sgd } from './optimizer.ts'
+import * as update from './optimizer.ts'
 import * as pooling from './pooling.ts'
 import type { Reference } from './types.ts'
 import { logMeanSoftmax } from './views.ts'
@@ -63,8 +63,11 @@ export const references: Readonly<Record<string, Reference>> = {
   finite: move.finite,
   agree: move.agree,
   advance: move.advance,
-  sgd,
-  adam,
+  sgd: update.sgd,
+  adam: update.adam,
+  average: update.average,
+  norm: update.norm,
+  clip_factor: update.clipFactor,
   normalize: image.normalize,
   resize: image.resize,
   crop,

@@ -1,5 +1,6 @@
 // Cross-entropy of softmax(logits) against a label a row, over the first `valid` rows:
-//   loss = mean of -log softmax(logits)[label];  dlogits = (softmax - onehot) / valid * scale
+//   loss = mean of -Σ target log softmax(logits);  dlogits = (softmax - target) / valid * scale
+// The target is onehot; with smoothing s it is (1 - s) onehot + s / C.
 // A row whose label is out of range is counted, and adds nothing to the loss or the gradient.
 
 import { input, logSumExp, number, rows, zeros } from './fields.ts'
@@ -8,13 +9,14 @@ import type { Reference } from './types.ts'
 /**
  * cross_entropy: dlogits [N,C] where asked for, and stats [4] = mean loss, rows whose label is
  * first, rows whose label is among the first `topk`, labels out of range; of logits [N,C],
- * labels [N], valid [1], scale [1]. Of equal logits the one of the smaller class comes first.
+ * labels [N], valid [1], scale [1], smoothing [1] (absent: 0). Of equal logits the one of the smaller class comes first.
  */
 export const crossEntropy: Reference = (fields, inputs, shapes) => {
   const logits = input(inputs, 'logits')
   const labels = input(inputs, 'labels').data
   const valid = input(inputs, 'valid').data[0]!
   const scale = input(inputs, 'scale').data[0]!
+  const smoothing = inputs.smoothing?.data[0] ?? 0
   const topk = number(fields, 'topk', 5)
   const [, classes = 0] = logits.shape
   const dlogits = zeros(logits.shape)
@@ -32,10 +34,11 @@ export const crossEntropy: Reference = (fields, inputs, shapes) => {
       let before = 0
       row.forEach((element, c) => {
         if (element > own || (element === own && c < label)) before++
-        const slope = Math.exp(element - logSum) - (c === label ? 1 : 0)
+        const target = (c === label ? 1 - smoothing : 0) + smoothing / classes
+        const slope = Math.exp(element - logSum) - target
         dlogits.data[n * classes + c] = (slope / valid) * scale
+        if (target > 0) stats.data[0]! += (target * (logSum - element)) / valid
       })
-      stats.data[0]! += (logSum - own) / valid
       if (before < 1) stats.data[1]! += 1
       if (before < topk) stats.data[2]! += 1
     })

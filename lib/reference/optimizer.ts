@@ -1,5 +1,5 @@
 // Updates of weights. Every number that may change between steps comes from the tensor `hyper`.
-import { copy, flag, goesThrough, input } from './fields.ts'
+import { build, copy, flag, goesThrough, input } from './fields.ts'
 import type { Dense, Reference } from './types.ts'
 
 /** Adds w16, a copy of the weights that bf16 or f16 will round, where it is asked for. */
@@ -16,8 +16,13 @@ function withCopy(
   return { ...outputs, w16: { shape: w.shape, data: w.data } }
 }
 
+/** Of sgd and adam: the factor on the gradient that keeps its norm small; absent: 1. */
+function clip(inputs: Readonly<Record<string, Dense>>): number {
+  return inputs.clip?.data[0] ?? 1
+}
+
 /**
- * sgd: w, v (and w16) of g and hyper [4] = rate, momentum, decay, grad_scale.
+ * sgd: w, v (and w16) of g and hyper [4] = rate, momentum, decay, grad_scale, and clip [1], one more factor on g.
  *
  * PyTorch's form: v = momentum v + g + decay w; w -= rate v. The form of Krizhevsky et al. 2012,
  * `rate_in_velocity`: v = momentum v - rate decay w - rate g; w += v. With `nesterov`, PyTorch's
@@ -32,7 +37,7 @@ export const sgd: Reference = (fields, inputs, shapes) => {
   const nesterov = flag(fields, 'nesterov')
   if (goesThrough(inputs)) {
     for (let i = 0; i < g.length; i++) {
-      const slope = g[i]! * gradScale + decay * w.data[i]!
+      const slope = g[i]! * gradScale * clip(inputs) + decay * w.data[i]!
       v.data[i] = momentum * v.data[i]! + (inVelocity ? -rate * slope : slope)
       const step = nesterov ? slope + momentum * v.data[i]! : v.data[i]!
       w.data[i]! += inVelocity ? step : -rate * step
@@ -43,7 +48,7 @@ export const sgd: Reference = (fields, inputs, shapes) => {
 
 /**
  * adam (Kingma and Ba 2015): w, m, v (and w16) of g and hyper [8] = rate, beta1, beta2, epsilon,
- * decay, grad_scale, t (1 at the first step), 0. Decay is added to the gradient.
+ * decay, grad_scale, t (1 at the first step), 0, and clip [1] as sgd. Decay is added to the gradient.
  */
 export const adam: Reference = (_, inputs, shapes) => {
   const w = copy(input(inputs, 'w'))
@@ -54,7 +59,7 @@ export const adam: Reference = (_, inputs, shapes) => {
   const [rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, decay = 0, gradScale = 0, t = 1] = hyper
   if (goesThrough(inputs)) {
     for (let i = 0; i < g.length; i++) {
-      const slope = g[i]! * gradScale + decay * w.data[i]!
+      const slope = g[i]! * gradScale * clip(inputs) + decay * w.data[i]!
       m.data[i] = beta1 * m.data[i]! + (1 - beta1) * slope
       v.data[i] = beta2 * v.data[i]! + (1 - beta2) * slope * slope
       const mean = m.data[i]! / (1 - beta1 ** t)
@@ -63,4 +68,26 @@ export const adam: Reference = (_, inputs, shapes) => {
     }
   }
   return withCopy({ w, m, v }, shapes, inputs)
+}
+
+/** average: y = d y + (1 - d) w, d = decay [1]. */
+export const average: Reference = (_, inputs) => {
+  const y = input(inputs, 'y')
+  const w = input(inputs, 'w').data
+  const d = input(inputs, 'decay').data[0]!
+  if (!goesThrough(inputs)) return { y: copy(y) }
+  return { y: build(y.shape, (i) => d * y.data[i]! + (1 - d) * w[i]!) }
+}
+
+/** norm [1]: the 2-norm of x, and of with [1] where it is there. */
+export const norm: Reference = (_, inputs) => {
+  const all = [...input(inputs, 'x').data, ...(inputs.with?.data ?? [])]
+  return { norm: build([1], () => Math.sqrt(all.reduce((sum, x) => sum + x * x, 0))) }
+}
+
+/** clip [1]: min(1, largest / (factor norm + 1e-6)); hyper [2] = largest, factor. */
+export const clipFactor: Reference = (_, inputs) => {
+  const [largest = 0, factor = 0] = input(inputs, 'hyper').data
+  const norm = factor * input(inputs, 'norm').data[0]!
+  return { clip: build([1], () => Math.min(1, largest / (norm + 1e-6))) }
 }

@@ -31,8 +31,11 @@ export interface Failed {
 export async function explain(trainer: Trainer, failed: Failed): Promise<NonFiniteError> {
   const { indices, step, seed, at: stood, loss, scale } = failed
   const scaled = scale === undefined ? {} : { scale }
-  const net = await trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })
-  const found = await findNonFinite(net)
+  let found: Awaited<ReturnType<typeof findNonFinite>>
+  for await (const net of trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })) {
+    found = await findNonFinite(net)
+    if (found) break
+  }
   const began = found ? `; it began in ${found.place}` : ''
   const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(

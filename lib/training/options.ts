@@ -12,7 +12,7 @@ export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */
   readonly epochs?: number | undefined
   /**
-   * Batches in all, instead of epochs. A function is told the pace of the first few steps, in images a
+   * Updates in all, instead of epochs. A function is told the pace of the first few steps, in images a
    * second, and chooses then; it gets no more than `epochs` says.
    */
   readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
@@ -38,6 +38,26 @@ export interface TrainOptions {
    * mirrored, by chance; other images are resized to it.
    */
   readonly input?: InputRecipe | undefined
+  /**
+   * Share of the loss's target that goes to all classes alike, from 0 to below 1: the class of an image gets the
+   * rest. The loss of a step is then that of this target; evaluations are without it. Default 0.
+   */
+  readonly labelSmoothing?: number | undefined
+  /**
+   * The largest norm of the gradient, of all trained parameters together: where it is larger, the gradient is
+   * made shorter (PyTorch's clip_grad_norm_). Infinity: it is measured alone. Default: neither.
+   */
+  readonly clipNorm?: number | undefined
+  /**
+   * How much of the weights' moving average is left after a step, from 0 to below 1. Validations are made with the
+   * averaged weights, checkpoints have them as weights, and the net holds them in the end. Default: no average.
+   */
+  readonly ema?: number | undefined
+  /**
+   * Batches whose gradients make one update, which is one step: as from one batch of all their images, but that
+   * batch norm looks at each by itself. Default 1.
+   */
+  readonly accumulate?: number | undefined
   /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
   /** Decides the order of images and all draws. Default: the net's. */
@@ -70,7 +90,7 @@ export interface Step {
   readonly steps: number
   /** Epochs done, with fraction. */
   readonly epoch: number
-  /** Mean cross-entropy of the batch, in nats. */
+  /** Mean cross-entropy of the batch, in nats; with label smoothing, that of the smoothed target. */
   readonly loss: number
   /** Fraction of the batch whose class came first. */
   readonly top1: number
@@ -83,6 +103,8 @@ export interface Step {
   readonly imagesPerSecond: number
   /** Seconds for which the device had nothing to do, since the images of this step were not there yet. */
   readonly waited: number
+  /** With `clipNorm`: the gradient's norm before it was clipped. */
+  readonly gradientNorm?: number
   /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
   readonly lossScale?: number
   /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */

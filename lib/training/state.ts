@@ -1,5 +1,5 @@
 import type { LossScaleState } from '../loss-scale.ts'
-import type { TrainerTensors } from '../trainer.ts'
+import type { TrainedTensors } from '../update.ts'
 import type { Place } from './order.ts'
 import type { RateChange } from './rate.ts'
 import type { ValidationState } from './validation.ts'
@@ -19,6 +19,6 @@ export interface TrainState extends Place {
   readonly validation?: ValidationState
 }
 
-export interface Snapshot extends TrainerTensors {
+export interface Snapshot extends TrainedTensors {
   readonly state: TrainState
 }

@@ -22,11 +22,20 @@ ALEXNODE_CLONES LogSum log_sum(const T* x, int64_t n) {
   return {largest, sum};
 }
 
-/// y = factor · exp(x - largest).
+/// Σ (x - largest).
 template <class T>
-ALEXNODE_CLONES void scaled_exp(T* y, const T* x, int64_t n, float largest, float factor) {
+ALEXNODE_CLONES double distance_sum(const T* x, int64_t n, float largest) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; i++) sum += x[i] - largest;
+  return sum;
+}
+
+/// y = factor · exp(x - largest) - less.
+template <class T>
+ALEXNODE_CLONES void scaled_exp(T* y, const T* x, int64_t n, float largest, float factor, float less = 0) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) y[i] = factor * exp_(x[i] - largest);
+  for (int64_t i = 0; i < n; i++) y[i] = factor * exp_(x[i] - largest) - less;
 }
 
 template <class T>
@@ -116,6 +125,8 @@ KernelPtr make(const CrossEntropy& f, Specs specs) {
       const auto* labels = a.at<const int32_t>(Op::Labels);
       const int64_t valid = std::clamp<int64_t>(*a.at<const int32_t>(Op::Valid), 0, rows);
       const float factor = *a.at<const float>(Op::Factor) / float(std::max<int64_t>(valid, 1));
+      const auto* smoothing = a.at<const float>(Op::Smoothing);
+      const float smooth = smoothing ? *smoothing : 0;
       auto* dlogits = a.at<T>(Op::DLogits);
       auto* results = static_cast<RowResult*>(a.scratch);
       each_row(rows, columns, [=](int64_t r) {
@@ -129,11 +140,15 @@ KernelPtr make(const CrossEntropy& f, Specs specs) {
         }
         const auto [largest, sum] = log_sum(x, columns);
         const double own = x[label];
-        results[r] = {std::log(double(sum)) + (largest - own), 1, int32_t(before(x, columns, label))};
+        double wanted = own - largest;  // what the target weighs, from the largest on
+        if (smooth > 0)
+          wanted = (1 - smooth) * wanted + smooth * distance_sum(x, columns, largest) / double(columns);
+        results[r] = {std::log(double(sum)) - wanted, 1, int32_t(before(x, columns, label))};
         if (!dx) return;
-        scaled_exp(dx, x, columns, largest, factor / sum);
+        const float each = smooth / float(columns);
+        scaled_exp(dx, x, columns, largest, factor / sum, factor * each);
         // Again from the start, as what is stored may be rounded.
-        dx[label] = factor * (exp_(float(own) - largest) / sum - 1);
+        dx[label] = factor * (exp_(float(own) - largest) / sum - (1 - smooth) - each);
       });
       double loss = 0;
       int64_t first = 0, among = 0, bad = 0;

@@ -71,6 +71,25 @@ bool skipped(const Args& a, int ok) {
   return flag && !*flag;
 }
 
+float clip_of(const Args& a, int clip) {
+  const auto* factor = a.at<const float>(clip);
+  return factor ? *factor : 1;
+}
+
+ALEXNODE_CLONES void average_piece(float* y, const float* w, int64_t n, float decay) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) y[i] = decay * y[i] + (1 - decay) * w[i];
+}
+
+ALEXNODE_CLONES double square_sum(const float* x, int64_t n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; i++) sum += double(x[i]) * double(x[i]);
+  return sum;
+}
+
+constexpr int64_t kSummed = 16384;  // elements of a sum
+
 template <bool RateInVelocity, bool Nesterov>
 KernelPtr make_sgd(Specs specs) {
   using Op = Sgd;
@@ -79,7 +98,7 @@ KernelPtr make_sgd(Specs specs) {
     if (skipped(a, Op::Ok)) return;
     auto *w = a.at<float>(Op::W), *v = a.at<float>(Op::V);
     const auto *g = a.at<const float>(Op::G), *hyper = a.at<const float>(Op::Hyper);
-    const SgdHyper h{hyper[0], hyper[1], hyper[2], hyper[3]};
+    const SgdHyper h{hyper[0], hyper[1], hyper[2], hyper[3] * clip_of(a, Op::Clip)};
     update_all(n, w, a.at<bf16>(Op::W16), [=](int64_t begin, int64_t end) {
       sgd_piece<RateInVelocity, Nesterov>(w + begin, v + begin, g + begin, end - begin, h);
     });
@@ -142,11 +161,51 @@ KernelPtr make(const Adam&, Specs specs) {
     // Both averages start at zero, which the two corrections make good.
     const double step = hyper[6], c1 = 1 - std::pow(double(hyper[1]), step),
                  c2 = 1 - std::pow(double(hyper[2]), step);
-    const AdamHyper h{float(hyper[0] / c1),    hyper[1], hyper[2], hyper[3], hyper[4], hyper[5],
-                      float(1 / std::sqrt(c2))};
+    const AdamHyper h{
+        float(hyper[0] / c1),    hyper[1], hyper[2], hyper[3], hyper[4], hyper[5] * clip_of(a, Op::Clip),
+        float(1 / std::sqrt(c2))};
     update_all(n, w, a.at<bf16>(Op::W16), [=](int64_t begin, int64_t end) {
       adam_piece(w + begin, m + begin, v + begin, g + begin, end - begin, h);
     });
+  });
+}
+
+KernelPtr make(const Average&, Specs specs) {
+  using Op = Average;
+  specs.settle_as(Op::Y);
+  specs.same_layout({Op::Y, Op::W});
+  const auto n = int64_t(specs[Op::Y].bytes() / sizeof(float));
+  return make_kernel(std::move(specs), "simd", [n](const Args& a) {
+    if (skipped(a, Op::Ok)) return;
+    split(n, [y = a.at<float>(Op::Y), w = a.at<const float>(Op::W), decay = *a.at<const float>(Op::Decay)](
+                 int64_t begin, int64_t end) { average_piece(y + begin, w + begin, end - begin, decay); });
+  });
+}
+
+KernelPtr make(const Norm&, Specs specs) {
+  using Op = Norm;
+  specs.settle_as(Op::X);
+  const auto n = int64_t(specs[Op::X].bytes() / sizeof(float)), pieces = (n + kSummed - 1) / kSummed;
+  const auto run = [=](const Args& a) {
+    auto* sums = static_cast<double*>(a.scratch);
+    each(pieces, [=, x = a.at<const float>(Op::X)](int64_t i) {
+      sums[i] = square_sum(x + i * kSummed, std::min(kSummed, n - i * kSummed));
+    });
+    const auto* with = a.at<const float>(Op::With);
+    double sum = with ? double(*with) * double(*with) : 0;
+    for (int64_t i = 0; i < pieces; i++) sum += sums[i];
+    *a.at<float>(Op::Result) = float(std::sqrt(sum));
+  };
+  return make_kernel(std::move(specs), "simd", run, size_t(pieces) * sizeof(double));
+}
+
+KernelPtr make(const ClipFactor&, Specs specs) {
+  using Op = ClipFactor;
+  specs.settle_as(Op::Norm);
+  return make_kernel(std::move(specs), "scalar", [](const Args& a) {
+    const auto* hyper = a.at<const float>(Op::Hyper);
+    const float factor = hyper[0] / (hyper[1] * *a.at<const float>(Op::Norm) + 1e-6f);
+    *a.at<float>(Op::Clip) = factor < 1 ? factor : 1;
   });
 }
 

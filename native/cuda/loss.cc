@@ -67,8 +67,8 @@ KernelPtr make(const CrossEntropy& f, Specs specs, const Target& target) {
     const auto* valid = a.at<const i32>(Op::Valid);
     launch(rows, r.grid, r.block,
            CrossEntropyParams{a.at<void>(Op::DLogits), results, a.at<void>(Op::Logits),
-                              a.at<const i32>(Op::Labels), valid, a.at<const float>(Op::Factor), r.rows,
-                              r.columns});
+                              a.at<const i32>(Op::Labels), valid, a.at<const float>(Op::Factor),
+                              a.at<const float>(Op::Smoothing), r.rows, r.columns});
     launch(stats, {1}, {256}, LossStatsParams{a.at<float>(Op::Stats), results, valid, r.rows, topk});
   };
   return make_launch(std::move(specs), "kernel", run, size_t(r.rows) * sizeof(LossRow));

@@ -58,17 +58,23 @@ Half half_of(const Spec& w16) {
 UpdatedTensor sgd_row(const Kernel& kernel, const Args& a, Half& half) {
   using Op = Sgd;
   half = half_of(kernel.specs[Op::W16]);
-  return {a.at<float>(Op::W),      a.at<float>(Op::V),         nullptr,
-          a.at<void>(Op::W16),     a.at<const float>(Op::G),   a.at<const float>(Op::Hyper),
-          a.at<const i32>(Op::Ok), stored(kernel.specs[Op::W])};
+  return {a.at<float>(Op::W),      a.at<float>(Op::V),          nullptr,
+          a.at<void>(Op::W16),     a.at<const float>(Op::G),    a.at<const float>(Op::Hyper),
+          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), stored(kernel.specs[Op::W])};
 }
 
 UpdatedTensor adam_row(const Kernel& kernel, const Args& a, Half& half) {
   using Op = Adam;
   half = half_of(kernel.specs[Op::W16]);
-  return {a.at<float>(Op::W),      a.at<float>(Op::V),         a.at<float>(Op::M),
-          a.at<void>(Op::W16),     a.at<const float>(Op::G),   a.at<const float>(Op::Hyper),
-          a.at<const i32>(Op::Ok), stored(kernel.specs[Op::W])};
+  return {a.at<float>(Op::W),      a.at<float>(Op::V),          a.at<float>(Op::M),
+          a.at<void>(Op::W16),     a.at<const float>(Op::G),    a.at<const float>(Op::Hyper),
+          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), stored(kernel.specs[Op::W])};
+}
+
+AveragedTensor average_row(const Kernel& kernel, const Args& a, Half&) {
+  using Op = Average;
+  return {a.at<float>(Op::Y), a.at<const float>(Op::W), a.at<const float>(Op::Decay), a.at<const i32>(Op::Ok),
+          stored(kernel.specs[Op::Y])};
 }
 
 CheckedTensor finite_row(const Kernel& kernel, const Args& a, Half&) {
@@ -93,6 +99,38 @@ KernelPtr make(const Adam&, Specs specs, const Target& target) {
   specs.same_layout({Op::W, Op::M, Op::V, Op::W16, Op::G});
   return std::make_unique<Joining<UpdatedTensor>>(std::move(specs), target.function("optimizer", "adam"),
                                                   adam_row);
+}
+
+KernelPtr make(const Average&, Specs specs, const Target& target) {
+  using Op = Average;
+  specs.settle_as(Op::Y);
+  specs.same_layout({Op::Y, Op::W});
+  return std::make_unique<Joining<AveragedTensor>>(std::move(specs), target.function("optimizer", "average"),
+                                                   average_row);
+}
+
+KernelPtr make(const Norm&, Specs specs, const Target& target) {
+  using Op = Norm;
+  specs.settle_as(Op::X);
+  const auto sums = target.function("optimizer", "square_sums"), norm = target.function("optimizer", "norm");
+  const i64 count = stored(specs[Op::X]), pieces = (count + kSummed - 1) / kSummed;
+  const auto run = [=](const Args& a, const Launch& launch) {
+    auto* each = static_cast<double*>(a.scratch);
+    launch(sums, {unsigned(pieces)}, {256}, SquareSumsParams{each, a.at<const float>(Op::X), count});
+    launch(norm, {1}, {256}, NormParams{a.at<float>(Op::Result), each, a.at<const float>(Op::With), pieces});
+  };
+  return make_launch(std::move(specs), "kernel", run, size_t(pieces) * sizeof(double));
+}
+
+KernelPtr make(const ClipFactor&, Specs specs, const Target& target) {
+  using Op = ClipFactor;
+  specs.settle_as(Op::Norm);
+  const auto function = target.function("optimizer", "clip_factor");
+  return make_launch(std::move(specs), "kernel", [=](const Args& a, const Launch& launch) {
+    launch(
+        function, {1}, {1},
+        ClipFactorParams{a.at<float>(Op::Clip), a.at<const float>(Op::Norm), a.at<const float>(Op::Hyper)});
+  });
 }
 
 KernelPtr make(const Finite&, Specs specs, const Target& target) {

@@ -32,13 +32,15 @@ struct SoftmaxBackward {
 
 /// stats: mean loss over the first `valid` rows; rows whose label is the largest logit; rows whose label is
 /// among the `topk` largest (a tie goes to the smaller class); rows with a label out of range, which count
-/// for nothing else. dlogits = (softmax - onehot) / valid · scale, zero from row `valid` on.
+/// for nothing else. dlogits = (softmax - target) / valid · scale, zero from row `valid` on. The target is
+/// (1 - s)·onehot + s / C, s being what `smoothing` holds; without it s is 0 (Szegedy et al. 2016).
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
-  enum { DLogits, Stats, Logits, Labels, Valid, Factor };
-  static constexpr Slot slots[] = {{"dlogits", Role::out, kT, true}, {"stats", Role::out, kF32},
-                                   {"logits", Role::in, kT},         {"labels", Role::in, kI32},
-                                   {"valid", Role::in, kI32},        {"scale", Role::in, kF32}};
+  enum { DLogits, Stats, Logits, Labels, Valid, Factor, Smoothing };
+  static constexpr Slot slots[] = {{"dlogits", Role::out, kT, true},   {"stats", Role::out, kF32},
+                                   {"logits", Role::in, kT},           {"labels", Role::in, kI32},
+                                   {"valid", Role::in, kI32},          {"scale", Role::in, kF32},
+                                   {"smoothing", Role::in, kF32, true}};
   int64_t topk = 5;
   template <class V>
   void visit(V& v) {
@@ -52,6 +54,7 @@ struct CrossEntropy {
     s.expect(Labels, {s.shape(Logits)[0]});
     s.expect(Valid, {1});
     s.expect(Factor, {1});
+    s.expect(Smoothing, {1});
   }
 };
 

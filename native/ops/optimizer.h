@@ -1,6 +1,6 @@
 // Parameter updates over f32 masters. What may change between steps is read from device memory. `ok` of 0
 // skips the update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16
-// or f16, in the same layout.
+// or f16, in the same layout. `clip` is one more factor on the gradient: what clip_factor gives.
 #pragma once
 #include "op.h"
 
@@ -11,10 +11,11 @@ namespace alexnode {
 /// (Krizhevsky 2012).
 struct Sgd {
   static constexpr const char* name = "sgd";
-  enum { W, V, W16, G, Hyper, Ok };
+  enum { W, V, W16, G, Hyper, Ok, Clip };
   static constexpr Slot slots[] = {{"w", Role::inout, kF32},        {"v", Role::inout, kF32},
                                    {"w16", Role::out, kHalf, true}, {"g", Role::in, kF32},
-                                   {"hyper", Role::in, kF32},       {"ok", Role::in, kI32, true}};
+                                   {"hyper", Role::in, kF32},       {"ok", Role::in, kI32, true},
+                                   {"clip", Role::in, kF32, true}};
   bool rate_in_velocity = false, nesterov = false;
   template <class Visitor>
   void visit(Visitor& v) {
@@ -26,6 +27,7 @@ struct Sgd {
     for (int i : {V, W16, G}) s.expect(i, s.shape(W));
     s.expect(Hyper, {4});
     s.expect(Ok, {1});
+    s.expect(Clip, {1});
   }
 };
 
@@ -33,17 +35,65 @@ struct Sgd {
 /// 1, 0.
 struct Adam {
   static constexpr const char* name = "adam";
-  enum { W, M, V, W16, G, Hyper, Ok };
-  static constexpr Slot slots[] = {{"w", Role::inout, kF32},    {"m", Role::inout, kF32},
-                                   {"v", Role::inout, kF32},    {"w16", Role::out, kHalf, true},
-                                   {"g", Role::in, kF32},       {"hyper", Role::in, kF32},
-                                   {"ok", Role::in, kI32, true}};
+  enum { W, M, V, W16, G, Hyper, Ok, Clip };
+  static constexpr Slot slots[] = {{"w", Role::inout, kF32},     {"m", Role::inout, kF32},
+                                   {"v", Role::inout, kF32},     {"w16", Role::out, kHalf, true},
+                                   {"g", Role::in, kF32},        {"hyper", Role::in, kF32},
+                                   {"ok", Role::in, kI32, true}, {"clip", Role::in, kF32, true}};
   template <class Visitor>
   void visit(Visitor&) {}
   void rule(Specs& s) const {
     for (int i : {M, V, W16, G}) s.expect(i, s.shape(W));
     s.expect(Hyper, {8});
     s.expect(Ok, {1});
+    s.expect(Clip, {1});
+  }
+};
+
+/// y ← d·y + (1 - d)·w, d being what `decay` holds: a moving average of the weights.
+struct Average {
+  static constexpr const char* name = "average";
+  enum { Y, W, Decay, Ok };
+  static constexpr Slot slots[] = {{"y", Role::inout, kF32},
+                                   {"w", Role::in, kF32},
+                                   {"decay", Role::in, kF32},
+                                   {"ok", Role::in, kI32, true}};
+  template <class Visitor>
+  void visit(Visitor&) {}
+  void rule(Specs& s) const {
+    s.expect(W, s.shape(Y));
+    s.expect(Decay, {1});
+    s.expect(Ok, {1});
+  }
+};
+
+/// norm = √(with² + Σ x²), added up in f64 in an order that depends on how many elements there are alone.
+struct Norm {
+  static constexpr const char* name = "norm";
+  enum { Result, X, With };
+  static constexpr Slot slots[] = {
+      {"norm", Role::out, kF32}, {"x", Role::in, kF32}, {"with", Role::in, kF32, true}};
+  template <class Visitor>
+  void visit(Visitor&) {}
+  void rule(Specs& s) const {
+    s.expect(Result, {1});
+    s.expect(With, {1});
+  }
+};
+
+/// What keeps a gradient's norm from being larger than it may be. hyper: f32[2] = the largest norm, factor on
+/// the gradient before. clip = min(1, largest / (factor·norm + 1e-6)), as PyTorch's clip_grad_norm_ has it.
+struct ClipFactor {
+  static constexpr const char* name = "clip_factor";
+  enum { Clip, Norm, Hyper };
+  static constexpr Slot slots[] = {
+      {"clip", Role::out, kF32}, {"norm", Role::in, kF32}, {"hyper", Role::in, kF32}};
+  template <class Visitor>
+  void visit(Visitor&) {}
+  void rule(Specs& s) const {
+    s.expect(Clip, {1});
+    s.expect(Norm, {1});
+    s.expect(Hyper, {2});
   }
 };
 

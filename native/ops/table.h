@@ -55,6 +55,9 @@
   OP(Fill)                  \
   OP(Sgd)                   \
   OP(Adam)                  \
+  OP(Average)               \
+  OP(Norm)                  \
+  OP(ClipFactor)            \
   OP(Finite)                \
   OP(Agree)                 \
   OP(Normalize)             \

@@ -15,13 +15,16 @@ import { fashion } from '../../lib/nets/fashion.ts'
 import { torchvision } from '../../lib/nets/torchvision.ts'
 import { exportTensors } from '../../lib/parameters.ts'
 import { permutation } from '../../lib/random.ts'
-import { train } from '../../lib/train.ts'
+import { type TrainOptions, train } from '../../lib/train.ts'
 import { type TorchResult, type TorchRun, trainInPytorch } from './run.ts'
 
 const batch = 4
 const steps = 10
 const seed = 3
 const rates = { momentum: 0.9, weightDecay: 5e-4 }
+
+/** How a net is trained besides. */
+type Ways = Pick<TrainOptions, 'labelSmoothing' | 'clipNorm'>
 
 /** Drawn images that a net takes, with as many class names as it has classes. */
 function images({ input }: NetDefinition, classes: number, size: number): ImageSet {
@@ -71,16 +74,24 @@ async function spread({ parameters, stream }: Net): Promise<void> {
 }
 
 /** The gradients of the first step, with the weights left as they are. */
-async function firstGradients(net: Net, set: ImageSet): Promise<Map<string, Float32Array>> {
-  for await (const _ of train(net, set, { steps: 1, lr: 0, seed }));
+async function firstGradients(
+  net: Net,
+  set: ImageSet,
+  ways: Ways
+): Promise<Map<string, Float32Array>> {
+  for await (const _ of train(net, set, { steps: 1, lr: 0, seed, ...ways }));
   const list = net.parameters.trained.map((p) => [p, p.gradient.place] as const)
   const tensors = await exportTensors(net.stream, list)
   return new Map([...tensors].map(([name, { data }]) => [name, data]))
 }
 
-async function losses(net: Net, set: ImageSet, lr: number, steps: number): Promise<number[]> {
+async function losses(
+  net: Net,
+  set: ImageSet,
+  options: Ways & Pick<TrainOptions, 'lr' | 'steps'>
+): Promise<number[]> {
   const losses: number[] = []
-  for await (const { loss } of train(net, set, { steps, seed, lr, ...rates })) losses.push(loss)
+  for await (const { loss } of train(net, set, { seed, ...rates, ...options })) losses.push(loss)
   return losses
 }
 
@@ -102,6 +113,7 @@ const cases = [
     definition: alexnet({ dropout: 0 }),
     size: 227,
     lr: 3e-5,
+    ways: {},
     builds: [true, false]
   },
   {
@@ -109,6 +121,7 @@ const cases = [
     definition: fashion({ dropout: 0 }),
     size: 28,
     lr: 2e-5,
+    ways: {},
     builds: [true, false]
   },
   {
@@ -116,6 +129,7 @@ const cases = [
     definition: torchvision({ dropout: 0 }),
     size: 64,
     lr: 0.01,
+    ways: { labelSmoothing: 0.1, clipNorm: 1 },
     builds: [true]
   }
 ] as const
@@ -149,7 +163,7 @@ export async function* parity(
   { dtype = 'f32', instead = (definition) => definition }: ParityOptions = {}
 ): AsyncGenerator<ParityCheck> {
   const bound = bounds[dtype]
-  for (const { net, definition: named, size: usual, lr, builds } of cases) {
+  for (const { net, definition: named, size: usual, lr, ways, builds } of cases) {
     if (net !== name) continue
     const definition = instead(named)
     const size = Math.min(usual, definition.input.height)
@@ -166,14 +180,15 @@ export async function* parity(
         branches: await branches(net, set),
         ...(await inOrder(set)),
         ...{ size: [height, width], mean: set.mean, std: set.std },
-        ...{ batch, threads: device.threads, gpu: device.kind === 'cuda', lr, ...rates }
+        ...{ batch, threads: device.threads, gpu: device.kind === 'cuda', lr, ...rates },
+        ...{ labelSmoothing: 0, ...ways }
       })
       const how = fuse ? 'fused' : 'unfused'
       const { farthest, gradients: wanted, gpu } = expected
       const where = gpu ? ' (PyTorch on its GPU)' : ''
       const branch = `${how}: branches, in deviations from kinks${where}`
       yield { name: branch, error: farthest, bound: bound.farthest }
-      const gradients = await firstGradients(net, set)
+      const gradients = await firstGradients(net, set, ways)
       const names = new Set([...gradients.keys(), ...wanted.keys()])
       for (const parameter of [...names].sort()) {
         const none = new Float32Array()
@@ -181,7 +196,7 @@ export async function* parity(
         yield { name: `${how}: the gradient of ${parameter}`, error, bound: bound.gradient }
       }
       // The two builds differ in single ops: a few steps of the second show what there is to see.
-      const found = await losses(net, set, lr, fuse ? steps : 3)
+      const found = await losses(net, set, { lr, steps: fuse ? steps : 3, ...ways })
       const off = found.map((loss, i) => Math.abs(loss / (expected?.losses[i] ?? Number.NaN) - 1))
       yield { name: `${how}: ${found.length} losses`, error: Math.max(...off), bound: bound.losses }
     }

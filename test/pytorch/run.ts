@@ -41,6 +41,8 @@ export interface TorchRun {
   readonly lr: number
   readonly momentum: number
   readonly weightDecay: number
+  readonly labelSmoothing: number
+  readonly clipNorm?: number | undefined
   readonly threads: number
   /** Train on a GPU, where PyTorch has one. */
   readonly gpu: boolean

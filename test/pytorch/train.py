@@ -13,6 +13,7 @@ import sys
 import numpy
 import torch
 import torch.nn.functional as F
+from torch.nn.utils import clip_grad_norm_
 
 import safetensors
 from nets import NETS, Model
@@ -50,7 +51,8 @@ def loss_of(start, model):
     if x.shape[2:] != size:
         x = F.interpolate(x, size, mode='bilinear', align_corners=False)
     optimizer.zero_grad()
-    loss = F.cross_entropy(net(model, x), labels[start : start + batch])
+    target, smoothing = labels[start : start + batch], options['labelSmoothing']
+    loss = F.cross_entropy(net(model, x), target, label_smoothing=smoothing)
     loss.backward()
     return loss.item()
 
@@ -61,6 +63,8 @@ answer = {name: params[name].grad.cpu().numpy().copy() for name in options['deca
 losses = []
 for start in range(0, len(images), batch):
     losses.append(loss_of(start, Model(params)))
+    if 'clipNorm' in options:
+        clip_grad_norm_([params[name] for name in options['decay']], options['clipNorm'])
     optimizer.step()
 answer['losses'] = numpy.array(losses, numpy.float32)
 answer['gpu'] = numpy.array([device == 'cuda'], numpy.float32)

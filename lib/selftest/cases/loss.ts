@@ -8,6 +8,7 @@ interface Loss {
   readonly valid?: number
   readonly topk?: number
   readonly scale?: number
+  readonly smoothing?: number
   readonly labels?: readonly number[]
   readonly logits?: Values
 }
@@ -19,6 +20,10 @@ const losses: readonly Loss[] = [
   { rows: 6, classes: 7, valid: 4, topk: 2, scale: 0.5 },
   { rows: 3, classes: 5, valid: 0 },
   { rows: 5, classes: 4, labels: [0, -1, 4, 3, 1000], topk: 2 },
+  { rows: 4, classes: 10, smoothing: 0 },
+  { rows: 8, classes: 1000, scale: 128, smoothing: 0.1 },
+  { rows: 5, classes: 4, labels: [0, -1, 4, 3, 1000], smoothing: 0.25 },
+  { rows: 6, classes: 7, valid: 4, topk: 2, smoothing: 1 },
   // Few different numbers: the smaller class goes first among equals.
   { rows: 16, classes: 12, logits: { kind: 'integers', low: 0, high: 3 } },
   // Large numbers, whose exponentials overflow.
@@ -26,7 +31,7 @@ const losses: readonly Loss[] = [
 ]
 
 function rowsOf(loss: Loss, dtype: DType): OpCase[] {
-  const { rows, classes, valid = rows, topk, scale = 1, labels, logits } = loss
+  const { rows, classes, valid = rows, topk, scale = 1, smoothing, labels, logits } = loss
   const labelValues: Values = labels
     ? { kind: 'list', list: labels }
     : { kind: 'integers', low: 0, high: classes - 1 }
@@ -35,7 +40,10 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
     logits: slot(shape, { dtype, values: logits ?? { kind: 'normal', std: 2 } }),
     labels: slot([rows], { dtype: 'i32', values: labelValues }),
     valid: slot([1], { dtype: 'i32', values: { kind: 'list', list: [valid] } }),
-    scale: slot([1], { values: { kind: 'list', list: [scale] } })
+    scale: slot([1], { values: { kind: 'list', list: [scale] } }),
+    ...(smoothing !== undefined && {
+      smoothing: slot([1], { values: { kind: 'list', list: [smoothing] } })
+    })
   }
   const fields = topk ? { topk } : {}
   const op = 'cross_entropy'

@@ -11,14 +11,25 @@ const variants = [
   { w16: 'f16' },
   { ok: 1 },
   { ok: 0, w16: 'bf16' },
-  { ok: 0, w16: 'f16' }
+  { ok: 0, w16: 'f16' },
+  { clip: 0.25 }
 ] as const
 
-function flags({ ok, w16 }: { ok?: number; w16?: 'bf16' | 'f16' }, shape: readonly number[]) {
-  const list = [ok ?? 1]
+interface Variant {
+  readonly ok?: number
+  readonly w16?: 'bf16' | 'f16'
+  readonly clip?: number
+}
+
+const number = (value: number, dtype: 'f32' | 'i32' = 'f32') =>
+  slot([1], { dtype, values: { kind: 'list', list: [value] } })
+
+function flags({ ok, w16, clip }: Variant, shape: readonly number[]) {
   return {
-    input:
-      ok === undefined ? {} : { ok: slot([1], { dtype: 'i32', values: { kind: 'list', list } }) },
+    input: {
+      ...(ok !== undefined && { ok: number(ok, 'i32') }),
+      ...(clip !== undefined && { clip: number(clip) })
+    },
     // What a skipped step leaves alone is there before it.
     inout: w16 ? { w16: slot(shape, { dtype: w16 }) } : {}
   } as const
@@ -64,6 +75,51 @@ function adamCases(): OpCase[] {
   )
 }
 
+function averageCases(): OpCase[] {
+  return shapes.flatMap((shape) =>
+    [{}, { ok: 1 }, { ok: 0 }].flatMap((variant) =>
+      [0, 0.9, 0.9999].map((decay) => {
+        const y = slot(shape)
+        const inputs = { y, w: slot(shape), decay: number(decay), ...flags(variant, shape).input }
+        return opCase({ op: 'average', inputs, outputs: { y } })
+      })
+    )
+  )
+}
+
+/** Pieces that are added up by themselves have 16,384 elements. */
+function normCases(): OpCase[] {
+  const sizes = [[1], [3, 5], [16_384], [16_385], [3, 70_001]]
+  // Squares of the small ones are nothing in f32.
+  const small: Values = { kind: 'list', list: [1e-25, -3e-25, 2e-25] }
+  const values: readonly Values[] = [{ kind: 'normal' }, small]
+  return sizes.flatMap((shape) =>
+    values.flatMap((values) =>
+      [{}, { with: number(1.5) }].map((more) => {
+        const inputs = { x: slot(shape, { values }), ...more }
+        const tolerance = { absolute: 1e-30, relative: 1e-6 }
+        return opCase({ op: 'norm', inputs, outputs: { norm: slot([1]) }, tolerance })
+      })
+    )
+  )
+}
+
+function clipCases(): OpCase[] {
+  const lists = [
+    [1, 1],
+    [5, 1],
+    [1e-3, 2 ** -16],
+    [0, 1]
+  ]
+  return lists.flatMap((list) =>
+    [0, 2.5, 1e6].map((norm) => {
+      const hyper = slot([2], { values: { kind: 'list', list } })
+      const inputs = { norm: number(norm), hyper }
+      return opCase({ op: 'clip_factor', inputs, outputs: { clip: slot([1]) } })
+    })
+  )
+}
+
 function finiteCases(): OpCase[] {
   const lists = [
     [1, -2, 3],
@@ -84,8 +140,7 @@ function finiteCases(): OpCase[] {
 }
 
 function agreeCases(): OpCase[] {
-  const flag = (value: number) =>
-    slot([1], { dtype: 'i32', values: { kind: 'list', list: [value] } })
+  const flag = (value: number) => number(value, 'i32')
   return [0, 1].flatMap((mine) =>
     [0, 1].map((other) => {
       const ok = flag(mine)
@@ -94,10 +149,13 @@ function agreeCases(): OpCase[] {
   )
 }
 
-/** sgd, adam, and the checks that go before them. */
+/** sgd, adam, what goes before them, and the average after. */
 export const optimizerCases: readonly OpCase[] = [
   ...sgdCases(),
   ...adamCases(),
+  ...averageCases(),
+  ...normCases(),
+  ...clipCases(),
   ...finiteCases(),
   ...agreeCases()
 ]

@@ -48,6 +48,7 @@ ALEXNODE_DEVICE i64 valid_rows(const i32* valid, i64 rows) { return max(i64(0), 
 template <class T>
 ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
   __shared__ int shared[kWarps];
+  __shared__ double sums[kWarps];
   const i64 row = blockIdx.x, n = p.columns, valid = valid_rows(p.valid, p.rows), label = p.labels[row];
   const T* x = static_cast<const T*>(p.logits) + row * n;
   T* dx = p.dlogits ? static_cast<T*>(p.dlogits) + row * n : nullptr;
@@ -63,13 +64,22 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
   for (i64 i = threadIdx.x; i < n; i += blockDim.x)
     before += i < label ? float(x[i]) >= own : i > label && float(x[i]) > own;
   before = block_reduce(before, Plus{}, shared);
-  if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) + (double(largest) - double(own)), 1, before};
+  const float smooth = p.smoothing ? *p.smoothing : 0;
+  double wanted = double(own) - double(largest);  // what the target weighs, from the largest on
+  if (smooth > 0) {
+    double all = 0;
+    for (i64 i = threadIdx.x; i < n; i += blockDim.x) all += float(x[i]) - largest;
+    all = block_reduce(all, Plus{}, sums);
+    wanted = (1 - smooth) * wanted + smooth * all / double(n);
+  }
+  if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) - wanted, 1, before};
   if (!dx) return;
   // dlogits may lie where logits do: nobody writes before everybody has read `own`.
   __syncthreads();
-  const float factor = *p.factor / float(valid), share = factor / sum;
+  const float factor = *p.factor / float(valid), share = factor / sum, each = smooth / float(n);
   for (i64 i = threadIdx.x; i < n; i += blockDim.x)
-    dx[i] = i == label ? factor * (expf(own - largest) / sum - 1) : share * expf(float(x[i]) - largest);
+    dx[i] = i == label ? factor * (expf(own - largest) / sum - (1 - smooth) - each)
+                       : share * expf(float(x[i]) - largest) - factor * each;
 }
 
 /// One block.

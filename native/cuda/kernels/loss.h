@@ -22,7 +22,7 @@ struct CrossEntropyParams {
   LossRow* results;
   const void* logits;
   const i32 *labels, *valid;
-  const float* factor;
+  const float *factor, *smoothing;  // smoothing may be null
   i64 rows, columns;
 };
 

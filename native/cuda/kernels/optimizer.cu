@@ -4,6 +4,7 @@
 #include "cuda/kernels/device.cuh"
 #include "cuda/kernels/lanes.cuh"
 #include "cuda/kernels/optimizer.h"
+#include "cuda/kernels/reduce.cuh"
 
 namespace alexnode::cuda {
 
@@ -54,12 +55,14 @@ ALEXNODE_DEVICE void update(const UpdatedTensor& t, Half half, i64 chunk, const 
   for (i64 i = whole + threadIdx.x; i < end; i += blockDim.x) update_lanes<Adam, 1>(t, half, i, f);
 }
 
+ALEXNODE_DEVICE float clip_of(const UpdatedTensor& t) { return t.clip ? *t.clip : 1; }
+
 template <bool RateInVelocity, bool Nesterov>
 ALEXNODE_DEVICE void sgd(const UpdateParams& p) {
   const int own = own_tensor(p);
   const UpdatedTensor& t = p.tensor[own];
   if (t.ok && !*t.ok) return;
-  const float rate = t.hyper[0], momentum = t.hyper[1], decay = t.hyper[2], factor = t.hyper[3];
+  const float rate = t.hyper[0], momentum = t.hyper[1], decay = t.hyper[2], factor = t.hyper[3] * clip_of(t);
   update<false>(t, p.half[own], blockIdx.x - p.first_block[own], [=](float& w, float&, float& v, float g) {
     const float slope = factor * g + decay * w;
     if constexpr (RateInVelocity) {
@@ -84,7 +87,7 @@ ALEXNODE_KERNEL(adam, UpdateParams) {
   const UpdatedTensor& t = p.tensor[own];
   if (t.ok && !*t.ok) return;
   const float beta1 = t.hyper[1], beta2 = t.hyper[2], epsilon = t.hyper[3], decay = t.hyper[4],
-              factor = t.hyper[5];
+              factor = t.hyper[5] * clip_of(t);
   // Both averages start at zero, which the two corrections make good.
   const float rate = t.hyper[0] / correction(beta1, t.hyper[6]);
   const float of_root = 1 / sqrtf(correction(beta2, t.hyper[6]));
@@ -94,6 +97,52 @@ ALEXNODE_KERNEL(adam, UpdateParams) {
     v = beta2 * v + (1 - beta2) * slope * slope;
     w -= rate * m / (sqrtf(v) * of_root + epsilon);
   });
+}
+
+ALEXNODE_KERNEL(average, AverageParams) {
+  const int own = own_tensor(p);
+  const AveragedTensor& t = p.tensor[own];
+  if (t.ok && !*t.ok) return;
+  const float decay = *t.decay;
+  const i64 begin = i64(blockIdx.x - p.first_block[own]) * kChunk, end = min(begin + kChunk, t.count);
+  i64 whole = begin;
+  if (aligned(t.y, 16) && aligned(t.w, 16)) {
+    whole = begin + (end - begin) / 4 * 4;
+    for (i64 i = begin + 4 * threadIdx.x; i < whole; i += 4 * blockDim.x) {
+      auto y = *reinterpret_cast<const Lanes<float, 4>*>(t.y + i);
+      const auto w = *reinterpret_cast<const Lanes<float, 4>*>(t.w + i);
+      for (int l = 0; l < 4; l++) y.lane[l] = decay * y.lane[l] + (1 - decay) * w.lane[l];
+      put(t.y + i, y);
+    }
+  }
+  for (i64 i = whole + threadIdx.x; i < end; i += blockDim.x) t.y[i] = decay * t.y[i] + (1 - decay) * t.w[i];
+}
+
+/// Each thread adds up every 256th of a block's elements: squares of f32 are exact in f64.
+ALEXNODE_KERNEL(square_sums, SquareSumsParams) {
+  __shared__ double shared[kWarps];
+  const i64 begin = blockIdx.x * kSummed, end = min(begin + kSummed, p.count);
+  double sum = 0;
+  for (i64 i = begin + threadIdx.x; i < end; i += blockDim.x) sum += double(p.x[i]) * double(p.x[i]);
+  sum = block_reduce(sum, Plus{}, shared);
+  if (threadIdx.x == 0) p.sums[blockIdx.x] = sum;
+}
+
+/// One block.
+ALEXNODE_KERNEL(norm, NormParams) {
+  __shared__ double shared[kWarps];
+  double sum = 0;
+  for (i64 i = threadIdx.x; i < p.count; i += blockDim.x) sum += p.sums[i];
+  sum = block_reduce(sum, Plus{}, shared);
+  if (threadIdx.x > 0) return;
+  const double with = p.with ? double(*p.with) : 0;
+  *p.norm = float(sqrt(with * with + sum));
+}
+
+/// One thread.
+ALEXNODE_KERNEL(clip_factor, ClipFactorParams) {
+  const float factor = p.hyper[0] / (p.hyper[1] * *p.norm + 1e-6f);
+  *p.clip = factor < 1 ? factor : 1;
 }
 
 /// All who find one write the same 0.

@@ -14,6 +14,14 @@ struct UpdatedTensor {
   float* m;   // adam's alone
   void* w16;  // or null
   const float *g, *hyper;
+  const i32* ok;      // or null
+  const float* clip;  // or null
+  i64 count;
+};
+
+struct AveragedTensor {
+  float* y;
+  const float *w, *decay;
   const i32* ok;  // or null
   i64 count;
 };
@@ -24,6 +32,27 @@ struct CheckedTensor {
   i64 count;
   u32 exponent;  // the bits that are all ones in what is not finite
   u32 size;      // bytes of an element: 2 or 4
+};
+
+constexpr i64 kSummed = 16384;  // elements that a block adds up
+
+/// A block for each kSummed elements.
+struct SquareSumsParams {
+  double* sums;  // one a block
+  const float* x;
+  i64 count;
+};
+
+struct NormParams {
+  float* norm;
+  const double* sums;
+  const float* with;  // or null
+  i64 count;
+};
+
+struct ClipFactorParams {
+  float* clip;
+  const float *norm, *hyper;
 };
 
 struct AgreeParams {
@@ -40,5 +69,6 @@ struct Joined {
 };
 using UpdateParams = Joined<UpdatedTensor>;
 using FiniteParams = Joined<CheckedTensor>;
+using AverageParams = Joined<AveragedTensor>;
 
 }  // namespace alexnode::cuda
