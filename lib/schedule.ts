@@ -76,7 +76,8 @@ export function warmCosine(options: { readonly steps?: number } = {}): Schedule 
 export interface Plateau extends Schedule {
   /** Tells it the value to watch, such as the validation error: lower is better. */
   observe(value: number): void
-  state: { factor: number; best: number; waited: number }
+  /** Without `best` before the first. */
+  state: { factor: number; best?: number; waited: number }
 }
 
 /** Whether a schedule wants to be told how training goes. */
@@ -96,12 +97,12 @@ export function plateau(
 ): Plateau {
   const { factor = 0.1, patience = 3, threshold = 1e-4, drops } = options
   const least = drops === undefined ? 0 : factor ** drops
-  const state = { factor: 1, best: Number.POSITIVE_INFINITY, waited: 0 }
+  const state: Plateau['state'] = { factor: 1, waited: 0 }
   const schedule = (): number => schedule.state.factor
   schedule.state = state
   schedule.observe = (value: number): void => {
     const now = schedule.state
-    if (value < now.best * (1 - threshold)) {
+    if (now.best === undefined || value < now.best * (1 - threshold)) {
       now.best = value
       now.waited = 0
     } else if (++now.waited >= patience) {

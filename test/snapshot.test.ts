@@ -46,6 +46,9 @@ t.test('so do validations', async (t) => {
   const folder = await writeCheckpoint(t.testdir(), toCheckpoint({ ...snapshot, state }))
   const checkpoint = await readCheckpoint(folder)
   t.strictSame(toSnapshot(checkpoint).state, state)
+  const unseen = { ...state, validation: { ...validation, plateau: { factor: 1, waited: 0 } } }
+  const young: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train: unseen } }))
+  t.strictSame(toSnapshot(young).state, unseen)
   for (const wrong of [{ step: -1 }, { best: {} }, { waited: 0.5 }, { plateau: { factor: 'x' } }]) {
     const train = { ...state, validation: { ...validation, ...wrong } }
     const spoilt: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train } }))

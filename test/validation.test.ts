@@ -141,6 +141,14 @@ t.test('a run that is interrupted goes on bit for bit', async (t) => {
   t.equal(distance(rest.weights, whole.weights), 0)
 })
 
+t.test('a plateau that has seen nothing yet is saved, too', async (t) => {
+  // The validation at the end of a run is none that the rate heeds.
+  const { saved } = await course({ every: 10, steps: 3, schedule: plateau() })
+  const state = saved.get(3)?.state
+  t.strictSame(state?.validation?.plateau, { factor: 1, waited: 0 })
+  t.strictSame(JSON.parse(JSON.stringify(state)), state)
+})
+
 t.test('options that do not suit', async (t) => {
   await t.rejects(course({ every: 0 }), /validation.every: expected a number from 1, got 0/)
   await t.rejects(course({ patience: 0 }), /validation.patience: expected a number from 1/)

@@ -58,10 +58,11 @@ function readValidation(value: Json, wrong: Wrong): ValidationState {
   const state = { step, waited, best: { step: at, error, loss } }
   if (plateau === undefined) return state
   const { factor, best: least, waited: idle } = objectOf(plateau)
-  if (!isNumber(factor) || !isNumber(least) || !isCount(idle)) {
+  if (!isNumber(factor) || !(least === undefined || isNumber(least)) || !isCount(idle)) {
     wrong('factor, best and waited in its plateau', JSON.stringify(plateau))
   }
-  return { ...state, plateau: { factor, best: least, waited: idle } }
+  const known = least === undefined ? {} : { best: least }
+  return { ...state, plateau: { factor, ...known, waited: idle } }
 }
 
 function objectOf(value: Json | undefined): JsonObject {
