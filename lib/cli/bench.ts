@@ -1,8 +1,9 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
-import { type BenchResult, bench } from '../bench.ts'
+import { type BenchResult, bench, type Profile } from '../bench.ts'
 import { open } from '../device.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
+import { layerJson } from '../per-layer.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import {
   addDeviceOptions,
@@ -47,18 +48,23 @@ function peakMegabytes(): number {
   return process.resourceUsage().maxRSS / 1024
 }
 
-function printJson({ stepMs, imagesPerSecond, host, calls }: BenchResult, how: object): void {
+const reordersOf = ({ layers }: Profile) => layers.reduce((sum, { reorders }) => sum + reorders, 0)
+
+function printJson(result: BenchResult, how: object): void {
+  const { stepMs, imagesPerSecond, host, outsideMs, layers } = result
   const { median, min, max } = imagesPerSecond
   const object = {
     ...{ images_per_s: median, images_per_s_min: min, images_per_s_max: max },
     ...{ step_ms: stepMs, host_cpu_ms: host.cpuMs, host_call_ms: host.callMs },
-    ...{ peak_rss_mb: peakMegabytes(), ...how, per_layer: calls }
+    ...{ outside_ms: outsideMs, peak_rss_mb: peakMegabytes(), ...how },
+    ...{ reorders: reordersOf(result), per_layer: layers.map(layerJson) }
   }
   process.stdout.write(`${JSON.stringify(object)}\n`)
 }
 
 /** The op calls that take longest, and the rest. */
-async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult): Promise<void> {
+async function printText(result: BenchResult): Promise<void> {
+  const { steps, stepMs, imagesPerSecond, calls, outsideMs } = result
   const { default: Table } = await import('cli-table3')
   const table = new Table({
     head: ['layer', 'pass', 'op', 'implementation', 'ms'],
@@ -78,6 +84,10 @@ async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult)
     table.toString(),
     entry('Speed', `${pace(median)} images/s (${pace(min)} to ${pace(max)})`),
     entry('Step', `${stepMs.toFixed(1)} ms, the median of ${steps.length}`),
+    ...(outsideMs === undefined
+      ? []
+      : [entry('', `${(outsideMs * 1000).toFixed(0)} µs of it outside of ops`)]),
+    entry('Reorders', `${reordersOf(result)} a step`),
     entry('Memory', `${peakMegabytes().toFixed(0)} MB at most`)
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
