@@ -1,6 +1,6 @@
 /**
- * alexnode as a contender: alexnode.ts NET MODE DTYPE BATCH THREADS [WINOGRAD=on|off]. Each op of a few steps is
- * timed at the end.
+ * alexnode as a contender: alexnode.ts NET MODE DTYPE BATCH THREADS [layers]. With `layers` each op of a few
+ * steps is timed at the end.
  */
 import { createInterface } from 'node:readline'
 import { Benchmark } from '../lib/bench.ts'
@@ -12,7 +12,7 @@ import { layerJson } from '../lib/per-layer.ts'
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const [net = '', mode, dtype, batch, threads] = process.argv.slice(2)
+const [net = '', mode, dtype, batch, threads, layered] = process.argv.slice(2)
 await using device = await open('cpu', { threads: Number(threads) })
 const options = {
   batch: Number(batch),
@@ -29,12 +29,11 @@ for await (const line of createInterface(process.stdin)) {
   say({ ms: (await benchmark.run({ seconds: Number(seconds) })).steps })
 }
 const peak = process.resourceUsage().maxRSS / 1024
-const { layers, outsideMs } = await benchmark.profile()
 const planned = benchmark.net.plan.bytes / 2 ** 20
-say({
-  end: {
-    ...{ peak_rss_mb: peak, planned_mb: planned, outside_ms: outsideMs },
-    reorders: layers.reduce((sum, { reorders }) => sum + reorders, 0),
-    per_layer: layers.map(layerJson)
-  }
-})
+say({ end: { peak_rss_mb: peak, planned_mb: planned, ...(layered && (await layerFacts())) } })
+
+async function layerFacts() {
+  const { layers, outsideMs } = await benchmark.profile()
+  const reorders = layers.reduce((sum, { reorders }) => sum + reorders, 0)
+  return { outside_ms: outsideMs, reorders, per_layer: layers.map(layerJson) }
+}

@@ -34,11 +34,14 @@ const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const words = ({ net, mode, dtype, batch }: Workload, threads: number) =>
   [net, mode, dtype, batch, threads].map(String)
 
-export function startAlexnode(workload: Workload, threads: number): Promise<Contender> {
-  return Contender.start({
-    command: process.execPath,
-    args: [...script('alexnode'), ...words(workload, threads)]
-  })
+/** @param options.layers whether it times each op of a few steps when it ends. Default true */
+export function startAlexnode(
+  workload: Workload,
+  threads: number,
+  { layers = true }: { readonly layers?: boolean } = {}
+): Promise<Contender> {
+  const args = [...script('alexnode'), ...words(workload, threads), ...(layers ? ['layers'] : [])]
+  return Contender.start({ command: process.execPath, args })
 }
 
 /** @throws Error where PyTorch is not there */

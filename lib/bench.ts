@@ -52,7 +52,7 @@ export interface BenchResult extends Burst, Profile {
 }
 
 /** Steps whose ops are timed one by one. */
-const PROFILES = 5
+const PROFILES = 3
 
 /** A net with a generated batch on its device, to be timed as often as one likes. */
 export class Benchmark {
