@@ -1,5 +1,5 @@
 /**
- * alexnode as a contender: alexnode.ts NET MODE DTYPE BATCH THREADS [layers]. With `layers` each op of a few
+ * alexnode as a contender: alexnode.ts NET MODE DTYPE BATCH THREADS WINOGRAD [layers]. With `layers` each op of a few
  * steps is timed at the end.
  */
 import { createInterface } from 'node:readline'
@@ -12,12 +12,13 @@ import { layerJson } from '../lib/per-layer.ts'
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const [net = '', mode, dtype, batch, threads, layered] = process.argv.slice(2)
+const [net = '', mode, dtype, batch, threads, winograd, layered] = process.argv.slice(2)
 await using device = await open('cpu', { threads: Number(threads) })
 const options = {
   batch: Number(batch),
   mode: mode === 'infer' ? 'infer' : 'train',
   dtype: dtype === 'bf16' ? 'bf16' : 'f32',
+  winograd: winograd !== 'off',
   // The others with momentum and weight decay, as they were trained.
   ...(net === 'fashion' && { optimizer: sgd() })
 } as const

@@ -40,7 +40,9 @@ export function startAlexnode(
   threads: number,
   { layers = true }: { readonly layers?: boolean } = {}
 ): Promise<Contender> {
-  const args = [...script('alexnode'), ...words(workload, threads), ...(layers ? ['layers'] : [])]
+  const winograd = workload.direct ? 'off' : 'on'
+  const own = [winograd, ...(layers ? ['layers'] : [])]
+  const args = [...script('alexnode'), ...words(workload, threads), ...own]
   return Contender.start({ command: process.execPath, args })
 }
 

@@ -3,6 +3,7 @@ import { pace } from '../lib/cli/format.ts'
 import { type Limits, shareOf } from './limits.ts'
 import type { Machine } from './machine.ts'
 import { median, type Side, type SideResult, type WorkloadResult } from './measure.ts'
+import { idOf } from './workloads.ts'
 
 /** What bench/feeding.ts tells. */
 export interface Feeding {
@@ -15,7 +16,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 /** Left, then right-aligned columns. */
 function row(name: string, cells: readonly string[], verdict: string): string {
-  return `${name.padEnd(29)}${cells.map((cell) => cell.padStart(9)).join('')}  ${verdict}`.trimEnd()
+  return `${name.padEnd(32)}${cells.map((cell) => cell.padStart(8)).join('')} ${verdict}`.trimEnd()
 }
 
 export function printHead(machine: Machine, limits: Limits): void {
@@ -40,13 +41,13 @@ export function verdictOf({ workload, ratio }: WorkloadResult, amx: boolean): st
 
 export function printResult(result: WorkloadResult, amx: boolean): void {
   const { workload, sides, ratio, absent } = result
-  const { mode, net, batch, dtype, mark } = workload
+  const { mark } = workload
   const cell = (side: Side) => {
     const its = sides.get(side)
     return its ? pace(its.images_per_s) : '–'
   }
   const cells = [cell('alexnode'), cell('PyTorch'), cell('onnxruntime'), ratio?.toFixed(2) ?? '–']
-  const name = `${mode} ${net} ${batch} ${dtype}`
+  const name = idOf(workload).replaceAll('-', ' ')
   say(row(name, cells, `${mark} ${verdictOf(result, amx)}`))
   for (const [side, why] of absent) say(`  ${side}: ${why.split('\n').at(-1)?.slice(0, 66)}`)
 }
@@ -74,26 +75,25 @@ export function printRest(
     say(row('MB of memory', ['alexnode', 'its plan', 'PyTorch', ''], 'at most'))
   }
   for (const { workload, sides } of weighed) {
-    const { mode, net, batch, dtype, memory } = workload
+    const { memory } = workload
     const ours = sides.get('alexnode')
     const peak = peakOf(ours)
     const verdict = (peak ?? 0) <= (memory ?? Infinity) ? 'met' : 'not met'
     const cells = [at(peak), at(ours?.facts.planned_mb), at(peakOf(sides.get('PyTorch'))), '']
-    say(row(`${mode} ${net} ${batch} ${dtype}`, cells, `${at(memory)} ${verdict}`))
+    say(row(idOf(workload).replaceAll('-', ' '), cells, `${at(memory)} ${verdict}`))
   }
   if (results.some(({ workload }) => workload.mode === 'train')) {
     say('')
     say(row('a step outside of its ops', ['µs', '%', 'reorders', ''], 'below'))
   }
   for (const { workload, sides } of results) {
-    const { mode, net, batch, dtype } = workload
     const ours = sides.get('alexnode')
-    if (!ours || mode !== 'train') continue
+    if (!ours || workload.mode !== 'train') continue
     const outside = Number(ours.facts.outside_ms)
     const share = (100 * outside) / ours.step_ms
     const cells = [at(outside * 1000), at(share, 2), at(ours.facts.reorders), '']
     const verdict = share < 1 ? 'met' : 'not met'
-    say(row(`${mode} ${net} ${batch} ${dtype}`, cells, `1 % ${verdict}`))
+    say(row(idOf(workload).replaceAll('-', ' '), cells, `1 % ${verdict}`))
   }
   if (feeding) {
     const { waited_ms, data } = feeding

@@ -10,13 +10,15 @@ export interface Workload {
   /** How many times as fast as the fastest peer alexnode should be at least. Those of bf16 are for AMX. */
   readonly mark: number
   readonly peers: readonly Peer[]
+  /** Without Winograd's method. */
+  readonly direct?: true
   /** MB of 2²⁰ bytes that the process may take at most. */
   readonly memory?: number
 }
 
 /** As options and JSON have it: train-alexnet-128-f32. */
-export function idOf({ mode, net, batch, dtype }: Workload): string {
-  return [mode, net, batch, dtype].join('-')
+export function idOf({ mode, net, batch, dtype, direct }: Workload): string {
+  return [mode, net, batch, dtype, ...(direct ? ['direct'] : [])].join('-')
 }
 
 const train = (
@@ -52,7 +54,11 @@ export const workloads: readonly Workload[] = [
   ...train('alexnet', 32, { f32: 2, bf16: 3.6 }),
   ...infer('alexnet', 'f32', { 1: 1.1, 32: 1.5, 128: 1.6 }),
   ...infer('alexnet', 'bf16', { 1: 5, 32: 5, 128: 5 }),
-  ...infer('torchvision', 'f32', { 1: 1.1, 32: 1.1, 128: 1.1 })
+  ...infer('torchvision', 'f32', { 1: 1.1, 32: 1.1, 128: 1.1 }),
+  ...infer('torchvision', 'f32', { 1: 1, 32: 1, 128: 1 }).map((workload) => ({
+    ...workload,
+    direct: true as const
+  }))
 ]
 
 /** Seconds in which one side may run steps, until it is the other's turn. */

@@ -18,6 +18,8 @@ export interface BenchOptions {
   readonly dtype?: FloatDType
   /** 'train': forward, backward, update. 'infer': forward. Default 'train'. */
   readonly mode?: 'train' | 'infer'
+  /** As of a build. Default true. */
+  readonly winograd?: boolean
   /** Default: SGD with momentum and weight decay. */
   readonly optimizer?: Optimizer
   /** Steps that are timed. Default 10. */
@@ -72,10 +74,10 @@ export class Benchmark {
     device: Device,
     options: BenchOptions
   ): Promise<Benchmark> {
-    const { batch, dtype = 'f32', mode = 'train' } = options
+    const { batch, dtype = 'f32', mode = 'train', winograd = true } = options
     const { optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 }) } = options
     const training = mode === 'train'
-    const net = await definition.build(device, { batch, dtype, training, optimizer })
+    const net = await definition.build(device, { batch, dtype, training, winograd, optimizer })
     try {
       const set = generated(definition.input, net.classes, batch)
       const indices = Uint32Array.from({ length: batch }, (_, i) => i)

@@ -54,7 +54,8 @@ t.test('bench', async (t) => {
         'threads',
         'tf32',
         'deterministic',
-        'dtype'
+        'dtype',
+        'winograd'
       ],
       ...['reorders', 'per_layer']
     ])

@@ -21,6 +21,7 @@ interface Given extends DeviceArguments {
   readonly dtype?: FloatDType
   readonly mode?: 'train' | 'infer'
   readonly steps?: number
+  readonly winograd: boolean
   readonly json?: boolean
 }
 
@@ -39,6 +40,12 @@ async function readArguments(): Promise<Given> {
     .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
     .option('--steps <n>', 'steps to time (10)', count)
+    .option(
+      '--winograd',
+      "in f32 on a CPU, convolve by Winograd's method where that is faster (yes)",
+      true
+    )
+    .option('--no-winograd', 'convolve by the definition alone')
     .option('--json', 'print one JSON object')
   return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }
@@ -95,16 +102,16 @@ async function printText(result: BenchResult): Promise<void> {
 
 await program(async () => {
   const given = await readArguments()
-  const { net, batch, mode, steps, json } = given
+  const { net, batch, mode, steps, winograd, json } = given
   const where = await settleDevice(given)
   await using device = await open(where.name, where.options)
   const dtype = given.dtype ?? preferredDType(device, where).dtype
   if (!json) process.stdout.write(`${deviceText(device, where)}\n`)
   const result = await bench(netByName(net), device, {
-    ...{ batch, dtype },
+    ...{ batch, dtype, winograd },
     ...(mode && { mode }),
     ...(steps !== undefined && { steps })
   })
-  if (json) printJson(result, { device: where.name, ...where.options, dtype })
+  if (json) printJson(result, { device: where.name, ...where.options, dtype, winograd })
   else await printText(result)
 })
