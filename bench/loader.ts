@@ -18,7 +18,8 @@ import { prepare } from '../lib/photos/prepare.ts'
 import { openPhotos, type PhotoDataset } from '../lib/photos/reader.ts'
 import { permutation } from '../lib/random.ts'
 import { python } from '../test/pytorch/run.ts'
-import { median, speed } from './beside.ts'
+import { speed } from './beside.ts'
+import { median } from './measure.ts'
 
 /** Rows and columns of the crops. */
 const SIZE = 227

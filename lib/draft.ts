@@ -55,7 +55,7 @@ export async function draft(
   options: BuildOptions,
   own: boolean
 ): Promise<Draft> {
-  const { dtype = 'f32', training = true } = options
+  const { dtype = 'f32', training = true, winograd = true } = options
   const { parts } = placement
   const parameters = options.parameters ?? new Parameters()
   const calls: Call[] = []
@@ -85,7 +85,7 @@ export async function draft(
     const heads: Ports[] = []
     for (let replica = 0; replica < placement.replicas; replica++) {
       const { count } = placement.rows(replica, batch)
-      const settings = { dtype, training, batch: count }
+      const settings = { dtype, training, winograd, batch: count }
       const its = tapes.filter(({ part }) => parts[part]?.replica === replica)
       const trace = new Trace(definition, nodes, placement, replica, its, parameters, settings)
       traces.push(trace)

@@ -1,6 +1,13 @@
 /** What the package gives: devices and ops below, nets and training above. */
 export { type ColourNoise, checkInput, type InputRecipe } from './augment.ts'
-export { type BenchOptions, type BenchResult, bench, type CallTime } from './bench.ts'
+export {
+  Benchmark,
+  type BenchOptions,
+  type BenchResult,
+  type Burst,
+  bench,
+  type Profile
+} from './bench.ts'
 export { Buffer } from './buffer.ts'
 export {
   type Checkpoint,
@@ -91,6 +98,7 @@ export { torchvision } from './nets/torchvision.ts'
 export type { Op } from './op.ts'
 export { adam, type Optimizer, sgd } from './optimizer.ts'
 export { type FitOptions, fitSteps } from './pace.ts'
+export type { CallTime, LayerTime } from './per-layer.ts'
 export { type DecodeOptions, decodePhoto, type Photo, PhotoError } from './photos/decode.ts'
 export { type Prepared, type PrepareOptions, prepare } from './photos/prepare.ts'
 export { openPhotos, type PhotoDataset, type PhotoSet } from './photos/reader.ts'

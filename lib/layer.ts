@@ -15,6 +15,8 @@ export interface LayerContext {
   readonly dtype: DType
   /** True: what the backward pass needs is kept, dropout drops, batch norm uses the batch. */
   readonly training: boolean
+  /** Whether convolutions may be made by Winograd's method. */
+  readonly winograd: boolean
   /** The layer's name, unique in its net. */
   readonly name: string
   /** A ReLU in the layer's op shall leave its bits, for the backward of what reads the output. */

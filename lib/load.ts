@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readBinary } from './binary.ts'
 import { type Advice, adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
+import { spinningBriefly } from './spinning.ts'
 
 /** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
 export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
@@ -74,7 +75,7 @@ export function loadAddon(root: string): unknown {
   let damaged: string | undefined
   try {
     damaged = withNeighbours(found.file).find((file) => !readBinary(file).whole)
-    if (damaged === undefined) return require(found.file)
+    if (damaged === undefined) return spinningBriefly(() => require(found.file))
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
     throw new AddonError(adviceOnFailure(root, found, words), found.file, cause)

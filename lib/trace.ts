@@ -60,6 +60,7 @@ export interface Ports extends Inlet {
 export interface TraceOptions {
   readonly dtype: DType
   readonly training: boolean
+  readonly winograd: boolean
   /** Of this replica. */
   readonly batch: number
 }
@@ -260,7 +261,7 @@ export class Trace {
 
   async #layer(placed: PlacedNode): Promise<void> {
     const { node, name, inputs: from } = placed
-    const { dtype, training } = this.#options
+    const { dtype, training, winograd } = this.#options
     // Slices that others see are sent without their bits.
     const keepsMask = placed.keepsMask === true && training && this.#tapes.length === 1
     const share = await this.#share(placed, placed === this.#nodes.at(-1))
@@ -274,7 +275,7 @@ export class Trace {
       const { rng, ok } = this.#inletOf(slice)
       const forward = await share.node.forward(
         {
-          ...{ tape, dtype, training, name, keepsMask, rng, ok, parameters: own },
+          ...{ tape, dtype, training, winograd, name, keepsMask, rng, ok, parameters: own },
           slice: share.how === 'slices' ? { index: slice, of: share.inputs.length } : whole,
           later: (calls) => this.#putOff(tape, name, calls),
           onUpdate: (calls) => {

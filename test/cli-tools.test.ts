@@ -48,31 +48,34 @@ t.test('bench', async (t) => {
         'step_ms',
         'host_cpu_ms',
         'host_call_ms',
+        'outside_ms',
         'peak_rss_mb',
         'device',
         'threads',
         'tf32',
         'deterministic',
-        'dtype'
+        'dtype',
+        'winograd'
       ],
-      'per_layer'
+      ...['reorders', 'per_layer']
     ])
     const { images_per_s: median, images_per_s_min: least, images_per_s_max: most } = result
     t.ok(Number(least) <= Number(median) && Number(median) <= Number(most))
     t.ok(Math.abs(Number(result.step_ms) * Number(median) - 2000) < 1)
-    const calls = [Object(result.per_layer)].flat()
-    const passes = new Set(calls.map(({ pass }) => pass))
+    const layers = [Object(result.per_layer)].flat()
+    const passes = new Set(layers.map(({ pass }) => pass))
     t.strictSame(
       [...passes],
       mode === 'train' ? ['forward', 'backward', 'update', 'refresh'] : ['forward']
     )
-    t.match(calls[0], {
-      layer: 'conv1',
-      op: /^(reorder|conv2d)$/,
-      implementation: String,
-      ms: Number
-    })
-    const sum = calls.reduce((sum, { ms }) => sum + ms, 0)
+    // Two images of 96×54×54 outputs, each the sum of 11×11 products.
+    const products = 2 * 96 * 54 * 54 * 11 * 11
+    // Read: 1×224×224, the filters and the biases; written: the outputs.
+    const least_bytes = 4 * (2 * (224 * 224 + 96 * 54 * 54) + 96 * 11 * 11 + 96)
+    const calls = [{ op: 'conv2d', implementation: String, ms: Number }]
+    t.match(layers[0], { layer: 'conv1', flop: 2 * products, least_bytes, calls })
+    t.ok(layers.every(({ bytes, least_bytes }) => bytes >= least_bytes))
+    const sum = layers.reduce((sum, { ms }) => sum + ms, 0)
     // Held against the step's CPU time, which other processes do not lengthen.
     t.ok(sum > 0.3 * Number(result.host_cpu_ms), 'the calls make up the step')
   }

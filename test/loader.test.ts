@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t, { type Test } from 'tap'
+import { spinningBriefly } from '../lib/spinning.ts'
 import { noSmallDisk, smallDisk } from './disks.ts'
 import { objects, runProgram } from './programs.ts'
 
@@ -216,4 +217,22 @@ t.test('a folder that may not be executed', { skip: noSmallDisk }, async (t) => 
 t.test('a whole one loads', async (t) => {
   const { out } = await runProgram('test/load-child.ts', [process.cwd()])
   t.strictSame(objects(out), [{ loaded: true }])
+})
+
+t.test('threads wait awake for a moment only', async (t) => {
+  // libgomp tells its settings as it is loaded.
+  const told = async (env: Record<string, string>) => {
+    const all = { ...env, OMP_DISPLAY_ENV: 'verbose' }
+    const { err } = await runProgram('test/load-child.ts', [process.cwd()], all)
+    return /GOMP_SPINCOUNT = '(\d+)'/.exec(err)?.[1]
+  }
+  t.equal(await told({}), '1000')
+  t.equal(await told({ GOMP_SPINCOUNT: '7' }), '7')
+  t.equal(await told({ OMP_WAIT_POLICY: 'passive' }), '0')
+  const { GOMP_SPINCOUNT } = process.env
+  const failing = () => {
+    throw new Error(`with ${process.env.GOMP_SPINCOUNT}`)
+  }
+  t.throws(() => spinningBriefly(failing), { message: `with ${GOMP_SPINCOUNT ?? 1000}` })
+  t.equal(process.env.GOMP_SPINCOUNT, GOMP_SPINCOUNT, 'the environment stays as it was')
 })

@@ -1,8 +1,9 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
-import { type BenchResult, bench } from '../bench.ts'
+import { type BenchResult, bench, type Profile } from '../bench.ts'
 import { writeTrace } from '../chrome-trace.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
+import { layerJson } from '../per-layer.ts'
 import { openDevices } from '../placement/devices.ts'
 import { choice, command, dtypeOption, parse, readers, traceHelp } from './command.ts'
 import {
@@ -22,6 +23,7 @@ interface Given extends DeviceArguments {
   readonly mode?: 'train' | 'infer'
   readonly steps?: number
   readonly trace?: string
+  readonly winograd: boolean
   readonly json?: boolean
 }
 
@@ -41,6 +43,12 @@ async function readArguments(): Promise<Given> {
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
     .option('--steps <n>', 'steps to time (10)', count)
     .option('--trace <file>', traceHelp)
+    .option(
+      '--winograd',
+      "in f32 on a CPU, convolve by Winograd's method where that is faster (yes)",
+      true
+    )
+    .option('--no-winograd', 'convolve by the definition alone')
     .option('--json', 'print one JSON object')
   return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }
@@ -50,18 +58,23 @@ function peakMegabytes(): number {
   return process.resourceUsage().maxRSS / 1024
 }
 
-function printJson({ stepMs, imagesPerSecond, host, calls }: BenchResult, how: object): void {
+const reordersOf = ({ layers }: Profile) => layers.reduce((sum, { reorders }) => sum + reorders, 0)
+
+function printJson(result: BenchResult, how: object): void {
+  const { stepMs, imagesPerSecond, host, outsideMs, layers } = result
   const { median, min, max } = imagesPerSecond
   const object = {
     ...{ images_per_s: median, images_per_s_min: min, images_per_s_max: max },
     ...{ step_ms: stepMs, host_cpu_ms: host.cpuMs, host_call_ms: host.callMs },
-    ...{ peak_rss_mb: peakMegabytes(), ...how, per_layer: calls }
+    ...{ outside_ms: outsideMs, peak_rss_mb: peakMegabytes(), ...how },
+    ...{ reorders: reordersOf(result), per_layer: layers.map(layerJson) }
   }
   process.stdout.write(`${JSON.stringify(object)}\n`)
 }
 
 /** The op calls that take longest, and the rest. */
-async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult): Promise<void> {
+async function printText(result: BenchResult): Promise<void> {
+  const { steps, stepMs, imagesPerSecond, calls, outsideMs } = result
   const { default: Table } = await import('cli-table3')
   const table = new Table({
     head: ['layer', 'pass', 'op', 'implementation', 'ms'],
@@ -81,6 +94,10 @@ async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult)
     table.toString(),
     entry('Speed', `${pace(median)} images/s (${pace(min)} to ${pace(max)})`),
     entry('Step', `${stepMs.toFixed(1)} ms, the median of ${steps.length}`),
+    ...(outsideMs === undefined
+      ? []
+      : [entry('', `${(outsideMs * 1000).toFixed(0)} µs of it outside of ops`)]),
+    entry('Reorders', `${reordersOf(result)} a step`),
     entry('Memory', `${peakMegabytes().toFixed(0)} MB at most`)
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
@@ -88,20 +105,20 @@ async function printText({ steps, stepMs, imagesPerSecond, calls }: BenchResult)
 
 await program(async () => {
   const given = await readArguments()
-  const { net, batch, mode, steps, trace, json } = given
+  const { net, batch, mode, steps, winograd, trace, json } = given
   const where = await settleDevice(given)
   await using devices = await openDevices(where.names, where.options)
   const dtype = given.dtype ?? preferredDType(devices.first, where).dtype
   if (!json) process.stdout.write(`${deviceText(devices.all, where)}\n`)
   const result = await bench(netByName(net), devices.all, {
-    ...{ batch, dtype, parallel: where.parallel },
+    ...{ batch, dtype, winograd, parallel: where.parallel },
     ...(mode && { mode }),
     ...(steps !== undefined && { steps }),
     timeline: trace !== undefined
   })
   if (trace !== undefined) await writeTrace(trace, result.timeline ?? [])
   const shared = where.names.length > 1 ? where.parallel : {}
-  if (json) printJson(result, { device: where.name, ...shared, ...where.options, dtype })
+  if (json) printJson(result, { device: where.name, ...shared, ...where.options, dtype, winograd })
   else await printText(result)
   if (!json && trace !== undefined) process.stdout.write(`${entry('Trace', onePiece(trace))}\n`)
 })

@@ -94,10 +94,10 @@ const layer: Layer<Conv2dOptions> = {
     return { reads: groups > 1 ? 'slice' : 'whole', config: share }
   },
 
-  async forward({ tape, dtype, parameters: { weight, bias }, later }, config, inputs) {
+  async forward({ tape, dtype, winograd, parameters: { weight, bias }, later }, config, inputs) {
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
-    const fields = fieldsOf(config, x.dims)
+    const fields = { ...fieldsOf(config, x.dims), winograd }
     const relu = config.relu ?? false
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)

@@ -11,10 +11,12 @@ struct ConvFields {
   Int4 padding{};  // top, bottom, left, right
   Int2 dilation{1, 1};
   int64_t groups = 1;
+  bool winograd = true;  // whether a CPU may make fewer multiplications, at some cost of exactness
 
   template <class V>
   void visit(V& v) {
     v("stride", stride), v("padding", padding), v("dilation", dilation), v("groups", groups);
+    v("winograd", winograd);
   }
   void rule(Specs& s, int x, int y, int w, int b) const {
     if (groups < 1) s.fail("expected groups of 1 or more, got ", groups);

@@ -7,7 +7,7 @@ namespace alexnode::cpu {
 
 /// A quick look at the fields, before there are layouts.
 inline bool may_winograd(const ConvFields& fields) {
-  return fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};
+  return fields.winograd && fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};
 }
 
 KernelPtr make_winograd(const Conv2d& fields, const Specs& specs);

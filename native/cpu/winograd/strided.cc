@@ -81,6 +81,7 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
   auto &X = specs[x], &Y = specs[y], &W = specs[w];
   const auto dense = dense_layout(W.shape.size());
   const int64_t s = f.stride[0], kernel = W.shape.back(), taps = (kernel + s - 1) / s, channels = X.shape[1];
+  if (!f.winograd) return {};
   if (X.dtype != DType::f32 || f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s}) return {};
   if ((s != 2 && s != 4) || W.shape[2] != kernel || (taps != 3 && taps != 5) || channels >= kBlock) return {};
   if ((X.layout != "any" && X.layout != "abcd") || (W.layout != "any" && W.layout != dense)) return {};
