@@ -19,14 +19,8 @@ Mailbox::~Mailbox() = default;
 Ticket* Mailbox::take(double id, int parts) {
   if (pending_++ == 0) uv_ref(handle());
   std::lock_guard lock(mutex_);
-  if (!free_) {
-    all_.push_back(std::make_unique<Ticket>());
-    all_.back()->bytes.reserve(64);  // what a step reads of its numbers
-    free_ = all_.back().get();
-  }
-  Ticket* t = free_;
-  free_ = t->next;
-  t->id = id, t->parts = parts, t->next = nullptr, t->has_bytes = t->has_times = false;
+  Ticket* t = tickets_.take();
+  t->id = id, t->parts = parts, t->has_bytes = t->has_times = false;
   t->error.clear(), t->kernel.reset(), t->device.reset();
   return t;
 }
@@ -58,8 +52,7 @@ void Mailbox::drain() {
     deliver_(*t);
     std::lock_guard lock(mutex_);
     t->kernel.reset(), t->device.reset();
-    t->next = free_;
-    free_ = t;
+    tickets_.give(t);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "op.h"
+#include "reused.h"
 #include "uv.h"
 
 namespace alexnode {
@@ -18,6 +19,7 @@ namespace alexnode {
 class Device;
 
 struct Ticket {
+  Ticket() { bytes.reserve(64); }  // what a step reads of its numbers
   double id = 0;
   std::atomic<int> parts{0};       // settles when all parts are done
   std::string error;               // of the first part that failed; empty: it went well
@@ -54,8 +56,8 @@ class Mailbox {
   Deliver deliver_;
   std::mutex mutex_;
   std::condition_variable idle_;
-  std::vector<std::unique_ptr<Ticket>> all_;
-  Ticket *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
+  Reused<Ticket> tickets_;
+  Ticket *first_ = nullptr, *last_ = nullptr;
   int pending_ = 0, threads_ = 0;
   bool closed_ = false;
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cpu/device.h"
+#include "reused.h"
 #include "wait.h"
 
 namespace alexnode::cpu {
@@ -94,8 +95,8 @@ struct CpuStream::State {
   std::shared_ptr<Mailbox> mailbox;
   std::mutex mutex;
   std::condition_variable wake;
-  std::vector<std::unique_ptr<Job>> all;
-  Job *free = nullptr, *first = nullptr, *last = nullptr;
+  Reused<Job> jobs;
+  Job *first = nullptr, *last = nullptr;
   Ticket* closing = nullptr;
   bool closed = false;
   std::atomic<bool> abandoned{false};
@@ -104,13 +105,7 @@ struct CpuStream::State {
   void push(auto&& fill) {
     std::lock_guard lock(mutex);
     if (closed) fail("[stream] is closed: open another one");
-    if (!free) {
-      all.push_back(std::make_unique<Job>());
-      free = all.back().get();
-    }
-    Job* job = free;
-    free = job->next;
-    job->next = nullptr;
+    Job* job = jobs.take();
     fill(*job);
     (last ? last->next : first) = job;
     last = job;
@@ -206,8 +201,7 @@ void CpuStream::State::loop(int threads) {
     }
     job->clear();  // what the job held is given back before anyone is told that the stream is closed
     lock.lock();
-    job->next = free;
-    free = job;
+    jobs.give(job);
   }
   Ticket* ticket = closing;
   lock.unlock();

@@ -70,15 +70,14 @@ void Launcher::loop() {
     perform(*job);
     job->clear();
     lock.lock();
-    job->next = free_;
-    free_ = job;
+    jobs_.give(job);
   }
   lock.unlock();
   // Only now, when nobody gives them work any more.
   for (auto* stream : streams) stream->abandon();
 }
 
-void Launcher::drop() { all_.clear(); }
+void Launcher::drop() { jobs_.clear(); }
 
 void Launcher::perform(Job& job) {
   const int parts = job.program ? job.program->parts() : 1;

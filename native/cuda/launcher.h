@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "reused.h"
 
 namespace alexnode::cuda {
 
@@ -38,13 +39,7 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
   bool push(Fill&& fill) {
     std::lock_guard lock(mutex_);
     if (stopped_) return false;
-    if (!free_) {
-      all_.push_back(std::make_unique<Job>());
-      free_ = all_.back().get();
-    }
-    Job* job = free_;
-    free_ = job->next;
-    job->next = nullptr;
+    Job* job = jobs_.take();
     fill(*job);
     (last_ ? last_->next : first_) = job;
     last_ = job;
@@ -70,8 +65,8 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
   void perform(Job& job);
   std::mutex mutex_;
   std::condition_variable wake_, ended_;
-  std::vector<std::unique_ptr<Job>> all_;
-  Job *free_ = nullptr, *first_ = nullptr, *last_ = nullptr;
+  Reused<Job> jobs_;
+  Job *first_ = nullptr, *last_ = nullptr;
   bool stopped_ = false, running_ = false;
 };
 

@@ -1,0 +1,42 @@
+// Objects that are used over and over, such as jobs of a queue; linked by their own `next`. They are made
+// many at a time: how many are in use at once hangs on the clock, and a step must not allocate when one more
+// is.
+#pragma once
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace alexnode {
+
+/// Not locked: its owner's lock guards it.
+template <class T>
+class Reused {
+ public:
+  /// One that nobody uses, as it was given back.
+  T* take() {
+    if (!free_) {
+      blocks_.push_back(std::make_unique<Block>());
+      for (T& made : *blocks_.back()) give(&made);
+    }
+    T* taken = free_;
+    free_ = taken->next;
+    taken->next = nullptr;
+    return taken;
+  }
+  void give(T* back) {
+    back->next = free_;
+    free_ = back;
+  }
+  /// Destroys all of them, those in use included.
+  void clear() {
+    free_ = nullptr;
+    blocks_.clear();
+  }
+
+ private:
+  using Block = std::array<T, 32>;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  T* free_ = nullptr;
+};
+
+}  // namespace alexnode
