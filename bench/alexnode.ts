@@ -7,8 +7,8 @@ import { Benchmark } from '../lib/bench.ts'
 import { open } from '../lib/device.ts'
 import { cpuInfo } from '../lib/native.ts'
 import { netByName } from '../lib/nets/index.ts'
-import { sgd } from '../lib/optimizer.ts'
 import { layerJson } from '../lib/per-layer.ts'
+import { sgd } from '../lib/update/optimizer.ts'
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 

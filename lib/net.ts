@@ -5,7 +5,6 @@ import type { Device } from './device.ts'
 import type { Draft } from './draft.ts'
 import type { FloatDType } from './dtype.ts'
 import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
-import type { Optimizer } from './optimizer.ts'
 import type { Parameters } from './parameters.ts'
 import { type Action, ordered } from './placement/order.ts'
 import type { Parallel, Part, Placement } from './placement/placement.ts'
@@ -14,6 +13,7 @@ import type { Stream } from './stream.ts'
 import { type Call, runCall, Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import type { Inlet, LayerSummary, Ports } from './trace.ts'
+import type { Optimizer } from './update/optimizer.ts'
 
 export interface BuildOptions {
   /** Images in a batch. */

@@ -2,7 +2,7 @@
 import type { InputRecipe } from './augment.ts'
 import type { FloatDType } from './dtype.ts'
 import { isObject } from './files/json.ts'
-import { adam, type Optimizer, sgd } from './optimizer.ts'
+import { adam, type Optimizer, sgd } from './update/optimizer.ts'
 
 /** Everything that decides the numbers of a run, besides device and threads. Flags that are not set are left out. */
 export interface TrainSettings {

@@ -1,17 +1,18 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
-import { Accumulation, type Place, type Round, roundsOf, updates } from './accumulation.ts'
+
 import type { InputRecipe } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
 import { Feed } from './feed.ts'
 import type { PlannedSlab } from './memory-plan.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
-import type { Optimizer } from './optimizer.ts'
 import type { Program } from './program.ts'
 import type { Progress } from './schedule.ts'
 import type { Tensor } from './tensor.ts'
 import { type Span, spansOf } from './timeline.ts'
-import { type TrainedTensors, Update, type UpdateOptions } from './update.ts'
+import { Accumulation, type Place, type Round, roundsOf, updates } from './update/accumulation.ts'
+import type { Optimizer } from './update/optimizer.ts'
+import { type TrainedTensors, Update, type UpdateOptions } from './update/update.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {

@@ -2,10 +2,10 @@
 import t from 'tap'
 import { type Device, open } from '../lib/device.ts'
 import { evaluate } from '../lib/evaluate.ts'
-import { adam } from '../lib/optimizer.ts'
 import type { Parallel } from '../lib/placement/placement.ts'
 import { toCheckpoint, toSnapshot } from '../lib/snapshot.ts'
 import { type Snapshot, type TrainOptions, train, type Validation } from '../lib/train.ts'
+import { adam } from '../lib/update/optimizer.ts'
 import { distance, rates, run, seed, type Weights, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

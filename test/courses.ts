@@ -2,10 +2,10 @@
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { Feed } from '../lib/feed.ts'
 import type { Net } from '../lib/net.ts'
-import { sgd } from '../lib/optimizer.ts'
 import type { PublicTensor } from '../lib/parameters.ts'
 import { Tape } from '../lib/tape.ts'
 import { type TrainOptions, train } from '../lib/train.ts'
+import { sgd } from '../lib/update/optimizer.ts'
 import { Value } from '../lib/value.ts'
 
 /** What draws the images and the dropout. */

@@ -15,9 +15,9 @@ import { lrn } from '../lib/layers/lrn.ts'
 import { maxPool } from '../lib/layers/pool.ts'
 import { relu } from '../lib/layers/relu.ts'
 import type { Net } from '../lib/net.ts'
-import { sgd } from '../lib/optimizer.ts'
 import { exportTensors, type PublicTensor } from '../lib/parameters.ts'
 import { Trainer } from '../lib/trainer.ts'
+import { sgd } from '../lib/update/optimizer.ts'
 import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>

@@ -3,8 +3,8 @@ import t from 'tap'
 import { open } from '../lib/device.ts'
 import { LossScale, type ScaledOutcome } from '../lib/loss-scale.ts'
 import type { Net } from '../lib/net.ts'
-import { adam, sgd } from '../lib/optimizer.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
+import { adam, sgd } from '../lib/update/optimizer.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 /** A device with two steps under way at most, whose gradients overflow above `most` at a step. */

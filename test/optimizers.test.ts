@@ -8,11 +8,11 @@ import { flatten } from '../lib/layers/flatten.ts'
 import { maxPool } from '../lib/layers/pool.ts'
 import { relu } from '../lib/layers/relu.ts'
 import type { Net } from '../lib/net.ts'
-import { adam, sgd } from '../lib/optimizer.ts'
 import { exportTensors, type PublicTensor } from '../lib/parameters.ts'
 import { constant, cosine, exponential, plateau, step, warmUp } from '../lib/schedule.ts'
 import { type TrainOptions, train } from '../lib/train.ts'
 import { Trainer } from '../lib/trainer.ts'
+import { adam, sgd } from '../lib/update/optimizer.ts'
 import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>

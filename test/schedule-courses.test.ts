@@ -2,9 +2,9 @@
 import t from 'tap'
 import { open } from '../lib/device.ts'
 import type { Net } from '../lib/net.ts'
-import { sgd } from '../lib/optimizer.ts'
 import { type Course, type Courses, constant, step } from '../lib/schedule.ts'
 import { type TrainOptions, train } from '../lib/train.ts'
+import { sgd } from '../lib/update/optimizer.ts'
 import { distance, type Weights, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -2,8 +2,8 @@
 import type { Draft } from '../draft.ts'
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
-import { sgd } from '../optimizer.ts'
 import { openDevices } from '../placement/devices.ts'
+import { sgd } from '../update/optimizer.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import {
   addDeviceOptions,

@@ -1,6 +1,7 @@
 /** What a recipe makes of a run: its optimizer, and how each parameter's rate and decay go on. */
-import { type Optimizer, sgd } from '../optimizer.ts'
+
 import type { Course, Courses, Progress } from '../schedule.ts'
+import { type Optimizer, sgd } from '../update/optimizer.ts'
 import { courseOf, type RateCourse, type Recipe, rateAt } from './recipe.ts'
 
 /** The optimizer of a recipe, with a momentum and a decay of weights that may be others. */

@@ -2,10 +2,10 @@
  * A moving average of a net's weights (Polyak and Juditsky 1992): y ← d·y + (1 - d)·w after each update. It begins at
  * the weights themselves, and so needs no correction. Running statistics are averages already, and taken as they are.
  */
-import type { Net } from './net.ts'
-import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
-import type { Tape } from './tape.ts'
-import type { Value } from './value.ts'
+import type { Net } from '../net.ts'
+import { exportTensors, importTensors, type Parameter, type PublicTensor } from '../parameters.ts'
+import type { Tape } from '../tape.ts'
+import type { Value } from '../value.ts'
 
 type Tensors = ReadonlyMap<string, PublicTensor>
 

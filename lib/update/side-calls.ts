@@ -1,10 +1,10 @@
 /** Calls on a net's values besides those of its build, with the memory that they need for themselves. */
-import { line, place } from './arena.ts'
-import type { Buffer } from './buffer.ts'
-import type { BoundCall, Net } from './net.ts'
-import type { Stream } from './stream.ts'
-import type { Tape } from './tape.ts'
-import type { Tensor } from './tensor.ts'
+import { line, place } from '../arena.ts'
+import type { Buffer } from '../buffer.ts'
+import type { BoundCall, Net } from '../net.ts'
+import type { Stream } from '../stream.ts'
+import type { Tape } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
 
 export class SideCalls {
   /** One a part of the net, with one list of calls. */

@@ -1,11 +1,11 @@
 /** What an optimizer keeps on one device: a value like each parameter's master for each slot of its state, and scalars. */
-import { align, line, place } from './arena.ts'
-import type { Buffer } from './buffer.ts'
-import type { Device } from './device.ts'
+import { align, line, place } from '../arena.ts'
+import type { Buffer } from '../buffer.ts'
+import type { Device } from '../device.ts'
+import type { Parameter } from '../parameters.ts'
+import type { Tensor } from '../tensor.ts'
+import { Value } from '../value.ts'
 import type { Optimizer } from './optimizer.ts'
-import type { Parameter } from './parameters.ts'
-import type { Tensor } from './tensor.ts'
-import { Value } from './value.ts'
 
 export class OptimizerMemory {
   /** By slot of the optimizer's state. */

@@ -3,16 +3,17 @@
  * and, where that is asked for, before them what keeps the gradient's norm from being too large, and after them the
  * weights' average.
  */
+
+import type { BoundCall, Net } from '../net.ts'
+import { exportTensors, importTensors, type Parameter, type PublicTensor } from '../parameters.ts'
+import { type Course, type Courses, type Progress, together } from '../schedule.ts'
+import type { Tape } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Value } from '../value.ts'
 import { MovingAverage } from './moving-average.ts'
-import type { BoundCall, Net } from './net.ts'
 import type { Optimizer } from './optimizer.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
-import { exportTensors, importTensors, type Parameter, type PublicTensor } from './parameters.ts'
-import { type Course, type Courses, type Progress, together } from './schedule.ts'
 import { SideCalls } from './side-calls.ts'
-import type { Tape } from './tape.ts'
-import type { Tensor } from './tensor.ts'
-import type { Value } from './value.ts'
 
 /** The slot of the optimizer's state that holds the weights that are trained, where those of the net are averages. */
 const TRAINED = 'w'

@@ -1,5 +1,5 @@
 /** How gradients change weights: which op, with which device-side scalars, and what state each weight keeps. */
-import type { Fields } from './native.ts'
+import type { Fields } from '../native.ts'
 
 /** What may change from step to step; read by the op from device memory. */
 export interface StepScalars {

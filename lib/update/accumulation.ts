@@ -3,12 +3,12 @@
  * the last leaves all in their usual place. Each round's are its share of the mean over all images, so that sums are
  * what one larger batch would give.
  */
-import { line, place } from './arena.ts'
-import type { Buffer } from './buffer.ts'
-import type { BoundCall, Net } from './net.ts'
-import { agree } from './placement/agree.ts'
+import { line, place } from '../arena.ts'
+import type { Buffer } from '../buffer.ts'
+import type { BoundCall, Net } from '../net.ts'
+import { agree } from '../placement/agree.ts'
+import { Value } from '../value.ts'
 import { SideCalls } from './side-calls.ts'
-import { Value } from './value.ts'
 
 /** Which of an update's rounds it is: the only one, or one of several. */
 export type Place = 'only' | 'first' | 'middle' | 'last'
