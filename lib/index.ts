@@ -73,7 +73,6 @@ export { lrn, lrnWithin } from './layers/lrn.ts'
 export { avgPool, maxPool } from './layers/pool.ts'
 export { relu } from './layers/relu.ts'
 export { AddonError } from './load.ts'
-export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './loss-scale.ts'
 export type { DevicePlan, MemoryPlan, MemoryPool } from './memory-plan.ts'
 export type {
   CudaDevice,
@@ -96,7 +95,6 @@ export { fashion } from './nets/fashion.ts'
 export { netByName, netNames } from './nets/index.ts'
 export { torchvision } from './nets/torchvision.ts'
 export type { Op } from './op.ts'
-export { type FitOptions, fitSteps } from './pace.ts'
 export type { CallTime, LayerTime } from './per-layer.ts'
 export { type DecodeOptions, decodePhoto, type Photo, PhotoError } from './photos/decode.ts'
 export { type Prepared, type PrepareOptions, prepare } from './photos/prepare.ts'
@@ -137,6 +135,8 @@ export {
   type ValidationOptions,
   type WatchOptions
 } from './train.ts'
+export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './training/loss-scale.ts'
+export { type FitOptions, fitSteps } from './training/pace.ts'
 export { partData } from './training/part.ts'
 export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'
 export { adam, type Optimizer, sgd } from './update/optimizer.ts'

@@ -1,25 +1,25 @@
 import type { ImageSet } from './data/dataset.ts'
-import { LossScale } from './loss-scale.ts'
 import type { Net } from './net.ts'
 import { constant, isPlateau, type Progress, together } from './schedule.ts'
 import { type Sending, Trainer } from './trainer.ts'
 import { Length, requireNumber, requireShare, requireWhole } from './training/length.ts'
+import { LossScale } from './training/loss-scale.ts'
 import { explain } from './training/not-finite.ts'
 import type { Step, TrainOptions } from './training/options.ts'
 import { Order } from './training/order.ts'
 import { LiveRate, type RateChange } from './training/rate.ts'
 import type { TrainState } from './training/state.ts'
 import { Validator } from './training/validation.ts'
-import { Watcher } from './training/watcher.ts'
+import { Watcher } from './training/watch/watcher.ts'
 import { sgd } from './update/optimizer.ts'
 
-export type { Diagnosis } from './training/diagnosis.ts'
 export { NonFiniteError } from './training/not-finite.ts'
 export type { Step, TrainOptions } from './training/options.ts'
 export type { RateChange, RateControl } from './training/rate.ts'
 export type { Snapshot, TrainState } from './training/state.ts'
 export type { Validation, ValidationOptions, ValidationState } from './training/validation.ts'
-export type { WatchOptions } from './training/watcher.ts'
+export type { Diagnosis } from './training/watch/diagnosis.ts'
+export type { WatchOptions } from './training/watch/watcher.ts'
 
 /** Which step from the start is timed, call by call, where somebody wants to know: by then the pace is steady. */
 const TIMED = 10
@@ -27,7 +27,7 @@ const TIMED = 10
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
  * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
- * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/loss-scale.ts. With `ema`
+ * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/training/loss-scale.ts. With `ema`
  * the net holds the averaged weights when the loop has ended, however it did.
  *
  * @throws NonFiniteError naming the layer where a value first was not finite

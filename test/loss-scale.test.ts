@@ -1,9 +1,9 @@
 // The scale of f16's gradients: as a value, and in the loop, where f32 shows every bit of it.
 import t from 'tap'
 import { open } from '../lib/device.ts'
-import { LossScale, type ScaledOutcome } from '../lib/loss-scale.ts'
 import type { Net } from '../lib/net.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
+import { LossScale, type ScaledOutcome } from '../lib/training/loss-scale.ts'
 import { adam, sgd } from '../lib/update/optimizer.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

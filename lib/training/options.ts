@@ -1,12 +1,12 @@
 import type { InputRecipe } from '../augment.ts'
-import type { LossScaleOptions } from '../loss-scale.ts'
 import type { Courses, Schedule } from '../schedule.ts'
 import type { Span } from '../timeline.ts'
 import type { Optimizer } from '../update/optimizer.ts'
+import type { LossScaleOptions } from './loss-scale.ts'
 import type { RateChange, RateControl } from './rate.ts'
 import type { Snapshot } from './state.ts'
 import type { ValidationOptions } from './validation.ts'
-import type { WatchOptions } from './watcher.ts'
+import type { WatchOptions } from './watch/watcher.ts'
 
 export interface TrainOptions {
   /** Times through the set. Default 1, unless `steps` is given. */

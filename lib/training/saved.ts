@@ -1,6 +1,6 @@
 /** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
 import { isJsonObject, type Json, type JsonObject } from '../files/json.ts'
-import type { LossScaleState, ScaledOutcome } from '../loss-scale.ts'
+import type { LossScaleState, ScaledOutcome } from './loss-scale.ts'
 import type { RateChange } from './rate.ts'
 import type { TrainState } from './state.ts'
 import type { ValidationState } from './validation.ts'

@@ -1,5 +1,5 @@
-import type { LossScaleState } from '../loss-scale.ts'
 import type { TrainedTensors } from '../update/update.ts'
+import type { LossScaleState } from './loss-scale.ts'
 import type { Place } from './order.ts'
 import type { RateChange } from './rate.ts'
 import type { ValidationState } from './validation.ts'

@@ -1,6 +1,6 @@
 /** How much a step changes the weights: by what really became of them, whatever optimizer does it. */
-import type { Net } from '../net.ts'
-import type { Parameter } from '../parameters.ts'
+import type { Net } from '../../net.ts'
+import type { Parameter } from '../../parameters.ts'
 import { sample, square } from './samples.ts'
 
 /** What was seen of one layer's weights over one step. */

@@ -1,7 +1,7 @@
 /** Some of a tensor's numbers, read back from a device: enough to judge the whole by, and little to bring. */
-import { decode, dtypeBytes } from '../dtype.ts'
-import type { Stream } from '../stream.ts'
-import { Tensor } from '../tensor.ts'
+import { decode, dtypeBytes } from '../../dtype.ts'
+import type { Stream } from '../../stream.ts'
+import { Tensor } from '../../tensor.ts'
 
 /** Numbers that lie side by side; a read brings so many at once. */
 const RUN = 1024

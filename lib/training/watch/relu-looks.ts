@@ -1,7 +1,7 @@
 /** What a net's ReLUs give for a batch: whether they are alive, and whether they tell images apart. */
-import { dtypeBytes } from '../dtype.ts'
-import type { BoundCall, Net } from '../net.ts'
-import type { Tensor } from '../tensor.ts'
+import { dtypeBytes } from '../../dtype.ts'
+import type { BoundCall, Net } from '../../net.ts'
+import type { Tensor } from '../../tensor.ts'
 import { sample, square } from './samples.ts'
 
 /** What was seen of one ReLU. */

@@ -3,9 +3,11 @@
  * wrong with it. It reads back samples and runs forward passes of its own, outside of the recorded step, so that
  * steps cost what they cost without it, and their numbers are the same.
  */
-import type { Net } from '../net.ts'
-import type { Parameter } from '../parameters.ts'
-import type { Trainer } from '../trainer.ts'
+import type { Net } from '../../net.ts'
+import type { Parameter } from '../../parameters.ts'
+import type { Trainer } from '../../trainer.ts'
+import { requireNumber } from '../length.ts'
+import type { NonFiniteError } from '../not-finite.ts'
 import {
   type Diagnosis,
   deadDiagnosis,
@@ -19,8 +21,6 @@ import {
   vanishingDiagnosis,
   vanishingWeights
 } from './diagnosis.ts'
-import { requireNumber } from './length.ts'
-import type { NonFiniteError } from './not-finite.ts'
 import { lookAtRelus, type ReluLook } from './relu-looks.ts'
 import { sample } from './samples.ts'
 import { compareWeights, readWeights, type Weights } from './weight-looks.ts'
