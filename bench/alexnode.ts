@@ -3,11 +3,11 @@
  * steps is timed at the end.
  */
 import { createInterface } from 'node:readline'
-import { Benchmark } from '../lib/bench.ts'
 import { open } from '../lib/device.ts'
 import { cpuInfo } from '../lib/native.ts'
 import { netByName } from '../lib/nets/index.ts'
-import { layerJson } from '../lib/per-layer.ts'
+import { Benchmark } from '../lib/timing/bench.ts'
+import { layerJson } from '../lib/timing/per-layer.ts'
 import { sgd } from '../lib/update/optimizer.ts'
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)

@@ -1,13 +1,5 @@
 /** What the package gives: devices and ops below, nets and training above. */
 export { type ColourNoise, checkInput, type InputRecipe } from './augment.ts'
-export {
-  Benchmark,
-  type BenchOptions,
-  type BenchResult,
-  type Burst,
-  bench,
-  type Profile
-} from './bench.ts'
 export { Buffer } from './buffer.ts'
 export {
   type Checkpoint,
@@ -20,7 +12,6 @@ export {
   type SkipOptions,
   writeCheckpoint
 } from './checkpoint.ts'
-export { type ChromeTrace, chromeTrace, type TraceEvent, writeTrace } from './chrome-trace.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'
 export { program, UsageError } from './cli/program.ts'
@@ -95,7 +86,6 @@ export { fashion } from './nets/fashion.ts'
 export { netByName, netNames } from './nets/index.ts'
 export { torchvision } from './nets/torchvision.ts'
 export type { Op } from './op.ts'
-export type { CallTime, LayerTime } from './per-layer.ts'
 export { type DecodeOptions, decodePhoto, type Photo, PhotoError } from './photos/decode.ts'
 export { type Prepared, type PrepareOptions, prepare } from './photos/prepare.ts'
 export { openPhotos, type PhotoDataset, type PhotoSet } from './photos/reader.ts'
@@ -121,7 +111,22 @@ export {
   Tensor,
   type TensorOptions
 } from './tensor.ts'
-export type { Span } from './timeline.ts'
+export {
+  Benchmark,
+  type BenchOptions,
+  type BenchResult,
+  type Burst,
+  bench,
+  type Profile
+} from './timing/bench.ts'
+export {
+  type ChromeTrace,
+  chromeTrace,
+  type TraceEvent,
+  writeTrace
+} from './timing/chrome-trace.ts'
+export type { CallTime, LayerTime } from './timing/per-layer.ts'
+export type { Span } from './timing/timeline.ts'
 export {
   type Diagnosis,
   NonFiniteError,

@@ -1,10 +1,11 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
-import { type BenchResult, bench, type Profile } from '../bench.ts'
-import { writeTrace } from '../chrome-trace.ts'
+
 import type { FloatDType } from '../dtype.ts'
 import { netByName, netNames } from '../nets/index.ts'
-import { layerJson } from '../per-layer.ts'
 import { openDevices } from '../placement/devices.ts'
+import { type BenchResult, bench, type Profile } from '../timing/bench.ts'
+import { writeTrace } from '../timing/chrome-trace.ts'
+import { layerJson } from '../timing/per-layer.ts'
 import { choice, command, dtypeOption, parse, readers, traceHelp } from './command.ts'
 import {
   addDeviceOptions,

@@ -1,6 +1,6 @@
 import type { InputRecipe } from '../augment.ts'
 import type { Courses, Schedule } from '../schedule.ts'
-import type { Span } from '../timeline.ts'
+import type { Span } from '../timing/timeline.ts'
 import type { Optimizer } from '../update/optimizer.ts'
 import type { LossScaleOptions } from './loss-scale.ts'
 import type { RateChange, RateControl } from './rate.ts'

@@ -1,9 +1,9 @@
 /** What each layer's pass of a step takes: time, arithmetic, and bytes read and written. */
-import { dtypeBytes } from './dtype.ts'
-import type { BoundCall, Net } from './net.ts'
-import type { Pass } from './tape.ts'
-import { elements } from './tensor.ts'
-import type { Value } from './value.ts'
+import { dtypeBytes } from '../dtype.ts'
+import type { BoundCall, Net } from '../net.ts'
+import type { Pass } from '../tape.ts'
+import { elements } from '../tensor.ts'
+import type { Value } from '../value.ts'
 
 /** One op call of a step. */
 export interface CallTime {

@@ -1,17 +1,17 @@
 /** How fast a net is, step by step and op by op, on input that lies on the device already. */
-import { arrayImageSet, type ImageSet } from './data/dataset.ts'
-import type { InputShape, NetDefinition } from './definition.ts'
-import type { Device } from './device.ts'
-import type { FloatDType } from './dtype.ts'
-import { Feed } from './feed.ts'
-import type { BoundCall, Net } from './net.ts'
+import { arrayImageSet, type ImageSet } from '../data/dataset.ts'
+import type { InputShape, NetDefinition } from '../definition.ts'
+import type { Device } from '../device.ts'
+import type { FloatDType } from '../dtype.ts'
+import { Feed } from '../feed.ts'
+import type { BoundCall, Net } from '../net.ts'
+import type { Parallel } from '../placement/placement.ts'
+import type { Program } from '../program.ts'
+import { Random } from '../random.ts'
+import { Trainer } from '../trainer.ts'
+import { type Optimizer, sgd } from '../update/optimizer.ts'
 import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
-import type { Parallel } from './placement/placement.ts'
-import type { Program } from './program.ts'
-import { Random } from './random.ts'
 import { type Span, spansOf } from './timeline.ts'
-import { Trainer } from './trainer.ts'
-import { type Optimizer, sgd } from './update/optimizer.ts'
 
 export interface BenchOptions {
   readonly batch: number

@@ -1,7 +1,7 @@
 /** When the calls of a step ran, on which device and stream. */
-import type { BoundCall, Net } from './net.ts'
-import type { Program } from './program.ts'
-import type { Pass } from './tape.ts'
+import type { BoundCall, Net } from '../net.ts'
+import type { Program } from '../program.ts'
+import type { Pass } from '../tape.ts'
 
 /** One call of a step: of an op, or a copy. */
 export interface Span {

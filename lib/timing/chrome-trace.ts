@@ -2,7 +2,7 @@
  * A step as a trace that chrome://tracing and ui.perfetto.dev show: a process for each device, a thread for each of
  * its streams, an event for each call. The format: Google's "Trace Event Format", in its form as an object.
  */
-import { replaceFile } from './files/atomic.ts'
+import { replaceFile } from '../files/atomic.ts'
 import type { Span } from './timeline.ts'
 
 /** A call ('X'), or the name of a process or thread ('M'). */
