@@ -1,9 +1,9 @@
-import { type InputRecipe, settleInput } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
-import { Feed } from './feed.ts'
+import { type InputRecipe, settleInput } from './input/augment.ts'
+import { Feed } from './input/feed.ts'
+import { tenViews } from './input/net-input.ts'
 import { type Judged, rowsOf, type Stats, statsOf } from './metrics.ts'
 import type { Net } from './net.ts'
-import { tenViews } from './net-input.ts'
 import { Views } from './views.ts'
 
 export interface EvaluateOptions {

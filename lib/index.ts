@@ -1,5 +1,5 @@
 /** What the package gives: devices and ops below, nets and training above. */
-export { type ColourNoise, checkInput, type InputRecipe } from './augment.ts'
+
 export { Buffer } from './buffer.ts'
 export {
   type Checkpoint,
@@ -53,6 +53,7 @@ export {
   writeSafetensors
 } from './files/safetensors.ts'
 export type { Init } from './init.ts'
+export { type ColourNoise, checkInput, type InputRecipe } from './input/augment.ts'
 export { sigmoid, softmax, tanh } from './layers/activation.ts'
 export { batchNorm } from './layers/batch-norm.ts'
 export { conv2d } from './layers/conv2d.ts'

@@ -1,8 +1,8 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
 
-import type { InputRecipe } from './augment.ts'
 import type { ImageSet } from './data/dataset.ts'
-import { Feed } from './feed.ts'
+import type { InputRecipe } from './input/augment.ts'
+import { Feed } from './input/feed.ts'
 import type { PlannedSlab } from './memory-plan.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'

@@ -4,9 +4,9 @@
  */
 import type { Buffer } from './buffer.ts'
 import { dtypeBytes } from './dtype.ts'
+import type { NetInput } from './input/net-input.ts'
 import type { Judged } from './metrics.ts'
 import type { BoundCall, Net } from './net.ts'
-import type { NetInput } from './net-input.ts'
 import type { Stream } from './stream.ts'
 import { Tape } from './tape.ts'
 import type { Tensor } from './tensor.ts'

@@ -1,6 +1,6 @@
 /** Courses of training that tests compare, and the same steps taken op by op. */
 import type { ImageSet } from '../lib/data/dataset.ts'
-import { Feed } from '../lib/feed.ts'
+import { Feed } from '../lib/input/feed.ts'
 import type { Net } from '../lib/net.ts'
 import type { PublicTensor } from '../lib/parameters.ts'
 import { Tape } from '../lib/tape.ts'

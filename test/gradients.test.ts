@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import type { NetDefinition } from '../lib/definition.ts'
 import { type Device, open } from '../lib/device.ts'
-import { Feed } from '../lib/feed.ts'
+import { Feed } from '../lib/input/feed.ts'
 import type { LayerNode } from '../lib/layer.ts'
 import { tanh } from '../lib/layers/activation.ts'
 import { batchNorm } from '../lib/layers/batch-norm.ts'

@@ -1,14 +1,14 @@
 // How images become a net's input: recipes that are refused, what chance does, and the same numbers on any
 // device, for any split of a batch, and after a resume.
 import t, { type Test } from 'tap'
-import { checkInput, type InputRecipe, settleInput } from '../lib/augment.ts'
 import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
 import { defineNet } from '../lib/definition.ts'
 import { type Device, open } from '../lib/device.ts'
 import { evaluate, type JudgedBatch } from '../lib/evaluate.ts'
+import { checkInput, type InputRecipe, settleInput } from '../lib/input/augment.ts'
+import { tenViews } from '../lib/input/net-input.ts'
 import { dense } from '../lib/layers/dense.ts'
 import { flatten } from '../lib/layers/flatten.ts'
-import { tenViews } from '../lib/net-input.ts'
 import { type Snapshot, train } from '../lib/train.ts'
 import { weights } from './courses.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'

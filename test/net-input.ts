@@ -2,8 +2,8 @@
 import type { ImageSet } from '../lib/data/dataset.ts'
 import type { Device } from '../lib/device.ts'
 import type { FloatDType } from '../lib/dtype.ts'
+import { NetInput, type NetInputOptions } from '../lib/input/net-input.ts'
 import { unpack } from '../lib/layout.ts'
-import { NetInput, type NetInputOptions } from '../lib/net-input.ts'
 import { elements } from '../lib/tensor.ts'
 import { Value } from '../lib/value.ts'
 

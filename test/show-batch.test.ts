@@ -1,11 +1,11 @@
 // A batch as a net sees it, as pictures on a sheet, and the program that writes it.
 import { join } from 'node:path'
 import t from 'tap'
-import { contactSheet } from '../lib/contact-sheet.ts'
 import { arrayImageSet } from '../lib/data/dataset.ts'
 import { open } from '../lib/device.ts'
+import { contactSheet } from '../lib/input/contact-sheet.ts'
+import { seenBatch } from '../lib/input/seen-batch.ts'
 import { loadSharp } from '../lib/photos/sharp.ts'
-import { seenBatch } from '../lib/seen-batch.ts'
 import { Order } from '../lib/training/order.ts'
 import { writeSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'

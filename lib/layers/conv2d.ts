@@ -2,8 +2,8 @@ import type { Init } from '../init.ts'
 import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
 import type { Shape } from '../native.ts'
 import { elements } from '../tensor.ts'
-import { type Padding, type Pair, pair, windowPadding } from '../window.ts'
 import { maskRelu } from './relu.ts'
+import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
 export interface Conv2dOptions extends LayerOptions {
   /** Output channels. */

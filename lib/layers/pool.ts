@@ -7,7 +7,7 @@ import {
   only,
   requireRank
 } from '../layer.ts'
-import { type Padding, type Pair, pair, windowPadding } from '../window.ts'
+import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
 export interface PoolOptions extends LayerOptions {
   readonly size: Pair

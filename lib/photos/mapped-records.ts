@@ -1,7 +1,7 @@
 /** Records that threads bring to their place, out of shards that are mapped into memory. */
 import type { Buffer } from '../buffer.ts'
-import { LoadError, Loader, MappedFile } from '../loader.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
+import { LoadError, Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'
 import type { ImageFormat } from './reader.ts'
 import type { Records } from './records.ts'

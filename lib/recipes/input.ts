@@ -1,6 +1,7 @@
 /** A recipe's input for images that are not ImageNet's. */
-import type { InputRecipe } from '../augment.ts'
+
 import type { ImageSet } from '../data/dataset.ts'
+import type { InputRecipe } from '../input/augment.ts'
 import { imageNetColours } from './colours.ts'
 import type { Recipe } from './recipe.ts'
 

@@ -1,7 +1,8 @@
 /** From settings and data to what `train` and `evaluate` take, with a recipe or without. */
-import type { InputRecipe } from '../augment.ts'
+
 import type { Dataset } from '../data/dataset.ts'
 import type { NetDefinition } from '../definition.ts'
+import type { InputRecipe } from '../input/augment.ts'
 import { netByName } from '../nets/index.ts'
 import { type Courses, constant, cosine, plateau, type Schedule, warmCosine } from '../schedule.ts'
 import { optimizerOf, type TrainSettings } from '../settings.ts'

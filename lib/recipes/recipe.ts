@@ -1,5 +1,5 @@
 /** What a recipe is: all that decided how a known net was trained and tested, as plain data. */
-import type { InputRecipe } from '../augment.ts'
+import type { InputRecipe } from '../input/augment.ts'
 import type { NamedNetOptions, NetName } from '../nets/index.ts'
 
 /** A learning rate over a run. */

@@ -1,6 +1,7 @@
 /** Recipes as text: a name and a value a row, from which a recipe is printed and two are compared. */
-import type { InputRecipe } from '../augment.ts'
+
 import type { NetDefinition } from '../definition.ts'
+import type { InputRecipe } from '../input/augment.ts'
 import type { LayerOptions } from '../layer.ts'
 import { netByName } from '../nets/index.ts'
 import { type Ablation, ablations } from './ablation.ts'

@@ -1,4 +1,4 @@
-import type { InputRecipe } from '../augment.ts'
+import type { InputRecipe } from '../input/augment.ts'
 import type { Courses, Schedule } from '../schedule.ts'
 import type { Span } from '../timing/timeline.ts'
 import type { Optimizer } from '../update/optimizer.ts'

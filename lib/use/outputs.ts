@@ -1,7 +1,8 @@
 /** What a net's last layer gives for each image of a set, while the device works on the next batch. */
-import type { InputRecipe } from '../augment.ts'
+
 import type { ImageSet } from '../data/dataset.ts'
-import { Feed } from '../feed.ts'
+import type { InputRecipe } from '../input/augment.ts'
+import { Feed } from '../input/feed.ts'
 import { rowsOf } from '../metrics.ts'
 import type { Net } from '../net.ts'
 

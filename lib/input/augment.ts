@@ -2,8 +2,8 @@
  * How stored bytes become a net's input, as plain data: which part of an image is taken, what is
  * subtracted and divided by, and what of it is left to chance in training.
  */
-import type { ImageSet } from './data/dataset.ts'
-import { isObject } from './files/json.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import { isObject } from '../files/json.ts'
 
 /** Noise on the colours of whole images, along the principal components of a set's RGB values. */
 export interface ColourNoise {

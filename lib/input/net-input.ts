@@ -2,17 +2,18 @@
  * The calls that turn a batch of stored bytes into a net's input: cropping, mirroring, colours, the
  * mean, and resizing, all on the device.
  */
+
+import type { Buffer } from '../buffer.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import type { DType } from '../dtype.ts'
+import type { Fields, Shape } from '../native.ts'
+import type { BoundCall } from '../net.ts'
+import { fnv1a } from '../random.ts'
+import type { Stream } from '../stream.ts'
+import { type Call, runCall, Tape } from '../tape.ts'
+import { elements, Tensor } from '../tensor.ts'
+import type { Value } from '../value.ts'
 import { type InputRecipe, type SettledInput, settleInput } from './augment.ts'
-import type { Buffer } from './buffer.ts'
-import type { ImageSet } from './data/dataset.ts'
-import type { DType } from './dtype.ts'
-import type { Fields, Shape } from './native.ts'
-import type { BoundCall } from './net.ts'
-import { fnv1a } from './random.ts'
-import type { Stream } from './stream.ts'
-import { type Call, runCall, Tape } from './tape.ts'
-import { elements, Tensor } from './tensor.ts'
-import type { Value } from './value.ts'
 
 /** A part of an image that a net looks at. */
 export interface View {

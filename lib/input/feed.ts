@@ -1,15 +1,15 @@
 /**
  * Brings batches to a net: bytes and labels are staged by JavaScript while the device works, and a
- * recorded program copies them and makes the net's input of them (lib/net-input.ts). Each device that shares the
+ * recorded program copies them and makes the net's input of them (lib/input/net-input.ts). Each device that shares the
  * net has an inbox of its own.
  */
-import type { ImageSet } from './data/dataset.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import type { BoundCall, Net } from '../net.ts'
+import { copyOp } from '../op.ts'
+import { type Program, record } from '../program.ts'
+import type { Tensor } from '../tensor.ts'
 import { Inbox } from './inbox.ts'
-import type { BoundCall, Net } from './net.ts'
 import type { NetInput, NetInputOptions } from './net-input.ts'
-import { copyOp } from './op.ts'
-import { type Program, record } from './program.ts'
-import type { Tensor } from './tensor.ts'
 
 /** One batch is read while the one before is worked on; where threads read, one more lies ready. */
 const SLOTS = { read: 2, load: 3 }

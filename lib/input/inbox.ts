@@ -2,15 +2,15 @@
  * One device's side of a feed: what is staged for it, and the net's input that is made of that. To a GPU a slot
  * travels in one copy, on a stream of its own, while the batch before is worked on.
  */
-import { align } from './arena.ts'
-import type { Buffer } from './buffer.ts'
-import type { ImageSet } from './data/dataset.ts'
-import type { Net } from './net.ts'
+import { align } from '../arena.ts'
+import type { Buffer } from '../buffer.ts'
+import type { ImageSet } from '../data/dataset.ts'
+import type { Net } from '../net.ts'
+import type { Part, Rows } from '../placement/placement.ts'
+import type { Event, Stream } from '../stream.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Ports } from '../trace.ts'
 import { NetInput, type NetInputOptions } from './net-input.ts'
-import type { Part, Rows } from './placement/placement.ts'
-import type { Event, Stream } from './stream.ts'
-import type { Tensor } from './tensor.ts'
-import type { Ports } from './trace.ts'
 
 /** A batch, as it lies in the host's memory. */
 export interface Batch {

@@ -1,7 +1,7 @@
 /** Brings stored images into memory by threads of its own, so that JavaScript only says which, and where to. */
 import { availableParallelism } from 'node:os'
-import type { Buffer } from './buffer.ts'
-import { native, settled } from './native.ts'
+import type { Buffer } from '../buffer.ts'
+import { native, settled } from '../native.ts'
 
 /** A file that is read by memory map: what is never asked for is never read. */
 export class MappedFile {

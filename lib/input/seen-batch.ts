@@ -1,13 +1,14 @@
 /** A batch as a net sees it, as pictures: cropped, mirrored and coloured, with the mean not yet subtracted. */
+
+import type { ImageSet } from '../data/dataset.ts'
+import type { Device } from '../device.ts'
+import type { DType } from '../dtype.ts'
+import type { Shape } from '../native.ts'
+import { elements } from '../tensor.ts'
+import { Value } from '../value.ts'
 import type { InputRecipe, SettledInput } from './augment.ts'
 import type { Pictures } from './contact-sheet.ts'
-import type { ImageSet } from './data/dataset.ts'
-import type { Device } from './device.ts'
-import type { DType } from './dtype.ts'
-import type { Shape } from './native.ts'
 import { NetInput } from './net-input.ts'
-import { elements } from './tensor.ts'
-import { Value } from './value.ts'
 
 export interface SeenBatchOptions {
   /** Which images of the set. */
