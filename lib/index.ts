@@ -1,17 +1,6 @@
 /** What the package gives: devices and ops below, nets and training above. */
 
 export { Buffer } from './buffer.ts'
-export {
-  type Checkpoint,
-  type CheckpointData,
-  type CheckpointFolder,
-  keepCheckpoints,
-  listCheckpoints,
-  newestCheckpoint,
-  readCheckpoint,
-  type SkipOptions,
-  writeCheckpoint
-} from './checkpoint.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'
 export { program, UsageError } from './cli/program.ts'
@@ -101,10 +90,23 @@ export { netOf, type Plan, planOf } from './recipes/plan.ts'
 export type { RateCourse, Recipe } from './recipes/recipe.ts'
 export { rateAt } from './recipes/recipe.ts'
 export { recipeCourses, recipeOptimizer } from './recipes/run.ts'
-export { openRun, type Run, type RunOptions } from './run-folder.ts'
+export {
+  type Checkpoint,
+  type CheckpointData,
+  type CheckpointFolder,
+  keepCheckpoints,
+  listCheckpoints,
+  newestCheckpoint,
+  readCheckpoint,
+  type SkipOptions,
+  writeCheckpoint
+} from './run/checkpoint.ts'
+export { openRun, type Run, type RunOptions } from './run/folder.ts'
+export { partData } from './run/part.ts'
+export { optimizerOf, SettingsError, type TrainSettings } from './run/settings.ts'
+export { toCheckpoint, toSnapshot } from './run/snapshot.ts'
+export { type OpenTrainingOptions, openTraining, TrainingRun } from './run/training-run.ts'
 export * as schedules from './schedule.ts'
-export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'
-export { toCheckpoint, toSnapshot } from './snapshot.ts'
 export type { Event, Stream, StreamOptions } from './stream.ts'
 export {
   denseLayout,
@@ -143,8 +145,6 @@ export {
 } from './train.ts'
 export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './training/loss-scale.ts'
 export { type FitOptions, fitSteps } from './training/pace.ts'
-export { partData } from './training/part.ts'
-export { type OpenTrainingOptions, openTraining, TrainingRun } from './training-run.ts'
 export { adam, type Optimizer, sgd } from './update/optimizer.ts'
 export { type AssessOptions, assess } from './use/assess.ts'
 export { LayerError, upTo } from './use/cut.ts'

@@ -2,7 +2,7 @@
 import { replaceWith } from './files/atomic.ts'
 import { readSafetensors, writeSafetensors } from './files/safetensors.ts'
 import type { Net } from './net.ts'
-import { toMap, toTensors } from './snapshot.ts'
+import { toMap, toTensors } from './run/snapshot.ts'
 
 /**
  * Writes all parameters, running statistics included, as safetensors: f32, row-major, in public layouts

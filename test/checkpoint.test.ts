@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
+import { DamagedFileError } from '../lib/files/errors.ts'
 import {
   type Checkpoint,
   keepCheckpoints,
@@ -20,8 +21,7 @@ import {
   newestCheckpoint,
   readCheckpoint,
   writeCheckpoint
-} from '../lib/checkpoint.ts'
-import { DamagedFileError } from '../lib/files/errors.ts'
+} from '../lib/run/checkpoint.ts'
 import { version } from '../lib/version.ts'
 import { checkpointOf } from './checkpoint-writer.ts'
 import { forbidden, noSmallDisk, smallDisk } from './disks.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { settleDevice } from '../lib/cli/device.ts'
 import { trainArguments } from '../lib/cli/options.ts'
-import { optimizerOf, settle } from '../lib/settings.ts'
+import { optimizerOf, settle } from '../lib/run/settings.ts'
 import { adam, sgd } from '../lib/update/optimizer.ts'
 
 async function settings(...args: string[]) {

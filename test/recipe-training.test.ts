@@ -12,7 +12,7 @@ import { coloured, suitInput } from '../lib/recipes/input.ts'
 import { netOf, planOf, testInputOf } from '../lib/recipes/plan.ts'
 import type { Recipe } from '../lib/recipes/recipe.ts'
 import { recipeCourses, recipeOptimizer } from '../lib/recipes/run.ts'
-import { SettingsError, settle, type TrainSettings } from '../lib/settings.ts'
+import { SettingsError, settle, type TrainSettings } from '../lib/run/settings.ts'
 import { train } from '../lib/train.ts'
 import type { Snapshot } from '../lib/training/state.ts'
 

@@ -3,7 +3,7 @@
 // stands still after so many, until it is killed.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openRun } from '../lib/run-folder.ts'
+import { openRun } from '../lib/run/folder.ts'
 import { checkpointOf } from './checkpoint-writer.ts'
 
 const [, , , out, most = 'Infinity'] = process.argv

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../lib/checkpoint.ts'
-import { toCheckpoint, toSnapshot } from '../lib/snapshot.ts'
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../lib/run/checkpoint.ts'
+import { toCheckpoint, toSnapshot } from '../lib/run/snapshot.ts'
 import type { Snapshot } from '../lib/train.ts'
 
 const backing = Float32Array.of(9, 1, -2, 3e-39, Number.NaN, 9)

@@ -4,9 +4,9 @@ import { shapes } from '../lib/data/shapes.ts'
 import type { Device } from '../lib/device.ts'
 import { evaluate } from '../lib/evaluate.ts'
 import { netByName } from '../lib/nets/index.ts'
-import type { TrainSettings } from '../lib/settings.ts'
+import type { TrainSettings } from '../lib/run/settings.ts'
+import { openTraining } from '../lib/run/training-run.ts'
 import { train } from '../lib/train.ts'
-import { openTraining } from '../lib/training-run.ts'
 
 const SIZE = 32
 

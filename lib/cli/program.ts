@@ -1,5 +1,5 @@
 /** What every program of the command line shares: errors in plain words, exit codes, Ctrl-C. */
-import { SettingsError } from '../settings.ts'
+import { SettingsError } from '../run/settings.ts'
 import { wrap } from './format.ts'
 
 /** The person asked for something that cannot be: the program ends with 2. */

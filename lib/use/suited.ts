@@ -1,6 +1,6 @@
 /** Images as a trained net takes them: its classes in its order, and the statistics of its training. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
-import type { RunData } from '../run-data.ts'
+import type { RunData } from '../run/data.ts'
 
 /** A set that remembers the labels it gave, in the order of its images. */
 export interface SuitedSet extends ImageSet {

@@ -5,11 +5,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Dataset } from './data/dataset.ts'
-import { replaceFile, replaceWith } from './files/atomic.ts'
-import { DamagedFileError } from './files/errors.ts'
-import { isObject, jsonText, readJson } from './files/json.ts'
-import { readSafetensors, writeSafetensors } from './files/safetensors.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { replaceFile, replaceWith } from '../files/atomic.ts'
+import { DamagedFileError } from '../files/errors.ts'
+import { isObject, jsonText, readJson } from '../files/json.ts'
+import { readSafetensors, writeSafetensors } from '../files/safetensors.ts'
 
 const DATA = 'data.json'
 const MEAN = 'mean.safetensors'

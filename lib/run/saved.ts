@@ -1,9 +1,9 @@
 /** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
 import { isJsonObject, type Json, type JsonObject } from '../files/json.ts'
-import type { LossScaleState, ScaledOutcome } from './loss-scale.ts'
-import type { RateChange } from './rate.ts'
-import type { TrainState } from './state.ts'
-import type { ValidationState } from './validation.ts'
+import type { LossScaleState, ScaledOutcome } from '../training/loss-scale.ts'
+import type { RateChange } from '../training/rate.ts'
+import type { TrainState } from '../training/state.ts'
+import type { ValidationState } from '../training/validation.ts'
 
 /** Throws the error that names the file. */
 export type Wrong = (expected: string, got: string) => never

@@ -1,7 +1,7 @@
 import type { Dataset, ImageSet } from '../data/dataset.ts'
 import { holdOut } from '../data/hold-out.ts'
-import type { TrainSettings } from '../settings.ts'
-import type { ValidationOptions } from './validation.ts'
+import type { ValidationOptions } from '../training/validation.ts'
+import type { TrainSettings } from './settings.ts'
 
 /** Whether settings ask for validations while the run goes on. */
 export function isValidated(settings: Partial<TrainSettings>): boolean {

@@ -1,11 +1,11 @@
 // The trainer's snapshots as checkpoints and back: f32 tensors by name, and where the run stands.
 
+import { DamagedFileError } from '../files/errors.ts'
+import type { TensorData, Tensors } from '../files/safetensors.ts'
+import type { PublicTensor } from '../parameters.ts'
+import type { Snapshot } from '../training/state.ts'
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
-import { DamagedFileError } from './files/errors.ts'
-import type { TensorData, Tensors } from './files/safetensors.ts'
-import type { PublicTensor } from './parameters.ts'
-import { readTrainState } from './training/saved.ts'
-import type { Snapshot } from './training/state.ts'
+import { readTrainState } from './saved.ts'
 
 /**
  * A snapshot as a checkpoint. Weights keep their names; the optimizer's tensors are named

@@ -2,10 +2,10 @@
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestFile, type FileDigest } from './files/bytes.ts'
-import { DamagedFileError, diskError } from './files/errors.ts'
-import { isJsonObject, type Json, readJson } from './files/json.ts'
-import { version } from './version.ts'
+import { version } from '../version.ts'
+import { digestFile, type FileDigest } from './bytes.ts'
+import { DamagedFileError, diskError } from './errors.ts'
+import { isJsonObject, type Json, readJson } from './json.ts'
 
 const FORMAT = 'alexnode checkpoint'
 const FORMAT_VERSION = 1

@@ -5,13 +5,18 @@
 //     log.jsonl             one JSON object a line, one line a step
 //     checkpoint-00000120/  see checkpoint.ts
 //     best.json             which of them is the best, of a run that is validated
-//     control.json          a person's: the rate that is wanted; see training/run-control.ts
+//     control.json          a person's: the rate that is wanted; see control.ts
 //     rates.json            which rates were, and from which steps on
 //     lock                  while a process works there
 //     2/                    the second run, and so on: a run is never overwritten
 
 import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { replaceFile, sweep } from '../files/atomic.ts'
+import { diskError, errnoOf, failedCall } from '../files/errors.ts'
+import { isObject, type Json, jsonText, readJson } from '../files/json.ts'
+import { JsonLog, trimLog } from '../files/json-log.ts'
+import { FolderInUseError, FolderLock } from '../files/lock.ts'
 import {
   type Checkpoint,
   type CheckpointData,
@@ -21,11 +26,6 @@ import {
   stepOf,
   writeCheckpoint
 } from './checkpoint.ts'
-import { replaceFile, sweep } from './files/atomic.ts'
-import { diskError, errnoOf, failedCall } from './files/errors.ts'
-import { isObject, type Json, jsonText, readJson } from './files/json.ts'
-import { JsonLog, trimLog } from './files/json-log.ts'
-import { FolderInUseError, FolderLock } from './files/lock.ts'
 
 const BEST = 'best.json'
 const OPTIONS = 'options.json'

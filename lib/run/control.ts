@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { replaceFile } from '../files/atomic.ts'
 import { diskError, errnoOf } from '../files/errors.ts'
 import { isJsonObject, type Json, jsonText, readJson } from '../files/json.ts'
-import type { RateChange, RateControl } from './rate.ts'
+import type { RateChange, RateControl } from '../training/rate.ts'
 import { readRates } from './saved.ts'
 
 const CONTROL = 'control.json'
