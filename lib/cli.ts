@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { AddonError } from './addon/load.ts'
 /** The program `alexnode`: training, looking at nets, and at what a machine can do. */
 import { wrap } from './cli/format.ts'
-import { AddonError } from './load.ts'
 import { version } from './version.ts'
 
 const HELP = `Usage: alexnode <command> [options]

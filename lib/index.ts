@@ -1,5 +1,6 @@
 /** What the package gives: devices and ops below, nets and training above. */
 
+export { AddonError } from './addon/load.ts'
 export { Buffer } from './buffer.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'
@@ -53,7 +54,6 @@ export { add, concat, slice } from './layers/join.ts'
 export { lrn, lrnWithin } from './layers/lrn.ts'
 export { avgPool, maxPool } from './layers/pool.ts'
 export { relu } from './layers/relu.ts'
-export { AddonError } from './load.ts'
 export type { DevicePlan, MemoryPlan, MemoryPool } from './memory-plan.ts'
 export type {
   CudaDevice,

@@ -1,10 +1,11 @@
 /**
  * The one file that knows the binary: it types what the addon exports, and turns its tickets into
- * promises. lib/load.ts finds and loads it; everything else goes through lib/device.ts.
+ * promises. lib/addon/load.ts finds and loads it; everything else goes through lib/device.ts.
  */
+
+import { loadAddon, packageRoot } from './addon/load.ts'
 import type { DType } from './dtype.ts'
 import type { Shape } from './layout.ts'
-import { loadAddon, packageRoot } from './load.ts'
 
 export type { Shape }
 /** What an op can be told besides its tensors. */

@@ -1,5 +1,5 @@
 /** Loads the addon of the package folder it is told, and says as JSON what came of it. */
-import { AddonError, loadAddon } from '../lib/load.ts'
+import { AddonError, loadAddon } from '../lib/addon/load.ts'
 
 const [root = ''] = process.argv.slice(2)
 try {

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t, { type Test } from 'tap'
-import { spinningBriefly } from '../lib/spinning.ts'
+import { spinningBriefly } from '../lib/addon/spinning.ts'
 import { noSmallDisk, smallDisk } from './disks.ts'
 import { objects, runProgram } from './programs.ts'
 

@@ -1,5 +1,5 @@
 /** What `alexnode doctor` knows of a machine: the object that `--json` prints. */
-import type { AddonOrigin } from '../load.ts'
+import type { AddonOrigin } from '../addon/load.ts'
 import type { CudaDevice, CudaLibrary } from '../native.ts'
 
 /** The machine, without any of our native code. */

@@ -1,5 +1,5 @@
 /** What the doctor's child process tells its parent. */
-import type { FoundAddon } from '../load.ts'
+import type { FoundAddon } from '../addon/load.ts'
 import type { CpuInfo, CudaReport } from '../native.ts'
 
 /** One line on file descriptor 3, as JSON. */

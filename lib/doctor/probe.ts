@@ -4,7 +4,7 @@
  * is JSON: the files that it must not touch, with the reason.
  */
 import { writeSync } from 'node:fs'
-import { AddonError, findAddon, packageRoot } from '../load.ts'
+import { AddonError, findAddon, packageRoot } from '../addon/load.ts'
 import { ADDON, type Message } from './message.ts'
 
 const say = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)

@@ -36,7 +36,7 @@ export class AddonError extends Error {
   }
 }
 
-/** The package's folder: this file lies in lib/ in a clone and in dist/lib/ in a package. */
+/** The package's folder: this file lies below lib/ in a clone, and below dist/lib/ in a package. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
