@@ -53,7 +53,7 @@ export function printResult(result: WorkloadResult, amx: boolean): void {
 }
 
 /** The most memory that a side's process held, in MB of 2²⁰ bytes. */
-export function peakOf(side: SideResult | undefined): number | undefined {
+function peakOf(side: SideResult | undefined): number | undefined {
   const peak = Number(side?.facts.peak_rss_mb)
   return Number.isFinite(peak) ? peak : undefined
 }

@@ -96,7 +96,7 @@ export async function fashionMnist(options: FashionMnistOptions = {}): Promise<D
  *
  * @param said how the person named it, for messages
  */
-export async function loadNamed(
+async function loadNamed(
   folder: string,
   said: string,
   signal: AbortSignal | undefined

@@ -4,7 +4,7 @@ import type { ValidationOptions } from '../training/validation.ts'
 import type { TrainSettings } from './settings.ts'
 
 /** Whether settings ask for validations while the run goes on. */
-export function isValidated(settings: Partial<TrainSettings>): boolean {
+function isValidated(settings: Partial<TrainSettings>): boolean {
   const { validate = false, validateEvery, holdOut, patience, schedule } = settings
   const asked = validateEvery !== undefined || holdOut !== undefined || patience !== undefined
   return validate || asked || schedule === 'plateau'
