@@ -45,11 +45,9 @@ async function readArguments(): Promise<Given> {
     .option('--steps <n>', 'steps to time (10)', count)
     .option('--trace <file>', traceHelp)
     .option(
-      '--winograd',
-      "in f32 on a CPU, convolve by Winograd's method where that is faster (yes)",
-      true
+      '--no-winograd',
+      "convolve by the definition alone, not by Winograd's method where that is faster"
     )
-    .option('--no-winograd', 'convolve by the definition alone')
     .option('--json', 'print one JSON object')
   return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }

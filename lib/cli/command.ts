@@ -13,7 +13,10 @@ export async function command(name: string, description: string): Promise<Comman
   return new Command(name)
     .description(wrap(description).join('\n'))
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ helpWidth: COLUMNS })
+    .configureHelp({
+      helpWidth: COLUMNS,
+      commandUsage: (own) => `alexnode ${own.name()} ${own.usage()}`
+    })
     .configureOutput({ writeErr: () => {} })
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)

@@ -49,7 +49,7 @@ export async function addDeviceOptions(command: Command, several = false): Promi
       .addOption(await exclusive('--devices <names>', list, 'device'))
       .option(
         '--replicas <n>',
-        'shares of the batch; the devices of one share channels (1)',
+        'shares of the batch; devices of one share its channels (1)',
         whole(1)
       )
   }
