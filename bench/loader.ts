@@ -17,9 +17,9 @@ import { Feed } from '../lib/input/feed.ts'
 import { prepare } from '../lib/photos/prepare.ts'
 import { openPhotos, type PhotoDataset } from '../lib/photos/reader.ts'
 import { permutation } from '../lib/random.ts'
+import { median } from '../lib/timing/median.ts'
 import { python } from '../test/pytorch/run.ts'
 import { speed } from './beside.ts'
-import { median } from './measure.ts'
 
 /** Rows and columns of the crops. */
 const SIZE = 227

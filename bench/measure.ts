@@ -1,4 +1,5 @@
 /** One workload: alexnode and its peers, each warm in a process of its own, in turn. */
+import { median } from '../lib/timing/median.ts'
 import type { Contender, Facts } from './contender.ts'
 import { startAlexnode, startPeer } from './peers.ts'
 import { idOf, type Peer, type Workload } from './workloads.ts'
@@ -34,13 +35,6 @@ export interface WorkloadResult {
   /** By round: alexnode's images/s through the fastest peer's. Their median counts. */
   readonly ratios: readonly number[]
   readonly ratio: number | undefined
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const high = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 ? high : (high + (sorted[middle - 1] ?? high)) / 2
 }
 
 /** Images/s of the median step. */

@@ -1,8 +1,9 @@
 /** What `npm run bench` prints as it goes, 80 columns wide, and what it keeps. */
 import { pace } from '../lib/cli/format.ts'
+import { median } from '../lib/timing/median.ts'
 import { type Limits, shareOf } from './limits.ts'
 import type { Machine } from './machine.ts'
-import { median, type Side, type SideResult, type WorkloadResult } from './measure.ts'
+import type { Side, SideResult, WorkloadResult } from './measure.ts'
 import { idOf } from './workloads.ts'
 
 /** What bench/feeding.ts tells. */

@@ -2,9 +2,10 @@
 import t from 'tap'
 import { Contender } from '../bench/contender.ts'
 import { shareOf } from '../bench/limits.ts'
-import { median, type SideResult, type WorkloadResult } from '../bench/measure.ts'
+import type { SideResult, WorkloadResult } from '../bench/measure.ts'
 import { resultJson, verdictOf } from '../bench/report.ts'
 import { idOf, workloads } from '../bench/workloads.ts'
+import { median } from '../lib/timing/median.ts'
 
 const node = (source: string) => ({ command: process.execPath, args: ['--eval', source] })
 

@@ -10,6 +10,7 @@ import type { Program } from '../program.ts'
 import { Random } from '../random.ts'
 import { Trainer } from '../trainer.ts'
 import { type Optimizer, sgd } from '../update/optimizer.ts'
+import { median } from './median.ts'
 import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
 import { type Span, spansOf } from './timeline.ts'
 
@@ -229,11 +230,4 @@ function generated(input: InputShape, classes: number, batch: number): ImageSet 
     ...{ height, width, channels },
     classes: Array.from({ length: classes }, (_, i) => String(i))
   })
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const high = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 ? high : (high + (sorted[middle - 1] ?? high)) / 2
 }
