@@ -10,7 +10,13 @@ import type { Program } from './program.ts'
 import type { Progress } from './schedule.ts'
 import type { Tensor } from './tensor.ts'
 import { type Span, spansOf } from './timing/timeline.ts'
-import { Accumulation, type Place, type Round, roundsOf, updates } from './update/accumulation.ts'
+import {
+  Accumulation,
+  type Round,
+  type RoundKind,
+  roundsOf,
+  updates
+} from './update/accumulation.ts'
 import type { Optimizer } from './update/optimizer.ts'
 import { type TrainedTensors, Update, type UpdateOptions } from './update/update.ts'
 
@@ -19,7 +25,7 @@ interface Stage {
   readonly net: Net
   readonly feed: Feed
   /** One round of a step, from what lies in the net's input to new weights, or to gradients that are added up. */
-  round(place: Place): Recorded
+  round(kind: RoundKind): Recorded
   /** f32[1]: the norm of the gradient, where it is measured. */
   readonly norm: Tensor | undefined
   close(): void
@@ -153,14 +159,14 @@ export class Trainer {
       const { calls: update, norm } = await this.#update.on(net)
       const added = await this.#accumulation?.on(net)
       const { forward, backward } = net.calls
-      const known = new Map<Place, Recorded>()
-      const round = (place: Place) => {
-        const recorded = known.get(place)
+      const known = new Map<RoundKind, Recorded>()
+      const round = (kind: RoundKind) => {
+        const recorded = known.get(kind)
         if (recorded) return recorded
-        const whole = updates(place) ? update : []
-        const calls = [...forward, ...backward, ...(added?.[place] ?? []), ...whole]
+        const whole = updates(kind) ? update : []
+        const calls = [...forward, ...backward, ...(added?.[kind] ?? []), ...whole]
         const made = { program: net.record(calls), calls }
-        known.set(place, made)
+        known.set(kind, made)
         return made
       }
       const close = () => {
@@ -215,7 +221,7 @@ export class Trainer {
   }
 
   async #round(
-    { indices, first, share, place }: Round,
+    { indices, first, share, kind }: Round,
     options: StepOptions & { readonly at: Progress },
     scalars: readonly Float32Array[]
   ): Promise<{ readonly done: Promise<RoundResult>; readonly there: number }> {
@@ -223,22 +229,22 @@ export class Trainer {
     const stage = await this.stage(indices.length)
     const { net, feed, norm } = stage
     this.#last = stage
-    const { program, calls } = stage.round(place)
+    const { program, calls } = stage.round(kind)
     const told = { epoch: at.epoch, scale: scale * share, smoothing: this.#smoothing, scalars }
     const deliver = await feed.stage({ indices, step, seed, first, ...told })
     const there = performance.now()
     const delivered = deliver()
     if (reopen && first === 0) this.flag(true)
     net.refresh()
-    const spans = timed && updates(place) ? spansOf(net, program, calls) : undefined
+    const spans = timed && updates(kind) ? spansOf(net, program, calls) : undefined
     const ran = spans ?? (eager ? net.run(calls) : program.run())
-    if (updates(place)) net.refreshed()
+    if (updates(kind)) net.refreshed()
     const all = Promise.all([
       delivered,
       ran,
       statsOf(net, indices.length),
       net.stream.read(net.ports.ok.place),
-      updates(place) && norm ? net.stream.read(norm) : undefined,
+      updates(kind) && norm ? net.stream.read(norm) : undefined,
       spans
     ])
     const done = all.then(([, , stats, ok, norm, spans]) => ({

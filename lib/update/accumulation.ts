@@ -11,11 +11,11 @@ import { Value } from '../value.ts'
 import { SideCalls } from './side-calls.ts'
 
 /** Which of an update's rounds it is: the only one, or one of several. */
-export type Place = 'only' | 'first' | 'middle' | 'last'
+export type RoundKind = 'only' | 'first' | 'middle' | 'last'
 
 /** Whether new weights come of such a round. */
-export function updates(place: Place): boolean {
-  return place === 'only' || place === 'last'
+export function updates(kind: RoundKind): boolean {
+  return kind === 'only' || kind === 'last'
 }
 
 /** The images of one round. */
@@ -25,7 +25,7 @@ export interface Round {
   readonly first: number
   /** Of the update's images, the fraction that they are. */
   readonly share: number
-  readonly place: Place
+  readonly kind: RoundKind
 }
 
 /** Cuts an update's images into rounds of a batch at most. */
@@ -34,8 +34,8 @@ export function roundsOf(indices: Uint32Array, batch: number): Round[] {
   return Array.from({ length: count }, (_, i) => {
     const first = i * batch
     const own = indices.subarray(first, first + batch)
-    const place = count === 1 ? 'only' : i === 0 ? 'first' : i === count - 1 ? 'last' : 'middle'
-    return { indices: own, first, share: own.length / indices.length, place }
+    const kind = count === 1 ? 'only' : i === 0 ? 'first' : i === count - 1 ? 'last' : 'middle'
+    return { indices: own, first, share: own.length / indices.length, kind }
   })
 }
 
@@ -63,7 +63,7 @@ export class Accumulation {
   }
 
   /** Prepares what a build of the net does with a round's gradients. */
-  async on(net: Net): Promise<Readonly<Record<Place, readonly BoundCall[]>>> {
+  async on(net: Net): Promise<Readonly<Record<RoundKind, readonly BoundCall[]>>> {
     const first = await this.#calls(net, async ({ tapes }, sum, gradients) => {
       const tape = tapes[sum.part]
       tape?.copy(gradients, sum, tape.stream)

@@ -7,6 +7,16 @@ import type { Tensor } from '../tensor.ts'
 import { Value } from '../value.ts'
 import type { Optimizer } from './optimizer.ts'
 
+export interface OptimizerMemoryOptions {
+  /** Those on this device. */
+  readonly parameters: readonly Parameter[]
+  readonly optimizer: Optimizer
+  /** How many groups of parameters there are, on all devices. */
+  readonly groups: number
+  /** Whether an average of each parameter is kept. */
+  readonly averaged: boolean
+}
+
 export class OptimizerMemory {
   /** By slot of the optimizer's state. */
   readonly state: readonly ReadonlyMap<Parameter, Value>[]
@@ -22,18 +32,9 @@ export class OptimizerMemory {
   readonly decay: Value
   readonly #slab: Buffer
 
-  /**
-   * @param parameters those on this device
-   * @param groups how many groups of parameters there are
-   * @param averaged whether their average is kept
-   */
-  constructor(
-    device: Device,
-    parameters: readonly Parameter[],
-    optimizer: Optimizer,
-    groups: number,
-    averaged: boolean
-  ) {
+  /** @throws Error where the device has no room for it */
+  constructor(device: Device, options: OptimizerMemoryOptions) {
+    const { parameters, optimizer, groups, averaged } = options
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
     const alike = (list: readonly Parameter[], slot: string) =>
       new Map(list.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)]))

@@ -78,8 +78,13 @@ export class Update {
     this.#groups = groups
     this.#groupOf = of
     this.#memories = net.placement.parts.map(({ device, index }) => {
-      const own = trained.filter(({ part }) => part === index)
-      return new OptimizerMemory(device, own, optimizer, groups.length, ema !== undefined)
+      const parameters = trained.filter(({ part }) => part === index)
+      return new OptimizerMemory(device, {
+        parameters,
+        optimizer,
+        groups: groups.length,
+        averaged: ema !== undefined
+      })
     })
     if (ema !== undefined) {
       const averages = this.#memories.flatMap(({ averages }) => [...averages])
