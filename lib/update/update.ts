@@ -245,8 +245,8 @@ export class Update {
     if ((trained === undefined) !== (this.#average === undefined)) {
       throw new Error(
         trained
-          ? '[train] ema: expected one, as the run was begun with, got none'
-          : '[train] ema: expected none, as the run was begun without, got one'
+          ? '[train] ema: expected one, as the run was begun with, got none: say it again'
+          : '[train] ema: expected none, as the run was begun without, got one: leave it out'
       )
     }
     if (this.#average && trained) await this.#average.import(weights, trained)

@@ -6,8 +6,8 @@
 import type { Net } from '../../net.ts'
 import type { Parameter } from '../../parameters.ts'
 import type { Trainer } from '../../trainer.ts'
-import { requireNumber } from '../length.ts'
 import type { NonFiniteError } from '../not-finite.ts'
+import { requireNumber } from '../require.ts'
 import {
   type Diagnosis,
   deadDiagnosis,
