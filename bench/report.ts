@@ -104,6 +104,13 @@ export function printRest(
     say(`Data      ${data} to 224, mirrored, normalised: ${late} of ${waited_ms.length - 1} steps`)
     say(`          waited for their images, ${at(median(waited_ms.slice(1)), 2)} ms: ${verdict}`)
   }
+  const blas = results.map(({ sides }) => sides.get('PyTorch')?.facts.blas).find(Boolean)
+  if (blas !== undefined) {
+    say('')
+    say(`PyTorch multiplies by ${blas}`)
+    if (!/openblas|mkl/.test(String(blas)))
+      say("That is far from its best: install OpenBLAS (Debian's libopenblas0-openmp).")
+  }
   if (!amx) {
     say('')
     say('This machine has no AMX, for which the marks of bf16 are.')

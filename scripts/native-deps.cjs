@@ -4,7 +4,8 @@
 //   node scripts/native-deps.cjs [build|test|lint] [--install]
 // node-gyp-build runs it (without --install) when no prebuilt binary fits the machine.
 const { execSync, spawnSync } = require('node:child_process')
-const { existsSync } = require('node:fs')
+const { existsSync, readdirSync, readlinkSync } = require('node:fs')
+const { join } = require('node:path')
 
 const ok = (command) => {
   try {
@@ -15,6 +16,14 @@ const ok = (command) => {
   }
 }
 const has = (program) => ok(`command -v ${program}`)
+/** What a name of Debian's alternatives stands for, whatever the architecture that it ends in. */
+const alternatives = (name) => {
+  const folder = '/etc/alternatives'
+  const names = existsSync(folder)
+    ? readdirSync(folder).filter((file) => file.startsWith(name))
+    : []
+  return names.map((file) => readlinkSync(join(folder, file)))
+}
 const compiles = (header) => () =>
   ok(`echo '#include <${header}>' | \${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -`)
 
@@ -41,6 +50,12 @@ const needs = {
       'PyTorch (for the parity tests)',
       () => existsSync('/usr/lib/python3/dist-packages/torch'),
       { apt: 'python3-torch' }
+    ],
+    // Debian's PyTorch takes the system's BLAS, and the one that comes by itself is forty times slower.
+    [
+      'OpenBLAS (for PyTorch)',
+      () => alternatives('libblas.so.3').some((file) => file.includes('openblas')),
+      { apt: 'libopenblas0-openmp' }
     ]
   ],
   lint: [
