@@ -60,6 +60,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     const ended = await runProgram(program, ['--resume', '--steps', '4', '--out', out, '--json'])
     t.equal(ended.code, 0, ended.err)
     t.match(ended.err, /goes on after step 3/)
+    t.match(flat(ended.err), /rate 0\.001 \(constant\), from step 1 on 0\.002, decay/)
     const [changed, step, looked, last, ...more] = objects(ended.out)
     t.strictSame(changed, { step: 4, lr_old: 0.002, lr_new: 0.003 })
     t.match(flat(ended.err), /Step 4: the rate is 0\.003 from here on, and was 0\.002 before\./)

@@ -48,7 +48,7 @@ async function readArguments(): Promise<Arguments> {
     .addOption(
       await choice('--views <n>', '10: corners and centre, each mirrored, too (1)', ['1', '10'])
     )
-    .option('--average <runs>', 'more runs, with commas between them')
+    .option('--average <runs>', 'runs to ask besides, with commas between them')
     .option('--confusion <file>', 'write the whole matrix as CSV')
   const given = await parse<Given>(await addTrainedOptions(evaluate), process.argv.slice(2))
   const [run = ''] = evaluate.args
@@ -75,7 +75,7 @@ async function classTable(scores: Scores): Promise<string> {
     table.push([name, count(images), fraction(top1Error), fraction(top5Error)])
   }
   const rest = seen.length - worst.length
-  if (rest > 0) table.push([`${count(rest)} better ones`, '', '', ''])
+  if (rest > 0) table.push([`${count(rest)} more, none worse`, '', '', ''])
   return table.toString()
 }
 

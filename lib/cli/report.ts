@@ -77,18 +77,20 @@ export class Report {
   }
 
   /** What is trained, and where it is kept. */
-  run({ settings, folder, step }: TrainingRun, notes: readonly string[] = []): void {
+  run({ settings, folder, step, from }: TrainingRun, notes: readonly string[] = []): void {
     const { recipe, ablate, optimizer, lr, momentum, beta2, weightDecay, schedule, seed } = settings
     const moves =
       optimizer === 'sgd' ? `SGD: momentum ${momentum}` : `Adam: β₁ ${momentum}, β₂ ${beta2}`
-    const rates = `${moves}, rate ${lr} (${schedule}), decay ${weightDecay}, seed ${seed}`
-    const from = step > 0 ? `, goes on after step ${step}` : ''
+    const changed = from?.state.rates?.at(-1)
+    const now = changed ? `, from step ${changed.step} on ${changed.lr}` : ''
+    const rates = `${moves}, rate ${lr} (${schedule})${now}, decay ${weightDecay}, seed ${seed}`
+    const place = step > 0 ? `, goes on after step ${step}` : ''
     if (recipe !== undefined) {
       const without = ablate === undefined ? '' : `, ${ablate.split(',').join(', ')}`
       this.#print(entry('Recipe', [`${recipe}${without}`, ...notes].join('\n')))
     }
     const more = besides(settings)
-    const lines = [rates, ...(more === '' ? [] : [more]), `kept in ${onePiece(folder)}${from}`]
+    const lines = [rates, ...(more === '' ? [] : [more]), `kept in ${onePiece(folder)}${place}`]
     this.#print(entry('Training', lines.join('\n')))
   }
 
