@@ -117,7 +117,11 @@ function steps({ lint, test }) {
     })
   }
   if (test && !isThere('test')) {
-    todo.push(() => install('test') || say('without PyTorch the parity tests are skipped'))
+    todo.push(
+      () =>
+        install('test') ||
+        say('without PyTorch its tests are skipped, and without OpenBLAS it is slow')
+    )
   }
   return todo
 }
