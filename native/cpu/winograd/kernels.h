@@ -11,15 +11,20 @@ namespace alexnode::cpu::winograd {
 
 constexpr int octet = 8;
 
-// An image tensor [n, c, h, w] in any layout that keeps, or can gather, eight neighbouring channels.
+// An image tensor [n, c, h, w], of f32 or bf16, in any layout that keeps, or can gather, eight neighbouring
+// channels.
 struct Image {
-  float* data;
+  void* data;
+  bool bf16;
   int64_t height, width;
-  int64_t image, row, pixel;  // strides, in floats
+  int64_t image, row, pixel;  // strides, in elements
   int64_t pair, odd;          // octet q begins at (q / 2) * pair + (q % 2) * odd
   int64_t lane;               // stride between the channels of an octet
 
-  float* at(int64_t n, int64_t q) const { return data + n * image + (q / 2) * pair + (q % 2) * odd; }
+  // Where pixel (y, x) of an octet lies, in elements; it need not be in the image.
+  int64_t at(int64_t n, int64_t q, int64_t y, int64_t x) const {
+    return n * image + (q / 2) * pair + (q % 2) * odd + y * row + x * pixel;
+  }
 };
 
 // How an image is cut into tiles: tile t = (n * rows + y) * columns + x has its first output at (y * M, x *
@@ -44,7 +49,8 @@ struct Range {
 // Where the filter tap (y, x) between column channel k and row channel c lies: data + k * column + c * row +
 // tap.
 struct Filters {
-  float* data;
+  void* data;
+  bool bf16;  // else f32
   int64_t column, row;
   bool flipped;
 };
@@ -64,7 +70,7 @@ struct Kernels {
   // w[t - first][q] = A dy A^T: the adjoint of `output`. sums[q] += the sum of the tile's pixels.
   void (*gradient)(Planes w, float* sums, const Image& dy, const Tiling& tiling, Range tiles, int64_t first,
                    Range octets, int64_t octet0);
-  // u[c][q] = G w G^T, and its adjoint, w[c][q] = G^T u G.
+  // u[c][q] = G w G^T, and its adjoint, w[c][q] = G^T u G, of f32.
   void (*filters)(Planes u, const Filters& w, Range rows, Range octets);
   void (*filters_adjoint)(Planes u, const Filters& w, Range rows, Range octets);
   // m[t][p] = sum over c of v[t][c] u[c][p], for one frequency and the given panels.

@@ -25,13 +25,31 @@ struct Unaligned {
 } __attribute__((packed, may_alias));
 
 template <class V = Vec>
-WINOGRAD_INLINE V load(const float* p) {
-  return reinterpret_cast<const Unaligned<V>*>(p)->value;
+WINOGRAD_INLINE V load(const void* p) {
+  return static_cast<const Unaligned<V>*>(p)->value;
 }
 
 template <class V>
-WINOGRAD_INLINE void store(float* p, V v) {
-  reinterpret_cast<Unaligned<V>*>(p)->value = v;
+WINOGRAD_INLINE void store(void* p, V v) {
+  static_cast<Unaligned<V>*>(p)->value = v;
+}
+
+// --- bf16, the upper half of an f32
+// ---------------------------------------------------------------------------
+
+using Half = uint16_t __attribute__((vector_size(octet * sizeof(uint16_t))));
+using Word = uint32_t __attribute__((vector_size(octet * sizeof(uint32_t))));
+
+WINOGRAD_INLINE float widen(uint16_t bits) { return __builtin_bit_cast(float, uint32_t{bits} << 16); }
+WINOGRAD_INLINE Vec widen(Half bits) {
+  return reinterpret_cast<Vec>(__builtin_convertvector(bits, Word) << 16);
+}
+
+// To nearest, ties to even; NaN stays NaN.
+WINOGRAD_INLINE Half narrow(Vec value) {
+  const Word bits = reinterpret_cast<Word>(value);
+  const Word rounded = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | 0x400000;
+  return __builtin_convertvector((value != value ? quiet : rounded) >> 16, Half);
 }
 
 // --- One-dimensional transforms
@@ -147,33 +165,70 @@ WINOGRAD_INLINE Place place(const Tiling& tiling, int64_t t, int step) {
           t % tiling.columns * step - tiling.left};
 }
 
-// Reads Size x Size pixels of eight channels; what lies outside of the image is zero. Returns where they are
-// and the strides to walk them: the image itself where that can be.
+// Size x Size pixels of eight channels and the strides to walk them: the image itself where that can be, else
+// a copy. What lies outside of the image is zero.
 struct Source {
   const float* data;
   int64_t row, pixel;
 };
 
-template <int Size>
-WINOGRAD_INLINE Source gather(Vec* staged, const Image& image, const float* base, const Place& at) {
-  const bool inside = at.y >= 0 && at.x >= 0 && at.y + Size <= image.height && at.x + Size <= image.width;
-  if (inside && image.lane == 1)
-    return {base + at.y * image.row + at.x * image.pixel, image.row, image.pixel};
-  const Range ys{at.y < 0 ? -at.y : 0, image.height - at.y < Size ? image.height - at.y : Size};
-  const Range xs{at.x < 0 ? -at.x : 0, image.width - at.x < Size ? image.width - at.x : Size};
-#pragma GCC unroll 8
-  for (int i = 0; i < Size * Size; ++i) staged[i] = Vec{};
-  for (int64_t y = ys.begin; y < ys.end; ++y) {
-    const float* p = base + (at.y + y) * image.row + at.x * image.pixel;
-    for (int64_t x = xs.begin; x < xs.end; ++x) {
-      if (image.lane == 1) {
-        staged[y * Size + x] = load(p + x * image.pixel);
+// Not a template, nor inline: there are many callers, and the size of the addon counts.
+__attribute__((noinline)) void copy(Vec* to, int size, const Image& image, int64_t start, const Place& at) {
+  const auto* floats = static_cast<const float*>(image.data);
+  const auto* halves = static_cast<const uint16_t*>(image.data);
+  for (int y = 0; y < size; ++y, start += image.row) {
+    const bool row = at.y + y >= 0 && at.y + y < image.height;
+    for (int x = 0; x < size; ++x, ++to) {
+      const int64_t from = start + x * image.pixel;
+      if (!row || at.x + x < 0 || at.x + x >= image.width) {
+        *to = Vec{};
+      } else if (image.lane == 1) {
+        *to = image.bf16 ? widen(load<Half>(halves + from)) : load(floats + from);
       } else {
-        for (int lane = 0; lane < octet; ++lane) staged[y * Size + x][lane] = p[x + lane * image.lane];
+        for (int lane = 0; lane < octet; ++lane) {
+          const int64_t one = from + lane * image.lane;
+          (*to)[lane] = image.bf16 ? widen(halves[one]) : floats[one];
+        }
       }
     }
   }
+}
+
+template <int Size>
+WINOGRAD_INLINE Source gather(Vec* staged, const Image& image, int64_t n, int64_t q, const Place& at) {
+  const bool inside = at.y >= 0 && at.x >= 0 && at.y + Size <= image.height && at.x + Size <= image.width;
+  const int64_t start = image.at(n, q, at.y, at.x);
+  if (inside && image.lane == 1 && !image.bf16)
+    return {static_cast<const float*>(image.data) + start, image.row, image.pixel};
+  if (inside && image.lane == 1) {
+    for (int y = 0; y < Size; ++y) {
+      const auto* from = static_cast<const uint16_t*>(image.data) + start + y * image.row;
+#pragma GCC unroll 8
+      for (int x = 0; x < Size; ++x) staged[y * Size + x] = widen(load<Half>(from + x * image.pixel));
+    }
+  } else {
+    copy(staged, Size, image, start, at);
+  }
   return {reinterpret_cast<const float*>(staged), Size * octet, octet};
+}
+
+__attribute__((noinline)) void scatter(const Image& image, int64_t to, Vec value) {
+  const Half half = narrow(value);
+  for (int lane = 0; lane < octet; ++lane, to += image.lane) {
+    if (image.bf16)
+      static_cast<uint16_t*>(image.data)[to] = half[lane];
+    else
+      static_cast<float*>(image.data)[to] = value[lane];
+  }
+}
+
+WINOGRAD_INLINE void write(const Image& image, int64_t to, Vec value) {
+  if (image.lane != 1)
+    scatter(image, to, value);
+  else if (image.bf16)
+    store(static_cast<uint16_t*>(image.data) + to, narrow(value));
+  else
+    store(static_cast<float*>(image.data) + to, value);
 }
 
 // planes[t][q] = T pixels T^T for tiles of From x From pixels, T = matrix[Size, From]. sums, where given, has
@@ -185,7 +240,7 @@ WINOGRAD_INLINE void tiles_in(Planes planes, float* sums, const Image& image, co
     const Place at = place(tiling, t, Step);
     for (int64_t q = octets.begin; q < octets.end; ++q) {
       Vec staged[From * From], half[Size * From];
-      const Source source = gather<From>(staged, image, image.at(at.n, octet0 + q), at);
+      const Source source = gather<From>(staged, image, at.n, octet0 + q, at);
       Vec sum{};
 #pragma GCC unroll 1
       for (int j = 0; j < From; ++j) {
@@ -248,7 +303,7 @@ void output(const Image& image, Planes planes, const Tiling& tiling, Range tiles
       }
       const Vec shift = bias ? load(bias + (octet0 + q) * octet) : Vec{};
       const Vec floor = relu ? Vec{} : Vec{} - __builtin_inff();
-      float* base = image.at(at.n, octet0 + q) + at.y * image.row + at.x * image.pixel;
+      const int64_t start = image.at(at.n, octet0 + q, at.y, at.x);
       for (int i = 0; i < height; ++i) {
         Vec y[M];
         contract<A<M, R>, size, M>(y, half + i * size);
@@ -257,12 +312,7 @@ void output(const Image& image, Planes planes, const Tiling& tiling, Range tiles
           if (j >= width) break;
           Vec value = y[j] + shift;
           value = value < floor ? floor : value;  // lets NaN through
-          float* p = base + i * image.row + j * image.pixel;
-          if (image.lane == 1) {
-            store(p, value);
-          } else {
-            for (int lane = 0; lane < octet; ++lane) p[lane * image.lane] = value[lane];
-          }
+          write(image, start + i * image.row + j * image.pixel, value);
         }
       }
     }
@@ -277,11 +327,15 @@ void filters(Planes u, const Filters& w, Range rows, Range octets) {
   constexpr int size = M + R - 1, taps = R * R;
   for (int64_t c = rows.begin; c < rows.end; ++c) {
     for (int64_t q = octets.begin; q < octets.end; ++q) {
-      const float* from = w.data + q * octet * w.column + c * w.row;
+      const int64_t start = q * octet * w.column + c * w.row;
       Vec x[taps], half[size * R];
       for (int tap = 0; tap < taps; ++tap) {
-        const float* p = from + (w.flipped ? taps - 1 - tap : tap);
-        for (int lane = 0; lane < octet; ++lane) x[tap][lane] = p[lane * w.column];
+        const int64_t from = start + (w.flipped ? taps - 1 - tap : tap);
+        for (int lane = 0; lane < octet; ++lane) {
+          const int64_t one = from + lane * w.column;
+          x[tap][lane] = w.bf16 ? widen(static_cast<const uint16_t*>(w.data)[one])
+                                : static_cast<const float*>(w.data)[one];
+        }
       }
       for (int j = 0; j < R; ++j) {
         Vec column[R], y[size];
@@ -312,7 +366,7 @@ void filters_adjoint(Planes u, const Filters& w, Range rows, Range octets) {
         contract<G<M, R>, size, R>(y, x);
         for (int i = 0; i < R; ++i) half[i * size + j] = y[i];
       }
-      float* to = w.data + q * octet * w.column + c * w.row;
+      float* to = static_cast<float*>(w.data) + q * octet * w.column + c * w.row;
       for (int i = 0; i < R; ++i) {
         Vec y[R];
         contract<G<M, R>, size, R>(y, half + i * size);

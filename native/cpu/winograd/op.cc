@@ -4,32 +4,34 @@
 
 #include <optional>
 
+#include "cpu/device.h"
 #include "cpu/winograd/winograd.h"
 
 namespace alexnode::cpu {
 
 namespace {
 
-std::optional<ImageLayout> image_layout(const Spec& spec) {
-  if (spec.layout == "abcd") return ImageLayout::abcd;
-  if (spec.layout == "acdb") return ImageLayout::acdb;
-  if (spec.layout == "aBcd8b") return ImageLayout::aBcd8b;
-  if (spec.layout == "aBcd16b") return ImageLayout::aBcd16b;
+std::optional<ImageKind> image_kind(const Spec& spec) {
+  const bool bf16 = spec.dtype == DType::bf16;
+  if (spec.layout == "abcd") return ImageKind{ImageLayout::abcd, bf16};
+  if (spec.layout == "acdb") return ImageKind{ImageLayout::acdb, bf16};
+  if (spec.layout == "aBcd8b") return ImageKind{ImageLayout::aBcd8b, bf16};
+  if (spec.layout == "aBcd16b") return ImageKind{ImageLayout::aBcd16b, bf16};
   return {};
 }
 
 /// A convolution that Winograd can do.
 struct Candidate {
   WinogradShape shape;
-  ImageLayout x, y;
+  ImageKind x, y;
   std::string weights;  // their layout
 };
 
 std::optional<Candidate> candidate(const ConvFields& f, const Spec& x, const Spec& w, const Spec& y) {
   const size_t rank = w.shape.size();
   const auto kernel = w.shape[rank - 1];
-  const auto in = image_layout(x), out = image_layout(y);
-  if (x.dtype != DType::f32 || w.dtype != DType::f32 || y.dtype != DType::f32 || !in || !out) return {};
+  const auto in = image_kind(x), out = image_kind(y);
+  if (!winograd_suits(x.dtype) || !in || !out) return {};
   if (!may_winograd(f) || w.shape[rank - 2] != kernel || kernel > 5) return {};
   if (w.layout != "any" && w.layout != dense_layout(rank)) return {};
   const auto& [top, bottom, left, right] = f.padding;
@@ -43,6 +45,10 @@ constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
+bool winograd_suits(DType dtype) {
+  return dtype == DType::f32 || (dtype == DType::bf16 && !describe().fast_bf16);
+}
+
 KernelPtr make_winograd(const Conv2d& f, const Specs& given) {
   using Op = Conv2d;
   const auto found = candidate(f, given[Op::X], given[Op::W], given[Op::Y]);
@@ -52,12 +58,13 @@ KernelPtr make_winograd(const Conv2d& f, const Specs& given) {
   Specs specs = given;
   specs[Op::W].layout = found->weights;
   const size_t weights = align(winograd.weights_bytes());
+  const bool bf16 = specs[Op::W].dtype == DType::bf16;
   return make_kernel(
       std::move(specs), winograd.describe(),
-      [winograd, weights](const Args& a) {
+      [winograd, weights, bf16](const Args& a) {
         auto* u = static_cast<float*>(a.scratch);
-        winograd.transform_weights(u, a.at<float>(Op::W));
-        winograd.run(a.at<float>(Op::Y), a.at<float>(Op::X), u, a.at<float>(Op::B),
+        winograd.transform_weights(u, a.at<void>(Op::W), bf16);
+        winograd.run(a.at<void>(Op::Y), a.at<void>(Op::X), u, a.at<float>(Op::B),
                      static_cast<char*>(a.scratch) + weights);
       },
       weights + winograd.scratch_bytes());
@@ -72,12 +79,13 @@ KernelPtr make_winograd(const Conv2dBackwardData& f, const Specs& given) {
   Specs specs = given;
   specs[Op::W].layout = found->weights;
   const size_t weights = align(winograd.weights_bytes());
+  const bool bf16 = specs[Op::W].dtype == DType::bf16;
   return make_kernel(
       std::move(specs), winograd.describe(),
-      [winograd, weights](const Args& a) {
+      [winograd, weights, bf16](const Args& a) {
         auto* u = static_cast<float*>(a.scratch);
-        winograd.transform_weights(u, a.at<float>(Op::W));
-        winograd.run(a.at<float>(Op::DX), a.at<float>(Op::DY), u, static_cast<char*>(a.scratch) + weights);
+        winograd.transform_weights(u, a.at<void>(Op::W), bf16);
+        winograd.run(a.at<void>(Op::DX), a.at<void>(Op::DY), u, static_cast<char*>(a.scratch) + weights);
       },
       weights + winograd.scratch_bytes());
 }
@@ -93,7 +101,7 @@ KernelPtr make_winograd(const Conv2dBackwardWeights& f, const Specs& given) {
   return make_kernel(
       std::move(specs), winograd.describe(),
       [winograd](const Args& a) {
-        winograd.run(a.at<float>(Op::DW), a.at<float>(Op::DB), a.at<float>(Op::X), a.at<float>(Op::DY),
+        winograd.run(a.at<float>(Op::DW), a.at<float>(Op::DB), a.at<void>(Op::X), a.at<void>(Op::DY),
                      a.scratch);
       },
       winograd.scratch_bytes());

@@ -5,6 +5,9 @@
 
 namespace alexnode::cpu {
 
+/// Whether Winograd's method, whose sums are of f32, beats the definition's in this dtype on this CPU.
+bool winograd_suits(DType dtype);
+
 /// A quick look at the fields, before there are layouts.
 inline bool may_winograd(const ConvFields& fields) {
   return fields.winograd && fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};

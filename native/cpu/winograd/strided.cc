@@ -9,6 +9,7 @@
 
 #include "cpu/loops.h"
 #include "cpu/onednn.h"
+#include "cpu/winograd/op.h"
 #include "cpu/winograd/winograd.h"
 
 namespace alexnode::cpu {
@@ -24,21 +25,33 @@ struct Folding {
   int64_t stride, top, left;
   int64_t filters, kernel;  // of w
   WinogradShape folded;
+  DType dtype;  // of x and w
 
-  size_t image_bytes() const { return align(size_t(folded.n * folded.c * folded.h * folded.w) * 4); }
+  ImageKind image() const { return {ImageLayout::aBcd8b, dtype == DType::bf16}; }
+  size_t image_bytes() const {
+    return align(size_t(folded.n * folded.c * folded.h * folded.w) * size_of(dtype));
+  }
   size_t weight_bytes() const {
     return align(size_t(folded.k * folded.c * folded.kernel * folded.kernel) * 4);
   }
 
   /// to (aBcd8b) from x (abcd)
-  void fold(float* to, const float* x) const {
+  void fold(void* to, const void* x) const {
+    if (dtype == DType::bf16)
+      fold_as(static_cast<uint16_t*>(to), static_cast<const uint16_t*>(x));
+    else
+      fold_as(static_cast<float*>(to), static_cast<const float*>(x));
+  }
+
+  template <class T>
+  void fold_as(T* to, const T* x) const {
     const int64_t plane = folded.h * folded.w * kBlock;
     each(n * c, [&](int64_t map) {
-      const float* from = x + map * h * w;
-      float* image = to + map / c * folded.c / kBlock * plane;
+      const T* from = x + map * h * w;
+      T* image = to + map / c * folded.c / kBlock * plane;
       for (int64_t dy = 0; dy < stride; dy++) {
         const int64_t channel = (map % c * stride + dy) * stride;
-        float* out = image + channel / kBlock * plane + channel % kBlock;
+        T* out = image + channel / kBlock * plane + channel % kBlock;
         for (int64_t row = 0; row < folded.h; row++) {
           const int64_t y = row * stride + dy - top;
           for (int64_t column = 0; column < folded.w; column++, out += kBlock) {
@@ -49,11 +62,22 @@ struct Folding {
             }
             for (int64_t dx = 0; dx < stride; dx++) {
               const bool inside = y >= 0 && y < h && begin + dx >= 0 && begin + dx < w;
-              out[dx] = inside ? from[y * w + begin + dx] : 0;
+              out[dx] = inside ? from[y * w + begin + dx] : T(0);
             }
           }
         }
       }
+    });
+  }
+
+  /// Folded weights from those of the same dtype; zeros fill them up.
+  void fold_weights(void* to, const void* w) const {
+    std::memset(to, 0, weight_bytes());
+    each_weight([&](int64_t at, int64_t folded) {
+      if (dtype == DType::bf16)
+        static_cast<uint16_t*>(to)[folded] = static_cast<const uint16_t*>(w)[at];
+      else
+        static_cast<float*>(to)[folded] = static_cast<const float*>(w)[at];
     });
   }
 
@@ -74,7 +98,7 @@ struct Folding {
 
 struct Candidate {
   Folding folding;
-  ImageLayout y;
+  ImageKind y;
 };
 
 std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int y, int w) {
@@ -82,20 +106,22 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
   const auto dense = dense_layout(W.shape.size());
   const int64_t s = f.stride[0], kernel = W.shape.back(), taps = (kernel + s - 1) / s, channels = X.shape[1];
   if (!f.winograd) return {};
-  if (X.dtype != DType::f32 || f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s}) return {};
+  if (!winograd_suits(X.dtype) || f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s})
+    return {};
   if ((s != 2 && s != 4) || W.shape[2] != kernel || (taps != 3 && taps != 5) || channels >= kBlock) return {};
   if ((X.layout != "any" && X.layout != "abcd") || (W.layout != "any" && W.layout != dense)) return {};
   if (Y.layout == "any") Y.layout = block_channels() == 16 && W.shape[0] % 16 == 0 ? "aBcd16b" : "aBcd8b";
   if (Y.layout != "aBcd8b" && Y.layout != "aBcd16b") return {};
   X.layout = "abcd", W.layout = dense;
   const int64_t out_h = Y.shape[2], out_w = Y.shape[3];
-  Folding folding{X.shape[0],   channels,     X.shape[2], X.shape[3], s,
-                  f.padding[0], f.padding[2], W.shape[0], kernel,     {}};
+  Folding folding{X.shape[0],   channels,   X.shape[2], X.shape[3], s,      f.padding[0],
+                  f.padding[2], W.shape[0], kernel,     {},         X.dtype};
   folding.folded = {
       X.shape[0], channels * s * s, out_h + taps - 1, out_w + taps - 1, W.shape[0], 1, int(taps), 0, 0, 0, 0};
-  const auto layout = Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b;
-  if (!Winograd::supported(folding.folded, ImageLayout::aBcd8b, layout)) return {};
-  return Candidate{folding, layout};
+  const ImageKind out{Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b,
+                      Y.dtype == DType::bf16};
+  if (!Winograd::supported(folding.folded, folding.image(), out)) return {};
+  return Candidate{folding, out};
 }
 
 }  // namespace
@@ -106,21 +132,18 @@ KernelPtr make_strided(const Conv2d& f, const Specs& given) {
   const auto found = candidate(f, specs, Op::X, Op::Y, Op::W);
   if (!found) return nullptr;
   const auto& folding = found->folding;
-  const WinogradForward winograd(folding.folded, ImageLayout::aBcd8b, found->y, f.relu);
+  const WinogradForward winograd(folding.folded, folding.image(), found->y, f.relu);
   if (!winograd.worthwhile()) return nullptr;
   const size_t images = folding.image_bytes(), weights = folding.weight_bytes(),
                u = align(winograd.weights_bytes());
   const auto run = [=](const Args& a) {
     auto* scratch = static_cast<std::byte*>(a.scratch);
-    auto *x = reinterpret_cast<float*>(scratch), *w = reinterpret_cast<float*>(scratch + images);
-    auto* transformed = reinterpret_cast<float*>(scratch + images + weights);
-    folding.fold(x, a.at<const float>(Op::X));
-    std::memset(w, 0, weights);
-    folding.each_weight(
-        [&, from = a.at<const float>(Op::W)](int64_t at, int64_t folded) { w[folded] = from[at]; });
-    winograd.transform_weights(transformed, w);
-    winograd.run(a.at<float>(Op::Y), x, transformed, a.at<const float>(Op::B),
-                 scratch + images + weights + u);
+    auto *x = scratch, *w = scratch + images;
+    auto* transformed = reinterpret_cast<float*>(w + weights);
+    folding.fold(x, a.at<const void>(Op::X));
+    folding.fold_weights(w, a.at<const void>(Op::W));
+    winograd.transform_weights(transformed, w, folding.dtype == DType::bf16);
+    winograd.run(a.at<void>(Op::Y), x, transformed, a.at<const float>(Op::B), scratch + images + weights + u);
   };
   return make_kernel(std::move(specs), "space to depth, " + winograd.describe(), run,
                      images + weights + u + winograd.scratch_bytes());
@@ -132,14 +155,15 @@ KernelPtr make_strided(const Conv2dBackwardWeights& f, const Specs& given) {
   const auto found = candidate(f, specs, Op::X, Op::DY, Op::DW);
   if (!found) return nullptr;
   const auto& folding = found->folding;
-  const WinogradBackwardWeights winograd(folding.folded, ImageLayout::aBcd8b, found->y);
+  const WinogradBackwardWeights winograd(folding.folded, folding.image(), found->y);
   if (!winograd.worthwhile()) return nullptr;
   const size_t images = folding.image_bytes(), weights = folding.weight_bytes();
   const auto run = [=](const Args& a) {
     auto* scratch = static_cast<std::byte*>(a.scratch);
-    auto *x = reinterpret_cast<float*>(scratch), *dw = reinterpret_cast<float*>(scratch + images);
-    folding.fold(x, a.at<const float>(Op::X));
-    winograd.run(dw, a.at<float>(Op::DB), x, a.at<const float>(Op::DY), scratch + images + weights);
+    auto* x = scratch;
+    auto* dw = reinterpret_cast<float*>(scratch + images);
+    folding.fold(x, a.at<const void>(Op::X));
+    winograd.run(dw, a.at<float>(Op::DB), x, a.at<const void>(Op::DY), scratch + images + weights);
     folding.each_weight([&, to = a.at<float>(Op::DW)](int64_t at, int64_t folded) { to[at] = dw[folded]; });
   };
   return make_kernel(std::move(specs), "space to depth, " + winograd.describe(), run,

@@ -51,19 +51,19 @@ const Kernels* choose(const WinogradShape& shape) {
   return find(best, 3);
 }
 
-Image view(const float* data, ImageLayout layout, int64_t c, int64_t h, int64_t w) {
+Image view(const void* data, const ImageKind& kind, int64_t c, int64_t h, int64_t w) {
   const int64_t map = h * w;
   // The kernels write only to the images they are to write.
-  float* p = const_cast<float*>(data);
-  switch (layout) {
+  void* p = const_cast<void*>(data);
+  switch (kind.layout) {
     case ImageLayout::abcd:
-      return {p, h, w, c * map, w, 1, 16 * map, 8 * map, map};
+      return {p, kind.bf16, h, w, c * map, w, 1, 16 * map, 8 * map, map};
     case ImageLayout::acdb:
-      return {p, h, w, c * map, w * c, c, 16, 8, 1};
+      return {p, kind.bf16, h, w, c * map, w * c, c, 16, 8, 1};
     case ImageLayout::aBcd8b:
-      return {p, h, w, c * map, w * 8, 8, 16 * map, 8 * map, 1};
+      return {p, kind.bf16, h, w, c * map, w * 8, 8, 16 * map, 8 * map, 1};
     case ImageLayout::aBcd16b:
-      return {p, h, w, c * map, w * 16, 16, 16 * map, 8, 1};
+      return {p, kind.bf16, h, w, c * map, w * 16, 16, 16 * map, 8, 1};
   }
   return {};
 }
@@ -110,15 +110,15 @@ WinogradShape reversed(const WinogradShape& s) {
 
 }  // namespace
 
-bool Winograd::supported(const WinogradShape& s, ImageLayout in, ImageLayout out) {
+bool Winograd::supported(const WinogradShape& s, ImageKind in, ImageKind out) {
   if (s.kernel != 3 && s.kernel != 5) return false;
   if (s.n < 1 || s.groups < 1 || s.out_h() < 1 || s.out_w() < 1) return false;
   if (s.c % (s.groups * octet) || s.k % (s.groups * octet)) return false;
-  if (in == ImageLayout::aBcd16b && s.c % 16) return false;
-  return out != ImageLayout::aBcd16b || s.k % 16 == 0;
+  if (in.layout == ImageLayout::aBcd16b && s.c % 16) return false;
+  return out.layout != ImageLayout::aBcd16b || s.k % 16 == 0;
 }
 
-Winograd::Winograd(const WinogradShape& shape, ImageLayout in, ImageLayout out, int threads)
+Winograd::Winograd(const WinogradShape& shape, ImageKind in, ImageKind out, int threads)
     : shape_(shape),
       in_(in),
       out_(out),
@@ -153,7 +153,7 @@ size_t Winograd::transformed_bytes() const {
 // --- Forward
 // --------------------------------------------------------------------------------------------------
 
-WinogradForward::WinogradForward(const WinogradShape& shape, ImageLayout in, ImageLayout out, bool relu,
+WinogradForward::WinogradForward(const WinogradShape& shape, ImageKind in, ImageKind out, bool relu,
                                  int threads)
     : Winograd(shape, in, out, threads), relu_(relu) {
   const int64_t bytes = sizeof(float) * frequencies() * (in_octets_ * octet + panels() * kernels_->panel);
@@ -173,9 +173,7 @@ size_t WinogradForward::scratch_bytes() const {
   return sizeof(float) * frequencies() * (v.plane + m.plane) * (together_ ? 1 : threads_);
 }
 
-void WinogradForward::transform_weights(float* u, const float* w) const { transform(u, w, false); }
-
-void WinogradForward::transform(float* u, const float* w, bool adjoint) const {
+void WinogradForward::transform(float* u, const void* w, bool bf16, bool adjoint) const {
   const int64_t taps = int64_t{kernels_->taps} * kernels_->taps, rows = in_octets_ * octet;
   const int64_t columns = out_octets_ * octet;
   const Planes planes = in_panels(u, rows, panels(), kernels_->panel);
@@ -184,8 +182,8 @@ void WinogradForward::transform(float* u, const float* w, bool adjoint) const {
     for (int64_t p = 0; p < panels(); ++p) {
       Planes to = planes;
       to.data += g * frequencies() * planes.plane;
-      const float* group = w + g * rows * columns * taps;
-      const Filters from{const_cast<float*>(group), adjoint ? taps : rows * taps,
+      const auto* group = static_cast<const std::byte*>(w) + g * rows * columns * taps * (bf16 ? 2 : 4);
+      const Filters from{const_cast<std::byte*>(group), bf16, adjoint ? taps : rows * taps,
                          adjoint ? columns * taps : taps, adjoint};
       const int64_t end = std::min((p + 1) * planes.per, out_octets_);
       kernels_->filters(to, from, {0, rows}, {p * planes.per, end});
@@ -194,7 +192,7 @@ void WinogradForward::transform(float* u, const float* w, bool adjoint) const {
   }
 }
 
-void WinogradForward::run(float* y, const float* x, const float* u, const float* bias, void* scratch) const {
+void WinogradForward::run(void* y, const void* x, const float* u, const float* bias, void* scratch) const {
   const Kernels& kernels = *kernels_;
   const Image in = view(x, in_, shape_.c, shape_.h, shape_.w);
   const Image out = view(y, out_, shape_.k, shape_.out_h(), shape_.out_w());
@@ -254,15 +252,15 @@ void WinogradForward::run(float* y, const float* x, const float* u, const float*
 // --- Backward
 // -------------------------------------------------------------------------------------------------
 
-WinogradBackwardData::WinogradBackwardData(const WinogradShape& shape, ImageLayout dx, ImageLayout dy,
+WinogradBackwardData::WinogradBackwardData(const WinogradShape& shape, ImageKind dx, ImageKind dy,
                                            int threads)
     : WinogradForward(reversed(shape), dy, dx, false, threads) {}
 
-bool WinogradBackwardData::supported(const WinogradShape& shape, ImageLayout dx, ImageLayout dy) {
+bool WinogradBackwardData::supported(const WinogradShape& shape, ImageKind dx, ImageKind dy) {
   return Winograd::supported(shape, dx, dy);
 }
 
-WinogradBackwardWeights::WinogradBackwardWeights(const WinogradShape& shape, ImageLayout x, ImageLayout dy,
+WinogradBackwardWeights::WinogradBackwardWeights(const WinogradShape& shape, ImageKind x, ImageKind dy,
                                                  int threads)
     : Winograd(shape, x, dy, threads) {
   // Each block reads and writes all of S: the more of it is in memory, the more tiles a block.
@@ -277,8 +275,7 @@ size_t WinogradBackwardWeights::scratch_bytes() const {
          sizeof(float) * (frequencies() * (v.plane + w.plane) + shape_.k);
 }
 
-void WinogradBackwardWeights::run(float* dw, float* db, const float* x, const float* dy,
-                                  void* scratch) const {
+void WinogradBackwardWeights::run(float* dw, float* db, const void* x, const void* dy, void* scratch) const {
   const Kernels& kernels = *kernels_;
   const Image in = view(x, in_, shape_.c, shape_.h, shape_.w);
   const Image out = view(dy, out_, shape_.k, shape_.out_h(), shape_.out_w());
@@ -322,8 +319,8 @@ void WinogradBackwardWeights::run(float* dw, float* db, const float* x, const fl
 #pragma omp for schedule(static)
     for (int64_t p = 0; p < panels(); ++p) {
       const Range octets{p * s.per, std::min((p + 1) * s.per, out_octets_)};
-      kernels.filters_adjoint(s, {dw + g * depth * columns * taps, depth * taps, taps, false}, {0, depth},
-                              octets);
+      kernels.filters_adjoint(s, {dw + g * depth * columns * taps, false, depth * taps, taps, false},
+                              {0, depth}, octets);
     }
   }
 }

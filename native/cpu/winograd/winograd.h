@@ -1,4 +1,5 @@
-// Winograd convolution in f32: 3x3 and 5x5 kernels, stride 1, dilation 1, any padding, groups.
+// Winograd convolution: 3x3 and 5x5 kernels, stride 1, dilation 1, any padding, groups. Images and filters
+// may be bf16; all between is f32.
 //
 // F(4x4, 3x3) does a 3x3 convolution with 4 times fewer multiplications than the direct sum, F(5x5, 3x3)
 // with 4.6, F(6x6, 3x3) with 5.1 and F(4x4, 5x5) with 6.3 times fewer, less what the last tiles of an uneven
@@ -22,6 +23,11 @@ struct Kernels;
 // The layouts an image may have; the letters are those of oneDNN.
 enum class ImageLayout { abcd, acdb, aBcd8b, aBcd16b };
 
+struct ImageKind {
+  ImageLayout layout;
+  bool bf16;  // else f32
+};
+
 // A forward convolution: x[n, c, h, w], w[groups, k / groups, c / groups, kernel, kernel], y[n, k, ...].
 struct WinogradShape {
   int64_t n, c, h, w, k, groups;
@@ -36,13 +42,13 @@ struct WinogradShape {
 class Winograd {
  public:
   // Channels of a group, in and out, must be multiples of 8 (all channels multiples of 16 for aBcd16b).
-  static bool supported(const WinogradShape& shape, ImageLayout in, ImageLayout out);
+  static bool supported(const WinogradShape& shape, ImageKind in, ImageKind out);
   // Whether it is expected to beat a direct convolution, the transform of the weights included.
   bool worthwhile() const;
   std::string describe() const;
 
  protected:
-  Winograd(const WinogradShape& shape, ImageLayout in, ImageLayout out, int threads);
+  Winograd(const WinogradShape& shape, ImageKind in, ImageKind out, int threads);
 
   int64_t tiles() const { return shape_.n * tile_rows_ * tile_columns_; }
   int64_t frequencies() const;
@@ -53,7 +59,7 @@ class Winograd {
   size_t transformed_bytes() const;  // all groups' weights, transformed
 
   WinogradShape shape_;
-  ImageLayout in_, out_;
+  ImageKind in_, out_;
   int threads_;
   const winograd::Kernels* kernels_;
   int64_t tile_rows_, tile_columns_;
@@ -63,17 +69,17 @@ class Winograd {
 class WinogradForward : public Winograd {
  public:
   // threads: 0 takes OpenMP's default.
-  WinogradForward(const WinogradShape& shape, ImageLayout in, ImageLayout out, bool relu, int threads = 0);
+  WinogradForward(const WinogradShape& shape, ImageKind in, ImageKind out, bool relu, int threads = 0);
 
   size_t weights_bytes() const { return transformed_bytes(); }
   size_t scratch_bytes() const;
-  // u from w[groups, k / groups, c / groups, kernel, kernel].
-  void transform_weights(float* u, const float* w) const;
+  // u from w[groups, k / groups, c / groups, kernel, kernel], of f32 or bf16.
+  void transform_weights(float* u, const void* w, bool bf16) const { transform(u, w, bf16, false); }
   // y[n, k, out_h, out_w] from x[n, c, h, w] and bias[k], which may be null.
-  void run(float* y, const float* x, const float* u, const float* bias, void* scratch) const;
+  void run(void* y, const void* x, const float* u, const float* bias, void* scratch) const;
 
  protected:
-  void transform(float* u, const float* w, bool adjoint) const;
+  void transform(float* u, const void* w, bool bf16, bool adjoint) const;
 
  private:
   bool relu_, together_;
@@ -84,17 +90,17 @@ class WinogradForward : public Winograd {
 class WinogradBackwardData : private WinogradForward {
  public:
   // shape is that of the forward convolution.
-  WinogradBackwardData(const WinogradShape& shape, ImageLayout dx, ImageLayout dy, int threads = 0);
+  WinogradBackwardData(const WinogradShape& shape, ImageKind dx, ImageKind dy, int threads = 0);
 
-  static bool supported(const WinogradShape& shape, ImageLayout dx, ImageLayout dy);
+  static bool supported(const WinogradShape& shape, ImageKind dx, ImageKind dy);
   using WinogradForward::describe;
   using WinogradForward::scratch_bytes;
   using WinogradForward::weights_bytes;
   using WinogradForward::worthwhile;
   // u from the forward convolution's w.
-  void transform_weights(float* u, const float* w) const { transform(u, w, true); }
+  void transform_weights(float* u, const void* w, bool bf16) const { transform(u, w, bf16, true); }
   // dx[n, c, h, w] from dy[n, k, out_h, out_w].
-  void run(float* dx, const float* dy, const float* u, void* scratch) const {
+  void run(void* dx, const void* dy, const float* u, void* scratch) const {
     WinogradForward::run(dx, dy, u, nullptr, scratch);
   }
 };
@@ -104,12 +110,12 @@ class WinogradBackwardData : private WinogradForward {
 class WinogradBackwardWeights : public Winograd {
  public:
   // shape is that of the forward convolution.
-  WinogradBackwardWeights(const WinogradShape& shape, ImageLayout x, ImageLayout dy, int threads = 0);
+  WinogradBackwardWeights(const WinogradShape& shape, ImageKind x, ImageKind dy, int threads = 0);
 
   size_t scratch_bytes() const;
   // dw[groups, k / groups, c / groups, kernel, kernel], db[k] (may be null), x[n, c, h, w], dy[n, k, out_h,
   // out_w].
-  void run(float* dw, float* db, const float* x, const float* dy, void* scratch) const;
+  void run(float* dw, float* db, const void* x, const void* dy, void* scratch) const;
 
  private:
   int64_t block_;  // tiles
