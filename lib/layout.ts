@@ -37,6 +37,14 @@ export function denseLayout(rank: number): string {
 }
 
 /**
+ * Whether a layout holds a tensor's own elements, and not what Winograd's method makes of filters
+ * (`winograd5x3s1p32`), of which a CPU alone knows how they lie, and which nothing turns back.
+ */
+export function holdsElements(layout: string): boolean {
+  return !layout.startsWith('winograd')
+}
+
+/**
  * Reads a layout.
  *
  * @throws when `tag` is not of this notation, or names a dimension twice or not at all

@@ -4,6 +4,7 @@
  * values' lifetimes off the tape.
  */
 import { type DType, dtypeBytes } from './dtype.ts'
+import { holdsElements } from './layout.ts'
 import { type Fields, opTable, type Shape, type Spec } from './native.ts'
 import { copyOp, Op, type Operation } from './op.ts'
 import type { Parameter } from './parameters.ts'
@@ -230,7 +231,7 @@ export class Tape {
   #copyOf(parameter: Parameter, dtype: DType, layout: string, bytes: number): Value {
     const { master } = parameter
     if (dtype === 'f32') {
-      if (master.layout === undefined) parameter.settle(layout, bytes)
+      if (master.layout === undefined && holdsElements(layout)) parameter.settle(layout, bytes)
       if (master.layout === layout) return master
     }
     const key = `${parameter.name} ${dtype} ${layout}`
@@ -279,8 +280,8 @@ export class Tape {
       tape.at(parameter.layer, 'refresh')
       for (const [key, copy] of this.packed) {
         if (!key.startsWith(`${parameter.name} `)) continue
-        // In bf16 and f16 no op has read the masters: they lie as their gradients do, or row-major where there
-        // are none.
+        // No op has read the masters, but copies of theirs in bf16, in f16 or transformed: they lie as their
+        // gradients do, or row-major where there are none.
         const { master, gradient, dims } = parameter
         if (master.layout === undefined) {
           const { layout = denseLayout(dims.length), bytes } = gradient

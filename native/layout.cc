@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "error.h"
 
@@ -67,7 +68,41 @@ int64_t Layout::elements(const Shape& shape) const {
 
 std::string dense_layout(size_t rank) { return std::string("abcdefgh").substr(0, rank); }
 
+std::optional<WinogradLayout> WinogradLayout::parse(std::string_view tag) {
+  WinogradLayout out{};
+  const std::pair<std::string_view, int64_t*> parts[] = {
+      {"winograd", &out.tile}, {"x", &out.taps}, {"s", &out.stride}, {"p", &out.panel}};
+  for (const auto& [name, value] : parts) {
+    if (!tag.starts_with(name)) return {};
+    tag.remove_prefix(name.size());
+    const auto [end, error] = std::from_chars(tag.data(), tag.data() + tag.size(), *value);
+    if (error != std::errc() || *value < 1 || *value > 4096) return {};
+    tag.remove_prefix(size_t(end - tag.data()));
+  }
+  if (!tag.empty()) return {};
+  return out;
+}
+
+std::string WinogradLayout::tag() const { return text("winograd", tile, "x", taps, "s", stride, "p", panel); }
+
+int64_t WinogradLayout::plane(int64_t floats) {
+  constexpr int64_t line = 16;
+  return ((floats + line - 1) / line | 1) * line;
+}
+
+int64_t WinogradLayout::floats(const Shape& w) const {
+  const size_t o = w.size() - 4;  // [groups,] O, I, R, R
+  const int64_t size = tile + taps - 1, outputs = (w[o] + panel - 1) / panel * panel;
+  return (o ? w[0] : 1) * size * size * plane(w[o + 1] * stride * stride * outputs);
+}
+
+void check_layout(std::string_view tag, const Shape& shape) {
+  if (!WinogradLayout::parse(tag) || shape.size() < 4 || shape.size() > 5) Layout::parse(tag, shape.size());
+}
+
 size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout) {
+  if (const auto winograd = WinogradLayout::parse(layout))
+    return size_t(winograd->floats(shape)) * sizeof(float);
   return size_t(Layout::parse(layout, shape.size()).elements(shape)) * size_of(dtype);
 }
 

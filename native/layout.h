@@ -3,6 +3,7 @@
 // "aBcd8b" nChw8c. Blocked dims are padded with zeros up to the block.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,8 +29,24 @@ struct Layout {
   int64_t elements(const Shape& shape) const;
 };
 
+/// Filters [groups,] O, I, R, R as Winograd's method multiplies by them: transformed, in f32 whatever their
+/// dtype. "winograd5x3s1p32" is F(5x5, 3x3) after a stride of 1 was folded to depth, in panels of 32 outputs.
+/// Only a CPU makes and reads it, and nothing makes filters of it again.
+struct WinogradLayout {
+  int64_t tile, taps, stride, panel;
+
+  static std::optional<WinogradLayout> parse(std::string_view tag);
+  std::string tag() const;
+  /// From one frequency to the next: an odd number of cache lines, so that the values of a tile do not fall
+  /// into the same cache sets.
+  static int64_t plane(int64_t floats);
+  int64_t floats(const Shape& filters) const;
+};
+
 /// The row-major layout: "ab", "abcd", …
 std::string dense_layout(size_t rank);
+/// Throws where `tag` is not a layout of such a tensor.
+void check_layout(std::string_view tag, const Shape& shape);
 size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout);
 
 /// Where an image tensor [N, C, H, W] keeps element (n, c, pixel): one formula for NCHW, NHWC and nChw8c/16c.

@@ -94,14 +94,16 @@ const layer: Layer<Conv2dOptions> = {
     return { reads: groups > 1 ? 'slice' : 'whole', config: share }
   },
 
-  async forward({ tape, dtype, winograd, parameters: { weight, bias }, later }, config, inputs) {
+  async forward(context, config, inputs) {
+    const { tape, dtype, training, winograd, later } = context
+    const { weight, bias } = context.parameters
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
     const fields = { ...fieldsOf(config, x.dims), winograd }
     const relu = config.relu ?? false
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)
-    await tape.call('conv2d', { ...fields, relu }, { y, x, w, b: bias?.master })
+    await tape.call('conv2d', { ...fields, relu, frozen: !training }, { y, x, w, b: bias?.master })
     y.relu = relu
     return {
       output: y,

@@ -7,6 +7,7 @@
 #include "cpu/loops.h"
 #include "cpu/onednn.h"
 #include "cpu/simd/simd.h"
+#include "cpu/winograd/op.h"
 
 namespace alexnode::cpu {
 
@@ -135,6 +136,7 @@ KernelPtr by_onednn(const Specs& specs) {
 
 KernelPtr make(const Reorder&, Specs specs) {
   specs.settle_as(Reorder::X);
+  if (auto kernel = make_winograd_filters(specs)) return kernel;
   if (auto kernel = by_onednn(specs)) return kernel;
   switch (specs[Reorder::X].dtype) {
     case DType::u8:

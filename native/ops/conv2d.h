@@ -51,9 +51,10 @@ struct Conv2d : ConvFields {
                                    {"w", Role::in, kT | kChooses},
                                    {"b", Role::in, kF32, true}};
   bool relu = false;
+  bool frozen = false;  // whether w stays as it is over many runs: a layout that is dear to make then pays
   template <class V>
   void visit(V& v) {
-    ConvFields::visit(v), v("relu", relu);
+    ConvFields::visit(v), v("relu", relu), v("frozen", frozen);
   }
   void rule(Specs& s) const { ConvFields::rule(s, X, Y, W, B); }
 };

@@ -1,10 +1,13 @@
-// The convolution ops by Winograd. Weights are row-major: they change at every training step, so each run
-// transforms them anew, into its scratch.
+// The convolution ops by Winograd. Weights are row-major where they change at every training step, and each
+// run transforms them anew, into its scratch; frozen ones a reorder has transformed.
 #include "cpu/winograd/op.h"
 
 #include <optional>
 
 #include "cpu/device.h"
+#include "cpu/kernels.h"
+#include "cpu/relayout.h"
+#include "cpu/winograd/strided.h"
 #include "cpu/winograd/winograd.h"
 
 namespace alexnode::cpu {
@@ -27,16 +30,20 @@ struct Candidate {
   std::string weights;  // their layout
 };
 
-std::optional<Candidate> candidate(const ConvFields& f, const Spec& x, const Spec& w, const Spec& y) {
+std::optional<Candidate> candidate(const ConvFields& f, const Spec& x, const Spec& w, const Spec& y,
+                                   bool frozen = false) {
   const size_t rank = w.shape.size();
   const auto kernel = w.shape[rank - 1];
   const auto in = image_kind(x), out = image_kind(y);
   if (!winograd_suits(x.dtype) || !in || !out) return {};
   if (!may_winograd(f) || w.shape[rank - 2] != kernel || kernel > 5) return {};
-  if (w.layout != "any" && w.layout != dense_layout(rank)) return {};
+  const auto made = WinogradLayout::parse(w.layout);
+  if (w.layout != "any" && w.layout != dense_layout(rank) && !made) return {};
+  if (made && (made->stride != 1 || made->taps != kernel)) return {};
   const auto& [top, bottom, left, right] = f.padding;
-  const WinogradShape shape{x.shape[0],  x.shape[1], x.shape[2], x.shape[3], y.shape[1], f.groups,
-                            int(kernel), top,        bottom,     left,       right};
+  WinogradShape shape{x.shape[0],  x.shape[1], x.shape[2], x.shape[3], y.shape[1], f.groups,
+                      int(kernel), top,        bottom,     left,       right};
+  shape.tile = made ? int(made->tile) : 0, shape.frozen = made || (frozen && w.layout == "any");
   if (!Winograd::supported(shape, *in, *out)) return {};
   return Candidate{shape, *in, *out, dense_layout(rank)};
 }
@@ -51,11 +58,25 @@ bool winograd_suits(DType dtype) {
 
 KernelPtr make_winograd(const Conv2d& f, const Specs& given) {
   using Op = Conv2d;
-  const auto found = candidate(f, given[Op::X], given[Op::W], given[Op::Y]);
+  const auto found = candidate(f, given[Op::X], given[Op::W], given[Op::Y], f.frozen);
   if (!found) return nullptr;
   const WinogradForward winograd(found->shape, found->x, found->y, f.relu);
-  if (!winograd.worthwhile()) return nullptr;
   Specs specs = given;
+  if (found->shape.frozen) {
+    auto& layout = specs[Op::W].layout;
+    const auto own = winograd.layout().tag();
+    if (layout == "any" && !winograd.worthwhile()) return nullptr;
+    if (layout == "any") layout = own;
+    if (layout != own) return nullptr;
+    return make_kernel(
+        std::move(specs), winograd.describe(),
+        [winograd](const Args& a) {
+          winograd.run(a.at<void>(Op::Y), a.at<void>(Op::X), a.at<float>(Op::W), a.at<float>(Op::B),
+                       a.scratch);
+        },
+        winograd.scratch_bytes());
+  }
+  if (!winograd.worthwhile()) return nullptr;
   specs[Op::W].layout = found->weights;
   const size_t weights = align(winograd.weights_bytes());
   const bool bf16 = specs[Op::W].dtype == DType::bf16;
@@ -105,6 +126,34 @@ KernelPtr make_winograd(const Conv2dBackwardWeights& f, const Specs& given) {
                      a.scratch);
       },
       winograd.scratch_bytes());
+}
+
+KernelPtr make_winograd_filters(const Specs& given) {
+  using Op = Reorder;
+  const auto to = WinogradLayout::parse(given[Op::Y].layout);
+  if (!to) return nullptr;
+  Specs specs = given;
+  auto& x = specs[Op::X];
+  const auto dense = dense_layout(x.shape.size());
+  if (x.layout != dense) {
+    x.layout = dense;
+    auto inner = make_winograd_filters(specs);
+    return inner ? relayout(given, std::move(inner)) : nullptr;
+  }
+  if (to->stride != 1) return make_strided_filters(*to, std::move(specs));
+  const Shape& w = x.shape;
+  const size_t o = w.size() - 4;
+  const int64_t groups = o ? w[0] : 1;
+  WinogradShape shape{1, groups * w[o + 1], to->taps, to->taps, groups * w[o], groups, int(to->taps), 0, 0, 0,
+                      0, int(to->tile)};
+  const ImageKind any{ImageLayout::aBcd8b, false};
+  if (w[o + 2] != to->taps || w[o + 3] != to->taps || !Winograd::supported(shape, any, any)) return nullptr;
+  const WinogradForward winograd(shape, any, any, false);
+  if (winograd.layout().tag() != specs[Op::Y].layout) return nullptr;
+  const bool bf16 = x.dtype == DType::bf16;
+  return make_kernel(std::move(specs), "transform of filters", [winograd, bf16](const Args& a) {
+    winograd.transform_weights(a.at<float>(Op::Y), a.at<void>(Op::X), bf16);
+  });
 }
 
 }  // namespace alexnode::cpu

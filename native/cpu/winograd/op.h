@@ -13,8 +13,11 @@ inline bool may_winograd(const ConvFields& fields) {
   return fields.winograd && fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};
 }
 
+/// Weights left "any" take a layout of Winograd's own where they are frozen, else row-major.
 KernelPtr make_winograd(const Conv2d& fields, const Specs& specs);
 KernelPtr make_winograd(const Conv2dBackwardData& fields, const Specs& specs);
 KernelPtr make_winograd(const Conv2dBackwardWeights& fields, const Specs& specs);
+/// The reorder of filters to a layout of Winograd's; null for any other.
+KernelPtr make_winograd_filters(const Specs& specs);
 
 }  // namespace alexnode::cpu

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 
+#include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/onednn.h"
 #include "cpu/winograd/op.h"
@@ -20,24 +21,54 @@ constexpr int64_t kBlock = 8;  // x' lies in aBcd8b
 
 constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-struct Folding {
-  int64_t n, c, h, w;  // of x
-  int64_t stride, top, left;
-  int64_t filters, kernel;  // of w
-  WinogradShape folded;
-  DType dtype;  // of x and w
+/// Filters [O, C, kernel, kernel], row-major, and their folded form [O, C·s·s, taps, taps].
+struct FilterFolding {
+  int64_t filters, channels, kernel, stride, taps;
 
-  ImageKind image() const { return {ImageLayout::aBcd8b, dtype == DType::bf16}; }
+  int64_t folded_channels() const { return channels * stride * stride; }
+  int64_t count() const { return filters * folded_channels() * taps * taps; }
+
+  /// f(index in the filters, index in the folded filters)
+  template <class F>
+  void each(const F& f) const {
+    for (int64_t o = 0; o < filters; o++)
+      for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < kernel; y++)
+          for (int64_t x = 0; x < kernel; x++) {
+            const int64_t channel = (c * stride + y % stride) * stride + x % stride;
+            f(((o * channels + c) * kernel + y) * kernel + x,
+              ((o * folded_channels() + channel) * taps + y / stride) * taps + x / stride);
+          }
+  }
+
+  /// Zeros fill up what the filters leave.
+  void fold(void* to, const void* w, bool bf16) const {
+    std::memset(to, 0, size_t(count()) * (bf16 ? 2 : 4));
+    each([&](int64_t at, int64_t folded) {
+      if (bf16)
+        static_cast<uint16_t*>(to)[folded] = static_cast<const uint16_t*>(w)[at];
+      else
+        static_cast<float*>(to)[folded] = static_cast<const float*>(w)[at];
+    });
+  }
+};
+
+struct Folding {
+  FilterFolding filters;
+  int64_t h, w;  // of x
+  int64_t top, left;
+  WinogradShape folded;
+  bool bf16;  // x and w; else f32
+
+  ImageKind image() const { return {ImageLayout::aBcd8b, bf16}; }
   size_t image_bytes() const {
-    return align(size_t(folded.n * folded.c * folded.h * folded.w) * size_of(dtype));
+    return align(size_t(folded.n * folded.c * folded.h * folded.w) * (bf16 ? 2 : 4));
   }
-  size_t weight_bytes() const {
-    return align(size_t(folded.k * folded.c * folded.kernel * folded.kernel) * 4);
-  }
+  size_t filter_bytes() const { return align(size_t(filters.count()) * 4); }
 
   /// to (aBcd8b) from x (abcd)
   void fold(void* to, const void* x) const {
-    if (dtype == DType::bf16)
+    if (bf16)
       fold_as(static_cast<uint16_t*>(to), static_cast<const uint16_t*>(x));
     else
       fold_as(static_cast<float*>(to), static_cast<const float*>(x));
@@ -45,81 +76,72 @@ struct Folding {
 
   template <class T>
   void fold_as(T* to, const T* x) const {
-    const int64_t plane = folded.h * folded.w * kBlock;
-    each(n * c, [&](int64_t map) {
+    const int64_t s = filters.stride, c = filters.channels, plane = folded.h * folded.w * kBlock;
+    each(folded.n * c * s, [&](int64_t i) {
+      const int64_t dy = i % s, map = i / s, channel = (map % c * s + dy) * s;
       const T* from = x + map * h * w;
-      T* image = to + map / c * folded.c / kBlock * plane;
-      for (int64_t dy = 0; dy < stride; dy++) {
-        const int64_t channel = (map % c * stride + dy) * stride;
-        T* out = image + channel / kBlock * plane + channel % kBlock;
-        for (int64_t row = 0; row < folded.h; row++) {
-          const int64_t y = row * stride + dy - top;
-          for (int64_t column = 0; column < folded.w; column++, out += kBlock) {
-            const int64_t begin = column * stride - left;
-            if (y >= 0 && y < h && begin >= 0 && begin + stride <= w) {
-              for (int64_t dx = 0; dx < stride; dx++) out[dx] = from[y * w + begin + dx];
-              continue;
-            }
-            for (int64_t dx = 0; dx < stride; dx++) {
-              const bool inside = y >= 0 && y < h && begin + dx >= 0 && begin + dx < w;
-              out[dx] = inside ? from[y * w + begin + dx] : T(0);
-            }
+      T* out = to + (map / c * folded.c + channel) / kBlock * plane + channel % kBlock;
+      for (int64_t row = 0; row < folded.h; row++) {
+        const int64_t y = row * s + dy - top;
+        for (int64_t column = 0; column < folded.w; column++, out += kBlock) {
+          const int64_t begin = column * s - left;
+          if (y >= 0 && y < h && begin >= 0 && begin + s <= w) {
+            for (int64_t dx = 0; dx < s; dx++) out[dx] = from[y * w + begin + dx];
+            continue;
+          }
+          for (int64_t dx = 0; dx < s; dx++) {
+            const bool inside = y >= 0 && y < h && begin + dx >= 0 && begin + dx < w;
+            out[dx] = inside ? from[y * w + begin + dx] : T(0);
           }
         }
       }
     });
   }
-
-  /// Folded weights from those of the same dtype; zeros fill them up.
-  void fold_weights(void* to, const void* w) const {
-    std::memset(to, 0, weight_bytes());
-    each_weight([&](int64_t at, int64_t folded) {
-      if (dtype == DType::bf16)
-        static_cast<uint16_t*>(to)[folded] = static_cast<const uint16_t*>(w)[at];
-      else
-        static_cast<float*>(to)[folded] = static_cast<const float*>(w)[at];
-    });
-  }
-
-  /// f(index in w [O, C, kernel, kernel], index in the folded weights [O, C', folded kernel, folded kernel])
-  template <class F>
-  void each_weight(const F& f) const {
-    const int64_t taps = folded.kernel;
-    for (int64_t o = 0; o < filters; o++)
-      for (int64_t i = 0; i < c; i++)
-        for (int64_t y = 0; y < kernel; y++)
-          for (int64_t x = 0; x < kernel; x++) {
-            const int64_t channel = (i * stride + y % stride) * stride + x % stride;
-            f(((o * c + i) * kernel + y) * kernel + x,
-              ((o * folded.c + channel) * taps + y / stride) * taps + x / stride);
-          }
-  }
 };
+
+/// Filters [O, C, k, k] that fold to ones that Winograd can do.
+std::optional<FilterFolding> folding_of(const Shape& w, int64_t stride) {
+  const int64_t kernel = w.back(), taps = (kernel + stride - 1) / stride;
+  if ((stride != 2 && stride != 4) || w.size() != 4 || w[2] != kernel || (taps != 3 && taps != 5)) return {};
+  if (w[1] >= kBlock) return {};
+  return FilterFolding{w[0], w[1], kernel, stride, taps};
+}
 
 struct Candidate {
   Folding folding;
   ImageKind y;
 };
 
-std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int y, int w) {
+std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int y, int w,
+                                   bool frozen = false) {
   auto &X = specs[x], &Y = specs[y], &W = specs[w];
-  const auto dense = dense_layout(W.shape.size());
-  const int64_t s = f.stride[0], kernel = W.shape.back(), taps = (kernel + s - 1) / s, channels = X.shape[1];
-  if (!f.winograd) return {};
-  if (!winograd_suits(X.dtype) || f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s})
-    return {};
-  if ((s != 2 && s != 4) || W.shape[2] != kernel || (taps != 3 && taps != 5) || channels >= kBlock) return {};
-  if ((X.layout != "any" && X.layout != "abcd") || (W.layout != "any" && W.layout != dense)) return {};
+  const int64_t s = f.stride[0];
+  const auto made = WinogradLayout::parse(W.layout);
+  const auto filters = folding_of(W.shape, s);
+  if (!filters || !f.winograd || !winograd_suits(X.dtype)) return {};
+  if (f.groups != 1 || f.dilation != Int2{1, 1} || f.stride != Int2{s, s}) return {};
+  if (X.layout != "any" && X.layout != "abcd") return {};
+  if (W.layout != "any" && W.layout != dense_layout(4) && !made) return {};
+  if (made && (made->stride != s || made->taps != filters->taps)) return {};
   if (Y.layout == "any") Y.layout = block_channels() == 16 && W.shape[0] % 16 == 0 ? "aBcd16b" : "aBcd8b";
   if (Y.layout != "aBcd8b" && Y.layout != "aBcd16b") return {};
-  X.layout = "abcd", W.layout = dense;
-  const int64_t out_h = Y.shape[2], out_w = Y.shape[3];
-  Folding folding{X.shape[0],   channels,   X.shape[2], X.shape[3], s,      f.padding[0],
-                  f.padding[2], W.shape[0], kernel,     {},         X.dtype};
-  folding.folded = {
-      X.shape[0], channels * s * s, out_h + taps - 1, out_w + taps - 1, W.shape[0], 1, int(taps), 0, 0, 0, 0};
-  const ImageKind out{Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b,
-                      Y.dtype == DType::bf16};
+  X.layout = "abcd";
+  const int64_t reach = filters->taps - 1;
+  Folding folding{*filters, X.shape[2], X.shape[3], f.padding[0], f.padding[2], {}, X.dtype == DType::bf16};
+  folding.folded = {X.shape[0],
+                    filters->folded_channels(),
+                    Y.shape[2] + reach,
+                    Y.shape[3] + reach,
+                    W.shape[0],
+                    1,
+                    int(filters->taps),
+                    0,
+                    0,
+                    0,
+                    0,
+                    made ? int(made->tile) : 0,
+                    made || (frozen && W.layout == "any")};
+  const ImageKind out{Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b, folding.bf16};
   if (!Winograd::supported(folding.folded, folding.image(), out)) return {};
   return Candidate{folding, out};
 }
@@ -129,45 +151,87 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
 KernelPtr make_strided(const Conv2d& f, const Specs& given) {
   using Op = Conv2d;
   Specs specs = given;
-  const auto found = candidate(f, specs, Op::X, Op::Y, Op::W);
+  const auto found = candidate(f, specs, Op::X, Op::Y, Op::W, f.frozen);
   if (!found) return nullptr;
   const auto& folding = found->folding;
   const WinogradForward winograd(folding.folded, folding.image(), found->y, f.relu);
-  if (!winograd.worthwhile()) return nullptr;
-  const size_t images = folding.image_bytes(), weights = folding.weight_bytes(),
-               u = align(winograd.weights_bytes());
+  auto& layout = specs[Op::W].layout;
+  const auto own = winograd.layout(folding.filters.stride).tag();
+  const bool made = layout == own;
+  if (!made && !winograd.worthwhile()) return nullptr;
+  const size_t images = folding.image_bytes();
+  if (made || folding.folded.frozen) {
+    if (layout == "any") layout = own;
+    if (layout != own) return nullptr;
+    const auto run = [=](const Args& a) {
+      auto* x = static_cast<std::byte*>(a.scratch);
+      folding.fold(x, a.at<const void>(Op::X));
+      winograd.run(a.at<void>(Op::Y), x, a.at<const float>(Op::W), a.at<const float>(Op::B), x + images);
+    };
+    return make_kernel(std::move(specs), "space to depth, " + winograd.describe(), run,
+                       images + winograd.scratch_bytes());
+  }
+  layout = dense_layout(4);
+  const size_t filters = folding.filter_bytes(), u = align(winograd.weights_bytes());
   const auto run = [=](const Args& a) {
-    auto* scratch = static_cast<std::byte*>(a.scratch);
-    auto *x = scratch, *w = scratch + images;
-    auto* transformed = reinterpret_cast<float*>(w + weights);
+    auto *x = static_cast<std::byte*>(a.scratch), *w = x + images;
+    auto* transformed = reinterpret_cast<float*>(w + filters);
     folding.fold(x, a.at<const void>(Op::X));
-    folding.fold_weights(w, a.at<const void>(Op::W));
-    winograd.transform_weights(transformed, w, folding.dtype == DType::bf16);
-    winograd.run(a.at<void>(Op::Y), x, transformed, a.at<const float>(Op::B), scratch + images + weights + u);
+    folding.filters.fold(w, a.at<const void>(Op::W), folding.bf16);
+    winograd.transform_weights(transformed, w, folding.bf16);
+    winograd.run(a.at<void>(Op::Y), x, transformed, a.at<const float>(Op::B), w + filters + u);
   };
   return make_kernel(std::move(specs), "space to depth, " + winograd.describe(), run,
-                     images + weights + u + winograd.scratch_bytes());
+                     images + filters + u + winograd.scratch_bytes());
 }
 
 KernelPtr make_strided(const Conv2dBackwardWeights& f, const Specs& given) {
   using Op = Conv2dBackwardWeights;
   Specs specs = given;
   const auto found = candidate(f, specs, Op::X, Op::DY, Op::DW);
-  if (!found) return nullptr;
+  if (!found || found->folding.folded.frozen) return nullptr;
   const auto& folding = found->folding;
   const WinogradBackwardWeights winograd(folding.folded, folding.image(), found->y);
   if (!winograd.worthwhile()) return nullptr;
-  const size_t images = folding.image_bytes(), weights = folding.weight_bytes();
+  specs[Op::DW].layout = dense_layout(4);
+  const size_t images = folding.image_bytes(), filters = folding.filter_bytes();
   const auto run = [=](const Args& a) {
-    auto* scratch = static_cast<std::byte*>(a.scratch);
-    auto* x = scratch;
-    auto* dw = reinterpret_cast<float*>(scratch + images);
+    auto* x = static_cast<std::byte*>(a.scratch);
+    auto* dw = reinterpret_cast<float*>(x + images);
     folding.fold(x, a.at<const void>(Op::X));
-    winograd.run(dw, a.at<float>(Op::DB), x, a.at<const void>(Op::DY), scratch + images + weights);
-    folding.each_weight([&, to = a.at<float>(Op::DW)](int64_t at, int64_t folded) { to[at] = dw[folded]; });
+    winograd.run(dw, a.at<float>(Op::DB), x, a.at<const void>(Op::DY), x + images + filters);
+    folding.filters.each([&, to = a.at<float>(Op::DW)](int64_t at, int64_t folded) { to[at] = dw[folded]; });
   };
   return make_kernel(std::move(specs), "space to depth, " + winograd.describe(), run,
-                     images + weights + winograd.scratch_bytes());
+                     images + filters + winograd.scratch_bytes());
+}
+
+KernelPtr make_strided_filters(const WinogradLayout& to, Specs specs) {
+  using Op = Reorder;
+  const auto folding = folding_of(specs.shape(Op::X), to.stride);
+  if (!folding || folding->taps != to.taps) return nullptr;
+  const WinogradShape shape{1,
+                            folding->folded_channels(),
+                            to.taps,
+                            to.taps,
+                            folding->filters,
+                            1,
+                            int(to.taps),
+                            0,
+                            0,
+                            0,
+                            0,
+                            int(to.tile)};
+  const ImageKind any{ImageLayout::aBcd8b, false};
+  if (!Winograd::supported(shape, any, any)) return nullptr;
+  const WinogradForward winograd(shape, any, any, false);
+  if (winograd.layout(to.stride).tag() != specs[Op::Y].layout) return nullptr;
+  const bool bf16 = specs[Op::X].dtype == DType::bf16;
+  const auto run = [=](const Args& a) {
+    folding->fold(a.scratch, a.at<const void>(Op::X), bf16);
+    winograd.transform_weights(a.at<float>(Op::Y), a.scratch, bf16);
+  };
+  return make_kernel(std::move(specs), "transform of filters", run, align(size_t(folding->count()) * 4));
 }
 
 }  // namespace alexnode::cpu

@@ -18,8 +18,6 @@ namespace {
 
 using namespace winograd;
 
-constexpr int64_t line = 16;  // floats of a cache line
-
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
@@ -36,13 +34,16 @@ const Kernels* find(int tile, int taps) {
 }
 
 // Multiplications for each pair of an input and an output channel. What it takes to make and to read the
-// transformed weights is counted as 64 tiles.
-int64_t cost(int64_t tiles, int64_t size) { return (tiles + 64) * size * size; }
+// transformed weights is counted as 64 tiles; to read them alone, as 8.
+int64_t cost(const WinogradShape& shape, int64_t tiles, int64_t size) {
+  return (tiles + (shape.frozen ? 8 : 64)) * size * size;
+}
 
 const Kernels* choose(const WinogradShape& shape) {
+  if (shape.tile) return find(shape.tile, shape.kernel);
   if (shape.kernel == 5) return find(4, 5);
   const auto of = [&](int64_t tile) {
-    return cost(shape.n * ceil_div(shape.out_h(), tile) * ceil_div(shape.out_w(), tile), tile + 2);
+    return cost(shape, shape.n * ceil_div(shape.out_h(), tile) * ceil_div(shape.out_w(), tile), tile + 2);
   };
   int best = 4;
   for (int tile : {5, 6}) {
@@ -68,16 +69,12 @@ Image view(const void* data, const ImageKind& kind, int64_t c, int64_t h, int64_
   return {};
 }
 
-// Planes an odd number of cache lines apart, so that the values of a tile do not fall into the same cache
-// sets.
-int64_t plane_stride(int64_t floats) { return (ceil_div(floats, line) | 1) * line; }
-
 Planes in_rows(float* data, int64_t rows, int64_t octets, int panel) {
-  return {data, plane_stride(rows * octets * octet), octets * octet, panel, panel / octet};
+  return {data, WinogradLayout::plane(rows * octets * octet), octets * octet, panel, panel / octet};
 }
 
 Planes in_panels(float* data, int64_t rows, int64_t panels, int panel) {
-  return {data, plane_stride(rows * panels * panel), panel, rows * panel, panel / octet};
+  return {data, WinogradLayout::plane(rows * panels * panel), panel, rows * panel, panel / octet};
 }
 
 // Part i of n of a range of `total`, in multiples of `unit`.
@@ -105,7 +102,9 @@ WinogradShape reversed(const WinogradShape& s) {
           reach - s.pad_top,
           reach - s.pad_bottom,
           reach - s.pad_left,
-          reach - s.pad_right};
+          reach - s.pad_right,
+          s.tile,
+          s.frozen};
 }
 
 }  // namespace
@@ -113,7 +112,7 @@ WinogradShape reversed(const WinogradShape& s) {
 bool Winograd::supported(const WinogradShape& s, ImageKind in, ImageKind out) {
   if (s.kernel != 3 && s.kernel != 5) return false;
   if (s.n < 1 || s.groups < 1 || s.out_h() < 1 || s.out_w() < 1) return false;
-  if (s.c % (s.groups * octet) || s.k % (s.groups * octet)) return false;
+  if (s.c % (s.groups * octet) || s.k % (s.groups * octet) || !choose(s)) return false;
   if (in.layout == ImageLayout::aBcd16b && s.c % 16) return false;
   return out.layout != ImageLayout::aBcd16b || s.k % 16 == 0;
 }
@@ -131,12 +130,16 @@ Winograd::Winograd(const WinogradShape& shape, ImageKind in, ImageKind out, int 
 
 bool Winograd::worthwhile() const {
   const int64_t taps = int64_t{shape_.kernel} * shape_.kernel;
-  return 5 * cost(tiles(), kernels_->size) < 4 * shape_.n * shape_.out_h() * shape_.out_w() * taps;
+  return 5 * cost(shape_, tiles(), kernels_->size) < 4 * shape_.n * shape_.out_h() * shape_.out_w() * taps;
 }
 
 std::string Winograd::describe() const {
   const auto square = [](int n) { return std::to_string(n) + "x" + std::to_string(n); };
   return "winograd F(" + square(kernels_->tile) + ", " + square(kernels_->taps) + "):" + kernels_->isa;
+}
+
+WinogradLayout Winograd::layout(int64_t stride) const {
+  return {kernels_->tile, kernels_->taps, stride, kernels_->panel};
 }
 
 int64_t Winograd::frequencies() const { return int64_t{kernels_->size} * kernels_->size; }

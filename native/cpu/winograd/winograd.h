@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <string>
 
+#include "layout.h"
+
 namespace alexnode::cpu {
 
 namespace winograd {
@@ -33,6 +35,8 @@ struct WinogradShape {
   int64_t n, c, h, w, k, groups;
   int kernel;
   int64_t pad_top, pad_bottom, pad_left, pad_right;
+  int tile = 0;         // outputs of a tile, in height and width; 0: what is expected to be fastest
+  bool frozen = false;  // whether the filters are transformed but once
 
   int64_t out_h() const { return h + pad_top + pad_bottom - kernel + 1; }
   int64_t out_w() const { return w + pad_left + pad_right - kernel + 1; }
@@ -46,6 +50,8 @@ class Winograd {
   // Whether it is expected to beat a direct convolution, the transform of the weights included.
   bool worthwhile() const;
   std::string describe() const;
+  // How transformed filters lie; stride is what was folded to depth.
+  WinogradLayout layout(int64_t stride = 1) const;
 
  protected:
   Winograd(const WinogradShape& shape, ImageKind in, ImageKind out, int threads);
