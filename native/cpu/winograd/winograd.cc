@@ -221,12 +221,18 @@ void WinogradForward::run(void* y, const void* x, const float* u, const float* b
   if (together_) {
     // Tasks cut so that a thread reads few panels of U: frequencies first, panels within them.
     const int64_t cuts = std::min<int64_t>(panels(), ceil_div(4 * threads_, all));
+    const int64_t pairs = ceil_div(in_octets_, 2);  // a pair's rows are whole cache lines, of one thread
 #pragma omp parallel num_threads(threads_)
     for (int64_t g = 0; g < shape_.groups; ++g) {
       for (int64_t b = 0; b < blocks; ++b) {
         const Range tiles{b * block_, std::min((b + 1) * block_, this->tiles())};
 #pragma omp for schedule(static)
-        for (int64_t q = 0; q < in_octets_; ++q) input(v, g, tiles, tiles.begin, {q, q + 1});
+        for (int64_t i = 0; i < pairs * threads_; ++i) {
+          const int64_t q = i / threads_ * 2;
+          const Range share = part(tiles.end - tiles.begin, i % threads_, threads_);
+          input(v, g, {tiles.begin + share.begin, tiles.begin + share.end}, tiles.begin,
+                {q, std::min(q + 2, in_octets_)});
+        }
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < all * cuts; ++i) {
           product(m, v, g, i / cuts, tiles.end - tiles.begin, part(panels(), i % cuts, cuts));
@@ -298,11 +304,12 @@ void WinogradBackwardWeights::run(float* dw, float* db, const void* x, const voi
     for (int64_t first = 0; first < tiles(); first += block_) {
       const Range tiles{first, std::min(first + block_, this->tiles())};
       const int64_t count = tiles.end - first;
+      // No two threads write to one cache line: whole rows of V, and panels of W by pairs of octets.
 #pragma omp for schedule(dynamic) nowait
-      for (int64_t q = 0; q < in_octets_; ++q) {
-        kernels.input(v, in, from, tiles, first, {q, q + 1}, g * in_octets_);
+      for (int64_t t = tiles.begin; t < tiles.end; t += 8) {
+        kernels.input(v, in, from, {t, std::min(t + 8, tiles.end)}, first, {0, in_octets_}, g * in_octets_);
       }
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic, 2)
       for (int64_t q = 0; q < padded; ++q) {
         if (q < out_octets_) {
           float* sum = sums + (g * out_octets_ + q) * octet;
