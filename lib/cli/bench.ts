@@ -24,7 +24,7 @@ interface Given extends DeviceArguments {
   readonly mode?: 'train' | 'infer'
   readonly steps?: number
   readonly trace?: string
-  readonly winograd: boolean
+  readonly winograd?: boolean
   readonly json?: boolean
 }
 
@@ -44,10 +44,8 @@ async function readArguments(): Promise<Given> {
     .addOption(await choice('--mode <mode>', 'what to measure (train)', ['train', 'infer']))
     .option('--steps <n>', 'steps to time (10)', count)
     .option('--trace <file>', traceHelp)
-    .option(
-      '--no-winograd',
-      "convolve by the definition alone, not by Winograd's method where that is faster"
-    )
+    .option('--winograd', "convolve by Winograd's method where that is faster (on)")
+    .option('--no-winograd', 'convolve by the definition alone')
     .option('--json', 'print one JSON object')
   return parse<Given>(await addDeviceOptions(bench), process.argv.slice(2))
 }
@@ -104,7 +102,7 @@ async function printText(result: BenchResult): Promise<void> {
 
 await program(async () => {
   const given = await readArguments()
-  const { net, batch, mode, steps, winograd, trace, json } = given
+  const { net, batch, mode, steps, winograd = true, trace, json } = given
   const where = await settleDevice(given)
   await using devices = await openDevices(where.names, where.options)
   const dtype = given.dtype ?? preferredDType(devices.first, where).dtype
