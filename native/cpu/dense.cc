@@ -1,9 +1,11 @@
 // The fully connected layer. In f32 our own product does it, with one layout of the weights, row-major, for
 // all three passes: oneDNN would have w transposed in one pass and not in the next. In bf16 oneDNN's inner
-// product does it, with the layout that it wants for each pass.
+// product does it, with the layout that it wants for each pass; but for few images, where reading the weights
+// is all that takes time, our own is faster forward.
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/onednn.h"
+#include "cpu/product/dots.h"
 #include "cpu/product/product.h"
 #include "cpu/relayout.h"
 #include "cpu/simd/simd.h"
@@ -56,6 +58,22 @@ KernelPtr by_product(Specs specs, const ProductShape& shape, int c, int a, int b
                     bias < 0 ? nullptr : args.at<float>(bias), args.scratch);
       },
       product.scratch_bytes());
+}
+
+/// The forward pass in bf16, for few images; x becomes f32 first.
+KernelPtr by_dots(Specs specs, const ProductShape& shape) {
+  using Op = Dense;
+  const Dots<bf16> dots(shape);
+  const int64_t count = shape.rows * shape.depth;
+  return make_kernel(
+      std::move(specs), dots.describe(),
+      [=](const Args& args) {
+        const auto* x = args.at<bf16>(Op::X);
+        auto* numbers = static_cast<float*>(args.scratch);
+        for (int64_t i = 0; i < count; i++) numbers[i] = x[i];
+        dots.run(args.at<bf16>(Op::Y), numbers, args.at<bf16>(Op::W), args.at<float>(Op::B));
+      },
+      size_t(count) * sizeof(float));
 }
 
 /// sums[j] = sum over i of x[i][j].
@@ -136,10 +154,13 @@ KernelPtr make(const Dense& f, Specs specs) {
   specs[Op::B].layout = "a";
   const auto way = choose(specs, {Op::X, Op::Y}, Op::W);
   if (way == Way::relayout) return by_relayout(f, specs, Op::W);
-  if (way == Way::product) {
+  const int64_t images = specs.shape(Op::X)[0], out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
+  auto& layout = specs[Op::W].layout;
+  const bool few = way == Way::onednn && images <= Dots<bf16>::kRows && (layout == "any" || layout == "ab");
+  if (few) layout = "ab";
+  if (few || way == Way::product) {
     const Strides w(specs[Op::W]);
-    const int64_t out = specs.shape(Op::W)[0], in = specs.shape(Op::W)[1];
-    const ProductShape shape{.rows = specs.shape(Op::X)[0],
+    const ProductShape shape{.rows = images,
                              .columns = out,
                              .depth = in,
                              .c_row = out,
@@ -148,7 +169,8 @@ KernelPtr make(const Dense& f, Specs specs) {
                              .b_step = w.in,
                              .b_column = w.out,
                              .relu = f.relu};
-    return by_product(std::move(specs), shape, Op::Y, Op::X, Op::W, Op::B);
+    return few ? by_dots(std::move(specs), shape)
+               : by_product(std::move(specs), shape, Op::Y, Op::X, Op::W, Op::B);
   }
   const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
   const auto pd = forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]),

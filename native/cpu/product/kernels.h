@@ -1,4 +1,5 @@
-// What one instruction set provides to the matrix product: a block of c held in registers.
+// What one instruction set provides to the matrix product: a block of c held in registers, and for few rows
+// sums that run along the rows of both operands.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +26,30 @@ struct Kernel {
   void (*run)(const Tile& tile, int rows);
 };
 
+/// sums[r * images + n] = sum over k of w[r * w_row + k] x[n * x_row + k]. T is float, or uint16_t for bf16.
+template <class T>
+struct Strip {
+  float* sums;
+  const T* w;
+  int64_t w_row, rows;
+  int64_t left;  // as many as these rows and those that follow
+  const float* x;
+  int64_t x_row, images, depth;
+};
+
 struct Kernels {
   const char* isa;
   Kernel narrow, wide;
-  /// c[r] = sum over k of a[r * row + k] b[k].
-  void (*dot)(float* c, const float* a, int64_t row, const float* b, int64_t depth, int64_t rows);
+  void (*dots_f32)(const Strip<float>& s);
+  void (*dots_bf16)(const Strip<uint16_t>& s);
 };
 
 // Null when not on this kind of processor.
 const Kernels* portable();
 const Kernels* avx2();
 const Kernels* avx512();
+
+/// Those of the largest set that this machine has.
+const Kernels* kernels();
 
 }  // namespace alexnode::cpu::product

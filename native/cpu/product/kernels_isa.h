@@ -86,38 +86,87 @@ void run(const Tile& tile, int rows) {
   block<Vectors, Rows>(tile);
 }
 
-template <int Rows>
-void dots(float* c, const float* a, int64_t row, const float* b, int64_t depth) {
-  Vec sum[Rows][2] = {};
-  int64_t k = 0;
-  for (; k + 2 * lanes <= depth; k += 2 * lanes)
+using Half = uint16_t __attribute__((vector_size(lanes * sizeof(uint16_t))));
+using Bits = uint32_t __attribute__((vector_size(lanes * sizeof(uint32_t))));
+
+struct UnalignedHalf {
+  Half value;
+} __attribute__((packed, may_alias));
+
+Vec load(const float* from) { return reinterpret_cast<const Unaligned*>(from)->value; }
+Vec load(const uint16_t* from) {
+  const auto half = reinterpret_cast<const UnalignedHalf*>(from)->value;
+  return reinterpret_cast<Vec>(__builtin_convertvector(half, Bits) << 16);
+}
+
+float number(float stored) { return stored; }
+float number(uint16_t stored) { return __builtin_bit_cast(float, uint32_t(stored) << 16); }
+
+float sum_of(Vec v) {
 #pragma GCC unroll 4
-    for (int r = 0; r < Rows; r++)
-#pragma GCC unroll 2
-      for (int v = 0; v < 2; v++)
-        sum[r][v] += reinterpret_cast<const Unaligned*>(a + r * row + k + v * lanes)->value *
-                     reinterpret_cast<const Unaligned*>(b + k + v * lanes)->value;
-  for (int r = 0; r < Rows; r++) {
-    const Vec both = sum[r][0] + sum[r][1];
-    float total = 0;
-    for (int i = 0; i < lanes; i++) total += both[i];
-    for (int64_t i = k; i < depth; i++) total += a[r * row + i] * b[i];
-    c[r] = total;
+  for (int half = lanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; i++) v[i] += v[i + half];
+  return v[0];
+}
+
+/// Of rows from r on and images from n on. Rows end too soon for the machine to foresee the next ones: those
+/// `ahead` numbers further are fetched meanwhile, all of them or the first half.
+template <int Rows, int Images, class T>
+void dots(const Strip<T>& s, int64_t r, int64_t n, int64_t ahead, bool half) {
+  constexpr int step = 64 / sizeof(T);  // what one fetch brings
+  Vec sum[Rows][Images] = {};
+  const T* w[Rows];  // the last again where there are fewer
+  const float* x[Images];
+  for (int j = 0; j < Rows; j++) w[j] = s.w + (r + j < s.rows ? r + j : s.rows - 1) * s.w_row;
+  for (int i = 0; i < Images; i++) x[i] = s.x + (n + i < s.images ? n + i : s.images - 1) * s.x_row;
+  int64_t k = 0;
+  for (; k + step <= s.depth; k += step) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; j++)
+      if (j < Rows / 2 || !half) __builtin_prefetch(w[j] + (k + ahead), 0, 2);
+#pragma GCC unroll 8
+    for (int v = 0; v < step; v += lanes) {
+      Vec right[Images];
+#pragma GCC unroll 4
+      for (int i = 0; i < Images; i++) right[i] = load(x[i] + k + v);
+#pragma GCC unroll 4
+      for (int j = 0; j < Rows; j++) {
+        const Vec left = load(w[j] + k + v);
+#pragma GCC unroll 4
+        for (int i = 0; i < Images; i++) sum[j][i] += left * right[i];
+      }
+    }
+  }
+  for (int j = 0; j < Rows && r + j < s.rows; j++)
+    for (int i = 0; i < Images && n + i < s.images; i++) {
+      float total = sum_of(sum[j][i]);
+      for (int64_t at = k; at < s.depth; at++) total += number(w[j][at]) * x[i][at];
+      s.sums[(r + j) * s.images + n + i] = total;
+    }
+}
+
+/// Rows in groups that a cache holds for all images; each pass over a group fetches its share of the next.
+template <class T>
+void dots(const Strip<T>& s) {
+  const int64_t group = s.images == 1 ? 4 : 2;
+  for (int64_t r = 0; r < s.rows; r += group) {
+    const int64_t ahead = r + group < s.left ? group * s.w_row : 0;
+    if (s.images == 1)
+      dots<4, 1>(s, r, 0, ahead, false);
+    else
+      for (int64_t n = 0; n < s.images; n += 4) dots<2, 4>(s, r, n, ahead + (n > 0) * s.w_row, s.images > 4);
   }
 }
 
-void dot(float* c, const float* a, int64_t row, const float* b, int64_t depth, int64_t rows) {
-  for (; rows >= 4; rows -= 4, c += 4, a += 4 * row) dots<4>(c, a, row, b, depth);
-  for (; rows > 0; rows--, c++, a += row) dots<1>(c, a, row, b, depth);
-}
-
-constexpr Kernels kernels = {PRODUCT_NAME(PRODUCT_ISA),
-                             {lanes, PRODUCT_NARROW, run<1, PRODUCT_NARROW>},
-                             {2 * lanes, PRODUCT_WIDE, run<2, PRODUCT_WIDE>},
-                             dot};
+constexpr Kernels table = {PRODUCT_NAME(PRODUCT_ISA),
+                           {lanes, PRODUCT_NARROW, run<1, PRODUCT_NARROW>},
+                           {2 * lanes, PRODUCT_WIDE, run<2, PRODUCT_WIDE>},
+                           dots<float>,
+                           dots<uint16_t>};
 
 }  // namespace
 
-const Kernels* PRODUCT_ISA() { return &kernels; }
+const Kernels* PRODUCT_ISA() { return &table; }
 
 }  // namespace alexnode::cpu::product

@@ -9,7 +9,6 @@
 namespace alexnode::cpu {
 
 using product::Kernel;
-using product::Kernels;
 using product::Tile;
 
 namespace {
@@ -18,16 +17,6 @@ constexpr int64_t kDepth = 384;  // a panel of b (24 KB with AVX2) stays in the 
 
 constexpr int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 constexpr int64_t round_up(int64_t n, int64_t unit) { return up(n, unit) * unit; }
-
-const Kernels* choose() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f"))
-    if (const auto* k = product::avx512()) return k;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    if (const auto* k = product::avx2()) return k;
-#endif
-  return product::portable();
-}
 
 /// Panels of `width` columns, each to[k][j] = from[k * step + j * by] for j < columns, 0 up to the last
 /// panel's width.
@@ -64,8 +53,13 @@ ALEXNODE_CLONES void transpose(float* c, const float* sums, const float* bias, c
 
 }  // namespace
 
+int64_t threads_for(const ProductShape& s, int threads) {
+  const bool small = double(s.rows) * double(s.columns) * double(s.depth) < 65536;
+  return small ? 1 : threads ? threads : workers();
+}
+
 Product::Product(const ProductShape& shape, int threads)
-    : given_(shape), shape_(shape), kernels_(choose()), kernel_(&kernels_->wide) {
+    : given_(shape), shape_(shape), kernels_(product::kernels()), kernel_(&kernels_->wide) {
   // Rows of the large operand that run along k are read as they are, so they had better be a's.
   transposed_ = shape.b_step == 1 && shape.b_column != 1 && shape.columns >= shape.rows;
   if (transposed_) {
@@ -73,11 +67,10 @@ Product::Product(const ProductShape& shape, int threads)
     shape_.a_row = shape.b_column, shape_.a_step = shape.b_step;
     shape_.b_step = shape.a_step, shape_.b_column = shape.a_row;
   }
-  by_dots_ = transposed_ && shape.rows == 1 && shape.a_step == 1;
+  if (transposed_ && shape.rows <= Dots<float>::kRows && shape.a_step == 1) dots_.emplace(shape, threads);
   by_columns_ = !transposed_ && shape_.columns > shape_.rows;
   if (!by_columns_ && shape_.columns <= kernels_->narrow.width) kernel_ = &kernels_->narrow;
-  const bool small = double(shape.rows) * double(shape.columns) * double(shape.depth) < 65536;
-  threads_ = small ? 1 : threads ? threads : workers();
+  threads_ = threads_for(shape, threads);
   depth_block_ = up(shape.depth, up(shape.depth, kDepth));
   row_block_ = round_up(96, kernel_->rows);
   column_block_ = 256;
@@ -85,10 +78,12 @@ Product::Product(const ProductShape& shape, int threads)
     column_block_ = std::min(column_block_, round_up(up(shape_.columns, 2 * threads_), kernel_->width));
 }
 
-std::string Product::describe() const { return std::string("product:") + kernels_->isa; }
+std::string Product::describe() const {
+  return dots_ ? dots_->describe() : std::string("product:") + kernels_->isa;
+}
 
 size_t Product::scratch_bytes() const {
-  if (by_dots_) return 0;
+  if (dots_) return 0;
   const int64_t rows = round_up(shape_.rows, kernel_->rows),
                 columns = round_up(shape_.columns, kernel_->width);
   const int64_t a_block = row_block_ * depth_block_, c_block = row_block_ * column_block_;
@@ -99,24 +94,10 @@ size_t Product::scratch_bytes() const {
 }
 
 void Product::run(float* c, const float* a, const float* b, const float* bias, void* scratch) const {
+  if (dots_) return dots_->run(c, a, b, bias);
   if (transposed_) std::swap(a, b);
-  if (by_dots_) return by_dots(c, a, b, bias);
   auto* floats = static_cast<float*>(scratch);
   by_columns_ ? by_columns(c, a, b, bias, floats) : by_rows(c, a, b, bias, floats);
-}
-
-// One row, such as one image: each number of the large operand is used once.
-void Product::by_dots(float* c, const float* a, const float* b, const float* bias) const {
-  const auto& s = shape_;
-  constexpr int64_t unit = 16;
-  each_worker(threads_, up(s.rows, unit), [&](int64_t, int64_t first, int64_t last) {
-    for (int64_t i = first * unit; i < std::min(last * unit, s.rows); i += unit) {
-      float sums[unit];
-      const int64_t rows = std::min(unit, s.rows - i);
-      kernels_->dot(sums, a + i * s.a_row, s.a_row, b, s.depth, rows);
-      transpose(c + i, sums, bias ? bias + i : nullptr, given_, rows, 1, 1);
-    }
-  });
 }
 
 // b, the smaller, is packed whole; then each thread has its rows of a.

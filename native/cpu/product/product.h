@@ -11,24 +11,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "cpu/product/dots.h"
+#include "cpu/product/shape.h"
 
 namespace alexnode::cpu {
 
 namespace product {
-struct Kernels;
 struct Kernel;
 }  // namespace product
-
-/// c[i][j] = alpha * sum over k of a[i][k] b[k][j] + beta * c[i][j] + bias[j], negative values cut when relu.
-struct ProductShape {
-  int64_t rows, columns, depth;
-  int64_t c_row;  // strides, in floats; of a row of c 1
-  int64_t a_row, a_step;
-  int64_t b_step, b_column;
-  float alpha = 1, beta = 0;
-  bool relu = false;
-};
 
 class Product {
  public:
@@ -39,12 +32,12 @@ class Product {
   void run(float* c, const float* a, const float* b, const float* bias, void* scratch) const;
 
  private:
-  void by_dots(float* c, const float* a, const float* b, const float* bias) const;
   void by_rows(float* c, const float* a, const float* b, const float* bias, float* scratch) const;
   void by_columns(float* c, const float* a, const float* b, const float* bias, float* scratch) const;
 
   ProductShape given_, shape_;  // as given, and as computed: transposed where that is better
-  bool transposed_, by_columns_, by_dots_;
+  bool transposed_, by_columns_;
+  std::optional<Dots<float>> dots_;
   const product::Kernels* kernels_;
   const product::Kernel* kernel_;
   int64_t threads_, depth_block_, row_block_, column_block_;
