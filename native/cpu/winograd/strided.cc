@@ -68,30 +68,31 @@ struct Folding {
 
   /// to (aBcd8b) from x (abcd)
   void fold(void* to, const void* x) const {
-    if (bf16)
-      fold_as(static_cast<uint16_t*>(to), static_cast<const uint16_t*>(x));
-    else
-      fold_as(static_cast<float*>(to), static_cast<const float*>(x));
+    const auto as = [&]<class T>(T) {
+      const auto run = filters.stride == 2 ? &Folding::fold_by<2, T> : &Folding::fold_by<4, T>;
+      (this->*run)(static_cast<T*>(to), static_cast<const T*>(x));
+    };
+    bf16 ? as(uint16_t{}) : as(float{});
   }
 
-  template <class T>
-  void fold_as(T* to, const T* x) const {
-    const int64_t s = filters.stride, c = filters.channels, plane = folded.h * folded.w * kBlock;
-    each(folded.n * c * s, [&](int64_t i) {
-      const int64_t dy = i % s, map = i / s, channel = (map % c * s + dy) * s;
-      const T* from = x + map * h * w;
+  template <int Stride, class T>
+  void fold_by(T* to, const T* x) const {
+    const int64_t c = filters.channels, plane = folded.h * folded.w * kBlock;
+    each(folded.n * c * Stride, [&](int64_t i) {
+      const int64_t dy = i % Stride, map = i / Stride, channel = (map % c * Stride + dy) * Stride;
       T* out = to + (map / c * folded.c + channel) / kBlock * plane + channel % kBlock;
       for (int64_t row = 0; row < folded.h; row++) {
-        const int64_t y = row * s + dy - top;
+        const int64_t y = row * Stride + dy - top;
+        const T* from = x + (map * h + y) * w;
         for (int64_t column = 0; column < folded.w; column++, out += kBlock) {
-          const int64_t begin = column * s - left;
-          if (y >= 0 && y < h && begin >= 0 && begin + s <= w) {
-            for (int64_t dx = 0; dx < s; dx++) out[dx] = from[y * w + begin + dx];
+          const int64_t begin = column * Stride - left;
+          if (y >= 0 && y < h && begin >= 0 && begin + Stride <= w) {
+            std::memcpy(out, from + begin, Stride * sizeof(T));
             continue;
           }
-          for (int64_t dx = 0; dx < s; dx++) {
+          for (int64_t dx = 0; dx < Stride; dx++) {
             const bool inside = y >= 0 && y < h && begin + dx >= 0 && begin + dx < w;
-            out[dx] = inside ? from[y * w + begin + dx] : T(0);
+            out[dx] = inside ? from[begin + dx] : T(0);
           }
         }
       }
