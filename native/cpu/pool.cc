@@ -1,7 +1,7 @@
 // Max and average pooling by our own kernels, in NCHW, NHWC and blocked layouts alike. oneDNN's keep an
 // opaque workspace where we keep the winner's place in its window, and let a NaN go by.
 //
-// Eight channels side by side are worked on at once; in NCHW eight neighbouring outputs. Backward, each input
+// Eight or sixteen channels side by side are worked on at once; in NCHW eight outputs. Backward, each input
 // gathers from the windows that see it: it is written once, summed in f32 in a fixed order, and no thread
 // writes where another does. In NCHW max pooling scatters plane by plane instead.
 #include <cstring>
@@ -20,62 +20,139 @@ using I8 = int32_t __attribute__((vector_size(32)));
 using U8 = uint32_t __attribute__((vector_size(32)));
 using Half8 = uint16_t __attribute__((vector_size(16)));
 using Byte8 = uint8_t __attribute__((vector_size(8)));
+using U64x4 = uint64_t __attribute__((vector_size(32)));
+using Byte32 = uint8_t __attribute__((vector_size(32)));
 
-// Loads and stores of eight neighbours (V = F8, I8) or of one element (V = float, int32_t).
-template <class V, class T>
-ALEXNODE_INLINE void load(V& out, const T* p) {
-  if constexpr (sizeof(V) == sizeof(float)) {
-    out = V(*p);
+/// The channels that are worked on at once: one, eight, or sixteen in bf16, those of even place before those
+/// of odd, so that a shift or a mask makes them f32.
+struct One {
+  static constexpr int64_t lanes = 1, parts = 1;
+  using F = float;
+  using I = int32_t;
+};
+struct Eight {
+  static constexpr int64_t lanes = 8, parts = 1;
+  using F = F8;
+  using I = I8;
+};
+struct EvenOdd {
+  static constexpr int64_t lanes = 16, parts = 2;
+  using F = F8;
+  using I = I8;
+};
+
+template <class L, class T>
+ALEXNODE_INLINE void load(typename L::F (&out)[L::parts], const T* p) {
+  if constexpr (L::lanes == 1) {
+    out[0] = float(*p);
+  } else if constexpr (L::lanes == 16) {
+    U8 pairs;
+    std::memcpy(&pairs, p, sizeof pairs);
+    out[0] = F8(pairs << 16), out[1] = F8(pairs & 0xffff0000);
   } else if constexpr (sizeof(T) == sizeof(float)) {
-    std::memcpy(&out, p, sizeof out);
-  } else if constexpr (sizeof(T) == 2) {
+    std::memcpy(out, p, sizeof out);
+  } else {
     Half8 half;
     std::memcpy(&half, p, sizeof half);
-    const U8 wide = __builtin_convertvector(half, U8) << 16;
-    std::memcpy(&out, &wide, sizeof out);
-  } else {
-    Byte8 bytes;
-    std::memcpy(&bytes, p, sizeof bytes);
-    out = __builtin_convertvector(bytes, V);
+    out[0] = F8(__builtin_convertvector(half, U8) << 16);
   }
 }
 
-template <class V, class T>
-ALEXNODE_INLINE void load(V& out, const T* p, int64_t step) {
-  if constexpr (sizeof(V) == sizeof(float)) {
-    load(out, p);
-  } else {
-    for (int i = 0; i < kLanes; i++) out[i] = float(p[i * step]);
-  }
+/// Of eight elements `step` apart.
+template <class T>
+ALEXNODE_INLINE void load(F8 (&out)[1], const T* p, int64_t step) {
+  for (int i = 0; i < kLanes; i++) out[0][i] = float(p[i * step]);
 }
 
-template <class T, class V>
-ALEXNODE_INLINE void store(T* p, const V& value) {
-  if constexpr (sizeof(V) == sizeof(float)) {
-    *p = T(value);
-  } else if constexpr (sizeof(T) == sizeof(float)) {
-    std::memcpy(p, &value, sizeof value);
-  } else if constexpr (sizeof(T) == 2) {
-    U8 u;
-    std::memcpy(&u, &value, sizeof u);
+/// bf16 in the lower halves: rounded, or `kExact` where values are bf16 numbers already.
+template <bool kExact>
+ALEXNODE_INLINE void to_bf16(U8& u, const F8& value) {
+  u = U8(value);
+  if constexpr (kExact) {
+    u >>= 16;
+  } else {
     const I8 nan = value != value;
     u = nan ? (u >> 16 | 0x40) : (u + 0x7fff + (u >> 16 & 1)) >> 16;
+  }
+}
+
+template <class L, bool kExact, class T>
+ALEXNODE_INLINE void store(T* p, const typename L::F (&value)[L::parts]) {
+  if constexpr (L::lanes == 1) {
+    *p = value[0];
+  } else if constexpr (L::lanes == 16) {
+    U8 even, odd;
+    to_bf16<kExact>(even, value[0]), to_bf16<kExact>(odd, value[1]);
+    even |= odd << 16;
+    std::memcpy(p, &even, sizeof even);
+  } else if constexpr (sizeof(T) == sizeof(float)) {
+    std::memcpy(p, value, sizeof value);
+  } else {
+    U8 u;
+    to_bf16<kExact>(u, value[0]);
     const auto half = __builtin_convertvector(u, Half8);
     std::memcpy(p, &half, sizeof half);
+  }
+}
+
+/// Places of winners.
+template <class L, class Index>
+ALEXNODE_INLINE void store_places(Index* p, const typename L::I (&place)[L::parts]) {
+  if constexpr (L::lanes == 1) {
+    *p = Index(place[0]);
+  } else if constexpr (L::lanes == 16) {
+    const auto bytes = __builtin_convertvector(place[0] | place[1] << 8, Half8);
+    std::memcpy(p, &bytes, sizeof bytes);
   } else {
-    const auto bytes = __builtin_convertvector(value, Byte8);
+    const auto bytes = __builtin_convertvector(__builtin_convertvector(place[0], Half8), Byte8);
     std::memcpy(p, &bytes, sizeof bytes);
   }
 }
 
-template <class V>
-struct IndexOf {
-  using type = I8;
-};
-template <>
-struct IndexOf<float> {
-  using type = int32_t;
-};
+/// sum += those of dy whose windows `place` won.
+template <class L, class T, class Index>
+ALEXNODE_INLINE void add_won(typename L::F (&sum)[L::parts], const T* dy, const Index* index, int32_t place) {
+  typename L::F value[L::parts];
+  load<L>(value, dy);
+  if constexpr (L::lanes == 1) {
+    sum[0] += *index == Index(place) ? value[0] : 0.f;
+  } else {
+    // Each byte of the index four times, so that bytes that are equal are a mask.
+    uint64_t words[2];
+    std::memcpy(words, index, L::lanes);
+    const auto at = uint8_t(place);
+    if constexpr (L::lanes == 8) {
+      const auto bytes = Byte32(U64x4{words[0], words[0], words[0], words[0]});
+      const auto won =
+          __builtin_shufflevector(bytes, bytes, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 20, 20, 20,
+                                  20, 21, 21, 21, 21, 22, 22, 22, 22, 23, 23, 23, 23) == at;
+      sum[0] += F8(I8(value[0]) & I8(won));
+    } else {
+      const auto bytes = Byte32(U64x4{words[0], words[1], words[0], words[1]});
+      const auto even =
+          __builtin_shufflevector(bytes, bytes, 0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6, 24, 24, 24,
+                                  24, 26, 26, 26, 26, 28, 28, 28, 28, 30, 30, 30, 30) == at;
+      const auto odd =
+          __builtin_shufflevector(bytes, bytes, 1, 1, 1, 1, 3, 3, 3, 3, 5, 5, 5, 5, 7, 7, 7, 7, 25, 25, 25,
+                                  25, 27, 27, 27, 27, 29, 29, 29, 29, 31, 31, 31, 31) == at;
+      sum[0] += F8(I8(value[0]) & I8(even));
+      sum[1] += F8(I8(value[1]) & I8(odd));
+    }
+  }
+}
+
+/// The lanes of whole vectors of T.
+template <class T>
+using Whole = std::conditional_t<sizeof(T) == 2, EvenOdd, Eight>;
+
+/// f(L(), first lane) for all lanes of a pixel.
+template <bool kVectors, class F>
+ALEXNODE_INLINE void each_lanes(int64_t lanes, const F& f) {
+  int64_t lane = 0;
+  if constexpr (kVectors)
+    for (; lane + Eight::lanes <= lanes; lane += Eight::lanes) f(Eight(), lane);
+  for (; lane < lanes; lane++) f(One(), lane);
+}
 
 struct Range {
   int64_t begin, end;
@@ -125,117 +202,194 @@ Plan make_plan(const PoolFields& f, const Specs& s, int x, int y) {
           vx.block};
 }
 
-/// Outputs `o` of a row: one of them in `V` = float, else eight: channels side by side or, with `step`,
-/// outputs whose first cells are `step` elements apart.
-template <bool kMax, class V, class T, class Index>
-ALEXNODE_INLINE void forward_one(T* y, Index* index, const T* x, const Plan& p, Range rows, Range columns,
-                                 int64_t step) {
-  const int64_t pixel = p.x.pixel_stride, row = p.x.w * pixel;
-  using I = typename IndexOf<V>::type;
-  V best{};
-  I where{};
-  bool first = true;
+/// Where the cells of a window are: `row` and `pixel` elements apart, and what counts of them.
+struct Cells {
+  int64_t row, pixel, kernel;
+  Range rows, columns;
+};
+
+/// Outputs by max pooling, x at their windows' first cells: channels side by side or, with `step`, eight
+/// outputs whose first cells are `step` elements apart. Windows have kSize² cells, or those that c says.
+template <class L, int kSize, class T, class Index>
+ALEXNODE_INLINE void maximum(T* y, Index* index, const T* x, const Cells& c, int64_t step) {
+  const auto cell = [&](typename L::F(&value)[L::parts], int64_t i, int64_t j) ALEXNODE_INLINED {
+    if constexpr (L::lanes == 8)
+      if (step) return load(value, x + i * c.row + j * c.pixel, step);
+    load<L>(value, x + i * c.row + j * c.pixel);
+  };
+  const Range rows = kSize ? Range{0, kSize} : c.rows, columns = kSize ? Range{0, kSize} : c.columns;
+  const int64_t kernel = kSize ? kSize : c.kernel;
+  typename L::F best[L::parts];
+  typename L::I where[L::parts] = {};
+  cell(best, rows.begin, columns.begin);
+  for (auto& w : where) w += int32_t(rows.begin * kernel + columns.begin);
+#pragma GCC unroll 3
   for (int64_t i = rows.begin; i < rows.end; i++)
+#pragma GCC unroll 3
     for (int64_t j = columns.begin; j < columns.end; j++) {
-      V value;
-      if (step)
-        load(value, x + i * row + j * pixel, step);
-      else
-        load(value, x + i * row + j * pixel);
-      const auto place = int32_t(i * p.horizontal.kernel + j);
-      if constexpr (!kMax) {
-        best += value;
-      } else if (first) {
-        best = value, where = I{} + place, first = false;
-      } else {
-        const auto take = (!(value <= best)) & (best == best);
-        best = take ? value : best;
-        where = take ? I{} + place : where;
+      typename L::F value[L::parts];
+      cell(value, i, j);
+      for (int part = 0; part < L::parts; part++) {
+        const auto take = (!(value[part] <= best[part])) & (best[part] == best[part]);
+        best[part] = take ? value[part] : best[part];
+        where[part] = take ? typename L::I{} + int32_t(i * kernel + j) : where[part];
       }
     }
-  if constexpr (!kMax) best /= float(p.divisor(rows, columns));
-  store(y, best);
-  if constexpr (kMax)
-    if (index) store(index, where);
+  store<L, true>(y, best);
+  if (index) store_places<L>(index, where);
+}
+
+/// The same, by average pooling.
+template <class L, class T>
+ALEXNODE_INLINE void average(T* y, const T* x, const Cells& c, int64_t step, float divisor) {
+  typename L::F sum[1] = {};
+  for (int64_t i = c.rows.begin; i < c.rows.end; i++)
+    for (int64_t j = c.columns.begin; j < c.columns.end; j++) {
+      typename L::F value[1];
+      const T* at = x + i * c.row + j * c.pixel;
+      if constexpr (L::lanes == 8) {
+        if (step)
+          load(value, at, step);
+        else
+          load<L>(value, at);
+      } else {
+        load<L>(value, at);
+      }
+      sum[0] += value[0];
+    }
+  sum[0] /= divisor;
+  store<L, false>(y, sum);
 }
 
 /// One row of y. x, y and index: of the image and the block of channels.
 template <bool kMax, class T, class Index>
-ALEXNODE_CLONES void forward_row(T* y, Index* index, const T* x, const Plan& p, int64_t oy) {
-  const Axis &v = p.vertical, &h = p.horizontal;
-  const Range rows = v.cells[oy];
-  const int64_t top = oy * v.stride - v.before;
-  const auto at = [&](int64_t ox) { return x + (top * p.x.w + ox * h.stride - h.before) * p.x.pixel_stride; };
-  const auto put = [&](int64_t ox) { return (oy * h.out + ox) * p.y.pixel_stride; };
-  if (p.lanes == 1) {
-    for (int64_t ox = 0; ox < h.out;) {
-      const Range columns = h.cells[ox];
-      const auto o = put(ox);
-      Index* to = index ? index + o : nullptr;
-      // Eight windows at once, where none of them hangs over an edge.
-      if (ox + kLanes <= h.out && columns.begin == 0 && h.cells[ox + kLanes - 1].end == h.kernel) {
-        forward_one<kMax, F8>(y + o, to, at(ox), p, rows, columns, h.stride);
-        ox += kLanes;
-      } else {
-        forward_one<kMax, float>(y + o, to, at(ox), p, rows, columns, 0);
-        ox++;
+struct ForwardRow {
+  template <bool kWide>
+  ALEXNODE_INLINE static void run(T* y, Index* index, const T* x, const Plan& p, int64_t oy) {
+    constexpr bool kVectors = kWide && sizeof(Index) == 1;
+    const Axis &v = p.vertical, &h = p.horizontal;
+    const Range rows = v.cells[oy], *cells = h.cells.data();
+    const int64_t lanes = p.lanes, width = h.out, kernel = h.kernel, stride = h.stride;
+    const int64_t pixel = p.x.pixel_stride, row = p.x.w * pixel, apart = p.y.pixel_stride;
+    x += (oy * v.stride - v.before) * row - h.before * pixel;
+    y += oy * width * apart;
+    if (index) index += oy * width * apart;
+    const bool three = kVectors && kMax && lanes % Whole<T>::lanes == 0 && v.kernel == 3 && kernel == 3 &&
+                       rows.begin == 0 && rows.end == 3;
+    for (int64_t ox = 0; ox < width;) {
+      const Range columns = cells[ox];
+      const Cells c{row, pixel, kernel, rows, columns};
+      const bool whole = columns.begin == 0 && columns.end == kernel;
+      const auto put = [&]<class L, int kSize>(L, std::integral_constant<int, kSize>, int64_t lane,
+                                               int64_t step) ALEXNODE_INLINED {
+        const auto o = ox * apart + lane;
+        const T* from = x + ox * stride * pixel + lane;
+        if constexpr (kMax)
+          maximum<L, kSize>(y + o, index ? index + o : nullptr, from, c, step);
+        else
+          average<L>(y + o, from, c, step, float(p.divisor(rows, columns)));
+      };
+      constexpr std::integral_constant<int, 0> any;
+      // In NCHW eight windows at once, where none of them hangs over an edge.
+      if (lanes == 1 && ox + kLanes <= width && whole && cells[ox + kLanes - 1].end == kernel) {
+        if constexpr (kVectors) {
+          put(Eight(), any, 0, stride);
+          ox += kLanes;
+          continue;
+        }
       }
-    }
-    return;
-  }
-  for (int64_t ox = 0; ox < h.out; ox++) {
-    const Range columns = h.cells[ox];
-    const T* from = at(ox);
-    int64_t lane = 0;
-    for (; lane + kLanes <= p.lanes; lane += kLanes) {
-      const auto o = put(ox) + lane;
-      forward_one<kMax, F8>(y + o, index ? index + o : nullptr, from + lane, p, rows, columns, 0);
-    }
-    for (; lane < p.lanes; lane++) {
-      const auto o = put(ox) + lane;
-      forward_one<kMax, float>(y + o, index ? index + o : nullptr, from + lane, p, rows, columns, 0);
+      if (three && whole) {
+        if constexpr (kVectors && kMax)
+          for (int64_t lane = 0; lane < lanes; lane += Whole<T>::lanes)
+            put(Whole<T>(), std::integral_constant<int, 3>(), lane, 0);
+      } else {
+        each_lanes<kVectors>(lanes, [&](auto l, int64_t lane) ALEXNODE_INLINED { put(l, any, lane, 0); });
+      }
+      ox++;
     }
   }
+};
+
+/// The windows that see an input: dy and their winners' places at the first of them, and which place the
+/// input has in it. From a window to the next below or beside it, they lie `down` or `along` apart, and the
+/// input's place is `less_down` or `less_along` less.
+template <class T, class Index>
+struct Seen {
+  const T* dy;
+  const Index* index;
+  int32_t place;
+  int64_t down, along;
+  int32_t less_down, less_along;
+};
+
+/// What `rows` times `columns` windows give an input by max pooling.
+template <class L, bool kExact, class T, class Index>
+ALEXNODE_INLINE void gather_max(T* dx, const Seen<T, Index>& s, int64_t lane, int64_t rows, int64_t columns) {
+  typename L::F sum[L::parts] = {};
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) {
+      const int64_t o = i * s.down + j * s.along + lane;
+      add_won<L>(sum, s.dy + o, s.index + o, int32_t(s.place - i * s.less_down - j * s.less_along));
+    }
+  store<L, kExact>(dx + lane, sum);
 }
 
-/// What the windows that see input (iy, ix) give it.
-template <bool kMax, class V, class T, class Index>
-ALEXNODE_INLINE void gather_one(T* dx, const T* dy, const Index* index, const Plan& p, Range rows,
-                                Range columns, int64_t iy, int64_t ix) {
-  const Axis &v = p.vertical, &h = p.horizontal;
-  using I = typename IndexOf<V>::type;
-  V sum{};
+/// What they give it by average pooling.
+template <class L, class T>
+ALEXNODE_INLINE void gather_average(T* dx, const T* dy, const Plan& p, Range rows, Range columns) {
+  typename L::F sum[1] = {};
   for (int64_t oy = rows.begin; oy < rows.end; oy++)
     for (int64_t ox = columns.begin; ox < columns.end; ox++) {
-      const int64_t o = (oy * h.out + ox) * p.y.pixel_stride;
-      V value;
-      load(value, dy + o);
-      if constexpr (kMax) {
-        I winner;
-        load(winner, index + o);
-        const auto place =
-            int32_t((iy + v.before - oy * v.stride) * h.kernel + ix + h.before - ox * h.stride);
-        sum += winner == place ? value : V{};
-      } else {
-        sum += value / float(p.divisor(v.cells[oy], h.cells[ox]));
-      }
+      typename L::F value[1];
+      load<L>(value, dy + (oy * p.horizontal.out + ox) * p.y.pixel_stride);
+      sum[0] += value[0] / float(p.divisor(p.vertical.cells[oy], p.horizontal.cells[ox]));
     }
-  store(dx, sum);
+  store<L, false>(dx, sum);
 }
 
 template <bool kMax, class T, class Index>
-ALEXNODE_CLONES void gather_row(T* dx, const T* dy, const Index* index, const Plan& p, int64_t iy) {
-  const Range rows = p.vertical.windows[iy];
-  for (int64_t ix = 0; ix < p.horizontal.in; ix++) {
-    const Range columns = p.horizontal.windows[ix];
-    T* to = dx + (iy * p.horizontal.in + ix) * p.x.pixel_stride;
-    int64_t lane = 0;
-    for (; lane + kLanes <= p.lanes; lane += kLanes)
-      gather_one<kMax, F8>(to + lane, dy + lane, index + lane, p, rows, columns, iy, ix);
-    for (; lane < p.lanes; lane++)
-      gather_one<kMax, float>(to + lane, dy + lane, index + lane, p, rows, columns, iy, ix);
+struct GatherRow {
+  template <bool kWide>
+  ALEXNODE_INLINE static void run(T* dx, const T* dy, const Index* index, const Plan& p, int64_t iy) {
+    constexpr bool kVectors = kWide && sizeof(Index) == 1;
+    const Axis &v = p.vertical, &h = p.horizontal;
+    const Range rows = v.windows[iy], *windows = h.windows.data();
+    const int64_t lanes = p.lanes, width = h.in, pixel = p.x.pixel_stride, along = p.y.pixel_stride,
+                  down = h.out * along, high = rows.end - rows.begin;
+    dx += iy * width * pixel;
+    const auto first = int32_t((iy + v.before - rows.begin * v.stride) * h.kernel + h.before);
+    const bool fits = kVectors && high >= 1 && high <= 2 && lanes % Whole<T>::lanes == 0;
+    const auto stride = int32_t(h.stride), less = int32_t(v.stride * h.kernel);
+    for (int64_t ix = 0; ix < width; ix++, dx += pixel) {
+      const Range columns = windows[ix];
+      if constexpr (kMax) {
+        const int64_t o = rows.begin * down + columns.begin * along, wide = columns.end - columns.begin;
+        const Seen<T, Index> seen{
+            dy + o, index + o, int32_t(first + ix - columns.begin * stride), down, along, less, stride};
+        const auto some =
+            [&]<int kRows, int kColumns>(std::integer_sequence<int, kRows, kColumns>) ALEXNODE_INLINED {
+              for (int64_t lane = 0; lane < lanes; lane += Whole<T>::lanes)
+                gather_max<Whole<T>, kRows * kColumns == 1>(dx, seen, lane, kRows, kColumns);
+            };
+        // Windows that overlap by less than half, with the loops over them unrolled.
+        if (!fits || wide < 1 || wide > 2)
+          each_lanes<kVectors>(lanes, [&]<class L>(L, int64_t lane) ALEXNODE_INLINED {
+            gather_max<L, false>(dx, seen, lane, high, wide);
+          });
+        else if constexpr (kVectors) {
+          if (high == 1)
+            wide == 1 ? some(std::integer_sequence<int, 1, 1>()) : some(std::integer_sequence<int, 1, 2>());
+          else
+            wide == 1 ? some(std::integer_sequence<int, 2, 1>()) : some(std::integer_sequence<int, 2, 2>());
+        }
+      } else {
+        each_lanes<kVectors>(lanes, [&]<class L>(L, int64_t lane) ALEXNODE_INLINED {
+          gather_average<L>(dx + lane, dy + lane, p, rows, columns);
+        });
+      }
+    }
   }
-}
+};
 
 /// A plane of NCHW: dy goes to the winner's place. `sums` is the plane in f32.
 template <class Index>
@@ -271,13 +425,15 @@ int64_t base(const ImageView& v, int64_t image, int64_t block) {
 
 template <bool kMax, class T, class Index>
 KernelPtr forward(Specs specs, const Plan& p, int y_slot, int x_slot, int index_slot) {
+  const auto forward_row =
+      Versions<ForwardRow<kMax, T, Index>, T*, Index*, const T*, const Plan&, int64_t>::choose();
   return make_kernel(std::move(specs), "pool", [=](const Args& a) {
     auto* y = a.at<T>(y_slot);
     auto* index = index_slot < 0 ? nullptr : a.at<Index>(index_slot);
     const auto* x = a.at<T>(x_slot);
     each_row(p.y, [&](int64_t image, int64_t block, int64_t row) {
       const auto to = base(p.y, image, block);
-      forward_row<kMax>(y + to, index ? index + to : nullptr, x + base(p.x, image, block), p, row);
+      forward_row(y + to, index ? index + to : nullptr, x + base(p.x, image, block), p, row);
       // A block's filling is zero by rule, and a first cell behind padding has not the place 0.
       if (const auto filled = p.y.c - block * p.y.block; index && filled < p.y.block)
         for (auto *at = index + to + row * p.y.w * p.y.block, *end = at + p.y.w * p.y.block; at < end;
@@ -289,13 +445,15 @@ KernelPtr forward(Specs specs, const Plan& p, int y_slot, int x_slot, int index_
 
 template <bool kMax, class T, class Index>
 KernelPtr backward(Specs specs, const Plan& p, int dx_slot, int dy_slot, int index_slot) {
+  const auto gather_row =
+      Versions<GatherRow<kMax, T, Index>, T*, const T*, const Index*, const Plan&, int64_t>::choose();
   return make_kernel(std::move(specs), "pool", [=](const Args& a) {
     auto* dx = a.at<T>(dx_slot);
     const auto* dy = a.at<T>(dy_slot);
     const auto* index = index_slot < 0 ? nullptr : a.at<Index>(index_slot);
     each_row(p.x, [&](int64_t image, int64_t block, int64_t row) {
       const auto from = base(p.y, image, block);
-      gather_row<kMax>(dx + base(p.x, image, block), dy + from, index + (kMax ? from : 0), p, row);
+      gather_row(dx + base(p.x, image, block), dy + from, index + (kMax ? from : 0), p, row);
     });
   });
 }

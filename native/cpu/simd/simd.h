@@ -6,6 +6,7 @@
 #include <cstdlib>  // tells glibc
 
 #define ALEXNODE_INLINE inline __attribute__((always_inline))
+#define ALEXNODE_INLINED __attribute__((always_inline))  // of a lambda, after its parameters
 
 // The loader picks by way of indirect functions, which glibc has and musl has not, and which run before a
 // sanitizer is set up.
@@ -13,6 +14,33 @@
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ALEXNODE_CLONES \
   __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define ALEXNODE_VERSIONS 1
 #else
 #define ALEXNODE_CLONES __attribute__((noinline))
 #endif
+
+namespace alexnode::cpu {
+
+/// Row::run<wide>(a…) as a function for this machine, where `wide` says that vectors of 32 bytes are native.
+/// For code that the baseline would take apart element by element: clones would have that in them, at length.
+template <class Row, class... A>
+struct Versions {
+#ifdef ALEXNODE_VERSIONS
+  __attribute__((target("arch=x86-64-v4"))) static void v4(A... a) { Row::template run<true>(a...); }
+  __attribute__((target("arch=x86-64-v3"))) static void v3(A... a) { Row::template run<true>(a...); }
+#endif
+#if defined(__x86_64__) && !defined(__AVX2__)
+  static void baseline(A... a) { Row::template run<false>(a...); }
+#else
+  static void baseline(A... a) { Row::template run<true>(a...); }
+#endif
+  static auto* choose() {
+#ifdef ALEXNODE_VERSIONS
+    if (__builtin_cpu_supports("x86-64-v4")) return v4;
+    if (__builtin_cpu_supports("x86-64-v3")) return v3;
+#endif
+    return baseline;
+  }
+};
+
+}  // namespace alexnode::cpu
