@@ -1,10 +1,13 @@
 // Local response normalisation across channels, in any layout that an ImageView describes, for any size and
-// exponent. A few pixels with all their channels are gathered into a tile that stays in the cache, with zeros
-// between groups of channels and between pixels, so that a window is a sum over neighbours at a fixed step
-// and one flat loop does a tile: the step is 1 where a tile keeps channels side by side, and the tile's
-// number of pixels where it keeps pixels side by side (row-major layouts). The scale is not kept from forward
-// to backward, as computing it again is cheaper than reading it.
+// exponent. The squares of a few pixels with all their channels are put into a tile that stays in the cache,
+// with zeros between groups of channels and between pixels, so that a window is a sum over neighbours at a
+// fixed step: 1 where a tile keeps channels side by side, and the tile's number of pixels where it keeps
+// pixels side by side (row-major layouts). bf16 is widened into copies that lie as in the image, in long
+// loops, since short ones over two sizes of numbers become poor vector code. The scale is not kept from
+// forward to backward, as computing it again is cheaper than reading it.
 #include "cpu/lrn.h"
+
+#include <array>
 
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
@@ -23,8 +26,10 @@ struct Tiles {
       : v(view), pixel_lanes(view.pixel_stride == 1), alpha(f.alpha), k(f.k), beta(f.beta) {
     const int64_t group = v.c / f.groups, before = f.size / 2;
     back = std::min(before, group - 1), ahead = std::min(f.size - 1 - before, group - 1);
-    // A channel each, and zeros after each group.
-    const int64_t gap = std::max(back, ahead), rows = f.groups * (group + gap);
+    // A channel each, and zeros after each group; where whole vectors fit into a group, so many that none
+    // crosses lines of the cache.
+    const int64_t unit = pixel_lanes || group % 16 ? 1 : 16;
+    const int64_t gap = (std::max(back, ahead) + unit - 1) / unit * unit, rows = f.groups * (group + gap);
     const int64_t room = (int64_t(28) << 10) / int64_t(sizeof(float)) / buffers,
                   all = (v.pixels + 15) / 16 * 16;
     if (pixel_lanes) {
@@ -41,6 +46,14 @@ struct Tiles {
       runs.push_back({count, v.at(0, c, 0), (c + c / group * gap) * step});
     }
   }
+  /// The same of a copy of a tile's image elements, pixel by pixel or channel by channel as they lie there.
+  Tiles copied() const {
+    Tiles t = *this;
+    t.v.block_stride = pixels * v.block, t.v.pixel_stride = v.block;
+    for (int64_t c = 0; auto& run : t.runs) run.from = t.v.at(0, c, 0), c += run.count;
+    return t;
+  }
+  int64_t copy() const { return (v.blocks() * v.block * pixels + 15) / 16 * 16; }
   int64_t in_image() const { return (v.pixels + pixels - 1) / pixels; }
   int64_t buffer() const { return length + 2 * slack; }
 
@@ -56,111 +69,132 @@ struct Tiles {
   std::vector<Run> runs;
 };
 
-/// A tile's numbers, `count` side by side at a time: pixels of a channel, or channels of a pixel.
-template <class T>
-ALEXNODE_INLINE void gather(float* tile, const T* image, const Tiles& t, int64_t pixel, int64_t pixels) {
+/// f(place in the image, place in the tile) for all numbers of a tile, in vector code: pixels of a channel,
+/// or channels of a pixel, `count` of them side by side.
+template <class F>
+ALEXNODE_INLINE void each_number(const Tiles& t, int64_t pixel, int64_t pixels, const F& f) {
   for (const auto& run : t.runs) {
-    const T* from = image + run.from + pixel * t.v.pixel_stride;
-    float* to = tile + run.to;
+    const int64_t from = run.from + pixel * t.v.pixel_stride, stride = t.v.pixel_stride, pitch = t.pitch;
+    const auto side_by_side = [&](auto count) ALEXNODE_INLINED {
+      for (int64_t p = 0; p < pixels; p++)
+#pragma omp simd
+        for (int64_t l = 0; l < count; l++) f(from + p * stride + l, run.to + p * pitch + l);
+    };
     if (t.pixel_lanes) {
 #pragma omp simd
-      for (int64_t p = 0; p < pixels; p++) to[p] = from[p];
+      for (int64_t p = 0; p < pixels; p++) f(from + p, run.to + p);
+    } else if (run.count == 16) {
+      side_by_side(std::integral_constant<int64_t, 16>());
     } else if (run.count == 8) {
-      for (int64_t p = 0; p < pixels; p++)
-#pragma omp simd
-        for (int l = 0; l < 8; l++) to[p * t.pitch + l] = from[p * t.v.pixel_stride + l];
+      side_by_side(std::integral_constant<int64_t, 8>());
     } else {
-      for (int64_t p = 0; p < pixels; p++)
-#pragma omp simd
-        for (int64_t l = 0; l < run.count; l++) to[p * t.pitch + l] = from[p * t.v.pixel_stride + l];
+      side_by_side(run.count);
     }
   }
 }
 
-template <class T>
-ALEXNODE_INLINE void scatter(T* image, const float* tile, const Tiles& t, int64_t pixel, int64_t pixels) {
-  for (const auto& run : t.runs) {
-    T* to = image + run.from + pixel * t.v.pixel_stride;
-    const float* from = tile + run.to;
-    if (t.pixel_lanes) {
-#pragma omp simd
-      for (int64_t p = 0; p < pixels; p++) to[p] = from[p];
-    } else if (run.count == 8) {
-      for (int64_t p = 0; p < pixels; p++)
-#pragma omp simd
-        for (int l = 0; l < 8; l++) to[p * t.v.pixel_stride + l] = from[p * t.pitch + l];
-    } else {
-      for (int64_t p = 0; p < pixels; p++)
-#pragma omp simd
-        for (int64_t l = 0; l < run.count; l++) to[p * t.v.pixel_stride + l] = from[p * t.pitch + l];
-    }
-  }
-  if (const int64_t last = t.v.c % t.v.block)  // padding channels
+/// Zeros in the padding channels.
+ALEXNODE_INLINE void pad(float* image, const Tiles& t, int64_t pixel, int64_t pixels) {
+  if (const int64_t last = t.v.c % t.v.block)
     for (int64_t p = 0; p < pixels; p++) {
-      T* to = image + (t.v.blocks() - 1) * t.v.block_stride + (pixel + p) * t.v.pixel_stride;
+      float* to = image + (t.v.blocks() - 1) * t.v.block_stride + (pixel + p) * t.v.pixel_stride;
       for (int64_t l = last; l < t.v.block; l++) to[l] = 0.f;
     }
 }
 
-/// Buffers of a tile: x and the result.
-template <class T, int Size, class Power>
-ALEXNODE_CLONES void forward_tile(T* y, const T* x, float* scratch, const Tiles& t, int64_t pixel,
+/// Buffers of a tile: squares, and where Size is 0 their sums. y may be x.
+template <int Size, class Power>
+ALEXNODE_CLONES void forward_tile(float* y, const float* x, float* scratch, const Tiles& t, int64_t pixel,
                                   int64_t pixels, Power power) {
-  float *in = scratch + t.slack, *out = in + t.buffer();
-  gather(in, x, t, pixel, pixels);
+  float *squares = scratch + t.slack, *sums = squares + t.buffer();
+  each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
+    const float value = x[i];
+    squares[at] = value * value;
+  });
   const Window<Size> window{t.back, t.ahead, t.step};
-  if (!Size) window.sums(out, in, t.length, Square{});
-#pragma omp simd
-  for (int64_t i = 0; i < t.length; i++) {
+  if (!Size) window.sums(sums, squares, t.length, Itself{});
+  const float k = t.k, alpha = t.alpha;
+  each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
     float p, inverse;
-    power(t.k + t.alpha * (Size ? window.sum(in + i, Square{}) : out[i]), p, inverse);
-    out[i] = in[i] * p;
-  }
-  scatter(y, out, t, pixel, pixels);
+    power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
+    y[i] = x[i] * p;
+  });
+  pad(y, t, pixel, pixels);
 }
 
 /// dx = dy·s^-β - 2αβ·x · Σ dy·x·s^(-β-1), the sum over the channels whose windows hold this one.
-/// Buffers of a tile: x, then dy and the result, then the terms of the sum, then sums where Size is 0.
-template <class T, int Size, class Power>
-ALEXNODE_CLONES void backward_tile(T* dx, const T* x, const T* dy, float* scratch, const Tiles& t,
+/// Buffers of a tile: squares, dy·s^-β, and the terms of the sum; where Size is 0 sums. dx may be dy.
+template <int Size, class Power>
+ALEXNODE_CLONES void backward_tile(float* dx, const float* x, const float* dy, float* scratch, const Tiles& t,
                                    int64_t pixel, int64_t pixels, bool relu, Power power) {
-  float *in = scratch + t.slack, *out = in + t.buffer(), *terms = out + t.buffer(),
+  float *squares = scratch + t.slack, *first = squares + t.buffer(), *terms = first + t.buffer(),
         *sums = terms + t.buffer();
-  gather(in, x, t, pixel, pixels);
-  gather(out, dy, t, pixel, pixels);
-  const Window<Size> window{t.back, t.ahead, t.step};
-  if (!Size) window.sums(sums, in, t.length, Square{});
-#pragma omp simd
-  for (int64_t i = 0; i < t.length; i++) {
+  each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
+    const float value = x[i];
+    squares[at] = value * value;
+  });
+  const Window<Size> window{t.back, t.ahead, t.step}, mirrored = window.mirrored();
+  if (!Size) window.sums(sums, squares, t.length, Itself{});
+  const float k = t.k, alpha = t.alpha;
+  each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
     float p, inverse;
-    power(t.k + t.alpha * (Size ? window.sum(in + i, Square{}) : sums[i]), p, inverse);
-    out[i] *= p;
-    terms[i] = in[i] != 0 ? out[i] * in[i] * inverse : 0.f;  // 0 between groups, whatever k is
-  }
-  const auto mirrored = window.mirrored();
+    power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
+    const float scaled = dy[i] * p;
+    first[at] = scaled;
+    terms[at] = scaled * x[i] * inverse;
+  });
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});
   const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : -INFINITY;
-#pragma omp simd
-  for (int64_t i = 0; i < t.length; i++) {
-    const float d = out[i] - factor * in[i] * (Size ? mirrored.sum(terms + i, Itself{}) : sums[i]);
-    out[i] = in[i] <= least ? 0.f : d;
-  }
-  scatter(dx, out, t, pixel, pixels);
+  each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
+    const float value = x[i];
+    const float d = first[at] - factor * value * (Size ? mirrored.sum(terms + at, Itself{}) : sums[at]);
+    dx[i] = value <= least ? 0.f : d;
+  });
+  pad(dx, t, pixel, pixels);
 }
 
-/// tile(args, tiles, offset of the image, its first pixel, number of pixels, scratch) for every tile.
-template <class F>
-KernelPtr over_tiles(Specs specs, Tiles tiles, int buffers, F tile) {
-  const int64_t pieces = workers(), floats = buffers * tiles.buffer();
-  const auto run = [=, tiles = std::move(tiles)](const Args& a) {
+/// Between an image of bf16 numbers and a tile's copy of it in f32.
+template <class To, class From>
+ALEXNODE_CLONES void convert(To* to, const From* from, int64_t to_stride, int64_t from_stride, int64_t blocks,
+                             int64_t n) {
+  for (int64_t b = 0; b < blocks; b++, to += to_stride, from += from_stride)
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) to[i] = from[i];
+}
+
+/// tile(out, ins…, scratch, tiles, first pixel, number of pixels) for every tile, in f32: of the tensors, or
+/// of copies.
+template <class T, size_t kIns, class F>
+KernelPtr over_tiles(Specs specs, Tiles tiles, int buffers, int out, std::array<int, kIns> ins,
+                     const F& tile) {
+  constexpr bool kCopies = !std::is_same_v<T, float>;
+  const int64_t pieces = workers(), copy = kCopies ? tiles.copy() : 0,
+                floats = buffers * tiles.buffer() + int64_t(kIns) * copy;
+  const auto copied = tiles.copied();
+  const auto run = [=](const Args& a) {
     const int64_t in_image = tiles.in_image();
-    each_worker(pieces, tiles.v.n * in_image, [&](int64_t worker, int64_t begin, int64_t end) {
+    const auto& v = tiles.v;
+    each_worker(pieces, v.n * in_image, [&](int64_t worker, int64_t begin, int64_t end) {
       float* scratch = static_cast<float*>(a.scratch) + worker * floats;
       std::fill_n(scratch, floats, 0.f);
       for (int64_t i = begin; i < end; i++) {
-        const int64_t pixel = i % in_image * tiles.pixels;
-        tile(a, tiles, i / in_image * tiles.v.image_stride, pixel,
-             std::min(tiles.pixels, tiles.v.pixels - pixel), scratch);
+        const int64_t image = i / in_image * v.image_stride, pixel = i % in_image * tiles.pixels;
+        const int64_t pixels = std::min(tiles.pixels, v.pixels - pixel);
+        if constexpr (kCopies) {
+          const int64_t at = image + pixel * v.pixel_stride, n = pixels * v.block;
+          float* copies[kIns];
+          for (size_t in = 0; in < kIns; in++) {
+            copies[in] = scratch + buffers * tiles.buffer() + int64_t(in) * copy;
+            convert(copies[in], a.at<const T>(ins[in]) + at, copied.v.block_stride, v.block_stride,
+                    v.blocks(), n);
+          }
+          tile(copies[kIns - 1], copies, scratch, copied, 0, pixels);
+          convert(a.at<T>(out) + at, copies[kIns - 1], v.block_stride, copied.v.block_stride, v.blocks(), n);
+        } else {
+          const float* from[kIns];
+          for (size_t in = 0; in < kIns; in++) from[in] = a.at<const T>(ins[in]) + image;
+          tile(a.at<T>(out) + image, from, scratch, tiles, pixel, pixels);
+        }
       }
     });
   };
@@ -182,17 +216,16 @@ KernelPtr make(const Lrn& f, Specs specs) {
   specs.settle_as(Op::X);
   specs.same_layout({Op::Y, Op::X});
   return with_float(specs[Op::X].dtype, [&]<class T>(T) {
-    return with_variant(f, specs.shape(Op::X)[1], [&]<class Power>(auto size, Power power) {
-      constexpr int buffers = 2;
-      Tiles tiles(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout), buffers);
-      return over_tiles(std::move(specs), std::move(tiles), buffers,
-                        [power](const Args& a, const Tiles& t, int64_t image, int64_t pixel, int64_t pixels,
-                                float* scratch) {
-                          forward_tile<T, decltype(size)::value>(a.at<T>(Op::Y) + image,
-                                                                 a.at<const T>(Op::X) + image, scratch, t,
-                                                                 pixel, pixels, power);
-                        });
-    });
+    return with_variant(
+        f, specs.shape(Op::X)[1], [&]<int kSize>(std::integral_constant<int, kSize>, auto power) {
+          constexpr int buffers = kSize ? 1 : 2;
+          Tiles tiles(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout),
+                      buffers + (sizeof(T) == 2));
+          return over_tiles<T>(
+              std::move(specs), std::move(tiles), buffers, Op::Y, std::array<int, 1>{Op::X},
+              [power](float* y, const auto& ins, float* scratch, const Tiles& t, int64_t pixel,
+                      int64_t pixels) { forward_tile<kSize>(y, ins[0], scratch, t, pixel, pixels, power); });
+        });
   });
 }
 
@@ -201,17 +234,18 @@ KernelPtr make(const LrnBackward& f, Specs specs) {
   specs.settle_as(Op::X);
   specs.same_layout({Op::DX, Op::X, Op::DY});
   return with_float(specs[Op::X].dtype, [&]<class T>(T) {
-    return with_variant(f, specs.shape(Op::X)[1], [&]<class Power>(auto size, Power power) {
-      const int buffers = size ? 3 : 4;
-      Tiles tiles(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout), buffers);
-      return over_tiles(std::move(specs), std::move(tiles), buffers,
-                        [power, relu = f.relu](const Args& a, const Tiles& t, int64_t image, int64_t pixel,
-                                               int64_t pixels, float* scratch) {
-                          backward_tile<T, decltype(size)::value>(
-                              a.at<T>(Op::DX) + image, a.at<const T>(Op::X) + image,
-                              a.at<const T>(Op::DY) + image, scratch, t, pixel, pixels, relu, power);
-                        });
-    });
+    return with_variant(
+        f, specs.shape(Op::X)[1], [&]<int kSize>(std::integral_constant<int, kSize>, auto power) {
+          constexpr int buffers = kSize ? 3 : 4;
+          Tiles tiles(f, ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout),
+                      buffers + 2 * (sizeof(T) == 2));
+          return over_tiles<T>(
+              std::move(specs), std::move(tiles), buffers, Op::DX, std::array<int, 2>{Op::X, Op::DY},
+              [power, relu = f.relu](float* dx, const auto& ins, float* scratch, const Tiles& t,
+                                     int64_t pixel, int64_t pixels) {
+                backward_tile<kSize>(dx, ins[0], ins[1], scratch, t, pixel, pixels, relu, power);
+              });
+        });
   });
 }
 
