@@ -30,14 +30,15 @@ struct Tiles {
     // crosses lines of the cache.
     const int64_t unit = pixel_lanes || group % 16 ? 1 : 16;
     const int64_t gap = (std::max(back, ahead) + unit - 1) / unit * unit, rows = f.groups * (group + gap);
-    const int64_t room = (int64_t(28) << 10) / int64_t(sizeof(float)) / buffers,
+    // A share of the second cache, as long runs of pixels come faster from memory than what fits the first.
+    const int64_t room = (int64_t(112) << 10) / int64_t(sizeof(float)) / buffers,
                   all = (v.pixels + 15) / 16 * 16;
     if (pixel_lanes) {
       pixels = step = std::min(all, std::clamp<int64_t>(room / rows / 16 * 16, 16, 256));
       length = rows * pixels;
     } else {
       pitch = (rows + 7) / 8 * 8;
-      pixels = std::min(all, std::clamp<int64_t>(room / pitch, 1, 64));
+      pixels = std::min(all, std::clamp<int64_t>(room / pitch, 1, 128));
       length = (pixels * pitch + 15) / 16 * 16;
     }
     slack = (gap * step + 15) / 16 * 16;
