@@ -142,7 +142,7 @@ ALEXNODE_CLONES void backward_tile(float* dx, const float* x, const float* dy, f
     power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
     const float scaled = dy[i] * p;
     first[at] = scaled;
-    terms[at] = scaled * x[i] * inverse;
+    terms[at] = x[i] != 0 ? scaled * x[i] * inverse : 0.f;  // whatever the scale is where k is 0
   });
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});
   const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : -INFINITY;
