@@ -96,8 +96,9 @@ int64_t WinogradLayout::floats(const Shape& w) const {
   return (o ? w[0] : 1) * size * size * plane(w[o + 1] * stride * stride * outputs);
 }
 
-void check_layout(std::string_view tag, const Shape& shape) {
-  if (!WinogradLayout::parse(tag) || shape.size() < 4 || shape.size() > 5) Layout::parse(tag, shape.size());
+void check_layout(std::string_view tag, const Shape& shape, bool filters) {
+  if (filters && (shape.size() == 4 || shape.size() == 5) && WinogradLayout::parse(tag)) return;
+  Layout::parse(tag, shape.size());
 }
 
 size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout) {

@@ -45,8 +45,8 @@ struct WinogradLayout {
 
 /// The row-major layout: "ab", "abcd", …
 std::string dense_layout(size_t rank);
-/// Throws where `tag` is not a layout of such a tensor.
-void check_layout(std::string_view tag, const Shape& shape);
+/// Throws where `tag` is not a layout of such a tensor; that of filters may be one of Winograd's own.
+void check_layout(std::string_view tag, const Shape& shape, bool filters);
 size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout);
 
 /// Where an image tensor [N, C, H, W] keeps element (n, c, pixel): one formula for NCHW, NHWC and nChw8c/16c.

@@ -61,7 +61,7 @@ void Specs::check_settled() const {
     const auto& s = (*this)[i];
     if (s.absent) continue;
     if (s.shape.empty()) fail(slots[i].name, ": its shape cannot be told from the other tensors; give one");
-    if (s.layout != "any") check_layout(s.layout, s.shape);
+    if (s.layout != "any") check_layout(s.layout, s.shape, slots[i].dtypes & kFilters);
   }
 }
 

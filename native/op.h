@@ -28,6 +28,7 @@ enum DTypes : uint16_t {
   kU8 = 1 << int(DType::u8),
   kI32 = 1 << int(DType::i32),
   kU32 = 1 << int(DType::u32),
+  kFilters = 1 << 13,  // filters, which may lie in a layout of Winograd's own
   kChooses =
       1
       << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs

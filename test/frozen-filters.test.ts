@@ -1,10 +1,19 @@
 // Filters that stay as they are, which a CPU keeps as Winograd's method multiplies by them.
 import t from 'tap'
+import { defineNet } from '../lib/definition.ts'
 import { open } from '../lib/device.ts'
+import { evaluate } from '../lib/evaluate.ts'
+import { conv2d } from '../lib/layers/conv2d.ts'
+import { dense } from '../lib/layers/dense.ts'
+import { flatten } from '../lib/layers/flatten.ts'
+import { maxPool } from '../lib/layers/pool.ts'
 import { denseLayout, elements, holdsElements, pack, type Shape, unpack } from '../lib/layout.ts'
-import { conv2d } from '../lib/reference/convolution.ts'
+import type { Net } from '../lib/net.ts'
+import { conv2d as reference } from '../lib/reference/convolution.ts'
 import { compare } from '../lib/selftest/compare.ts'
 import type { Tensor } from '../lib/tensor.ts'
+import { run as steps, weights } from './courses.ts'
+import { smallSet } from './small-net.ts'
 
 const device = await open('cpu', { threads: 2 })
 const stream = device.stream()
@@ -66,7 +75,7 @@ for (const [layout, x, w, fields] of convolutions) {
       x: { shape: x, data: Float64Array.from(pixels) },
       w: { shape: w, data: Float64Array.from(weights) }
     }
-    const { y: expected } = conv2d({ ...fields }, given, { y: y.shape })
+    const { y: expected } = reference({ ...fields }, given, { y: y.shape })
     if (!expected) throw new Error('no y')
     const most = Math.max(...expected.data.map(Math.abs))
     const { error, count } = compare({ shape: y.shape, data: found }, expected, {
@@ -100,3 +109,87 @@ t.test('filters that change, or that Winograd may not see, keep their elements',
     op.close()
   }
 })
+
+t.test(
+  'nothing but a convolution takes such filters, and nothing but numbers makes them',
+  async (t) => {
+    const layout = 'winograd4x3s1p7'
+    const [shape, y] = [
+      [64, 48, 3, 3],
+      [4, 64, 13, 13]
+    ]
+    const kept = { shape, dtype: 'f32', layout } as const
+    const x = { shape: [4, 48, 13, 13], dtype: 'f32' } as const
+    const fields = { padding: [1, 1, 1, 1] }
+    const dy = { shape: y, dtype: 'f32' } as const
+    const calls = [
+      ['conv2d_backward_data', fields, { dx: x, dy, w: kept }],
+      ['conv2d_backward_weights', fields, { dw: kept, x, dy }],
+      ['relu', {}, { y: kept, x: kept }],
+      // The same bytes are not as many numbers.
+      ['reorder', {}, { y: kept, x: { ...kept, dtype: 'bf16' } }]
+    ] as const
+    for (const [name, fields, specs] of calls) {
+      await t.rejects(
+        stream.prepare(name, fields, specs),
+        /expected a layout of 4 dims such as 'abcd', got 'winograd4x3s1p7'/,
+        name
+      )
+    }
+    const w = { shape, dtype: 'f32' } as const
+    const op = await stream.prepare('conv2d', { ...fields, frozen: true }, { x, w })
+    op.close()
+    const from = { shape, dtype: 'u8', layout: denseLayout(4) } as const
+    await t.rejects(
+      stream.prepare('reorder', {}, { y: { ...w, layout: op.slots.w?.layout ?? '' }, x: from }),
+      /expected a layout of 4 dims such as 'abcd', got 'winograd/
+    )
+  }
+)
+
+/** With a convolution that devices share by groups, and one by filters. */
+const convolutional = defineNet({
+  name: 'convolutional',
+  input: { channels: 1, height: 28, width: 28 },
+  layers: [
+    conv2d({ name: 'conv1', filters: 16, size: 3, stride: 2, padding: 'same', relu: true }),
+    conv2d({ name: 'conv2', filters: 32, size: 3, padding: 'same', groups: 2, relu: true }),
+    conv2d({ name: 'conv3', filters: 16, size: 5, padding: 'same', relu: true }),
+    maxPool({ size: 2 }),
+    flatten(),
+    dense({ name: 'fc', units: 10 })
+  ]
+})
+
+for (const names of [['cpu'], ['cpu:0', 'cpu:1']]) {
+  t.test(`what builds keep transformed on ${names} is of the weights as they are`, async (t) => {
+    const devices = await Promise.all(names.map((name) => open(name, { threads: 1 })))
+    t.teardown(() => Promise.all(devices.map((device) => device.close())))
+    const build = () => convolutional.build(devices, { batch: 4, seed: 7 })
+    const set = smallSet(14)
+    const judge = async (net: Net) => {
+      const { imagesPerSecond: _, ...found } = await evaluate(net, set)
+      return found
+    }
+    await using net = await build()
+    for (const batch of [4, 2]) {
+      const { draft } = await net.at({ batch, training: false })
+      for (const { packed } of draft.tapes) {
+        const layouts = [...packed.values()].map(({ layout = '' }) => layout)
+        t.notOk(layouts.every(holdsElements), `${layouts}`)
+      }
+    }
+    const start = await weights(net)
+    const before = await judge(net)
+    // Validations in between show the average of the weights.
+    await steps(net, set, { steps: 4, ema: 0.5, validation: { set, every: 2 } })
+    const after = await judge(net)
+    t.not(after.loss, before.loss)
+    await using other = await build()
+    await judge(other)
+    await other.parameters.import(other.stream, await weights(net))
+    t.same(await judge(other), after)
+    await net.parameters.import(net.stream, start)
+    t.same(await judge(net), before)
+  })
+}

@@ -48,7 +48,7 @@ struct Conv2d : ConvFields {
   enum { Y, X, W, B };
   static constexpr Slot slots[] = {{"y", Role::out, kT},
                                    {"x", Role::in, kT | kChooses},
-                                   {"w", Role::in, kT | kChooses},
+                                   {"w", Role::in, kT | kChooses | kFilters},
                                    {"b", Role::in, kF32, true}};
   bool relu = false;
   bool frozen = false;  // whether w stays as it is over many runs: a layout that is dear to make then pays

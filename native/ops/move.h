@@ -9,7 +9,7 @@ namespace alexnode {
 struct Reorder {
   static constexpr const char* name = "reorder";
   enum { Y, X };
-  static constexpr Slot slots[] = {{"y", Role::out, kFloat}, {"x", Role::in, kFloat | kU8}};
+  static constexpr Slot slots[] = {{"y", Role::out, kFloat | kFilters}, {"x", Role::in, kFloat | kU8}};
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const { s.expect(Y, s.shape(X)); }

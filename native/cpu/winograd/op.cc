@@ -131,7 +131,7 @@ KernelPtr make_winograd(const Conv2dBackwardWeights& f, const Specs& given) {
 KernelPtr make_winograd_filters(const Specs& given) {
   using Op = Reorder;
   const auto to = WinogradLayout::parse(given[Op::Y].layout);
-  if (!to) return nullptr;
+  if (!to || given[Op::X].dtype == DType::u8) return nullptr;
   Specs specs = given;
   auto& x = specs[Op::X];
   const auto dense = dense_layout(x.shape.size());

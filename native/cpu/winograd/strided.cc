@@ -190,7 +190,7 @@ KernelPtr make_strided(const Conv2dBackwardWeights& f, const Specs& given) {
   using Op = Conv2dBackwardWeights;
   Specs specs = given;
   const auto found = candidate(f, specs, Op::X, Op::DY, Op::DW);
-  if (!found || found->folding.folded.frozen) return nullptr;
+  if (!found) return nullptr;
   const auto& folding = found->folding;
   const WinogradBackwardWeights winograd(folding.folded, folding.image(), found->y);
   if (!winograd.worthwhile()) return nullptr;
