@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "cpu/simd/isa.h"
 #include "cpu/winograd/kernels.h"
 
 namespace alexnode::cpu {
@@ -23,10 +24,10 @@ constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 const Kernels* find(int tile, int taps) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) {
+  if (has_avx512()) {
     if (const Kernels* kernels = avx512(tile, taps)) return kernels;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (has_avx2()) {
     if (const Kernels* kernels = avx2(tile, taps)) return kernels;
   }
 #endif
