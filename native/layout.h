@@ -41,6 +41,7 @@ struct WinogradLayout {
   /// into the same cache sets.
   static int64_t plane(int64_t floats);
   int64_t floats(const Shape& filters) const;
+  bool operator==(const WinogradLayout&) const = default;
 };
 
 /// The row-major layout: "ab", "abcd", …

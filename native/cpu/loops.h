@@ -42,6 +42,9 @@ void each(int64_t items, const F& f) {
       1, 1);
 }
 
+/// Up to whole lines of the cache: where what follows in scratch begins.
+constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /// Kernels with scratch of their own a thread ask for this many pieces of it.
 inline int64_t workers() { return omp_get_max_threads(); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/kernels.h"
+#include "cpu/loops.h"
 
 namespace alexnode::cpu {
 
@@ -15,8 +16,6 @@ struct Copy {
 };
 
 constexpr size_t kMostSlots = 16;  // of any op
-
-constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 class Relayout final : public Kernel {
  public:

@@ -6,6 +6,7 @@
 
 #include "cpu/device.h"
 #include "cpu/kernels.h"
+#include "cpu/loops.h"
 #include "cpu/relayout.h"
 #include "cpu/winograd/strided.h"
 #include "cpu/winograd/winograd.h"
@@ -47,8 +48,6 @@ std::optional<Candidate> candidate(const ConvFields& f, const Spec& x, const Spe
   if (!Winograd::supported(shape, *in, *out)) return {};
   return Candidate{shape, *in, *out, dense_layout(rank)};
 }
-
-constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
@@ -144,14 +143,10 @@ KernelPtr make_winograd_filters(const Specs& given) {
   const Shape& w = x.shape;
   const size_t o = w.size() - 4;
   const int64_t groups = o ? w[0] : 1;
-  WinogradShape shape{1, groups * w[o + 1], to->taps, to->taps, groups * w[o], groups, int(to->taps), 0, 0, 0,
-                      0, int(to->tile)};
-  const ImageKind any{ImageLayout::aBcd8b, false};
-  if (w[o + 2] != to->taps || w[o + 3] != to->taps || !Winograd::supported(shape, any, any)) return nullptr;
-  const WinogradForward winograd(shape, any, any, false);
-  if (winograd.layout().tag() != specs[Op::Y].layout) return nullptr;
+  const auto winograd = WinogradForward::of(*to, groups * w[o + 1], groups * w[o], groups);
+  if (!winograd || w[o + 2] != to->taps || w[o + 3] != to->taps) return nullptr;
   const bool bf16 = x.dtype == DType::bf16;
-  return make_kernel(std::move(specs), "transform of filters", [winograd, bf16](const Args& a) {
+  return make_kernel(std::move(specs), "transform of filters", [winograd = *winograd, bf16](const Args& a) {
     winograd.transform_weights(a.at<float>(Op::Y), a.at<void>(Op::X), bf16);
   });
 }

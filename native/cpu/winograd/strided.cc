@@ -19,14 +19,13 @@ namespace {
 
 constexpr int64_t kBlock = 8;  // x' lies in aBcd8b
 
-constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /// Filters [O, C, kernel, kernel], row-major, and their folded form [O, C·s·s, taps, taps].
 struct FilterFolding {
   int64_t filters, channels, kernel, stride, taps;
 
   int64_t folded_channels() const { return channels * stride * stride; }
   int64_t count() const { return filters * folded_channels() * taps * taps; }
+  size_t filter_bytes() const { return align(size_t(count()) * 4); }
 
   /// f(index in the filters, index in the folded filters)
   template <class F>
@@ -64,8 +63,6 @@ struct Folding {
   size_t image_bytes() const {
     return align(size_t(folded.n * folded.c * folded.h * folded.w) * (bf16 ? 2 : 4));
   }
-  size_t filter_bytes() const { return align(size_t(filters.count()) * 4); }
-
   /// to (aBcd8b) from x (abcd)
   void fold(void* to, const void* x) const {
     const auto as = [&]<class T>(T) {
@@ -83,16 +80,16 @@ struct Folding {
       T* out = to + (map / c * folded.c + channel) / kBlock * plane + channel % kBlock;
       for (int64_t row = 0; row < folded.h; row++) {
         const int64_t y = row * Stride + dy - top;
-        const T* from = x + (map * h + y) * w;
+        const int64_t from = (map * h + y) * w;  // where y is in the image
         for (int64_t column = 0; column < folded.w; column++, out += kBlock) {
           const int64_t begin = column * Stride - left;
           if (y >= 0 && y < h && begin >= 0 && begin + Stride <= w) {
-            std::memcpy(out, from + begin, Stride * sizeof(T));
+            std::memcpy(out, x + from + begin, Stride * sizeof(T));
             continue;
           }
           for (int64_t dx = 0; dx < Stride; dx++) {
             const bool inside = y >= 0 && y < h && begin + dx >= 0 && begin + dx < w;
-            out[dx] = inside ? from[begin + dx] : T(0);
+            out[dx] = inside ? x[from + begin + dx] : T(0);
           }
         }
       }
@@ -129,19 +126,15 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
   X.layout = "abcd";
   const int64_t reach = filters->taps - 1;
   Folding folding{*filters, X.shape[2], X.shape[3], f.padding[0], f.padding[2], {}, X.dtype == DType::bf16};
-  folding.folded = {X.shape[0],
-                    filters->folded_channels(),
-                    Y.shape[2] + reach,
-                    Y.shape[3] + reach,
-                    W.shape[0],
-                    1,
-                    int(filters->taps),
-                    0,
-                    0,
-                    0,
-                    0,
-                    made ? int(made->tile) : 0,
-                    made || (frozen && W.layout == "any")};
+  folding.folded = {.n = X.shape[0],
+                    .c = filters->folded_channels(),
+                    .h = Y.shape[2] + reach,
+                    .w = Y.shape[3] + reach,
+                    .k = W.shape[0],
+                    .groups = 1,
+                    .kernel = int(filters->taps),
+                    .tile = made ? int(made->tile) : 0,
+                    .frozen = made || (frozen && W.layout == "any")};
   const ImageKind out{Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b, folding.bf16};
   if (!Winograd::supported(folding.folded, folding.image(), out)) return {};
   return Candidate{folding, out};
@@ -173,7 +166,7 @@ KernelPtr make_strided(const Conv2d& f, const Specs& given) {
                        images + winograd.scratch_bytes());
   }
   layout = dense_layout(4);
-  const size_t filters = folding.filter_bytes(), u = align(winograd.weights_bytes());
+  const size_t filters = folding.filters.filter_bytes(), u = align(winograd.weights_bytes());
   const auto run = [=](const Args& a) {
     auto *x = static_cast<std::byte*>(a.scratch), *w = x + images;
     auto* transformed = reinterpret_cast<float*>(w + filters);
@@ -195,7 +188,7 @@ KernelPtr make_strided(const Conv2dBackwardWeights& f, const Specs& given) {
   const WinogradBackwardWeights winograd(folding.folded, folding.image(), found->y);
   if (!winograd.worthwhile()) return nullptr;
   specs[Op::DW].layout = dense_layout(4);
-  const size_t images = folding.image_bytes(), filters = folding.filter_bytes();
+  const size_t images = folding.image_bytes(), filters = folding.filters.filter_bytes();
   const auto run = [=](const Args& a) {
     auto* x = static_cast<std::byte*>(a.scratch);
     auto* dw = reinterpret_cast<float*>(x + images);
@@ -211,28 +204,14 @@ KernelPtr make_strided_filters(const WinogradLayout& to, Specs specs) {
   using Op = Reorder;
   const auto folding = folding_of(specs.shape(Op::X), to.stride);
   if (!folding || folding->taps != to.taps) return nullptr;
-  const WinogradShape shape{1,
-                            folding->folded_channels(),
-                            to.taps,
-                            to.taps,
-                            folding->filters,
-                            1,
-                            int(to.taps),
-                            0,
-                            0,
-                            0,
-                            0,
-                            int(to.tile)};
-  const ImageKind any{ImageLayout::aBcd8b, false};
-  if (!Winograd::supported(shape, any, any)) return nullptr;
-  const WinogradForward winograd(shape, any, any, false);
-  if (winograd.layout(to.stride).tag() != specs[Op::Y].layout) return nullptr;
+  const auto found = WinogradForward::of(to, folding->folded_channels(), folding->filters, 1);
+  if (!found) return nullptr;
   const bool bf16 = specs[Op::X].dtype == DType::bf16;
-  const auto run = [=](const Args& a) {
-    folding->fold(a.scratch, a.at<const void>(Op::X), bf16);
+  const auto run = [=, folding = *folding, winograd = *found](const Args& a) {
+    folding.fold(a.scratch, a.at<const void>(Op::X), bf16);
     winograd.transform_weights(a.at<float>(Op::Y), a.scratch, bf16);
   };
-  return make_kernel(std::move(specs), "transform of filters", run, align(size_t(folding->count()) * 4));
+  return make_kernel(std::move(specs), "transform of filters", run, folding->filter_bytes());
 }
 
 }  // namespace alexnode::cpu

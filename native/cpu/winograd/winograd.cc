@@ -171,6 +171,24 @@ WinogradForward::WinogradForward(const WinogradShape& shape, ImageKind in, Image
   if (together_) block_ = std::min(tiles(), most * threads_);
 }
 
+std::optional<WinogradForward> WinogradForward::of(const WinogradLayout& layout, int64_t c, int64_t k,
+                                                   int64_t groups) {
+  const int taps = int(layout.taps);
+  const WinogradShape shape{.n = 1,
+                            .c = c,
+                            .h = taps,
+                            .w = taps,
+                            .k = k,
+                            .groups = groups,
+                            .kernel = taps,
+                            .tile = int(layout.tile)};
+  const ImageKind any{ImageLayout::aBcd8b, false};
+  if (!supported(shape, any, any)) return {};
+  const WinogradForward made(shape, any, any, false);
+  if (made.layout(layout.stride) != layout) return {};
+  return made;
+}
+
 size_t WinogradForward::scratch_bytes() const {
   const Planes v = in_rows(nullptr, block_, in_octets_, kernels_->panel);
   const Planes m = in_panels(nullptr, block_, panels(), kernels_->panel);

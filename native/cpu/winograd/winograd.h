@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "layout.h"
@@ -34,7 +35,7 @@ struct ImageKind {
 struct WinogradShape {
   int64_t n, c, h, w, k, groups;
   int kernel;
-  int64_t pad_top, pad_bottom, pad_left, pad_right;
+  int64_t pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
   int tile = 0;         // outputs of a tile, in height and width; 0: what is expected to be fastest
   bool frozen = false;  // whether the filters are transformed but once
 
@@ -76,6 +77,11 @@ class WinogradForward : public Winograd {
  public:
   // threads: 0 takes OpenMP's default.
   WinogradForward(const WinogradShape& shape, ImageKind in, ImageKind out, bool relu, int threads = 0);
+
+  /// One that transforms filters to this layout, from c to k channels; none where this machine's kernels do
+  /// not.
+  static std::optional<WinogradForward> of(const WinogradLayout& layout, int64_t c, int64_t k,
+                                           int64_t groups);
 
   size_t weights_bytes() const { return transformed_bytes(); }
   size_t scratch_bytes() const;
