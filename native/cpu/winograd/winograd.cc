@@ -284,10 +284,6 @@ WinogradBackwardData::WinogradBackwardData(const WinogradShape& shape, ImageKind
                                            int threads)
     : WinogradForward(reversed(shape), dy, dx, false, threads) {}
 
-bool WinogradBackwardData::supported(const WinogradShape& shape, ImageKind dx, ImageKind dy) {
-  return Winograd::supported(shape, dx, dy);
-}
-
 WinogradBackwardWeights::WinogradBackwardWeights(const WinogradShape& shape, ImageKind x, ImageKind dy,
                                                  int threads)
     : Winograd(shape, x, dy, threads) {

@@ -104,7 +104,6 @@ class WinogradBackwardData : private WinogradForward {
   // shape is that of the forward convolution.
   WinogradBackwardData(const WinogradShape& shape, ImageKind dx, ImageKind dy, int threads = 0);
 
-  static bool supported(const WinogradShape& shape, ImageKind dx, ImageKind dy);
   using WinogradForward::describe;
   using WinogradForward::scratch_bytes;
   using WinogradForward::weights_bytes;
