@@ -3,6 +3,7 @@
 #pragma once
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "cpu/simd/math.h"
 #include "ops/lrn.h"
@@ -13,7 +14,10 @@ namespace alexnode::cpu {
 struct PowerQuarters3 {  // beta = 3/4
   ALEXNODE_INLINE void operator()(float s, float& power, float& inverse) const {
     // z = s^-¼: a guess from the exponent's bits, good to 3 %, times (1 - t)^-¼ for the rest, a polynomial
-    // that is off by 8e-9. A third of the time of square roots and a division.
+    // that is off by 8e-9. A third of the time of square roots and a division. Of infinity the polynomial
+    // would make -infinity, which a max pooling after it hides.
+    constexpr float most = std::numeric_limits<float>::max();
+    s = s > most ? most : s;
     float z = std::bit_cast<float>(0x4f581800 - (std::bit_cast<int32_t>(s) >> 2));
     const float t = 1.f - s * ((z * z) * (z * z));
     float q = .08277725f;
