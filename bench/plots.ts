@@ -77,7 +77,10 @@ function lines(
         axis: { values: [...new Set(values.map(({ batch }) => batch))] }
       },
       y: { field: 'value', type: 'quantitative', title: unit },
-      color: { field: 'what', type: 'nominal', title: null, sort: null }
+      color: {
+        ...{ field: 'what', type: 'nominal', title: null, sort: null },
+        legend: { labelLimit: 0 }
+      }
     }
   }
 }

@@ -63,7 +63,9 @@ t.test('verdicts', async (t) => {
   t.equal(verdictOf(result(f32, 1.8), false), 'met')
   t.equal(verdictOf(result(f32, 1.7), false), 'not met')
   t.equal(verdictOf(result(f32), false), 'no peer')
-  t.equal(verdictOf(result(bf16, 9), false), 'no AMX here')
+  t.equal(verdictOf(result(bf16, 4.1), false), 'no AMX here')
+  t.equal(verdictOf(result(bf16, 4.1), true), 'not met')
+  t.equal(verdictOf(result(bf16, 4.2), false), 'met')
   t.equal(verdictOf(result(bf16, 4.2), true), 'met')
   const limits = { sgemm_gflops: 100, bf16_gflops: 0, triad_gb_per_s: 10 }
   t.match(resultJson(result(f32, 2), limits, false), {
