@@ -71,14 +71,21 @@ dnnl::memory::data_type data_type_of(const Md& md) {
 std::string tag_of(const Md& md, const Shape& shape) {
   if (md == Md(shape, data_type_of(md), tags().at(dense_layout(shape.size()))))
     return dense_layout(shape.size());
+  // Where a dim is 1 several names fit. The first by its letters keeps images in the order that others know.
+  const auto letters = [](std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    return name;
+  };
+  std::string found;
   for (const auto& [name, tag] : tags()) {
     if (size_t(std::count_if(name.begin(), name.end(), [](char c) {
           return std::isalpha(static_cast<unsigned char>(c));
         })) < shape.size())
       continue;
     const Md candidate(shape, data_type_of(md), tag, /*allow_empty=*/true);
-    if (candidate == md) return name;
+    if (candidate == md && (found.empty() || letters(name) < letters(found))) found = name;
   }
+  if (!found.empty()) return found;
   fail("[onednn] chose a layout for ", to_text(shape), " that it has no name for");
 }
 
