@@ -1,7 +1,7 @@
 /**
  * What bf16 costs in accuracy: `fashion` on Fashion-MNIST as `alexnode train` trains it, in f32 and in bf16, with
  * the same steps and several seeds, tested on all 10,000 images. Prints each run's top-1, and writes
- * bench/results/accuracy.json.
+ * bench/results/accuracy.json (with --steps or --seeds build/bench/accuracy.json).
  *
  * npm run bench:accuracy -- [--steps 600] [--seeds 1,2,3] [--out FILE]
  */
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { cli } from './beside.ts'
 import { machineOf } from './machine.ts'
+import { whole } from './options.ts'
 
 const dtypes = ['f32', 'bf16'] as const
 
@@ -24,22 +25,23 @@ interface Run {
 
 const { values } = parseArgs({
   options: {
-    steps: { type: 'string', default: '600' },
-    seeds: { type: 'string', default: '1,2,3' },
-    out: {
-      type: 'string',
-      default: fileURLToPath(new URL('results/accuracy.json', import.meta.url))
-    }
+    steps: { type: 'string' },
+    seeds: { type: 'string' },
+    out: { type: 'string' }
   }
 })
-const { steps, out } = values
-const seeds = values.seeds.split(',').map(Number)
+const steps = whole('steps', values.steps ?? '600')
+const seeds = (values.seeds ?? '1,2,3').split(',').map((seed) => whole('seeds', seed, 0))
+// Other runs than the usual do not take the place of what is kept.
+const usual = values.steps === undefined && values.seeds === undefined
+const place = usual ? 'results/accuracy.json' : '../build/bench/accuracy.json'
+const out = values.out ?? fileURLToPath(new URL(place, import.meta.url))
 
 /** Top-1 on the test images, from 0 to 1. */
 async function top1(dtype: (typeof dtypes)[number], seed: number, folder: string): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...[...cli(), 'train', '--net', 'fashion', '--device', 'cpu', '--json', '--out', folder],
-    ...['--dtype', dtype, '--seed', `${seed}`, '--steps', steps, '--schedule', 'warmCosine']
+    ...['--dtype', dtype, '--seed', `${seed}`, '--steps', `${steps}`, '--schedule', 'warmCosine']
   ])
   const result: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
   if (typeof result === 'object' && result && 'test_top1' in result) return Number(result.test_top1)
@@ -72,5 +74,5 @@ console.log(
 const { model, isa } = await machineOf(availableParallelism())
 const date = new Date().toISOString().slice(0, 10)
 await mkdir(dirname(out), { recursive: true })
-const result = { date, cpu: `${model}, ${isa}`, steps: Number(steps), runs, mean: { f32, bf16 } }
+const result = { date, cpu: `${model}, ${isa}`, steps, runs, mean: { f32, bf16 } }
 await writeFile(out, `${JSON.stringify(result, undefined, 1)}\n`)

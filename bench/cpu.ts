@@ -1,14 +1,14 @@
 /**
  * CPU speed beside PyTorch and onnxruntime on the same cores: `npm run bench`. Prints a table as it goes, and
  * writes bench/results/cpu.json: the machine, its limits, and for each workload all steps of all sides, and ours
- * layer by layer. Peers are installed where they are missing.
+ * layer by layer. With --quick or --only it writes build/bench/cpu.json. Peers are installed where they are missing.
  *
  * npm run bench -- [--only WORKLOAD,…] [--rounds N] [--quick] [--threads N] [--out FILE]
  */
 import { execFile } from 'node:child_process'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { availableParallelism, release } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { cpuInfo } from '../lib/native.ts'
@@ -16,6 +16,7 @@ import { version } from '../lib/version.ts'
 import { measureLimits } from './limits.ts'
 import { machineOf } from './machine.ts'
 import { measure, type WorkloadResult } from './measure.ts'
+import { refuse, whole } from './options.ts'
 import { onnxruntimeVersion, script } from './peers.ts'
 import { type Feeding, printHead, printRest, printResult, resultJson } from './report.ts'
 import { idOf, secondsOf, workloads } from './workloads.ts'
@@ -32,19 +33,23 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     threads: { type: 'string', default: `${availableParallelism()}` },
-    out: { type: 'string', default: fileURLToPath(new URL('results/cpu.json', import.meta.url)) }
+    out: { type: 'string' }
   }
 })
-const { quick, out } = values
-const threads = Number(values.threads)
-const rounds = quick ? 1 : Number(values.rounds)
+const { quick } = values
+const threads = whole('threads', values.threads)
+const rounds = quick ? 1 : whole('rounds', values.rounds)
+const folder = fileURLToPath(new URL('../build/bench', import.meta.url))
+// What was measured in part, or in haste, does not take the place of what is kept.
+const partial = quick || values.only !== undefined
+const kept = fileURLToPath(new URL('results/cpu.json', import.meta.url))
+const out = values.out ?? (partial ? join(folder, 'cpu.json') : kept)
 const names = values.only?.split(',')
 const known = [...workloads.map(idOf), 'data']
 for (const name of names ?? []) {
-  if (!known.includes(name)) throw new Error(`[bench] expected ${known.join(', ')}, got '${name}'`)
+  if (!known.includes(name)) refuse(`--only: got '${name}', expected of\n  ${known.join('\n  ')}`)
 }
 
-const folder = fileURLToPath(new URL('../build/bench', import.meta.url))
 const start = performance.now()
 const machine = await machineOf(threads)
 const limits = await measureLimits(folder, threads)

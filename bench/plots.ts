@@ -4,10 +4,11 @@
  *
  * npm run bench:plots -- [--quick] [--draw]
  *
- * --quick: three batches, a step each; --draw: from the figures that are kept, without measuring.
+ * --quick: three batches, a step each, into build/bench/; --draw: from the figures that are kept, without measuring.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parse, View } from 'vega'
@@ -33,7 +34,6 @@ interface Growth {
 }
 
 const place = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const kept = place('results/growth.json')
 
 async function measure(quick: boolean): Promise<Growth> {
   const most = availableParallelism()
@@ -87,8 +87,8 @@ function lines(
 
 async function draw(name: string, spec: TopLevelSpec): Promise<void> {
   const view = new View(parse(compile(spec).spec), { renderer: 'none' })
-  await writeFile(place(`../docs/${name}.svg`), `${await view.toSVG()}\n`)
-  console.log(`docs/${name}.svg`)
+  await writeFile(place(`${plots}${name}.svg`), `${await view.toSVG()}\n`)
+  console.log(`${plots}${name}.svg`.slice('../'.length))
 }
 
 const { values } = parseArgs({
@@ -97,9 +97,11 @@ const { values } = parseArgs({
     draw: { type: 'boolean', default: false }
   }
 })
+const plots = values.quick ? '../build/bench/' : '../docs/'
+const kept = place(values.quick ? '../build/bench/growth.json' : 'results/growth.json')
 if (!values.draw) {
   const growth = await measure(values.quick)
-  await mkdir(place('results'), { recursive: true })
+  await mkdir(dirname(kept), { recursive: true })
   await writeFile(kept, `${JSON.stringify(growth, null, 1)}\n`)
 }
 const { date, cpu, points }: Growth = JSON.parse(await readFile(kept, 'utf8'))

@@ -98,7 +98,7 @@ export class Device {
     }
     return cpuInfo.fastBf16
       ? { dtype: 'bf16', reason: `bf16 is fast here (${cpuInfo.isa})` }
-      : { dtype: 'f32', reason: `bf16 gains little here (${cpuInfo.isa} has no AMX)` }
+      : { dtype: 'f32', reason: `bf16 is for AMX, which is not here (${cpuInfo.isa})` }
   }
 
   /** @throws Error where this device cannot compute in `dtype` */

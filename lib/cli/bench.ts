@@ -93,7 +93,7 @@ async function printText(result: BenchResult): Promise<void> {
     entry('Step', `${stepMs.toFixed(1)} ms, the median of ${steps.length}`),
     ...(outsideMs === undefined
       ? []
-      : [entry('', `${(outsideMs * 1000).toFixed(0)} µs of it outside of ops`)]),
+      : [entry('', `${Math.max(0, outsideMs * 1000).toFixed(0)} µs of it outside of ops`)]),
     entry('Reorders', `${reordersOf(result)} a step`),
     entry('Memory', `${peakMegabytes().toFixed(0)} MB at most`)
   ]

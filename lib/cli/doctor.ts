@@ -28,7 +28,7 @@ async function readArguments(): Promise<Given> {
 
 const BF16 = {
   none: 'no bf16',
-  slow: 'bf16, slower than f32',
+  slow: 'bf16, without AMX',
   fast: 'bf16, faster than f32'
 } as const
 
