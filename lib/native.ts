@@ -43,7 +43,7 @@ export interface CpuInfo {
   readonly isa: string
   /** Whether this CPU can compute in bf16 at all. */
   readonly bf16: boolean
-  /** Whether bf16 is faster than f32 here (AMX). */
+  /** Whether this CPU has AMX, which makes bf16 several times as fast as f32. */
   readonly fastBf16: boolean
 }
 

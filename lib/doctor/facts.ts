@@ -56,7 +56,7 @@ export interface CpuFacts {
   readonly onednn: string
   /** The widest instruction set in use: AVX2, AVX-512, AMX, … */
   readonly isa: string
-  /** Whether training in bf16 is possible, and faster than in f32. */
+  /** Whether training in bf16 is possible, and by AMX. */
   readonly bf16: 'none' | 'slow' | 'fast'
 }
 
