@@ -3,6 +3,7 @@
 // native/js/ gives it to JavaScript.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

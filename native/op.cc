@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include <cstdint>
+
 namespace alexnode {
 
 void Specs::expect(int slot, const Shape& shape) {

@@ -4,6 +4,7 @@
 // running a Kernel only launches.
 #pragma once
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

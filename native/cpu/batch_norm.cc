@@ -3,6 +3,7 @@
 // value, so that nothing cancels), kept an image each in f64 and added in order: the threads do not change
 // the result. A second pass is affine.
 #include <cmath>
+#include <cstdint>
 
 #include "cpu/kernels.h"
 #include "cpu/loops.h"

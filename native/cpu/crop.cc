@@ -1,5 +1,7 @@
 // From the bytes of stored images to a net's input: cropped, mirrored, colours shifted, normalised. A row of
 // one channel goes by way of a row of floats, so that few loops serve all layouts, types and means.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/philox_crop.h"

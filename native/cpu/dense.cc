@@ -2,6 +2,8 @@
 // all three passes: oneDNN would have w transposed in one pass and not in the next. In bf16 oneDNN's inner
 // product does it, with the layout that it wants for each pass; but for few images, where reading the weights
 // is all that takes time, our own is faster forward.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/onednn.h"

@@ -1,4 +1,6 @@
 // Ops on single elements, over memory as it lies: padding in blocked layouts is zero and stays so.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/simd/math.h"

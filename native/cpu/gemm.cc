@@ -1,5 +1,7 @@
 // The matrix product: our own in f32, oneDNN's matmul in bf16. A transposed matrix is the same memory in the
 // other layout.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
 #include "cpu/product/product.h"

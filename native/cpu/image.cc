@@ -1,5 +1,7 @@
 // From bytes to a net's input: normalise, and resize bilinearly. Small next to the net, so written for any
 // two layouts: the innermost loop runs along a row of one channel, with the layouts' strides.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/simd/simd.h"

@@ -1,4 +1,6 @@
 // Softmax, its backward, and cross-entropy with its gradient and counts, row by row of [N, C].
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/simd/math.h"

@@ -8,6 +8,7 @@
 #include "cpu/lrn.h"
 
 #include <array>
+#include <cstdint>
 
 #include "cpu/kernels.h"
 #include "cpu/loops.h"

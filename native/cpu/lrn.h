@@ -3,6 +3,7 @@
 #pragma once
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "cpu/simd/math.h"

@@ -1,6 +1,8 @@
 // Local response normalisation within a map: a window of size × size cells of the element's own channel. A
 // map is copied into a plane with zeros between its rows and around it, so that windows are sums along the
 // rows, then down the columns, in flat loops.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/lrn.h"

@@ -1,4 +1,5 @@
 // fill and copy_channels: memory moved as it is, in any layout that an ImageView describes.
+#include <cstdint>
 #include <cstring>
 
 #include "cpu/kernels.h"

@@ -2,6 +2,7 @@
 // that are not finite. Padding of blocked layouts is zero in all tensors, and these updates keep it so.
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "cpu/kernels.h"

@@ -2,6 +2,7 @@
 #include "cpu/philox.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cpu/simd/simd.h"
 

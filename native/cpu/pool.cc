@@ -4,6 +4,8 @@
 // Eight or sixteen channels side by side are worked on at once; in NCHW eight outputs. Backward, each input
 // gathers from the windows that see it: it is written once, summed in f32 in a fixed order, and no thread
 // writes where another does. In NCHW max pooling scatters plane by plane instead.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/pool_lanes.h"

@@ -1,5 +1,7 @@
 // Dropout, random fills, and the step of the random state. What is drawn for an element depends on its place
 // in the whole net's tensor, never on its place in memory or on the thread that draws it.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/philox.h"

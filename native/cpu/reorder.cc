@@ -2,6 +2,7 @@
 // without it, odd layouts), our own loop does: in every layout the place of an element is a sum of one term a
 // dim, so a table a dim is all that the loop needs.
 #include <algorithm>
+#include <cstdint>
 
 #include "cpu/kernels.h"
 #include "cpu/loops.h"

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 
 #include "cpu/device.h"

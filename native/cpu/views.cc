@@ -1,4 +1,6 @@
 // The logarithm of the mean of several softmaxes, a row at a time.
+#include <cstdint>
+
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/simd/math.h"

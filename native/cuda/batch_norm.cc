@@ -2,6 +2,7 @@
 #include "cuda/kernels/batch_norm.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
 #include "cuda/kernel.h"

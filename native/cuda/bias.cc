@@ -1,6 +1,7 @@
 #include "cuda/bias.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace alexnode::cuda {
 

@@ -1,5 +1,7 @@
 // Biases and ReLU's bits beside what a library computed, for convolution and dense layers.
 #pragma once
+#include <cstdint>
+
 #include "cuda/kernel.h"
 #include "cuda/kernels/bias.h"
 #include "cuda/scratch.h"

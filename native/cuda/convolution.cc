@@ -2,6 +2,7 @@
 // zeros before and cut off after, biases and ReLU come after it, and 16-bit gradients of weights are made
 // f32. Images of few channels are padded to whole vectors where the layout is ours to choose: blocked layouts
 // of one block are NHWC with more channels, whose filling is zero on both sides of the product.
+#include <cstdint>
 #include <optional>
 
 #include "cuda/bias.h"

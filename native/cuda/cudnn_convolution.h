@@ -1,6 +1,7 @@
 // One convolution of NHWC images by a library: which algorithm, and the call. Now by cuDNN's older calls; a
 // plan of its graph API may take a shape's place behind the same interface.
 #pragma once
+#include <cstdint>
 #include <memory>
 
 #include "cuda/kernel.h"

@@ -3,6 +3,7 @@
 // and its derivative go into the product where cublasLt offers it (not for 16-bit results with f32 biases),
 // else beside it. The gradient of a bias goes with that of the weights, in f32 whatever x is: cublasLt's
 // DRELU_BGRAD would round it to the dtype of dx.
+#include <cstdint>
 #include <optional>
 
 #include "cuda/bias.h"

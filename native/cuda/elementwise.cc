@@ -1,6 +1,8 @@
 // Ops on single elements, over memory as it lies: kernels/elementwise.cu.
 #include "cuda/kernels/elementwise.h"
 
+#include <cstdint>
+
 #include "cuda/kernel.h"
 #include "cuda/settle.h"
 

@@ -2,6 +2,8 @@
 // kernels, shared by all devices that are opened on it (cuda:0#0 and cuda:0#1 are one GPU). Used on the
 // launcher's thread alone, but for `make_current` and the constants.
 #pragma once
+#include <cstdint>
+
 #include "cuda/kernel.h"
 #include "cuda/modules.h"
 #include "cuda/pinned.h"

@@ -1,6 +1,8 @@
 // From bytes to a net's input: kernels/image.cu.
 #include "cuda/kernels/image.h"
 
+#include <cstdint>
+
 #include "cuda/kernel.h"
 #include "cuda/settle.h"
 

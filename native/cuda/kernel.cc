@@ -1,6 +1,7 @@
 #include "cuda/kernel.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cuda/modules.h"
 

@@ -2,6 +2,7 @@
 // prepared: the GPU, the libraries, the choices made for the device. `Launch` is what there is while it
 // runs: a stream, and the libraries' handles bound to it. Both are used on the launcher's thread alone.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "cuda/choices.h"

@@ -2,6 +2,7 @@
 #include "cuda/kernels/loss.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cuda/kernel.h"
 

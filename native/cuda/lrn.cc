@@ -2,6 +2,8 @@
 // each element once; other windows and layouts, and windows within a map, are summed plainly.
 #include "cuda/kernels/lrn.h"
 
+#include <cstdint>
+
 #include "cuda/cudnn_ops.h"
 #include "cuda/kernel.h"
 #include "cuda/settle.h"

@@ -1,6 +1,7 @@
 #include "cuda/memory.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "cuda/errors.h"

@@ -1,6 +1,7 @@
 // Slabs of a GPU's memory, and pinned memory of the host. What is given back goes when all that was launched
 // before is done, without anyone waiting for it.
 #pragma once
+#include <cstdint>
 #include <thread>
 
 #include "cuda/gpu.h"

@@ -3,6 +3,7 @@
 #include "cuda/kernels/move.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "cuda/kernel.h"

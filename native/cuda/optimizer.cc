@@ -2,6 +2,7 @@
 #include "cuda/optimizer.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cuda/kernels/optimizer.h"
 

@@ -2,6 +2,8 @@
 // lie in one layout.
 #include "cuda/kernels/pool.h"
 
+#include <cstdint>
+
 #include "cuda/cudnn_ops.h"
 #include "cuda/kernel.h"
 #include "cuda/settle.h"

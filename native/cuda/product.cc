@@ -3,6 +3,7 @@
 #include "cuda/product.h"
 
 #include <array>
+#include <cstdint>
 
 namespace alexnode::cuda {
 

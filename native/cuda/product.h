@@ -1,6 +1,7 @@
 // One matrix product by cublasLt, with a bias, ReLU, ReLU's derivative or the bias's gradient inside where
 // cublasLt offers that.
 #pragma once
+#include <cstdint>
 #include <memory>
 
 #include "cuda/kernel.h"

@@ -1,6 +1,8 @@
 // Dropout, random fills, and the step of the random state: kernels/random.cu.
 #include "cuda/kernels/random.h"
 
+#include <cstdint>
+
 #include "cuda/kernel.h"
 #include "cuda/settle.h"
 

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 

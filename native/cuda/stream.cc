@@ -1,5 +1,7 @@
 #include "cuda/stream.h"
 
+#include <cstdint>
+
 #include "cuda/device.h"
 #include "cuda/event.h"
 #include "cuda/program.h"

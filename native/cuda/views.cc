@@ -2,6 +2,7 @@
 #include "cuda/kernels/views.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cuda/kernel.h"
 

@@ -1,6 +1,8 @@
 // What there is of CUDA, for `alexnode doctor`, and opening a GPU.
 #include "cuda/cuda.h"
 
+#include <cstdint>
+
 #include "cuda/errors.h"
 #include "js/values.h"
 

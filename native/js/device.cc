@@ -3,6 +3,7 @@
 #include "cpu/device.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "js/values.h"

@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
+#include <cstdint>
+
 #include "cuda/cuda.h"
 #include "loader/loader.h"
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <napi.h>
 
+#include <cstdint>
 #include <unordered_map>
 
 #include "backend.h"

@@ -1,6 +1,8 @@
 // Stored images that are brought into host memory by threads: files and loaders, as functions over numbers.
 #include "loader/loader.h"
 
+#include <cstdint>
+
 #include "js/values.h"
 
 namespace alexnode::js {

@@ -1,5 +1,7 @@
 // The op table in JavaScript: what ops there are, their shape rules, and preparing one for a stream. Fields
 // and slots are read from the ops' own structs, so nothing about an op is written here.
+#include <cstdint>
+
 #include "cpu/device.h"
 #include "js/values.h"
 #include "ops/table.h"

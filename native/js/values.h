@@ -1,6 +1,7 @@
 // JavaScript values in, C++ values out, each checked, and tickets out. The messages name the argument.
 #pragma once
 #include <cmath>
+#include <cstdint>
 
 #include "js/environment.h"
 

@@ -1,6 +1,7 @@
 #include "loader/crc32.h"
 
 #include <array>
+#include <cstdint>
 
 namespace alexnode::loader {
 

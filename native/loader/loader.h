@@ -2,6 +2,7 @@
 // there while a device works on this one. JavaScript only says which records and where to.
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>

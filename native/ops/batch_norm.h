@@ -2,6 +2,8 @@
 // 2015. Training uses the batch's own (biased) variance; the running variance is the unbiased one, as in
 // PyTorch.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

@@ -2,6 +2,8 @@
 // O, H', W']; with groups > 1 w is [g, O/g, C/g, kh, kw] and output channel o sees only the channels of its
 // own group.
 #pragma once
+#include <cstdint>
+
 #include "ops/window.h"
 
 namespace alexnode {

@@ -1,6 +1,8 @@
 // From the bytes of stored images to a net's input, with what chance has a say in: where an image is cropped,
 // whether it is mirrored, and how its colours are shifted. native/crop_place.h has the draws.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

@@ -1,6 +1,8 @@
 // Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax against labels, with top-1 and top-k
 // counts.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

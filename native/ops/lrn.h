@@ -3,6 +3,8 @@
 // · Σ x², over the channels c - ⌊size/2⌋ … c - ⌊size/2⌋ + size - 1 that are in c's group. lrn_within: the
 // same sum over a size×size window of c's own map. Source: Krizhevsky 2012, section 3.3.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

@@ -1,6 +1,8 @@
 // Ops that move or set values: reorder (layout and dtype), channel copies (concat and slice, forward and
 // backward), fill.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

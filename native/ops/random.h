@@ -2,6 +2,8 @@
 // is the element's place in the whole net's tensor (global sample, global channel, row-major), never in
 // memory. rng: u32[4] = seed (2), step, first sample. Source: Salmon et al. 2011.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

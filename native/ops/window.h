@@ -1,5 +1,7 @@
 // The size of what a sliding window leaves: shared by convolution and pooling.
 #pragma once
+#include <cstdint>
+
 #include "op.h"
 
 namespace alexnode {

@@ -5,6 +5,7 @@
 #include "cuda/api/cublaslt.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "vendor.h"
 

@@ -2,6 +2,7 @@
 // ALEXNODE_FAKE_CUDA sets: devices, memory (bytes each), multiprocessors, compute (90 is 9.0), peers (0: no
 // access between devices), version (in place of -DCUDA), pinned (bytes), no_fatbin (1: no embedded code
 // fits), lazy (1: that shows only where a kernel is asked for), eager (1: work runs at once).
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 

@@ -1,5 +1,6 @@
 // The driver's double: pools and their memory, pinned memory, and copies.
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 

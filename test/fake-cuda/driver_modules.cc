@@ -2,6 +2,7 @@
 // file of native/cuda/kernels (libalexnode_kernels_relu.so), whatever code is loaded.
 #include <dlfcn.h>
 
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 

@@ -2,6 +2,7 @@
 // back is told apart from all that live. Everything happens under one lock.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

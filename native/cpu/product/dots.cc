@@ -1,6 +1,7 @@
 #include "cpu/product/dots.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <type_traits>
 
 #include "cpu/loops.h"

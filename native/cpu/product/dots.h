@@ -2,6 +2,7 @@
 // once, and little else takes time. Both operands lie along k. The sums are in f32 whatever b is stored in.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "cpu/product/shape.h"

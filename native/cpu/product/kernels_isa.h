@@ -7,6 +7,8 @@
 // linker cannot pick a copy compiled for a larger instruction set than the machine's.
 #pragma once
 
+#include <cstdint>
+
 #include "cpu/product/kernels.h"
 
 namespace alexnode::cpu::product {

@@ -1,6 +1,7 @@
 #include "cpu/product/product.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cpu/loops.h"
 #include "cpu/product/kernels.h"

@@ -6,6 +6,8 @@
 // linker cannot pick a copy compiled for a larger instruction set than the machine's.
 #pragma once
 
+#include <cstdint>
+
 #include "cpu/winograd/kernels.h"
 #include "cpu/winograd/matrices.h"
 

@@ -2,6 +2,7 @@
 // run transforms them anew, into its scratch; frozen ones a reorder has transformed.
 #include "cpu/winograd/op.h"
 
+#include <cstdint>
 #include <optional>
 
 #include "cpu/device.h"

@@ -4,6 +4,7 @@
 // kernels would pad 1 or 3 channels to 8.
 #include "cpu/winograd/strided.h"
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 

@@ -10,6 +10,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cpu/simd/isa.h"
 #include "cpu/winograd/kernels.h"
