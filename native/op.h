@@ -53,6 +53,8 @@ struct Spec {
   std::string layout = "any";
   bool absent = false;
   size_t bytes() const { return absent ? 0 : bytes_of(shape, dtype, layout); }
+  /// Elements in memory, with the filling of blocks.
+  int64_t stored() const { return int64_t(bytes() / size_of(dtype)); }
 };
 
 /// The specs of one call, in slot order, with the checks that shape rules are made of.

@@ -44,13 +44,6 @@ ALEXNODE_CLONES void finish(Y* y, int64_t stride, const float* row, int64_t n, f
   }
 }
 
-/// Blocked layouts pad the channels of y with zeros, which no channel of x fills.
-template <class Y>
-void clear_padding(Y* y, const ImageView& v, int64_t image) {
-  for (int64_t c = v.c; c < v.blocks() * v.block; c++)
-    for (int64_t p = 0; p < v.pixels; p++) y[v.at(image, c, p)] = Y(0.f);
-}
-
 int64_t padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace

@@ -86,18 +86,6 @@ KernelPtr make_map2(F f, Specs specs) {
   });
 }
 
-/// Sets the padding channels of every pixel to zero.
-template <class T>
-void clear_padding(T* y, const ImageView& v) {
-  const int64_t last = v.c % v.block;
-  if (!last) return;
-  for (int64_t n = 0; n < v.n; n++)
-    for (int64_t p = 0; p < v.pixels; p++) {
-      T* at = y + n * v.image_stride + (v.blocks() - 1) * v.block_stride + p * v.pixel_stride;
-      std::fill(at + last, at + v.block, T(0.f));
-    }
-}
-
 }  // namespace
 
 KernelPtr make(const Relu&, Specs specs) { return make_map(ReluOf{}, std::move(specs)); }
@@ -118,7 +106,7 @@ KernelPtr make(const Sigmoid&, Specs specs) {
       split(n, [y, x = a.at<const T>(Sigmoid::X)](int64_t begin, int64_t end) {
         map(y + begin, x + begin, end - begin, SigmoidOf{});
       });
-      clear_padding(y, view);
+      for (int64_t image = 0; image < view.n; image++) clear_padding(y, view, image);
     });
   });
 }

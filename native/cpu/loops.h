@@ -63,4 +63,11 @@ void each_worker(int64_t workers, int64_t items, const F& f) {
   run(omp_get_thread_num(), omp_get_num_threads());
 }
 
+/// Blocked layouts pad the channels of y with zeros, which no channel of x fills.
+template <class Y>
+void clear_padding(Y* y, const ImageView& v, int64_t image) {
+  for (int64_t c = v.c; c < v.blocks() * v.block; c++)
+    for (int64_t p = 0; p < v.pixels; p++) y[v.at(image, c, p)] = Y(0.f);
+}
+
 }  // namespace alexnode::cpu

@@ -12,7 +12,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256, kWarpsOfBlock = kThreads / 32;
+constexpr int kWarpsOfBlock = kThreads / 32;
 
 int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -7,7 +7,6 @@ namespace alexnode::cuda {
 
 namespace {
 constexpr const char* kTopic = "bias";
-constexpr int kThreads = 256;
 // By the shape alone: the order of the sums must not hang on the GPU.
 constexpr int64_t kMostChunks = 512, kFewestRows = 256;
 }  // namespace

@@ -14,8 +14,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
 /// Layouts of x and w that the product wants; y's is NHWC.
 struct Layouts {
   std::string x = "acdb", w;

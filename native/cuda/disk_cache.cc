@@ -40,7 +40,7 @@ std::string header(std::string_view key, std::string_view bytes) {
   return out.str();
 }
 
-fs::path file_of(std::string_view kind, std::string_view key) {
+fs::path entry_file(std::string_view kind, std::string_view key) {
   const auto in = folder();
   if (in.empty()) return {};
   char name[17];
@@ -51,7 +51,7 @@ fs::path file_of(std::string_view kind, std::string_view key) {
 }  // namespace
 
 std::optional<std::string> load_cached(std::string_view kind, std::string_view key) {
-  const auto file = file_of(kind, key);
+  const auto file = entry_file(kind, key);
   std::ifstream in(file, std::ios::binary);
   if (file.empty() || !in) return {};
   const std::string all{std::istreambuf_iterator<char>(in), {}};
@@ -63,7 +63,7 @@ std::optional<std::string> load_cached(std::string_view kind, std::string_view k
 }
 
 void store_cached(std::string_view kind, std::string_view key, std::string_view bytes) {
-  const auto file = file_of(kind, key);
+  const auto file = entry_file(kind, key);
   if (file.empty()) return;
   std::error_code error;
   fs::create_directories(file.parent_path(), error);

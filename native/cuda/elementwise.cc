@@ -10,10 +10,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
-int64_t stored(const Spec& s) { return int64_t(s.bytes() / size_of(s.dtype)); }
-
 /// y = f(a) or f(a, b), slots 0, 1 and, of a call of three, 2.
 KernelPtr make_map(const char* name, Specs specs, const Target& target, float factor = 0) {
   settle_images(specs, 1);
@@ -23,7 +19,7 @@ KernelPtr make_map(const char* name, Specs specs, const Target& target, float fa
   else
     specs.same_layout({0, 1});
   const auto function = target.function("elementwise", name, specs[1].dtype);
-  const int64_t count = stored(specs[1]), lanes = 16 / int64_t(size_of(specs[1].dtype));
+  const int64_t count = specs[1].stored(), lanes = 16 / int64_t(size_of(specs[1].dtype));
   const auto grid = blocks_for(target.gpu, (count + lanes - 1) / lanes, kThreads);
   return make_launch(std::move(specs), "kernel", [=](const Args& a, const Launch& launch) {
     launch(function, grid, {kThreads},
@@ -64,7 +60,7 @@ KernelPtr make(const Sigmoid&, Specs specs, const Target& target) {
   specs.same_layout({Sigmoid::Y, Sigmoid::X});
   const auto image = image_of(ImageView::of(Sigmoid::name, x.shape, x.layout));
   const auto function = target.function("elementwise", "padded_sigmoid", x.dtype);
-  const int64_t count = stored(x);
+  const int64_t count = x.stored();
   const auto grid = blocks_for(target.gpu, count, kThreads);
   return make_launch(std::move(specs), "kernel", [=](const Args& a, const Launch& launch) {
     launch(function, grid, {kThreads},

@@ -10,10 +10,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
-int64_t stored(const Spec& s) { return int64_t(s.bytes() / size_of(s.dtype)); }
-
 CUfunction function_of(const Target& target, const char* name, const Spec& y, const Spec& x) {
   return target.function("image", text(name, "_", name_of(y.dtype), "_", name_of(x.dtype)));
 }
@@ -31,8 +27,8 @@ KernelPtr make(const Normalize&, Specs specs, const Target& target) {
   const char* name = flat ? "normalize_flat" : wide ? "normalize_some" : "normalize_one";
   NormalizeParams params{};
   params.to = image_of(to), params.from = image_of(from);
-  params.count = flat || !wide ? stored(y) : stored(y) / some;
-  const int64_t threads = flat ? (stored(y) + some - 1) / some : params.count;
+  params.count = flat || !wide ? y.stored() : y.stored() / some;
+  const int64_t threads = flat ? (y.stored() + some - 1) / some : params.count;
   const auto function = function_of(target, name, y, x);
   return make_launch(std::move(specs), name, [=](const Args& a, const Launch& launch) {
     auto p = params;
@@ -49,7 +45,7 @@ KernelPtr make(const Resize& f, Specs specs, const Target& target) {
   const auto to = ImageView::of(Op::name, y.shape, y.layout),
              from = ImageView::of(Op::name, x.shape, x.layout);
   ResizeParams params{};
-  params.to = image_of(to), params.from = image_of(from), params.count = stored(y);
+  params.to = image_of(to), params.from = image_of(from), params.count = y.stored();
   params.top = f.padding[0], params.left = f.padding[2];
   params.height = to.h - f.padding[0] - f.padding[1], params.width = to.w - f.padding[2] - f.padding[3];
   params.value = f.value;

@@ -29,6 +29,8 @@ struct Gpu {
   CUcontext context = nullptr;
 };
 
+constexpr int kThreads = 256;  // of a block, where nothing speaks for another number
+
 /// Blocks of a grid, or threads of a block.
 struct Extent {
   unsigned x = 1, y = 1, z = 1;

@@ -12,21 +12,19 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
 /// Both passes of one op. `DY` and `relu` are backward's.
-struct Pass {
+struct Windows {
   int y, x, dy = -1;
   bool relu = false;
 };
 
-void point(auto& params, const Args& a, const Pass& pass) {
+void point(auto& params, const Args& a, const Windows& pass) {
   params.y = a.at<void>(pass.y), params.x = a.at<const void>(pass.x);
   if (pass.dy >= 0) params.dy = a.at<const void>(pass.dy);
 }
 
 /// The kernel for channels that lie side by side; null where it does not fit.
-KernelPtr lines(const LrnGroupedFields& f, const Pass& pass, Specs& specs, const ImageView& v,
+KernelPtr lines(const LrnGroupedFields& f, const Windows& pass, Specs& specs, const ImageView& v,
                 const Target& target) {
   const int64_t lanes = 16 / int64_t(size_of(specs[pass.x].dtype)), group = v.c / f.groups;
   if (f.size != 5 || v.block != v.c || group % lanes) return nullptr;
@@ -43,7 +41,7 @@ KernelPtr lines(const LrnGroupedFields& f, const Pass& pass, Specs& specs, const
   });
 }
 
-KernelPtr box(LrnBoxParams params, const LrnFields& f, const Pass& pass, Specs specs, const ImageView& v,
+KernelPtr box(LrnBoxParams params, const LrnFields& f, const Windows& pass, Specs specs, const ImageView& v,
               const Target& target) {
   const auto dtype = specs[pass.x].dtype;
   params.v = image_of(v), params.count = bytes_of(specs[pass.x].shape, DType::u8, specs[pass.x].layout);
@@ -71,7 +69,7 @@ KernelPtr box(LrnBoxParams params, const LrnFields& f, const Pass& pass, Specs s
       size_t(params.count) * sizeof(float));
 }
 
-KernelPtr across(const LrnGroupedFields& f, const Pass& pass, Specs specs, const Target& target) {
+KernelPtr across(const LrnGroupedFields& f, const Windows& pass, Specs specs, const Target& target) {
   const auto v = ImageView::of(specs.op, specs.shape(pass.x), specs[pass.x].layout);
   if (auto kernel = lines(f, pass, specs, v, target)) return kernel;
   LrnBoxParams params{};
@@ -80,7 +78,7 @@ KernelPtr across(const LrnGroupedFields& f, const Pass& pass, Specs specs, const
   return box(params, f, pass, std::move(specs), v, target);
 }
 
-KernelPtr within(const LrnFields& f, const Pass& pass, Specs specs, const Target& target) {
+KernelPtr within(const LrnFields& f, const Windows& pass, Specs specs, const Target& target) {
   const auto v = ImageView::of(specs.op, specs.shape(pass.x), specs[pass.x].layout);
   LrnBoxParams params{};
   params.group = v.c;

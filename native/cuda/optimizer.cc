@@ -10,8 +10,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-int64_t stored(const Spec& s) { return int64_t(s.bytes() / size_of(s.dtype)); }
-
 /// Kernels over a table of Tensors; `row` makes one of a call.
 template <class Tensor>
 class Joining final : public Kernel, public Joinable {
@@ -61,7 +59,7 @@ UpdatedTensor sgd_row(const Kernel& kernel, const Args& a, Half& half) {
   half = half_of(kernel.specs[Op::W16]);
   return {a.at<float>(Op::W),      a.at<float>(Op::V),          nullptr,
           a.at<void>(Op::W16),     a.at<const float>(Op::G),    a.at<const float>(Op::Hyper),
-          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), stored(kernel.specs[Op::W])};
+          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), kernel.specs[Op::W].stored()};
 }
 
 UpdatedTensor adam_row(const Kernel& kernel, const Args& a, Half& half) {
@@ -69,19 +67,19 @@ UpdatedTensor adam_row(const Kernel& kernel, const Args& a, Half& half) {
   half = half_of(kernel.specs[Op::W16]);
   return {a.at<float>(Op::W),      a.at<float>(Op::V),          a.at<float>(Op::M),
           a.at<void>(Op::W16),     a.at<const float>(Op::G),    a.at<const float>(Op::Hyper),
-          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), stored(kernel.specs[Op::W])};
+          a.at<const i32>(Op::Ok), a.at<const float>(Op::Clip), kernel.specs[Op::W].stored()};
 }
 
 AveragedTensor average_row(const Kernel& kernel, const Args& a, Half&) {
   using Op = Average;
   return {a.at<float>(Op::Y), a.at<const float>(Op::W), a.at<const float>(Op::Decay), a.at<const i32>(Op::Ok),
-          stored(kernel.specs[Op::Y])};
+          kernel.specs[Op::Y].stored()};
 }
 
 CheckedTensor finite_row(const Kernel& kernel, const Args& a, Half&) {
   const auto& x = kernel.specs[Finite::X];
   const u32 exponent = x.dtype == DType::f32 ? 0x7f800000 : x.dtype == DType::bf16 ? 0x7f80 : 0x7c00;
-  return {a.at<const void>(Finite::X), a.at<i32>(Finite::Ok), stored(x), exponent, u32(size_of(x.dtype))};
+  return {a.at<const void>(Finite::X), a.at<i32>(Finite::Ok), x.stored(), exponent, u32(size_of(x.dtype))};
 }
 
 }  // namespace
@@ -114,7 +112,7 @@ KernelPtr make(const Norm&, Specs specs, const Target& target) {
   using Op = Norm;
   specs.settle_as(Op::X);
   const auto sums = target.function("optimizer", "square_sums"), norm = target.function("optimizer", "norm");
-  const i64 count = stored(specs[Op::X]), pieces = (count + kSummed - 1) / kSummed;
+  const i64 count = specs[Op::X].stored(), pieces = (count + kSummed - 1) / kSummed;
   const auto run = [=](const Args& a, const Launch& launch) {
     auto* each = static_cast<double*>(a.scratch);
     launch(sums, {unsigned(pieces)}, {256}, SquareSumsParams{each, a.at<const float>(Op::X), count});

@@ -12,8 +12,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
 /// The slots of a pass: what it writes, what it reads, and which of the two is x.
 struct Pass {
   int out, in, x, y, index = -1;

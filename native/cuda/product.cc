@@ -10,7 +10,7 @@ namespace alexnode::cuda {
 namespace {
 
 /// Enough for any algorithm of Hopper's, says NVIDIA, where memory is not small.
-constexpr size_t kMostWorkspace = size_t(32) << 20;
+constexpr size_t kProductWorkspace = size_t(32) << 20;
 constexpr int kOffers = 8;
 /// What streams ask of the places of tensors.
 constexpr uint32_t kAlignment = 16;
@@ -119,7 +119,7 @@ class LtProduct final : public Product {
                    lt(target).cublasLtMatmulPreferenceSetAttribute(wish, attribute, &value, sizeof value),
                    "cublasLtMatmulPreferenceSetAttribute");
     };
-    prefer(kLtMaxWorkspace, uint64_t(std::min(kMostWorkspace, target.gpu.memory / 32)));
+    prefer(kLtMaxWorkspace, uint64_t(std::min(kProductWorkspace, target.gpu.memory / 32)));
     for (const int which : {kLtMinAlignmentA, kLtMinAlignmentB, kLtMinAlignmentC, kLtMinAlignmentD})
       prefer(which, kAlignment);
     std::array<CublasLtHeuristic, kOffers> offers{};

@@ -10,8 +10,6 @@ namespace alexnode::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
-
 /// y = x dropped out, slots 0 and 1, with rng in slot 2.
 KernelPtr make_dropout(const DropoutFields& f, Specs specs, const Target& target) {
   settle_images(specs, 1);

@@ -12,7 +12,6 @@ namespace alexnode::js {
 
 namespace {
 
-Environment& environment(Info info) { return Environment::of(info.Env()); }
 Napi::Value id(Info info, double value) { return Napi::Number::New(info.Env(), value); }
 
 Place place(Environment& e, Info info, int at, size_t bytes) {
@@ -38,16 +37,16 @@ void refuse_recording(const Stream& stream, const char* what) {
 
 void on_settled(Info info) {
   if (!info[0].IsFunction()) fail("[native] expected a function");
-  environment(info).on_settled = Napi::Persistent(info[0].As<Napi::Function>());
+  Environment::of(info).on_settled = Napi::Persistent(info[0].As<Napi::Function>());
 }
 
 Napi::Value open_cpu(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   return id(info, e.devices.add(std::make_shared<cpu::CpuDevice>(e.mailbox)));
 }
 
 void close_device(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   const double device = number(info[0], "device");
   auto kept = e.devices.at(device);
   with_ticket(e, info[1], 1, [&](Ticket* t) { kept->close(t); });
@@ -55,7 +54,7 @@ void close_device(Info info) {
 }
 
 Napi::Value device_memory(Info info) {
-  const auto m = environment(info).devices.at(number(info[0], "device"))->memory();
+  const auto m = Environment::of(info).devices.at(number(info[0], "device"))->memory();
   auto out = Napi::Object::New(info.Env());
   out["live"] = double(m.live), out["blocks"] = double(m.blocks), out["peak"] = double(m.peak);
   out["available"] = double(m.available), out["total"] = double(m.total);
@@ -63,7 +62,7 @@ Napi::Value device_memory(Info info) {
 }
 
 Napi::Value open_buffer(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto& device = e.devices.at(number(info[0], "device"));
   for (auto& [id, stream] : e.streams)
     if (stream->device == device.get()) refuse_recording(*stream, "allocate");
@@ -72,7 +71,7 @@ Napi::Value open_buffer(Info info) {
 }
 
 void close_buffer(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   const double buffer = number(info[0], "buffer");
   if (const int n = e.buffers.at(buffer)->programs)
     fail("[buffer] ", n,
@@ -83,7 +82,7 @@ void close_buffer(Info info) {
 /// writeBuffer(buffer, offset, Uint8Array): at once, from the JS thread; the caller knows that nothing reads
 /// there now.
 void write_buffer(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
     fail("[buffer] expected a Uint8Array");
   auto from = info[2].As<Napi::Uint8Array>();
@@ -96,13 +95,13 @@ void write_buffer(Info info) {
 }
 
 Napi::Value open_stream(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   const StreamOptions options{int(integer(info[1], "threads")), info[2].ToBoolean()};
   return id(info, e.streams.add(e.devices.at(number(info[0], "device"))->stream(options)));
 }
 
 void close_stream(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   const double stream = number(info[0], "stream");
   refuse_recording(*e.streams.at(stream), "close its stream");
   auto kept = e.streams.at(stream);
@@ -111,7 +110,7 @@ void close_stream(Info info) {
 }
 
 void copy(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto& stream = e.streams.at(number(info[0], "stream"));
   const size_t bytes = size(info[5], "bytes");
   auto to = place(e, info, 1, bytes), from = place(e, info, 3, bytes);
@@ -122,7 +121,7 @@ void copy(Info info) {
 
 /// read(stream, ticket, buffer, offset, bytes)
 void read(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto& stream = e.streams.at(number(info[0], "stream"));
   refuse_recording(*stream, "read");
   const size_t bytes = size(info[4], "bytes");
@@ -132,14 +131,14 @@ void read(Info info) {
 }
 
 void synchronize(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto& stream = e.streams.at(number(info[0], "stream"));
   refuse_recording(*stream, "synchronize");
   with_ticket(e, info[1], 1, [&](Ticket* t) { stream->synchronize(t); });
 }
 
 Napi::Value end_record(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto program =
       e.devices.at(number(info[0], "device"))->end_record(streams_of(e, info[1]), info[2].ToBoolean());
   if (!program) return info.Env().Null();
@@ -150,14 +149,14 @@ Napi::Value end_record(Info info) {
 }
 
 void run_program(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto program = e.programs.at(number(info[0], "program"));
   with_ticket(e, info[1], int(integer(info[2], "streams")),
               [&](Ticket* t) { program->run(t, Timing(integer(info[3], "timing"))); });
 }
 
 void close_program(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   const double program = number(info[0], "program");
   for (auto& m : e.programs.at(program)->uses) m->programs--;
   e.programs.remove(program);
@@ -179,21 +178,21 @@ void export_device(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "read", read);
   export_function(env, exports, "synchronize", synchronize);
   export_function(env, exports, "openEvent", [](Info info) {
-    auto& e = environment(info);
+    auto& e = Environment::of(info);
     return id(info, e.events.add(e.devices.at(number(info[0], "device"))->event()));
   });
   export_function(env, exports, "closeEvent",
-                  [](Info info) { environment(info).events.remove(number(info[0], "event")); });
+                  [](Info info) { Environment::of(info).events.remove(number(info[0], "event")); });
   export_function(env, exports, "recordEvent", [](Info info) {
-    auto& e = environment(info);
+    auto& e = Environment::of(info);
     e.streams.at(number(info[0], "stream"))->record(e.events.at(number(info[1], "event")));
   });
   export_function(env, exports, "waitEvent", [](Info info) {
-    auto& e = environment(info);
+    auto& e = Environment::of(info);
     e.streams.at(number(info[0], "stream"))->wait(e.events.at(number(info[1], "event")));
   });
   export_function(env, exports, "beginRecord", [](Info info) {
-    auto& e = environment(info);
+    auto& e = Environment::of(info);
     e.devices.at(number(info[0], "device"))->begin_record(streams_of(e, info[1]));
   });
   export_function(env, exports, "endRecord", end_record);

@@ -50,6 +50,7 @@ class Table {
 struct Environment {
   explicit Environment(Napi::Env env);
   static Environment& of(Napi::Env env) { return **env.GetInstanceData<std::shared_ptr<Environment>>(); }
+  static Environment& of(const Napi::CallbackInfo& info) { return of(info.Env()); }
 
   std::shared_ptr<Mailbox> mailbox;
   std::shared_ptr<cuda::Cuda> cuda;  // from the first GPU that is opened

@@ -9,8 +9,6 @@ namespace alexnode::js {
 
 namespace {
 
-Environment& environment(Info info) { return Environment::of(info.Env()); }
-
 loader::ImageShape shape_of(Napi::Value v) {
   auto list = array(v, "shape");
   int axes[3];
@@ -25,7 +23,7 @@ loader::ImageShape shape_of(Napi::Value v) {
 /// load(loader, ticket, records: Float64Array [file, offset, bytes, crc or -1] each, jpeg, [height, width,
 /// channels], buffer, offset)
 void load(Info info) {
-  auto& e = environment(info);
+  auto& e = Environment::of(info);
   auto& loader = e.loaders.at(number(info[0], "loader"));
   if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
     fail("[data] expected a Float64Array of records");
@@ -62,19 +60,19 @@ void load(Info info) {
 void export_loader(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "openFile", [](Info info) -> Napi::Value {
     auto file = std::make_shared<loader::MappedFile>(string(info[0], "path"));
-    return Napi::Number::New(info.Env(), environment(info).files.add(std::move(file)));
+    return Napi::Number::New(info.Env(), Environment::of(info).files.add(std::move(file)));
   });
   export_function(env, exports, "closeFile",
-                  [](Info info) { environment(info).files.remove(number(info[0], "file")); });
+                  [](Info info) { Environment::of(info).files.remove(number(info[0], "file")); });
   export_function(env, exports, "openLoader", [](Info info) -> Napi::Value {
-    auto& e = environment(info);
+    auto& e = Environment::of(info);
     const int64_t threads = integer(info[0], "threads");
     if (threads < 1 || threads > 1024) fail("[data] threads: expected from 1 to 1024, got ", threads);
     return Napi::Number::New(info.Env(),
                              e.loaders.add(std::make_shared<loader::Loader>(e.mailbox, int(threads))));
   });
   export_function(env, exports, "closeLoader",
-                  [](Info info) { environment(info).loaders.remove(number(info[0], "loader")); });
+                  [](Info info) { Environment::of(info).loaders.remove(number(info[0], "loader")); });
   export_function(env, exports, "load", load);
 }
 

@@ -12,7 +12,7 @@ const unsigned char* bytes_of(std::span<const std::byte> s) {
   return reinterpret_cast<const unsigned char*>(s.data());
 }
 
-void* open() {
+void* make_decoder() {
   void* handle = tjInitDecompress();
   if (!handle) fail("[data] libjpeg-turbo cannot begin: ", tjGetErrorStr2(nullptr));
   return handle;
@@ -20,7 +20,7 @@ void* open() {
 
 }  // namespace
 
-JpegDecoder::JpegDecoder() : handle_(open()) {}
+JpegDecoder::JpegDecoder() : handle_(make_decoder()) {}
 
 JpegDecoder::~JpegDecoder() { tjDestroy(handle_); }
 
@@ -42,7 +42,7 @@ void JpegDecoder::refuse() {
   // A handle that met a damaged image (2.1.5) refuses whole ones, too.
   tjDestroy(handle_);
   handle_ = nullptr;
-  handle_ = open();
+  handle_ = make_decoder();
   fail(reason);
 }
 
