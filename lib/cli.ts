@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program `alexnode`: training, looking at nets, and at what a machine can do. */
-import { AddonError } from './addon/load.ts'
+import { AddonError } from './addon/error.ts'
 import { wrap } from './cli/format.ts'
 import { version } from './version.ts'
 

@@ -1,6 +1,6 @@
 /** What the package gives: devices and ops below, nets and training above. */
 
-export { AddonError } from './addon/load.ts'
+export { AddonError } from './addon/error.ts'
 export { Buffer } from './buffer.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
 export { type TrainArguments, trainArguments } from './cli/options.ts'

@@ -3,7 +3,8 @@
  * promises. lib/addon/load.ts finds and loads it; everything else goes through lib/device.ts.
  */
 
-import { loadAddon, packageRoot } from './addon/load.ts'
+import { loadAddon } from './addon/load.ts'
+import { packageRoot } from './addon/package-root.ts'
 import type { DType } from './dtype.ts'
 import type { Shape } from './layout.ts'
 

@@ -1,5 +1,6 @@
 /** Loads the addon of the package folder it is told, and says as JSON what came of it. */
-import { AddonError, loadAddon } from '../lib/addon/load.ts'
+import { AddonError } from '../lib/addon/error.ts'
+import { loadAddon } from '../lib/addon/load.ts'
 
 const [root = ''] = process.argv.slice(2)
 try {

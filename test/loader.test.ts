@@ -1,8 +1,21 @@
 /** Every way in which the addon may fail to load, each made for real in a folder of its own. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
 import t, { type Test } from 'tap'
+import { AddonError } from '../lib/addon/error.ts'
+import { packageRoot } from '../lib/addon/package-root.ts'
 import { spinningBriefly } from '../lib/addon/spinning.ts'
 import { noSmallDisk, smallDisk } from './disks.ts'
 import { objects, runProgram } from './programs.ts'
@@ -212,6 +225,65 @@ t.test('a folder that may not be executed', { skip: noSmallDisk }, async (t) => 
   const { message, problem } = await failure(t, disk)
   t.equal(problem, 'this system does not let the file be loaded.')
   t.match(message, /without noexec/)
+})
+
+t.test('code that was bundled', async (t) => {
+  const own = resolve('.')
+  t.equal(packageRoot(), own)
+  t.equal(packageRoot(pathToFileURL(join(own, 'dist/lib/addon/package-root.js')).href), own)
+
+  const message = (url: string | undefined) => {
+    try {
+      return packageRoot(url)
+    } catch (error) {
+      t.ok(error instanceof AddonError)
+      return error instanceof AddonError ? error.message : ''
+    }
+  }
+  const beside = (files: Readonly<Record<string, string>>) =>
+    pathToFileURL(join(t.testdir(files), 'out/bundle.js')).href
+  const bundled = /the native addon does not load: alexnode's code was bundled/
+  const above = { 'package.json': '{ "name": "shop" }', out: '' }
+  t.match(message(beside(above)), /above .*bundle\.js: found that of shop in /)
+  t.match(
+    message(beside({ ...above, 'package.json': '{}' })),
+    /found that of a package without a name/
+  )
+  t.match(message(beside({ ...above, 'package.json': '{' })), bundled)
+
+  const none = mkdtempSync(join(tmpdir(), 'alexnode-bundle-'))
+  t.teardown(() => rmSync(none, { recursive: true }))
+  const text = message(pathToFileURL(join(none, 'bundle.js')).href)
+  t.match(text, bundled)
+  t.match(text, /above .*bundle\.js: found none\./)
+  for (const line of [
+    '--external:alexnode',
+    "externals: { alexnode: 'node-commonjs alexnode' }",
+    "build.rollupOptions.external: ['alexnode']",
+    "ssr.external: ['alexnode']",
+    "serverExternalPackages: ['alexnode']"
+  ]) {
+    t.ok(text.includes(line), line)
+  }
+  // As where a bundle comes from no file.
+  t.match(message('data:text/javascript,'), bundled)
+
+  t.test('as esbuild does it', async (t) => {
+    for (const format of ['esm', 'cjs'] as const) {
+      const outfile = join(none, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
+      await build({
+        ...{ entryPoints: ['lib/index.ts'], bundle: true, platform: 'node', external: ['sharp'] },
+        target: 'node20', // which the package is compiled for, too
+        ...{ format, outfile, logLevel: 'silent' }
+      })
+      const { status, stderr } = spawnSync(process.execPath, [outfile], {
+        ...{ encoding: 'utf8', timeout: 60_000 }
+      })
+      t.equal(status, 1, format)
+      t.match(stderr, bundled, format)
+      t.match(stderr, '--external:alexnode')
+    }
+  })
 })
 
 t.test('a whole one loads', async (t) => {

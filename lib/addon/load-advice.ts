@@ -1,17 +1,9 @@
 /** Why the addon does not load, in plain words, and the command that mends it. */
 import { basename, join, sep } from 'node:path'
 import { readBinary } from './binary.ts'
+import type { Advice } from './error.ts'
 import { glibc } from './glibc.ts'
 import type { FoundAddon } from './load.ts'
-
-export interface Advice {
-  /** What is wrong, on one line. */
-  readonly problem: string
-  /** What was looked for, and where. */
-  readonly looked: string
-  /** The command that mends it. */
-  readonly mend: string
-}
 
 /** No binary fits this system. `prebuilds` are those there are, as linux-x64/alexnode.glibc.node. */
 export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice {

@@ -2,9 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readBinary } from './binary.ts'
-import { type Advice, adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
+import { AddonError } from './error.ts'
+import { adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
 import { spinningBriefly } from './spinning.ts'
 
 /** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
@@ -15,41 +15,13 @@ export interface FoundAddon {
   readonly origin: AddonOrigin
 }
 
-/** The addon was not found, or does not load. The message says what was looked for, where, and what to do. */
-export class AddonError extends Error {
-  override name = 'AddonError'
-  /** The file that does not load; undefined: none was found. */
-  readonly file: string | undefined
-  /** What is wrong, on one line. */
-  readonly problem: string
-  /** The command that mends it. */
-  readonly mend: string
-
-  constructor({ problem, looked, mend }: Advice, file?: string, cause?: unknown) {
-    super(
-      `[alexnode] the native addon does not load: ${problem}\n${looked}\n${mend}`,
-      cause === undefined ? {} : { cause }
-    )
-    this.file = file
-    this.problem = problem
-    this.mend = mend
-  }
-}
-
-/** The package's folder: this file lies below lib/ in a clone, and below dist/lib/ in a package. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
-}
-
 /**
  * The file to load, by node-gyp-build's rules: build/Release before prebuilds/.
  *
  * @throws AddonError where there is none for this system
  */
 export function findAddon(root: string): FoundAddon {
-  const nodeGypBuild: { resolve(folder: string): string } = require('node-gyp-build')
+  const nodeGypBuild: { resolve(folder: string): string } = requireHere()('node-gyp-build')
   let file: string
   try {
     file = nodeGypBuild.resolve(root)
@@ -75,7 +47,7 @@ export function loadAddon(root: string): unknown {
   let damaged: string | undefined
   try {
     damaged = withNeighbours(found.file).find((file) => !readBinary(file).whole)
-    if (damaged === undefined) return spinningBriefly(() => require(found.file))
+    if (damaged === undefined) return spinningBriefly(() => requireHere()(found.file))
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
     throw new AddonError(adviceOnFailure(root, found, words), found.file, cause)
@@ -83,7 +55,8 @@ export function loadAddon(root: string): unknown {
   throw new AddonError(adviceOnDamage(root, found, damaged), found.file)
 }
 
-const require = createRequire(import.meta.url)
+/** Made when it is needed: in a bundle there may be no place to make it for, which packageRoot tells better. */
+const requireHere = () => createRequire(import.meta.url)
 
 const list = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
 

@@ -4,7 +4,9 @@
  * is JSON: the files that it must not touch, with the reason.
  */
 import { writeSync } from 'node:fs'
-import { AddonError, findAddon, packageRoot } from '../addon/load.ts'
+import { AddonError } from '../addon/error.ts'
+import { findAddon } from '../addon/load.ts'
+import { packageRoot } from '../addon/package-root.ts'
 import { ADDON, type Message } from './message.ts'
 
 const say = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)
