@@ -7,6 +7,7 @@ import { lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promise
 import { basename, dirname, join, resolve } from 'node:path'
 import { writeBytes } from './bytes.ts'
 import { DiskError, diskError, errnoOf, failedCall } from './errors.ts'
+import { flushAll } from './flush.ts'
 
 /** `.checkpoint-00000120.writing-5a1f0c9be2d4`: being made, or on the way out (`removing`). */
 const LEFTOVER = /^\..+\.(?:writing|removing)-[0-9a-f]{12}$/
@@ -159,7 +160,7 @@ async function flushTree(folder: string): Promise<void> {
 async function flush(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
-    await handle.sync()
+    await flushAll(handle)
   } catch (error) {
     if (errnoOf(error) !== 'EINVAL') throw error
   } finally {

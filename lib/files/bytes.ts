@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { diskError } from './errors.ts'
+import { flushAll } from './flush.ts'
 
 const PIECE = 1 << 20
 
@@ -24,7 +25,7 @@ export async function writeBytes(path: string, parts: Iterable<Uint8Array>): Pro
     const handle = await open(path, 'wx')
     try {
       const digest = await pour(handle, parts)
-      await handle.sync()
+      await flushAll(handle)
       return digest
     } catch (error) {
       await unlink(path).catch(() => {})

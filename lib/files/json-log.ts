@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, open, truncate } from 'node:fs/promises'
 import { writeAll } from './bytes.ts'
 import { diskError, errnoOf } from './errors.ts'
+import { flushData } from './flush.ts'
 import { isObject } from './json.ts'
 
 /** An open log. */
@@ -61,7 +62,7 @@ export class JsonLog {
     await this.#tail
     if (this.#failure !== undefined) throw this.#failure
     try {
-      await this.#handle.datasync()
+      await flushData(this.#handle)
     } catch (error) {
       throw diskError('log', 'write', this.#path, error)
     }

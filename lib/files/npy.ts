@@ -7,6 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { readAll, writeAll } from './bytes.ts'
 import { DamagedFileError, diskError } from './errors.ts'
+import { flushAll } from './flush.ts'
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)
 /** Bytes of what we write before the elements; NumPy wants a multiple of 64. */
@@ -59,7 +60,7 @@ export async function writeNpy(
       count += values.length / columns
     }
     await orDisk(handle.write(header(count, columns), 0, HEADER, 0))
-    await orDisk(handle.sync())
+    await orDisk(flushAll(handle))
     return count
   } finally {
     await handle.close()
