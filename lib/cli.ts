@@ -21,6 +21,7 @@ Commands:
   summary    a net's layers, parameters, work and memory
   bench      measure a net's speed, layer by layer
   doctor     what this machine can train on, and what is missing
+  build      compile the native addon, where no prebuilt one fits
   selftest   try every op and net against references
 
 alexnode <command> --help tells more; alexnode --version the version.
@@ -40,6 +41,7 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   summary: () => import('./cli/summary.ts'),
   bench: () => import('./cli/bench.ts'),
   doctor: () => import('./cli/doctor.ts'),
+  build: () => import('./cli/build.ts'),
   selftest: () => import('./cli/selftest.ts')
 }
 

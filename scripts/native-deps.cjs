@@ -1,8 +1,8 @@
 // What alexnode needs from the system: to compile the addon, or, if named, for the tests or the
 // linter. Exits 0 when all is there. Else it prints what is missing and the command that installs
 // it, or, with --install, runs that command where it may.
-//   node scripts/native-deps.cjs [build|test|lint] [--install]
-// node-gyp-build runs it (without --install) when no prebuilt binary fits the machine.
+//   node scripts/native-deps.cjs [compile|build|test|lint] [--install]
+// `alexnode build` runs it, without --install.
 const { execSync, spawnSync } = require('node:child_process')
 const { existsSync, readdirSync, readlinkSync } = require('node:fs')
 const { join } = require('node:path')
@@ -28,11 +28,11 @@ const compiles = (header) => () =>
   ok(`echo '#include <${header}>' | \${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -`)
 
 const needs = {
-  build: [
+  // What `alexnode build` needs.
+  compile: [
     ['a C++20 compiler', compiles('version'), { apt: 'g++', dnf: 'gcc-c++', brew: 'gcc' }],
     ['make', () => has('make'), { apt: 'make', dnf: 'make', brew: 'make' }],
     ['CMake', () => has('cmake'), { apt: 'cmake', dnf: 'cmake', brew: 'cmake' }],
-    ['Python 3', () => has('python3'), { apt: 'python3', dnf: 'python3', brew: 'python3' }],
     [
       'oneDNN',
       compiles('oneapi/dnnl/dnnl.hpp'),
@@ -44,6 +44,15 @@ const needs = {
       { apt: 'libturbojpeg0-dev', dnf: 'turbojpeg-devel', brew: 'jpeg-turbo' }
     ]
   ],
+  // And a clone: node-gyp, by which the package's prebuilt addon is made, is partly in Python.
+  get build() {
+    const apart = [
+      'Python 3',
+      () => has('python3'),
+      { apt: 'python3', dnf: 'python3', brew: 'python3' }
+    ]
+    return [...this.compile, apart]
+  },
   // Importing torch would take seconds; its folder is proof enough.
   test: [
     [

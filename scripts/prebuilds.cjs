@@ -19,9 +19,10 @@ function build() {
   fs.rmSync(out, { recursive: true, force: true })
   fs.rmSync(copy, { recursive: true, force: true })
   fs.mkdirSync(copy, { recursive: true })
-  for (const source of ['package.json', 'binding.gyp', 'CMakeLists.txt', 'native']) {
+  for (const source of ['package.json', 'CMakeLists.txt', 'native']) {
     fs.cpSync(source, join(copy, source), { recursive: true })
   }
+  fs.cpSync('native/gyp/binding.gyp', join(copy, 'binding.gyp'))
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
   execFileSync(
     process.execPath,
@@ -37,7 +38,7 @@ function build() {
         ...process.env,
         // Five binaries a kernel would be megabytes of the package: NVRTC, which CUDA brings, compiles them.
         ALEXNODE_CUDA_ARCHS: '',
-        // As in package.json's install script: no download of Node's headers, which the build does not use.
+        // No download of Node's headers, which the build does not use.
         npm_config_nodedir: 'native/gyp',
         JOBS: process.env.JOBS ?? `${jobs}`,
         PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`

@@ -31,6 +31,6 @@ function stamped(stamp, step) {
 }
 
 /** What the addon is made of. */
-const nativeSources = ['native', 'CMakeLists.txt', 'binding.gyp', 'package-lock.json']
+const nativeSources = ['native', 'CMakeLists.txt', 'package-lock.json']
 
 module.exports = { changedSince, nativeSources, stamped, walk }

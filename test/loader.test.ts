@@ -70,7 +70,7 @@ const library =
     execFileSync(compiler, args, { input: source, stdio: ['pipe', 'ignore', 'inherit'] })
   }
 
-const rebuild = /`npm rebuild alexnode`/
+const rebuild = /Compile it: `npx alexnode build`, which says first what that needs/
 const reinstall = /Install the package again: `rm -rf ".*node_modules\/alexnode" && npm install`/
 
 t.test('no binary', async (t) => {
@@ -83,12 +83,16 @@ t.test('no binary', async (t) => {
       /Looked .* in build\/Release\/ and prebuilds\/ of .*alexnode; prebuilt there: nothing/
     )
     t.match(message, rebuild)
-    t.match(message, /npm 12.*`npm install-scripts approve alexnode` comes first/)
-    t.match(message, /`node .*native-deps\.cjs` says what that needs/)
   })
   t.test('in a clone', async (t) => {
-    const { message } = await failure(t, packageFolder(t, {}, 'alexnode'))
+    const setup = { 'scripts/setup.cjs': (path: string) => copyFileSync('scripts/setup.cjs', path) }
+    const { message } = await failure(t, packageFolder(t, setup, 'alexnode'))
     t.match(message, /Compile it: `node .*alexnode\/scripts\/setup\.cjs`/)
+  })
+  t.test('installed by pnpm', async (t) => {
+    const place = 'node_modules/.pnpm/alexnode@1.0.0/node_modules/alexnode'
+    const { message } = await failure(t, packageFolder(t, {}, place))
+    t.match(message, /Compile it: `pnpm exec alexnode build`/)
   })
   t.test('for this system', async (t) => {
     const other = system === 'linux-arm64' ? 'linux-x64' : 'linux-arm64'
@@ -121,7 +125,7 @@ t.test('a binary for another machine', { skip: notLinux }, async (t) => {
   const other = process.arch === 'arm64' ? 'linux-x64' : 'linux-arm64'
   t.equal(problem, `it was built for ${other}, and this Node runs on ${system}.`)
   t.equal(file, compiled)
-  t.match(message, /copied from another machine\? Compile it: `npm rebuild alexnode`/)
+  t.match(message, /copied from another machine\? Compile it: `npx alexnode build`/)
 
   t.test('or another system', async (t) => {
     const mac = packageFolder(t, {
@@ -164,7 +168,7 @@ t.test('libraries and symbols', { skip: notLinux || noCompiler }, async (t) => {
     library(source, libm, '-Wl,--no-as-needed')(join(root, prebuilt))
     const { message, problem } = await failure(t, root)
     t.match(problem, /^it needs glibc 2\.99 or newer; this system has 2\.\d+\.$/)
-    t.match(message, /Use a newer system .* or compile it here\. Compile it: `npm rebuild/)
+    t.match(message, /Use a newer system .* or compile it here\. Compile it: `npx/)
   })
   t.test('it was built on Alpine', async (t) => {
     const dir = t.testdir()

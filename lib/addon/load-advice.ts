@@ -1,9 +1,10 @@
 /** Why the addon does not load, in plain words, and the command that mends it. */
-import { basename, join, sep } from 'node:path'
+import { basename } from 'node:path'
 import { readBinary } from './binary.ts'
 import type { Advice } from './error.ts'
 import { glibc } from './glibc.ts'
 import type { FoundAddon } from './load.ts'
+import { compileIt, installAgain } from './manager.ts'
 
 /** No binary fits this system. `prebuilds` are those there are, as linux-x64/alexnode.glibc.node. */
 export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice {
@@ -111,23 +112,6 @@ const origins = {
   prebuild: 'prebuilt, from the package',
   elsewhere: 'from outside the package'
 } as const
-
-const isDependency = (root: string) => root.split(sep).includes('node_modules')
-
-/** What npm 12 wants, and `--ignore-scripts` left out, comes first. */
-function compileIt(root: string): string {
-  if (!isDependency(root)) return `Compile it: \`node ${join(root, 'scripts/setup.cjs')}\`.`
-  const needs = `\`node ${join(root, 'scripts/native-deps.cjs')}\` says what that needs.`
-  return (
-    'Compile it: `npm rebuild alexnode`; where npm runs no install scripts unless approved (npm 12), ' +
-    `\`npm install-scripts approve alexnode\` comes first. ${needs}`
-  )
-}
-
-function installAgain(root: string): string {
-  if (!isDependency(root)) return 'Build it again: `npm run prebuilds`.'
-  return `Install the package again: \`rm -rf "${root}" && npm install\`.`
-}
 
 function describeSystem(): string {
   const libc = process.platform === 'linux' ? `, ${glibc() ? `glibc ${glibc()}` : 'no glibc'}` : ''

@@ -169,7 +169,7 @@ export function problemsOf(
       problem: addon.error ?? 'The native addon does not load.',
       remedy:
         addon.remedy ??
-        'In a clone: `npm start`, which builds it. In a project: `npm rebuild alexnode`.'
+        'In a clone: `npm start`, which builds it. In a project: `npx alexnode build`.'
     })
   }
   return [...problems, ...cudaProblems(probed, system)]

@@ -1,0 +1,34 @@
+/** What to type to run alexnode's program or install the package again: each package manager has its own words. */
+import { existsSync } from 'node:fs'
+import { join, sep } from 'node:path'
+
+export interface Manager {
+  /** Runs the program of the installed package. */
+  readonly program: string
+  /** Brings the package, where its folder was taken away. */
+  readonly install: string
+}
+
+/** Whether the package's folder is a clone of its repository. */
+export const isClone = (root: string) => existsSync(join(root, 'scripts/setup.cjs'))
+
+/** The manager that has put the package in `root`; npm's words where there is no sign of another. */
+export function managerOf(root: string): Manager {
+  if (process.versions.pnp !== undefined) return { program: 'yarn alexnode', install: 'yarn' }
+  if (root.split(sep).includes('.pnpm')) {
+    return { program: 'pnpm exec alexnode', install: 'pnpm install --force' }
+  }
+  return { program: 'npx alexnode', install: 'npm install' }
+}
+
+/** Sentence of the command that compiles the addon. */
+export function compileIt(root: string): string {
+  if (isClone(root)) return `Compile it: \`node ${join(root, 'scripts/setup.cjs')}\`.`
+  return `Compile it: \`${managerOf(root).program} build\`, which says first what that needs.`
+}
+
+/** Sentence of the command that brings the prebuilt addon again. */
+export function installAgain(root: string): string {
+  if (isClone(root)) return 'Build it again: `npm run prebuilds`.'
+  return `Install the package again: \`rm -rf "${root}" && ${managerOf(root).install}\`.`
+}
