@@ -2,9 +2,11 @@
 #include <dlfcn.h>
 
 #include "js/environment.h"
+#include "spinning.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   using namespace alexnode::js;
+  alexnode::stop_choosing_spins();
   // A worker that ends unloads its addons; oneDNN's and OpenMP's threads may still be on their way out of
   // theirs.
   if (Dl_info self; dladdr(reinterpret_cast<void*>(&Init), &self))

@@ -1,11 +1,20 @@
-/** Loads the addon of the package folder it is told, and says as JSON what came of it. */
+/**
+ * Loads the addon of the package folder it is told, and says as JSON what came of it and of GOMP_SPINCOUNT. With a
+ * second argument only the file is loaded, in a worker thread.
+ */
+import { Worker } from 'node:worker_threads'
 import { AddonError } from '../lib/addon/error.ts'
-import { loadAddon } from '../lib/addon/load.ts'
+import { findAddon, loadAddon } from '../lib/addon/load.ts'
 
-const [root = ''] = process.argv.slice(2)
+const [root = '', inWorker] = process.argv.slice(2)
 try {
-  loadAddon(root)
-  console.log(JSON.stringify({ loaded: true }))
+  if (inWorker) {
+    const load = `require(process.argv[2]); console.log(JSON.stringify({ loaded: true, spins: process.env.GOMP_SPINCOUNT }))`
+    new Worker(load, { eval: true, argv: [findAddon(root).file] })
+  } else {
+    loadAddon(root)
+    console.log(JSON.stringify({ loaded: true, spins: process.env.GOMP_SPINCOUNT }))
+  }
 } catch (error) {
   if (!(error instanceof AddonError)) throw error
   const { message, problem, file } = error

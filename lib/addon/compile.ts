@@ -53,7 +53,7 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
     const node = `-DNODE_EXECUTABLE=${process.execPath}`
     const configure = ['-S', root, '-B', cmake, '-DCMAKE_BUILD_TYPE=Release', node]
     await step({
-      what: `Configuring (cmake), in ${build}`,
+      what: 'Configuring with CMake',
       async run() {
         const old = existsSync(cmake)
         try {

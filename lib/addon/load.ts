@@ -5,7 +5,6 @@ import { dirname, join, relative } from 'node:path'
 import { readBinary } from './binary.ts'
 import { AddonError } from './error.ts'
 import { adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
-import { spinningBriefly } from './spinning.ts'
 
 /** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
 export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
@@ -47,7 +46,7 @@ export function loadAddon(root: string): unknown {
   let damaged: string | undefined
   try {
     damaged = withNeighbours(found.file).find((file) => !readBinary(file).whole)
-    if (damaged === undefined) return spinningBriefly(() => requireHere()(found.file))
+    if (damaged === undefined) return requireHere()(found.file)
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
     throw new AddonError(adviceOnFailure(root, found, words), found.file, cause)

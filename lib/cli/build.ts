@@ -10,7 +10,12 @@ import { program, UsageError } from './program.ts'
 /** How often progress is told, as a share of the whole. */
 const SHARE = 0.2
 
-const say = (text: string) => process.stderr.write(`${wrap(text).join('\n')}\n`)
+const say = (text: string, indent = '') =>
+  process.stderr.write(
+    `${wrap(text)
+      .map((line) => `${indent}${line}\n`)
+      .join('')}`
+  )
 
 /** Seconds as .4 s, 12 s or 4:05. */
 function time(seconds: number): string {
@@ -25,9 +30,9 @@ async function step({ what, run }: CompileStep): Promise<void> {
   await run((done) => {
     if (done < told + SHARE || done >= 1) return
     told = Math.floor(done / SHARE) * SHARE
-    say(`  ${Math.round(told * 100)} %`)
+    say(`${Math.round(told * 100)} %`, '  ')
   })
-  say(`  done in ${time((performance.now() - start) / 1000)}`)
+  say(`done in ${time((performance.now() - start) / 1000)}`, '  ')
 }
 
 await program(async (signal) => {
