@@ -88,8 +88,10 @@ void Environment::deliver(Napi::Env env, Ticket& t) {
       args[2] = times;
     }
   }
-  // A terminating worker can call nothing any more; then nobody is left to be told.
-  napi_make_callback(env, nullptr, Napi::Object::New(env), function, 3, args, nullptr);
+  // A terminating worker can call nothing any more; then nobody is left to be told. Node takes no place for
+  // the result, too, but Deno writes to it unasked.
+  napi_value result;
+  napi_make_callback(env, nullptr, Napi::Object::New(env), function, 3, args, &result);
 }
 
 }  // namespace alexnode::js
