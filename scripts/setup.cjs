@@ -107,8 +107,12 @@ function steps({ lint, test }) {
   const outputs = [...walk(...['lib', 'examples'].filter(fs.existsSync))]
     .filter((path) => path.endsWith('.ts'))
     .map((path) => join('dist', path.replace(/ts$/, 'js')))
+    .concat('dist/lib/index.cjs', 'dist/types/index.d.mts')
   if (
-    changedSince(distStamp, 'lib', 'examples', 'tsconfig.json', 'tsconfig.build.json') ||
+    changedSince(
+      distStamp,
+      ...['lib', 'examples', 'tsconfig.json', 'tsconfig.build.json', 'scripts/entries.cjs']
+    ) ||
     !outputs.every(fs.existsSync)
   ) {
     todo.push(() => {

@@ -55,4 +55,4 @@ function textOf(key: Uint8Array): string {
 }
 
 /** The key of an image that was made from no file. */
-export const noKey = new Uint8Array(KEY_BYTES)
+export const noKey: Uint8Array = new Uint8Array(KEY_BYTES)

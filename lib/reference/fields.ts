@@ -83,7 +83,10 @@ export function build(shape: Shape, value: (index: number) => number): Dense<Flo
 }
 
 /** Applies `value` to each element. */
-export function map(x: Dense, value: (element: number, index: number) => number) {
+export function map(
+  x: Dense,
+  value: (element: number, index: number) => number
+): Dense<Float64Array> {
   return build(x.shape, (i) => value(x.data[i]!, i))
 }
 

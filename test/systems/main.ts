@@ -6,11 +6,13 @@
  *   npm run test:systems -- --list       the lines
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
+import { scenarios as node } from './node.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
 import { record, thisSystem } from './record.ts'
 import type { Scenario } from './scenario.ts'
+import { scenarios as typescript } from './typescript.ts'
 
-const scenarios: readonly Scenario[] = []
+const scenarios: readonly Scenario[] = [...node, ...typescript]
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const text = ({ group, tool, node, what }: Scenario) =>

@@ -1,0 +1,19 @@
+// require() gives the same module as import, and trains.
+const alexnode = require('alexnode')
+
+async function main() {
+  const { conv2d, dense, defineNet, flatten, open, shapes, train } = alexnode
+  const imported = await import('alexnode')
+  const input = { channels: 1, height: 16, width: 16 }
+  const layers = [conv2d({ filters: 2, size: 3 }), flatten(), dense({ units: 10 })]
+  const device = await open('cpu')
+  const net = await defineNet({ name: 'own', input, layers }).build(device, { batch: 8 })
+  const losses = []
+  const data = shapes({ train: 16, test: 8, size: 16 })
+  for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
+  await device.close()
+  const same = Object.keys(imported).every((name) => alexnode[name] === imported[name])
+  console.log(JSON.stringify({ losses, same, names: Object.keys(alexnode).length }))
+}
+
+main()
