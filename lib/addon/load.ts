@@ -1,10 +1,11 @@
 /** Finds the addon's file and loads it, or says why that failed and what mends it. */
 import { existsSync, readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { readBinary } from './binary.ts'
 import { AddonError } from './error.ts'
 import { adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
+import { packageRoot } from './package-root.ts'
 
 /** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
 export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
@@ -54,8 +55,11 @@ export function loadAddon(root: string): unknown {
   throw new AddonError(adviceOnDamage(root, found, damaged), found.file)
 }
 
-/** Made when it is needed: in a bundle there may be no place to make it for, which packageRoot tells better. */
-const requireHere = () => createRequire(import.meta.url)
+/**
+ * Made when it is needed: in a bundle of CommonJS there is no place to make it for, which packageRoot tells better.
+ * Of the module, since webpack puts an empty function where it sees `createRequire` imported by name.
+ */
+const requireHere = () => module.createRequire(join(packageRoot(), 'package.json'))
 
 const list = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
 

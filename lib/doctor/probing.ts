@@ -3,7 +3,7 @@
  * child looks at the rest without that one; so a broken library hides nothing of the others.
  */
 import { spawn } from 'node:child_process'
-import { extname } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { FoundAddon } from '../addon/load.ts'
@@ -60,8 +60,10 @@ function child(
   timeout: number,
   signal: AbortSignal | undefined
 ): Promise<Outcome> {
-  const url = new URL(`./probe${extname(import.meta.url)}`, import.meta.url)
-  const args = [...process.execArgv, fileURLToPath(url), JSON.stringify(refused)]
+  // No `new URL`: webpack would take that for a file to be minified as a script.
+  const here = fileURLToPath(import.meta.url)
+  const program = join(dirname(here), `probe${extname(here)}`)
+  const args = [...process.execArgv, program, JSON.stringify(refused)]
   const process_ = spawn(process.execPath, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     ...(signal && { signal, killSignal: 'SIGKILL' })
