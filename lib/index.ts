@@ -1,5 +1,7 @@
 /** What the package gives: devices and ops below, nets and training above. */
 
+import './disposal.ts' // before any class that has such a method
+
 export { AddonError } from './addon/error.ts'
 export { Buffer } from './buffer.ts'
 export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
