@@ -6,13 +6,22 @@
  *   npm run test:systems -- --list       the lines
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
+import { scenarios as bundlers } from './bundlers.ts'
 import { scenarios as node } from './node.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
 import { record, thisSystem } from './record.ts'
+import { scenarios as runners } from './runners.ts'
+import { scenarios as runtimes } from './runtimes.ts'
 import type { Scenario } from './scenario.ts'
 import { scenarios as typescript } from './typescript.ts'
 
-const scenarios: readonly Scenario[] = [...node, ...typescript]
+const scenarios: readonly Scenario[] = [
+  ...node,
+  ...bundlers,
+  ...runtimes,
+  ...runners,
+  ...typescript
+]
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const text = ({ group, tool, node, what }: Scenario) =>

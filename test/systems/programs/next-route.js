@@ -1,0 +1,19 @@
+// A route of Next.js that trains two steps.
+import { conv2d, defineNet, dense, flatten, open, shapes, train } from 'alexnode'
+
+export const dynamic = 'force-dynamic'
+
+export async function GET() {
+  const device = await open('cpu', { threads: 1 })
+  try {
+    const input = { channels: 1, height: 16, width: 16 }
+    const layers = [conv2d({ filters: 2, size: 3 }), flatten(), dense({ units: 10 })]
+    const net = await defineNet({ name: 'served', input, layers }).build(device, { batch: 8 })
+    const data = shapes({ train: 16, test: 8, size: 16 })
+    const losses = []
+    for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
+    return Response.json({ losses })
+  } finally {
+    await device.close()
+  }
+}

@@ -1,0 +1,16 @@
+// What a user's test file does: it trains two steps and closes the device.
+import { conv2d, defineNet, dense, flatten, open, shapes, train } from 'alexnode'
+
+const input = { channels: 1, height: 16, width: 16 }
+const layers = [conv2d({ filters: 2, size: 3 }), flatten(), dense({ units: 10 })]
+
+test('trains two steps', async () => {
+  const device = await open('cpu', { threads: 1 })
+  const net = await defineNet({ name: 'own', input, layers }).build(device, { batch: 8 })
+  const losses = []
+  const data = shapes({ train: 16, test: 8, size: 16 })
+  for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
+  await device.close()
+  expect(losses).toHaveLength(2)
+  expect(losses.every(Number.isFinite)).toBe(true)
+})
