@@ -113,7 +113,9 @@ t.test('what is in it', async (t) => {
   t.ok(info.size <= MAX_BYTES, `${info.size} bytes packed, at most ${MAX_BYTES}`)
   const paths = info.files.map(({ path }) => path)
   const allowed = [
-    /^dist\/(lib|examples)\/[\w/-]+\.(js|d\.ts)$/,
+    /^dist\/(lib|examples)\/[\w/-]+\.js$/,
+    /^dist\/types\/lib\/[\w/-]+\.d\.ts$/,
+    /^dist\/(lib\/index\.cjs|types\/index\.d\.mts|types\/package\.json)$/,
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
     /^native\/cuda\/embed\.cmake$/,
     /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so\.\d)$/,
@@ -123,7 +125,8 @@ t.test('what is in it', async (t) => {
   const stray = paths.filter((path) => !allowed.some((pattern) => pattern.test(path)))
   t.strictSame(stray, [])
   const wanted = [
-    ...['dist/lib/index.js', 'dist/lib/index.d.ts', 'dist/lib/cli.js', 'dist/examples/train.js'],
+    ...['dist/lib/index.js', 'dist/lib/index.cjs', 'dist/lib/cli.js', 'dist/examples/train.js'],
+    ...['dist/types/index.d.mts', 'dist/types/lib/index.d.ts', 'dist/types/package.json'],
     ...['LICENSE', 'README.md', 'CMakeLists.txt', 'scripts/native-deps.cjs'],
     ...['alexnode.glibc.node', 'NOTICES.txt', ...bundled].map(
       (file) => `prebuilds/${system}/${file}`
@@ -292,10 +295,21 @@ for (const [name, flags] of [
         join(folder, 'wrong.mts'),
         `import { conv2d } from 'alexnode'\n// @ts-expect-error filters is a number\nconv2d({ filters: '8', size: 5 })\n`
       )
+      writeFileSync(
+        join(folder, 'common.cts'),
+        `import { Tensor, conv2d, type Device, open } from 'alexnode'
+export const opened: Promise<Device> = open('cpu')
+export const known = (value: unknown): boolean => value instanceof Tensor
+// @ts-expect-error filters is a number
+conv2d({ filters: '8', size: 5 })\n`
+      )
       for (const [module, moduleResolution] of [
+        ['node16', 'node16'],
         ['nodenext', 'nodenext'],
         ['esnext', 'bundler']
       ]) {
+        const files = ['own.mts', 'wrong.mts']
+        if (moduleResolution !== 'bundler') files.push('common.cts')
         for (const esModuleInterop of [true, false]) {
           const compilerOptions = {
             ...{ module, moduleResolution, esModuleInterop, ignoreDeprecations: '6.0' },
@@ -309,7 +323,7 @@ for (const [name, flags] of [
             },
             ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
           }
-          const config = { compilerOptions, files: ['own.mts', 'wrong.mts'] }
+          const config = { compilerOptions, files }
           writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
           const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')], {
             cwd: folder,
