@@ -52,8 +52,12 @@ export function adviceOnFailure(root: string, found: FoundAddon, words: string):
   if (/libc\.musl|ld-musl/.test(words)) {
     return say('it was built for musl (Alpine), and this system has glibc.', compile)
   }
-  // What musl's loader says about a library of glibc.
-  if (/ld-linux|Error relocating|libc\.so\.6: No such file/.test(words)) {
+  // What musl's loader says about a library of glibc; but it may miss another one first.
+  const fromGlibc = process.platform === 'linux' && basename(found.file).includes('.glibc.')
+  if (
+    /ld-linux|Error relocating|libc\.so\.6: No such file/.test(words) ||
+    (fromGlibc && glibc() === undefined)
+  ) {
     return say('it was built for glibc, and this system has musl (Alpine).', compile)
   }
   const version = /version [`'](\w+)_([\d.]+)' not found/.exec(words)

@@ -7,6 +7,7 @@
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
 import { scenarios as bundlers } from './bundlers.ts'
+import { scenarios as musl } from './musl.ts'
 import { scenarios as node } from './node.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
 import { record, thisSystem } from './record.ts'
@@ -20,7 +21,8 @@ const scenarios: readonly Scenario[] = [
   ...bundlers,
   ...runtimes,
   ...runners,
-  ...typescript
+  ...typescript,
+  ...musl
 ]
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
