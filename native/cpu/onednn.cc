@@ -9,6 +9,7 @@
 
 #include "cpu/device.h"
 #include "cpu/onednn_heap.h"
+#include "cpu/simd/isa.h"
 
 namespace alexnode::cpu {
 
@@ -178,6 +179,18 @@ void explain(const Specs& specs, const dnnl::error& error) {
              ": leave the layouts to the op");
 }
 
+// oneDNN names the numbers of instruction sets for x86 alone; on arm64 the same numbers mean others.
+#if defined(__aarch64__)
+int block_channels() { return sve_bits() >= 512 ? 16 : 8; }
+
+CpuInfo describe() {
+  const auto* v = dnnl_version();
+  const int bits = sve_bits();
+  const bool used = v->major >= 3 ? bits > 0 : bits >= 512;
+  return {text(v->major, ".", v->minor, ".", v->patch), used ? text("SVE of ", bits, " bits") : "NEON", false,
+          false};
+}
+#else
 int block_channels() {
   const unsigned isa = dnnl_get_effective_cpu_isa(), wide = dnnl_cpu_isa_avx512_core;
   return (isa & wide) == wide ? 16 : 8;
@@ -218,5 +231,6 @@ CpuInfo describe() {
   }
   return {text(v->major, ".", v->minor, ".", v->patch), isa, bf16, fast};
 }
+#endif
 
 }  // namespace alexnode::cpu

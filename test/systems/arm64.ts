@@ -1,0 +1,86 @@
+/**
+ * Tries alexnode on arm64: compiles the clone for it, and runs that under QEMU's emulation of its user mode.
+ *
+ *   npm run test:arm64                   all of it: half an hour on two cores, most of it the op table
+ *   npm run test:arm64 -- doctor train   what has one of these words in its line
+ *   npm run test:arm64 -- --keep         records the results in docs/systems.json and docs/systems.md
+ *   npm run test:arm64 -- --suite trixie --node 22.23.5
+ *
+ * Root has to run it, on Linux on x86-64 with debootstrap. What it makes lies in build/arm64/ (1.5 GB), and a
+ * second run takes what did not change from there. QEMU orders reads and writes of memory as x86 does, and
+ * its pace says nothing of a real machine's.
+ */
+import { availableParallelism, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { type Arm64Case, arm64Cases } from './arm64-cases.ts'
+import { Arm64Root, noRoot } from './arm64-root.ts'
+import { record } from './record.ts'
+
+const suites: Readonly<Record<string, string>> = { bookworm: 'Debian 12', trixie: 'Debian 13' }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    suite: { type: 'string', default: 'bookworm' },
+    node: { type: 'string', default: '24.22.3' },
+    keep: { type: 'boolean', default: false }
+  }
+})
+const { suite, node, keep } = values
+const debian = suites[suite]
+if (debian === undefined) {
+  throw new Error(`--suite: expected one of ${Object.keys(suites).join(', ')}, got '${suite}'`)
+}
+const text = ({ what, on }: Arm64Case) => `${what} (${on.title})`
+const chosen = arm64Cases.filter(
+  (one) =>
+    positionals.length === 0 ||
+    positionals.some((word) => text(one).toLowerCase().includes(word.toLowerCase()))
+)
+
+const count = { passed: 0, failed: 0, skipped: 0 }
+const reason = noRoot()
+if (reason !== undefined) {
+  console.log(`skipped  all of it: ${reason}`)
+  count.skipped = chosen.length
+} else {
+  const root = new Arm64Root({ suite, node })
+  const step = (what: string, act: () => void) => {
+    process.stdout.write(`${what} … `)
+    const start = performance.now()
+    act()
+    console.log(`${seconds(start)} s`)
+  }
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
+  step(`${debian} with a compiler and libraries for arm64, in build/arm64`, () => root.makeSystem())
+  step(`Node ${node} for arm64, from npm`, () => root.makeNode())
+  step('the sources, and the packages that the program needs', () => root.copySources())
+  step('compiling the addon for arm64', () => root.compile(jobs))
+  const emulator = `arm64, emulated by QEMU ${root.emulator()}`
+  for (const one of chosen) {
+    const start = performance.now()
+    let passed: true | string = true
+    let said = ''
+    try {
+      said = await one.run(root)
+      count.passed++
+    } catch (error) {
+      passed = error instanceof Error ? error.message : String(error)
+      count.failed++
+    }
+    const took = seconds(start)
+    console.log(`${passed === true ? 'passed ' : 'FAILED '}  ${text(one)} (${took} s)`)
+    console.log((passed === true ? said : passed).replaceAll(/^/gm, '         '))
+    if (keep) {
+      const date = new Date().toISOString().slice(0, 10)
+      const [system, tool, what] = [`${debian}, arm64`, emulator, text(one)]
+      record({ group: 'Systems', system, node, tool, what, passed, date, seconds: took })
+    }
+  }
+}
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+process.exitCode = count.failed > 0 ? 1 : 0
+
+function seconds(start: number): number {
+  return Number(((performance.now() - start) / 1000).toFixed(1))
+}
