@@ -21,7 +21,8 @@ import type { Ended } from './scenario.ts'
 
 /** For the machine that runs all this, and for arm64. */
 const tools = ['ca-certificates', 'cmake', 'make', 'g++-aarch64-linux-gnu', 'qemu-user-static']
-const libraries = ['libdnnl-dev', 'libturbojpeg0-dev', 'libgomp1', 'libstdc++6']
+/** The last one is for Node 26. */
+const libraries = ['libdnnl-dev', 'libturbojpeg0-dev', 'libgomp1', 'libstdc++6', 'libatomic1']
 const mirror = 'http://deb.debian.org/debian'
 const triplet = 'aarch64-linux-gnu'
 
@@ -80,24 +81,24 @@ export class Arm64Root {
     return join(this.#folder, path)
   }
 
-  /** Debian with its packages, unless an earlier run left it. */
+  /** Debian with its packages, as far as an earlier run did not leave it. */
   makeSystem(): void {
     const stamp = join(this.#folder, 'ready')
-    const wanted = [...tools, ...libraries].join(' ')
-    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-    const making = `${this.#folder}.making`
-    rmSync(making, { recursive: true, force: true })
-    mkdirSync(making, { recursive: true })
-    const include = `--include=${tools.join(',')}`
-    quietly('debootstrap', ['--variant=minbase', include, this.#suite, making, mirror])
-    const inside = (...command: string[]) => quietly(...entering(making, command))
+    const packages = [...tools, ...libraries.map((name) => `${name}:arm64`)]
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === packages.join(' ')) return
+    if (!existsSync(this.#folder)) {
+      const making = `${this.#folder}.making`
+      rmSync(making, { recursive: true, force: true })
+      mkdirSync(making, { recursive: true })
+      quietly('debootstrap', ['--variant=minbase', this.#suite, making, mirror])
+      renameSync(making, this.#folder)
+    }
+    const inside = (...command: string[]) => quietly(...entering(this.#folder, command))
     inside('dpkg', '--add-architecture', 'arm64')
     inside('apt-get', 'update', '-q')
-    const packages = libraries.map((name) => `${name}:arm64`)
     inside('apt-get', 'install', '-qy', '--no-install-recommends', ...packages)
-    writeFileSync(join(making, 'ready'), wanted)
-    rmSync(this.#folder, { recursive: true, force: true })
-    renameSync(making, this.#folder)
+    inside('apt-get', 'clean')
+    writeFileSync(stamp, packages.join(' '))
   }
 
   /** Node for arm64, as npm has it, started by a script of the same name. */

@@ -1,7 +1,7 @@
 /**
  * Tries alexnode on arm64: compiles the clone for it, and runs that under QEMU's emulation of its user mode.
  *
- *   npm run test:arm64                   all of it: half an hour on two cores, most of it the op table
+ *   npm run test:arm64                   all of it: a quarter of an hour on two cores
  *   npm run test:arm64 -- doctor train   what has one of these words in its line
  *   npm run test:arm64 -- --keep         records the results in docs/systems.json and docs/systems.md
  *   npm run test:arm64 -- --suite trixie --node 22.23.5
@@ -45,17 +45,36 @@ if (reason !== undefined) {
   count.skipped = chosen.length
 } else {
   const root = new Arm64Root({ suite, node })
-  const step = (what: string, act: () => void) => {
+  if (prepare(root)) await tryAll(root)
+  else count.failed = chosen.length
+}
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+process.exitCode = count.failed > 0 ? 1 : 0
+
+/** Makes what is tried. @returns whether that went well */
+function prepare(root: Arm64Root): boolean {
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
+  const steps: readonly (readonly [string, () => void])[] = [
+    [`${debian} with a compiler and libraries for arm64`, () => root.makeSystem()],
+    [`Node ${node} for arm64, from npm`, () => root.makeNode()],
+    ['the sources, and the packages of npm that they need', () => root.copySources()],
+    ['compiling the addon for arm64', () => root.compile(jobs)]
+  ]
+  for (const [what, act] of steps) {
     process.stdout.write(`${what} … `)
     const start = performance.now()
-    act()
+    try {
+      act()
+    } catch (error) {
+      console.log(`FAILED\n${messageOf(error)}`)
+      return false
+    }
     console.log(`${seconds(start)} s`)
   }
-  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
-  step(`${debian} with a compiler and libraries for arm64, in build/arm64`, () => root.makeSystem())
-  step(`Node ${node} for arm64, from npm`, () => root.makeNode())
-  step('the sources, and the packages that the program needs', () => root.copySources())
-  step('compiling the addon for arm64', () => root.compile(jobs))
+  return true
+}
+
+async function tryAll(root: Arm64Root): Promise<void> {
   const emulator = `arm64, emulated by QEMU ${root.emulator()}`
   for (const one of chosen) {
     const start = performance.now()
@@ -65,7 +84,7 @@ if (reason !== undefined) {
       said = await one.run(root)
       count.passed++
     } catch (error) {
-      passed = error instanceof Error ? error.message : String(error)
+      passed = messageOf(error)
       count.failed++
     }
     const took = seconds(start)
@@ -78,8 +97,10 @@ if (reason !== undefined) {
     }
   }
 }
-console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
-process.exitCode = count.failed > 0 ? 1 : 0
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
 
 function seconds(start: number): number {
   return Number(((performance.now() - start) / 1000).toFixed(1))
