@@ -3,19 +3,19 @@
  * user mode runs programs of arm64 there. The system around it is left as it is: nothing is installed in it,
  * and no file format is registered with its kernel.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { DebianRoot, quietly } from './debian-root.ts'
 import { root } from './place.ts'
 import type { Ended } from './scenario.ts'
 
@@ -23,7 +23,6 @@ import type { Ended } from './scenario.ts'
 const tools = ['ca-certificates', 'cmake', 'make', 'g++-aarch64-linux-gnu', 'qemu-user-static']
 /** The last one is for Node 26. */
 const libraries = ['libdnnl-dev', 'libturbojpeg0-dev', 'libgomp1', 'libstdc++6', 'libatomic1']
-const mirror = 'http://deb.debian.org/debian'
 const triplet = 'aarch64-linux-gnu'
 
 /** Where the clone's copy lies in the root. */
@@ -42,29 +41,18 @@ export interface EmulatedOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Why there can be no such root on this machine. */
-export function noRoot(): string | undefined {
-  const has = (program: string) => spawnSync('which', [program]).status === 0
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return `it is made on linux-x64, and this is ${process.platform}-${process.arch}`
-  }
-  if (process.getuid?.() !== 0) return 'only root can make it: try again with sudo'
-  if (!has('debootstrap')) return 'debootstrap is missing: apt-get install debootstrap'
-  if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0) {
-    return 'this system does not permit namespaces of its own for mounts (unshare --mount)'
-  }
-  return undefined
-}
-
 export class Arm64Root {
-  readonly #folder: string
-  readonly #suite: string
+  readonly #debian: DebianRoot
   readonly #node: string
 
   constructor({ suite, node }: Arm64RootOptions) {
-    this.#suite = suite
     this.#node = node
-    this.#folder = join(root, 'build/arm64', suite)
+    this.#debian = new DebianRoot({
+      folder: join(root, 'build/arm64', suite),
+      suite,
+      architectures: ['arm64'],
+      packages: [...tools, ...libraries.map((name) => `${name}:arm64`)]
+    })
   }
 
   /** A folder that programs inside and outside know by one path: runs keep the paths of their data. */
@@ -78,27 +66,12 @@ export class Arm64Root {
   }
 
   #outside(path: string): string {
-    return join(this.#folder, path)
+    return this.#debian.outside(path)
   }
 
   /** Debian with its packages, as far as an earlier run did not leave it. */
   makeSystem(): void {
-    const stamp = join(this.#folder, 'ready')
-    const packages = [...tools, ...libraries.map((name) => `${name}:arm64`)]
-    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === packages.join(' ')) return
-    if (!existsSync(this.#folder)) {
-      const making = `${this.#folder}.making`
-      rmSync(making, { recursive: true, force: true })
-      mkdirSync(making, { recursive: true })
-      quietly('debootstrap', ['--variant=minbase', this.#suite, making, mirror])
-      renameSync(making, this.#folder)
-    }
-    const inside = (...command: string[]) => quietly(...entering(this.#folder, command))
-    inside('dpkg', '--add-architecture', 'arm64')
-    inside('apt-get', 'update', '-q')
-    inside('apt-get', 'install', '-qy', '--no-install-recommends', ...packages)
-    inside('apt-get', 'clean')
-    writeFileSync(stamp, packages.join(' '))
+    this.#debian.make()
   }
 
   /** Node for arm64, as npm has it, started by a script of the same name. */
@@ -152,8 +125,7 @@ export class Arm64Root {
       )
     }
     const cmake = (...args: string[]) => {
-      const command = ['env', 'ALEXNODE_CUDA_ARCHS=', 'cmake', ...args]
-      quietly(...entering(this.#folder, command, copy))
+      this.#debian.quietly(['env', 'ALEXNODE_CUDA_ARCHS=', 'cmake', ...args], copy)
     }
     cmake(
       ...['-S', '.', '-B', 'build/cmake', '-DCMAKE_BUILD_TYPE=Release'],
@@ -164,7 +136,7 @@ export class Arm64Root {
 
   /** QEMU's version, such as 7.2. */
   emulator(): string {
-    const [program, args] = entering(this.#folder, ['qemu-aarch64-static', '--version'])
+    const [program, args] = this.#debian.entering(['qemu-aarch64-static', '--version'])
     const said = execFileSync(program, args, { encoding: 'utf8' })
     return /version (\d+\.\d+)/.exec(said)?.[1] ?? 'of an unknown version'
   }
@@ -174,64 +146,11 @@ export class Arm64Root {
     const settings = Object.entries({ QEMU_CPU: cpu, ...env }).map(
       ([key, value]) => `${key}=${value}`
     )
-    const [program, all] = entering(this.#folder, ['env', ...settings, 'node', ...args], copy)
-    return ended(program, all)
+    return this.#debian.run(['env', ...settings, 'node', ...args], copy)
   }
-}
-
-/** Runs a program to its end, however long that takes. */
-export function ended(program: string, args: readonly string[]): Promise<Ended> {
-  return new Promise((done, failed) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
-    child.on('error', failed)
-    child.on('close', (code, signal) => done({ code: code ?? signal ?? 'unknown', out, err }))
-  })
 }
 
 const forArm64 = [
   ...['--os=linux', '--cpu=arm64', '--libc=glibc'],
   ...['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
 ]
-
-/**
- * A command that runs in a root, in namespaces of its own: its mounts, and what it leaves running, go with
- * it. The environment is Debian's, with the proxies and certificates of this one.
- */
-function entering(folder: string, command: readonly string[], cwd = '/'): [string, string[]] {
-  const script =
-    'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && root=$0 && cd=$1 && shift && ' +
-    'exec chroot "$root" sh -c \'cd "$0" && exec "$@"\' "$cd" "$@"'
-  const outer = Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$/i.test(name))
-  const clean = {
-    ...Object.fromEntries(outer),
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    HOME: '/root',
-    LANG: 'C.UTF-8',
-    DEBIAN_FRONTEND: 'noninteractive'
-  }
-  const env = Object.entries(clean).map(([name, value]) => `${name}=${value}`)
-  const spaces = ['--mount', '--pid', '--fork', '--kill-child']
-  return ['unshare', [...spaces, 'env', '-i', ...env, 'sh', '-c', script, folder, cwd, ...command]]
-}
-
-/** @throws with the end of what the program said */
-function quietly(program: string, args: readonly string[], cwd = root): void {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    cwd,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 2 ** 28
-  })
-  if (error) throw error
-  if (status === 0) return
-  const said = `${stdout}\n${stderr}`.trim().slice(-3000)
-  throw new Error(`${program} ${args.join(' ').slice(0, 200)} … ended with ${status}:\n${said}`)
-}

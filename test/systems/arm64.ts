@@ -13,10 +13,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Arm64Case, arm64Cases } from './arm64-cases.ts'
-import { Arm64Root, noRoot } from './arm64-root.ts'
+import { Arm64Root } from './arm64-root.ts'
+import { noRoot, suites } from './debian-root.ts'
 import { record } from './record.ts'
-
-const suites: Readonly<Record<string, string>> = { bookworm: 'Debian 12', trixie: 'Debian 13' }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,12 +3,22 @@
  * it by chroot, in namespaces of their own, so that their mounts, and what they leave running, go with them.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { root as clone } from './place.ts'
 import type { Ended } from './scenario.ts'
 
 const mirror = 'http://deb.debian.org/debian'
+/** Where Debian keeps all certificates that it trusts. */
+const certificates = '/etc/ssl/certs/ca-certificates.crt'
 
 /** Debian's versions, by their names there. */
 export const suites: Readonly<Record<string, string>> = {
@@ -73,6 +83,10 @@ export class DebianRoot {
     this.quietly(['apt-get', 'update', '-q'])
     this.quietly(['apt-get', 'install', '-qy', '--no-install-recommends', ...packages])
     this.quietly(['apt-get', 'clean'])
+    // This system may trust a proxy of its own.
+    if (existsSync(certificates) && packages.includes('ca-certificates')) {
+      copyFileSync(certificates, this.outside(certificates))
+    }
     writeFileSync(stamp, wanted)
   }
 
@@ -86,7 +100,7 @@ export class DebianRoot {
     return ended(...this.entering(command, cwd))
   }
 
-  /** The command that runs a program in it. Its environment is Debian's, with the proxies of this one. */
+  /** The command that runs a program in it. Its environment is Debian's, with the proxies and certificates of this one. */
   entering(command: readonly string[], cwd = '/'): [string, string[]] {
     const script =
       'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && root=$0 && cd=$1 && shift && ' +
@@ -97,6 +111,7 @@ export class DebianRoot {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: '/root',
       LANG: 'C.UTF-8',
+      NODE_EXTRA_CA_CERTS: certificates,
       DEBIAN_FRONTEND: 'noninteractive'
     }
     const env = Object.entries(clean).map(([name, value]) => `${name}=${value}`)
