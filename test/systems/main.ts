@@ -7,6 +7,7 @@
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
 import { scenarios as bundlers } from './bundlers.ts'
+import { scenarios as managers } from './managers.ts'
 import { scenarios as musl } from './musl.ts'
 import { scenarios as node } from './node.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
@@ -18,6 +19,7 @@ import { scenarios as typescript } from './typescript.ts'
 
 const scenarios: readonly Scenario[] = [
   ...node,
+  ...managers,
   ...bundlers,
   ...runtimes,
   ...runners,

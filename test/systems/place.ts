@@ -24,13 +24,17 @@ export function pack(): string {
 }
 
 /** A package of npm's in a folder of its own, kept in build/. */
-async function tool(name: string, version: string): Promise<string> {
+export async function tool(
+  name: string,
+  version: string,
+  overrides: Readonly<Record<string, string>> = {}
+): Promise<string> {
   const kept = join(tools, `${name.replaceAll('/', '+')}@${version}`)
   const folder = join(kept, 'node_modules', name)
   if (existsSync(folder)) return folder
   mkdirSync(tools, { recursive: true })
   const making = mkdtempSync(`${kept}-`)
-  writeFileSync(join(making, 'package.json'), '{ "private": true }')
+  writeFileSync(join(making, 'package.json'), JSON.stringify({ private: true, overrides }))
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent']
   const { code, err } = await run('npm', ['install', `${name}@${version}`, ...flags], {
     cwd: making
@@ -49,7 +53,11 @@ export async function nodeBinary(version: string | undefined): Promise<string> {
 const kept =
   /^(HOME|LANG|TERM|TMPDIR|USER|ALEXNODE_DATA|(https?|no)_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i
 
-function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {}
+): Promise<Ended> {
   const { cwd, input = '', timeout = 300_000 } = options
   const outer = Object.entries(process.env).filter(([name]) => kept.test(name))
   const env = { ...Object.fromEntries(outer), PATH: process.env.PATH, CI: 'true', ...options.env }
