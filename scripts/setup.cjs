@@ -81,28 +81,27 @@ function compile() {
   }
 }
 
-/** The steps that are not done yet. */
+/** The steps that are not done yet, each with what it does. */
 function steps({ lint, test }) {
   const todo = []
+  const add = (what, act) => todo.push({ what, act })
   const compiles =
     !lint && (changedSince(nativeStamp, ...nativeSources) || loadError() !== undefined)
   // First what may need an administrator, so that nobody waits for the rest in vain.
   const system = lint ? 'lint' : 'build'
   if ((lint || compiles) && !isThere(system)) {
-    todo.push(() => install(system) || process.exit(1))
+    add('installing what the build needs from the system', () => {
+      if (!install(system)) process.exit(1)
+    })
   }
   if (!packagesAreWhole()) {
-    todo.push(() => {
-      say('installing the packages of package-lock.json into node_modules (npm ci)')
+    add('installing the packages of package-lock.json into node_modules (npm ci)', () =>
       run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
-    })
+    )
   }
   if (lint) return todo
   if (compiles) {
-    todo.push(() => {
-      say('compiling the addon (cmake, in build/)')
-      stamped(nativeStamp, compile)
-    })
+    add('compiling the addon (cmake, in build/)', () => stamped(nativeStamp, compile))
   }
   const outputs = [...walk(...['lib', 'examples'].filter(fs.existsSync))]
     .filter((path) => path.endsWith('.ts'))
@@ -115,17 +114,16 @@ function steps({ lint, test }) {
     ) ||
     !outputs.every(fs.existsSync)
   ) {
-    todo.push(() => {
-      say('compiling TypeScript into dist')
+    add('compiling TypeScript into dist', () =>
       stamped(distStamp, () => run('npm', 'run', '--silent', 'build:ts'))
-    })
+    )
   }
   if (test && !isThere('test')) {
-    todo.push(
-      () =>
-        install('test') ||
+    add('installing what the tests compare with', () => {
+      if (!install('test')) {
         say('without PyTorch its tests are skipped, and without OpenBLAS it is slow')
-    )
+      }
+    })
   }
   return todo
 }
@@ -145,7 +143,12 @@ try {
     )
     process.exit(status ?? 1)
   }
-  for (const step of todo) step()
+  for (const [i, { what, act }] of todo.entries()) {
+    say(`step ${i + 1} of ${todo.length}: ${what}`)
+    const start = performance.now()
+    act()
+    say(`step ${i + 1} of ${todo.length} took ${((performance.now() - start) / 1000).toFixed(1)} s`)
+  }
 } catch (error) {
   say(error.message)
   process.exit(1)
