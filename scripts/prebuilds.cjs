@@ -11,6 +11,7 @@ const { changedSince, nativeSources, stamped } = require('./stamps.cjs')
 const root = resolve(__dirname, '..')
 const copy = 'build/prebuilds'
 const stamp = 'build/prebuilds.stamp'
+const library = /^lib.*\.so(\.\d+)+$/
 const out = join('prebuilds', `${process.platform}-${process.arch}`)
 
 process.chdir(root)
@@ -45,6 +46,11 @@ function build() {
       }
     }
   )
+  // prebuildify leaves behind what has two numbers in its name, as libdnnl.so.3.6.
+  const release = join(copy, 'build/Release')
+  for (const file of fs.readdirSync(release).filter((file) => library.test(file))) {
+    fs.copyFileSync(join(release, file), join(out, file))
+  }
   fs.rmSync(copy, { recursive: true })
 }
 
@@ -58,7 +64,7 @@ const commonLicenses = { 'libdnnl.so': 'Apache-2.0', 'libgomp.so': 'GPL-3' }
 
 /** The notices of the libraries in `out`, as the Debian packages they come from give them. */
 function notices() {
-  const libraries = fs.readdirSync(out).filter((file) => /^lib.*\.so\.\d+$/.test(file))
+  const libraries = fs.readdirSync(out).filter((file) => library.test(file))
   const parts = libraries.map((library) => {
     const [name = ''] = debian('sh', '-c', `dpkg -S '*/${library}'`).split(':')
     const version = debian('dpkg-query', '-W', '-f', field('Version'), name)

@@ -138,11 +138,14 @@ t.test('libraries and symbols', { skip: notLinux || noCompiler }, async (t) => {
   t.test('a bundled library is missing', async (t) => {
     const missing = patched((bytes) => {
       const at = bytes.indexOf('libdnnl.so.')
-      bytes.write('libdnnl.so.9', at)
+      bytes.write(
+        '9'.repeat(bytes.indexOf(0, at) - at - 'libdnnl.so.'.length),
+        at + 'libdnnl.so.'.length
+      )
     })
     const { message, problem } = await failure(t, packageFolder(t, { [prebuilt]: missing }))
-    t.equal(problem, 'a library that it needs, libdnnl.so.9, was not found.')
-    t.match(message, /The loader said: libdnnl\.so\.9: cannot open/)
+    t.match(problem, /^a library that it needs, libdnnl\.so\.9+, was not found\.$/)
+    t.match(message, /The loader said: libdnnl\.so\.9+: cannot open/)
     t.match(message, reinstall)
   })
   t.test('a symbol is missing', async (t) => {

@@ -19,7 +19,7 @@ import t from 'tap'
 import { counting, idx, writeSet } from './idx-files.ts'
 import { objects, widest } from './programs.ts'
 
-const MAX_BYTES = 13 * 2 ** 20
+const MAX_BYTES = 16 * 2 ** 20
 const root = resolve(import.meta.dirname, '..')
 const system = `${process.platform}-${process.arch}`
 const reason =
@@ -34,7 +34,14 @@ if (reason) {
 }
 
 const dir = t.testdir()
-const bundled = ['libOpenCL.so.1', 'libdnnl.so.2', 'libgomp.so.1', 'libturbojpeg.so.0']
+const libraries = '/usr/lib/x86_64-linux-gnu'
+const headers = execFileSync('objdump', ['-p', join(libraries, 'libdnnl.so')], { encoding: 'utf8' })
+/** oneDNN's name varies by its version, as does what it needs. */
+const dnnl = /SONAME +(\S+)/.exec(headers)?.[1] ?? 'libdnnl.so'
+const bundled = [
+  ...(headers.includes('libOpenCL.so.1') ? ['libOpenCL.so.1'] : []),
+  ...[dnnl, 'libgomp.so.1', 'libturbojpeg.so.0']
+]
 const prebuilds = join(root, 'prebuilds', system)
 
 /** A PATH with Node and what every system has, and with no compiler, CMake, make or Python. */
@@ -58,7 +65,7 @@ const noHiding =
 const hide =
   'while [ "$1" != -- ]; do /bin/mount --bind /dev/null "$1"; shift; done; shift; exec "$@"'
 const hidden = bundled
-  .map((library) => join('/usr/lib/x86_64-linux-gnu', library))
+  .map((library) => join(libraries, library))
   .filter(existsSync)
   .map((library) => realpathSync(library))
 
@@ -118,7 +125,7 @@ t.test('what is in it', async (t) => {
     /^dist\/(lib\/index\.cjs|types\/index\.d\.mts|types\/package\.json)$/,
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
     /^native\/cuda\/embed\.cmake$/,
-    /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so\.\d)$/,
+    /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so(\.\d)+)$/,
     /^(CMakeLists\.txt|LICENSE|README\.md|package\.json)$/,
     /^scripts\/native-deps\.cjs$/
   ]
@@ -157,7 +164,7 @@ t.test('notices', async (t) => {
       notices,
       new RegExp(`^- ${library}: unchanged from Debian's package \\S+ \\S+; its source`, 'm')
     )
-    const [theirs, ours] = [join('/usr/lib/x86_64-linux-gnu', library), join(prebuilds, library)]
+    const [theirs, ours] = [join(libraries, library), join(prebuilds, library)]
     t.ok(readFileSync(theirs).equals(readFileSync(ours)), `${library} is unchanged`)
   }
   for (const text of [
@@ -172,7 +179,11 @@ t.test('notices', async (t) => {
   }
 })
 
-t.test('what it asks of a system', async (t) => {
+const release = readFileSync('/etc/os-release', 'utf8')
+const baseline = /^VERSION_ID="?12"?$/m.test(release)
+  ? false
+  : 'packages for others are built on Debian 12'
+t.test('what it asks of a system', { skip: baseline }, async (t) => {
   const newest = (file: string, library: string) => {
     const symbols = execFileSync('objdump', ['-T', join(prebuilds, file)], { encoding: 'utf8' })
     const minors = symbols.matchAll(new RegExp(`\\(${library}([\\d.]+)\\)`, 'g'))
@@ -190,7 +201,7 @@ t.test('the system’s own oneDNN is out of reach', { skip: noHiding }, async (t
   t.equal(hidden.length, bundled.length)
   const sizes = `${JSON.stringify(hidden)}.map((file) => fs.readFileSync(file).length)`
   const { out, err } = node(dir, '-p', `JSON.stringify(${sizes})`)
-  t.strictSame(JSON.parse(out), [0, 0, 0, 0], err)
+  t.strictSame(JSON.parse(out), Array(bundled.length).fill(0), err)
   for (const program of ['c++', 'g++', 'cc', 'cmake', 'make', 'python3']) {
     t.not(spawnSync('/bin/sh', ['-c', `command -v ${program}`], { env }).status, 0, program)
   }
@@ -337,13 +348,12 @@ conv2d({ filters: '8', size: 5 })\n`
 
   if (name === 'ignore-scripts')
     t.test('broken', { skip: offline || noHiding }, async (t) => {
-      rmSync(join(installed, 'prebuilds', system, 'libdnnl.so.2'))
+      rmSync(join(installed, 'prebuilds', system, dnnl))
       const { code, out, err } = run(folder, join(folder, 'node_modules/.bin/alexnode'), 'summary')
       t.match({ code, out }, { code: 1, out: '' })
-      t.match(
-        err.replaceAll(/\s+/g, ' '),
-        /a library that it needs is damaged: \S*\/libdnnl\.so\.2\./
-      )
+      const words = err.replaceAll(/\s+/g, ' ')
+      t.match(words, /a library that it needs is damaged: /)
+      t.match(words, `/${dnnl}.`)
       t.notMatch(err, /\n +at /, 'no stack')
       t.ok(widest(err, installed, dirname(installed)) <= 80, err)
 
