@@ -2,7 +2,7 @@
  * Two clones beside each other, each set up: every workload of `npm run bench`, on the same cores in turn. For
  * two builds of the addon, such as with oneDNN 2.6 and 3.7, or before and after a change.
  *
- * node --import tsx bench/clones.ts FOLDER OTHER [--rounds 3] [--seconds 4] [--only WORD] [--out FILE]
+ * node --import tsx bench/clones.ts FOLDER OTHER [--rounds 3] [--seconds 4] [--only PATTERN] [--out FILE]
  *
  * Prints images/s of both and how many times as fast the second is: the median of the rounds' ratios.
  */
@@ -31,8 +31,9 @@ if (clones.length !== 2) refuse(`expected the folders of two clones, got ${clone
 const rounds = whole('rounds', values.rounds)
 const seconds = whole('seconds', values.seconds)
 const threads = availableParallelism()
-const chosen = workloads.filter((workload) => idOf(workload).includes(values.only))
-if (chosen.length === 0) refuse(`--only: no workload has '${values.only}' in its name`)
+const only = new RegExp(values.only)
+const chosen = workloads.filter((workload) => only.test(idOf(workload)))
+if (chosen.length === 0) refuse(`--only: no workload's name matches '${values.only}'`)
 
 /** alexnode as that clone has it. */
 function start(clone: string, { net, mode, dtype, batch, direct }: Workload): Promise<Contender> {
