@@ -41,7 +41,7 @@ export function results(): readonly Result[] {
 const line = ({ group, system, node, tool, what }: Result) =>
   JSON.stringify([group, system, node, tool, what])
 const kind = ({ group, system, node, tool, what }: Result) =>
-  JSON.stringify([group, system, node.split('.')[0], tool.replace(/ [\d.]+$/, ''), what])
+  JSON.stringify([group, system, node.split('.')[0], tool.replaceAll(/ \d[\d.]*/g, ''), what])
 
 /** Adds a result in the place of an older one of the same kind, and writes the page anew. */
 export function record(result: Result): void {
