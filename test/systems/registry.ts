@@ -57,6 +57,8 @@ async function start(tarball: string): Promise<Registry> {
     { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] }
   )
   process.on('exit', () => child.kill())
+  // A signal would end this process without 'exit', and leave the registry behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   await answers(url, child)
   for (const file of [older(tarball, folder), tarball]) {
     const to = ['--registry', url, `--//127.0.0.1:${port}/:_authToken=nobody`]
