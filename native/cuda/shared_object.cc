@@ -81,7 +81,8 @@ std::string problem_of(const std::string& path) {
   file.clear();
   file.seekg(0, std::ios::end);
   if (uint64_t(file.tellg()) < length)
-    return text(path, ": is cut short: it has ", uint64_t(file.tellg()), " bytes, and its header tells of more");
+    return text(path, ": is cut short: it has ", uint64_t(file.tellg()),
+                " bytes, and its header tells of more");
   return {};
 }
 
