@@ -1,5 +1,6 @@
 // Builds prebuilds/<system>/ for the package: the addon, stripped, the libraries that it needs beside
-// it, and their notices. With --if-stale it does nothing where nothing changed since the last time.
+// it, and their notices. With --if-stale it does nothing where nothing changed since the last time; with
+// --check it only tells, by its status, whether that is so.
 // prebuildify has node-gyp start afresh in build/: it works in a copy, and leaves the clone's build alone.
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -96,6 +97,7 @@ const fresh =
   fs.existsSync(join(out, 'NOTICES.txt')) &&
   fs.readdirSync(out).some((file) => file.endsWith('.node')) &&
   !changedSince(stamp, ...nativeSources, __filename)
+if (process.argv.includes('--check')) process.exit(fresh ? 0 : 1)
 if (fresh && process.argv.includes('--if-stale')) process.exit(0)
 if (!has('dpkg-query')) {
   console.error('alexnode: expected Debian, whose libraries and notices are packed: found no dpkg')

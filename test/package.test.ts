@@ -126,7 +126,7 @@ t.test('what is in it', async (t) => {
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
     /^native\/cuda\/embed\.cmake$/,
     /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so(\.\d)+)$/,
-    /^(CMakeLists\.txt|LICENSE|README\.md|package\.json)$/,
+    /^(CMakeLists\.txt|LICENSE|(README|CHANGELOG)\.md|package\.json)$/,
     /^scripts\/native-deps\.cjs$/
   ]
   const stray = paths.filter((path) => !allowed.some((pattern) => pattern.test(path)))
