@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { add, install, match, same, trained } from './project.ts'
+import { match, same } from './expect.ts'
+import { add, install, trained } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 interface Bundler {
@@ -74,8 +75,8 @@ const rollup: Bundler = {
 /** The bundle by itself in another folder, with what was installed out of its reach, as on another machine. */
 async function elsewhere(place: Place, bundle: string) {
   const folder = mkdtempSync(join(tmpdir(), 'alexnode-bundle-'))
-  const [installed, away] = ['node_modules', 'away'].map((name) => join(place.folder, name))
-  if (installed === undefined || away === undefined) throw new Error('two names')
+  const installed = join(place.folder, 'node_modules')
+  const away = join(place.folder, 'away')
   try {
     cpSync(join(place.folder, 'out'), folder, { recursive: true })
     renameSync(installed, away)

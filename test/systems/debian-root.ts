@@ -13,6 +13,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
+import { endOf } from './ended.ts'
 import { root as clone } from './place.ts'
 import type { Ended } from './scenario.ts'
 
@@ -123,19 +124,7 @@ export class DebianRoot {
 
 /** Runs a program to its end, however long that takes. */
 export function ended(program: string, args: readonly string[]): Promise<Ended> {
-  return new Promise((done, failed) => {
-    const child = spawn(program, args, { cwd: clone, stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
-    child.on('error', failed)
-    child.on('close', (code, signal) => done({ code: code ?? signal ?? 'unknown', out, err }))
-  })
+  return endOf(spawn(program, args, { cwd: clone, stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
 /** @throws with the end of what the program said */

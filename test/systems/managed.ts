@@ -1,7 +1,8 @@
 /** A project whose packages a manager installs from the registry of registry.ts, in a home of its own. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { counting, idx, writeSet } from '../idx-files.ts'
+import { writeSmallSet } from '../idx-files.ts'
+import { match, same } from './expect.ts'
 import { OLD_FILE, OLDER, type Registry, registry } from './registry.ts'
 import type { Ended, Place, RunOptions } from './scenario.ts'
 
@@ -75,12 +76,7 @@ export class Project {
 
   /** Trains two steps, then a third from the checkpoint, by the program as `alexnode` calls it. */
   async trains(alexnode: Command, options: RunOptions = {}): Promise<void> {
-    this.#data ??= await writeSet(join(this.place.folder, 'data'), {
-      'train-images-idx3-ubyte': idx([24, 28, 28], counting(24 * 784, 251)),
-      'train-labels-idx1-ubyte': idx([24], counting(24, 10)),
-      't10k-images-idx3-ubyte': idx([6, 28, 28], counting(6 * 784, 241)),
-      't10k-labels-idx1-ubyte': idx([6], counting(6, 10))
-    })
+    this.#data ??= await writeSmallSet(join(this.place.folder, 'data'))
     const out = ['--out', join(this.place.folder, `run-${++this.#runs}`), '--json']
     const train = ['train', '--data', this.#data, '--net', 'cifar', '--batch', '2', ...out]
     for (const [steps, ...more] of [['2'], ['3', '--resume']] as const) {
@@ -88,19 +84,6 @@ export class Project {
       const last = JSON.parse(said.out.trim().split('\n').at(-1) ?? '')
       same('the last line of training', [last.final, last.steps], [true, Number(steps)])
     }
-  }
-}
-
-/** @throws where they are not the same, as JSON */
-export function same(what: string, got: unknown, wanted: unknown): void {
-  const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)]
-  if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`)
-}
-
-/** @throws where `text` does not match, or matches what it must not */
-export function match(what: string, text: string, pattern: RegExp, whether = true): void {
-  if (pattern.test(text) !== whether) {
-    throw new Error(`${what}: expected ${whether ? '' : 'nothing like '}${pattern}, got: ${text}`)
   }
 }
 

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeSmallSet } from '../idx-files.ts'
+import { match, same } from './expect.ts'
 import { root } from './place.ts'
-import { install, lastObject, match, same, trained, write } from './project.ts'
+import { install, lastObject, trained, write } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 /** 20 is past its end of life; 22 and 24 are supported, 26 is the newest. */

@@ -3,6 +3,7 @@ import { type ExecFileSyncOptionsWithStringEncoding, execFileSync, spawn } from 
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { endOf } from './ended.ts'
 import type { Ended, Place, RunOptions } from './scenario.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
@@ -61,21 +62,10 @@ export function run(
   const { cwd, input = '', timeout = 300_000 } = options
   const outer = Object.entries(process.env).filter(([name]) => kept.test(name))
   const env = { ...Object.fromEntries(outer), PATH: process.env.PATH, CI: 'true', ...options.env }
-  return new Promise((done, failed) => {
-    const child = spawn(program, args, { cwd, env, timeout, killSignal: 'SIGKILL' })
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
-    child.on('error', failed)
-    child.on('close', (code, signal) => done({ code: code ?? signal ?? 'unknown', out, err }))
-    child.stdin.on('error', () => {}) // it may have ended without reading
-    child.stdin.end(input)
-  })
+  const child = spawn(program, args, { cwd, env, timeout, killSignal: 'SIGKILL' })
+  child.stdin.on('error', () => {}) // it may have ended without reading
+  child.stdin.end(input)
+  return endOf(child)
 }
 
 /** Runs `body` in a place of its own. */

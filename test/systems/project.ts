@@ -43,16 +43,3 @@ export function lastObject(out: string): Readonly<Record<string, unknown>> {
   if (line === undefined) throw new Error(`expected a JSON object, got: ${out.slice(-2000)}`)
   return JSON.parse(line)
 }
-
-/** @throws where they are not the same, as JSON */
-export function same(what: string, got: unknown, wanted: unknown): void {
-  const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)]
-  if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`)
-}
-
-/** @throws where `text` does not match */
-export function match(what: string, text: string, pattern: RegExp): void {
-  if (!pattern.test(text)) {
-    throw new Error(`${what}: expected ${pattern}, got: ${text.trim().slice(-2000) || 'nothing'}`)
-  }
-}

@@ -1,7 +1,8 @@
 /** A user's tests, under Jest and Vitest: they pass or fail, and end by themselves. */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { add, install, match, same, write } from './project.ts'
+import { match, same } from './expect.ts'
+import { add, install, write } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 const jestVersion = '30.5.2'

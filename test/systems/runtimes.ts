@@ -1,6 +1,7 @@
 /** Runtimes beside Node that run native addons. */
 import { join } from 'node:path'
-import { install, lastObject, match, same, trained } from './project.ts'
+import { match, same } from './expect.ts'
+import { install, lastObject, trained } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 const version = '2.9.6'

@@ -1,6 +1,7 @@
 /** The declarations under several versions of TypeScript, from ES modules and from CommonJS. */
 import { join } from 'node:path'
-import { add, install, match, trained, write } from './project.ts'
+import { match } from './expect.ts'
+import { add, install, trained, write } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 /** TypeScript, and the declarations of Node's of its day. */
