@@ -202,6 +202,7 @@ const weights = (root: Arm64Root) => hash(join(root.shared(), 'run/weights.safet
 /** @throws Error where losses are further apart than rounding makes them */
 function apart(losses: readonly number[], expected: readonly number[]): number {
   expect('losses', losses.length, expected.length)
+  if (losses.length === 0) throw new Error('expected losses in log.jsonl, got none')
   const worst = Math.max(...losses.map((loss, i) => Math.abs(loss / (expected[i] ?? 0) - 1)))
   if (worst <= ROUNDING) return worst
   throw new Error(`expected losses within ${ROUNDING} of ${expected}, got ${losses}`)

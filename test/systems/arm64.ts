@@ -36,6 +36,9 @@ const chosen = arm64Cases.filter(
     positionals.length === 0 ||
     positionals.some((word) => text(one).toLowerCase().includes(word.toLowerCase()))
 )
+if (chosen.length === 0) {
+  throw new Error(`expected a word of a line, such as 'doctor', got: ${positionals.join(', ')}`)
+}
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 const reason = noRoot()

@@ -36,6 +36,10 @@ const chosen = scenarios.filter(
     words.some((word) => text(scenario).toLowerCase().includes(word.toLowerCase()))
 )
 
+if (chosen.length === 0) {
+  console.error(`No line has one of these words: ${words.join(', ')}. --list shows all.`)
+  process.exit(1)
+}
 if (process.argv.includes('--list')) {
   for (const scenario of chosen) console.log(text(scenario))
   process.exit()
