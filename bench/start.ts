@@ -7,6 +7,7 @@
  * Prints each figure's least, median and largest, and keeps them in bench/results/start.json.
  */
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -54,9 +55,12 @@ async function start(folder: string): Promise<{ readonly line: number; readonly 
   })
   const line = (performance.now() - began) / 1000
   child.removeAllListeners('exit')
-  const ended = new Promise((done) => child.on('exit', done))
-  if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-  await ended
+  const runs = child.exitCode === null && child.signalCode === null
+  if (runs && child.pid !== undefined) {
+    const ended = once(child, 'exit')
+    process.kill(-child.pid, 'SIGKILL')
+    await ended
+  }
   const { images_per_s } = JSON.parse(first.slice(0, first.indexOf('\n')))
   return { line, step: BATCH / images_per_s }
 }

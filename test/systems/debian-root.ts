@@ -17,7 +17,6 @@ import { endOf } from './ended.ts'
 import { root as clone } from './place.ts'
 import type { Ended } from './scenario.ts'
 
-const mirror = 'http://deb.debian.org/debian'
 /** Where Debian keeps all certificates that it trusts. */
 const certificates = '/etc/ssl/certs/ca-certificates.crt'
 
@@ -75,7 +74,8 @@ export class DebianRoot {
       const making = `${this.folder}.making`
       rmSync(making, { recursive: true, force: true })
       mkdirSync(making, { recursive: true })
-      quietly('debootstrap', ['--variant=minbase', suite, making, mirror])
+      // Its mounts go with it, too, should it be cut short.
+      quietly('unshare', ['--mount', 'debootstrap', '--variant=minbase', suite, making])
       renameSync(making, this.folder)
     }
     for (const architecture of architectures) {

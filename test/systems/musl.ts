@@ -43,7 +43,19 @@ function notHere(): string | undefined {
   if (process.getuid?.() !== 0) return 'only root can enter a system in a folder'
   const needed = ['apt-get', 'dpkg', 'python3', 'unshare', 'chroot']
   const missing = needed.filter((program) => spawnSync('which', [program]).status !== 0)
-  return missing.length > 0 ? `not found: ${missing.join(', ')}` : undefined
+  if (missing.length > 0) return `not found: ${missing.join(', ')}`
+  if (spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) return 'no pip for python3'
+  if (!existsSync(keyring)) return `not found: ${keyring}`
+  return archive() === undefined ? 'apt knows no archive yet: apt-get update' : undefined
+}
+
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** Debian's archive, where this system's apt has it from. */
+function archive(): string | undefined {
+  const args = ['indextargets', '--format', '$(LABEL) $(REPO_URI)', 'Created-By: Packages']
+  const { stdout } = spawnSync('apt-get', args, { encoding: 'utf8' })
+  return /^Debian (\S+)$/m.exec(stdout)?.[1]
 }
 
 async function refused(place: Place, alpine: boolean): Promise<void> {
@@ -95,12 +107,11 @@ async function makeSystem(place: Place): Promise<void> {
 
   // This system's own musl may be too old for that Node: Debian 12's is.
   const musl = await download(place, 'musl', async (cwd) => {
-    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
     const state = join(place.folder, 'apt')
     mkdirSync(join(state, 'lists/partial'), { recursive: true })
     mkdirSync(join(state, 'archives/partial'), { recursive: true })
     writeFileSync(join(state, 'status'), '')
-    const line = `deb [signed-by=${keyring}] http://deb.debian.org/debian trixie main\n`
+    const line = `deb [signed-by=${keyring}] ${archive()} trixie main\n`
     writeFileSync(join(state, 'sources'), line)
     const settings = [
       `Dir::Etc::sourcelist=${join(state, 'sources')}`,
@@ -122,6 +133,7 @@ async function makeSystem(place: Place): Promise<void> {
   )
   await place.ok('chmod', ['755', join(making, 'lib/ld-musl-x86_64.so.1')])
   mkdirSync(join(root, 'build/systems'), { recursive: true })
+  rmSync(`${kept}.making`, { recursive: true, force: true }) // of an attempt that was cut short
   await place.ok('cp', ['-a', making, `${kept}.making`])
   renameSync(`${kept}.making`, kept)
 }

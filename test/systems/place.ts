@@ -40,7 +40,10 @@ export async function tool(
   const { code, err } = await run('npm', ['install', `${name}@${version}`, ...flags], {
     cwd: making
   })
-  if (code !== 0) throw new Error(`npm could not install ${name}@${version}: ${err}`)
+  if (code !== 0) {
+    rmSync(making, { recursive: true, force: true })
+    throw new Error(`npm could not install ${name}@${version}: ${err}`)
+  }
   renameSync(making, kept)
   return folder
 }

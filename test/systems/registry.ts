@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeBinary, root, run, tool } from './place.ts'
@@ -59,14 +59,15 @@ async function start(tarball: string): Promise<Registry> {
   process.on('exit', () => child.kill())
   // A signal would end this process without 'exit', and leave the registry behind.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  // Neither keeps this process alive, whatever comes of the rest.
+  child.unref()
+  if (child.stderr instanceof Socket) child.stderr.unref()
   await answers(url, child)
   for (const file of [older(tarball, folder), tarball]) {
     const to = ['--registry', url, `--//127.0.0.1:${port}/:_authToken=nobody`]
     const { code, err } = await run('npm', ['publish', file, ...to, '--no-provenance'])
     if (code !== 0) throw new Error(`npm could not publish to ${url}: ${err}`)
   }
-  child.unref()
-  child.stderr.destroy()
   return { url, version: versionOf(tarball) }
 }
 
