@@ -47,7 +47,7 @@ interface Line {
   readonly id: string
   /** Images/s of each clone. */
   readonly images_per_s: readonly number[]
-  /** The second's through the first's. */
+  /** The second's divided by the first's. */
   readonly ratio: number
 }
 

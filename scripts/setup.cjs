@@ -95,7 +95,7 @@ function steps({ lint, test }) {
     })
   }
   if (!packagesAreWhole()) {
-    add('installing the packages of package-lock.json into node_modules (npm ci)', () =>
+    add('installing the packages of package-lock.json (npm ci)', () =>
       // Errors alone: what only a release needs asks for a newer Node, each of its packages with a warning.
       run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
     )

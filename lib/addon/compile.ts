@@ -71,7 +71,9 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
       what: `Compiling, ${jobs} files at a time, which takes minutes`,
       run: (progress) =>
         call('cmake', ['--build', cmake, '--parallel', jobs], {
-          ...{ signal, env, onLine: percent(progress) }
+          signal,
+          env,
+          onLine: percent(progress)
         })
     })
     await step({
@@ -111,7 +113,7 @@ async function gpus(): Promise<string> {
   }
 }
 
-/** Reads the share that make tells: `[ 42%] Building CXX object …`. */
+/** Reads the share that make prints: `[ 42%] Building CXX object …`. */
 const percent = (progress: (done: number) => void) => (line: string) => {
   const [, share] = /^\[ *(\d+)%\]/.exec(line) ?? []
   if (share !== undefined) progress(Number(share) / 100)
@@ -134,8 +136,8 @@ async function call(program: string, args: readonly string[], options: CallOptio
   const { signal, onLine, env, quiet = true } = options
   signal.throwIfAborted()
   const child = spawn(program, args, {
-    // In a group of its own: make and its compilers end with it.
-    ...{ stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2], detached: true },
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
+    detached: true, // a group of its own: make and its compilers end with it
     env: { ...process.env, ...env }
   })
   const end = () => {
@@ -154,6 +156,7 @@ async function call(program: string, args: readonly string[], options: CallOptio
       last.splice(0, last.length - TOLD)
       for (const line of lines) onLine?.(line)
     })
+    stream?.on('end', () => last.push(rest))
   }
   try {
     const code = await new Promise<number | string | null>((resolve, reject) => {

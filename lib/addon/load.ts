@@ -56,8 +56,8 @@ export function loadAddon(root: string): unknown {
 }
 
 /**
- * Made when it is needed: in a bundle of CommonJS there is no place to make it for, which packageRoot tells better.
- * Of the module, since webpack puts an empty function where it sees `createRequire` imported by name.
+ * Made only when it is needed: in a bundle of CommonJS `import.meta.url` is undefined, and packageRoot's error
+ * says so better. Called on the module, since webpack replaces a `createRequire` that is imported by name.
  */
 const requireHere = () => module.createRequire(join(packageRoot(), 'package.json'))
 
