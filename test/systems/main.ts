@@ -6,26 +6,10 @@
  *   npm run test:systems -- --list       the lines
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
-import { scenarios as bundlers } from './bundlers.ts'
-import { scenarios as managers } from './managers.ts'
-import { scenarios as musl } from './musl.ts'
-import { scenarios as node } from './node.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
 import { record, thisSystem } from './record.ts'
-import { scenarios as runners } from './runners.ts'
-import { scenarios as runtimes } from './runtimes.ts'
 import type { Scenario } from './scenario.ts'
-import { scenarios as typescript } from './typescript.ts'
-
-const scenarios: readonly Scenario[] = [
-  ...node,
-  ...managers,
-  ...bundlers,
-  ...runtimes,
-  ...runners,
-  ...typescript,
-  ...musl
-]
+import { scenarios } from './scenarios.ts'
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const text = ({ group, tool, node, what }: Scenario) =>

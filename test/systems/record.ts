@@ -40,12 +40,19 @@ export function results(): readonly Result[] {
 
 const line = ({ group, system, node, tool, what }: Result) =>
   JSON.stringify([group, system, node, tool, what])
+/** What a newer result replaces: the same, by whatever minor version of Node and of the tool. */
 const kind = ({ group, system, node, tool, what }: Result) =>
-  JSON.stringify([group, system, node.split('.')[0], tool.replaceAll(/ \d[\d.]*/g, ''), what])
+  JSON.stringify([group, system, major(node), tool.replaceAll(/\d[\d.]*/g, major), what])
+const major = (version: string) => version.split('.')[0] ?? ''
 
-/** Adds a result in the place of an older one of the same kind, and writes the page anew. */
+/** `all` with a result in the place of an older one of the same kind. */
+export function withResult(all: readonly Result[], result: Result): readonly Result[] {
+  return [...all.filter((other) => kind(other) !== kind(result)), result]
+}
+
+/** Keeps a result, and writes the page anew. */
 export function record(result: Result): void {
-  const all = [...results().filter((other) => kind(other) !== kind(result)), result]
+  const all = [...withResult(results(), result)]
   all.sort(
     (a, b) =>
       groups.indexOf(a.group) - groups.indexOf(b.group) ||
