@@ -10,10 +10,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { cli } from './beside.ts'
 import { machineOf } from './machine.ts'
-import { whole } from './options.ts'
+import { optionsOf, whole } from './options.ts'
 
 const dtypes = ['f32', 'bf16'] as const
 
@@ -23,7 +23,7 @@ interface Run {
   readonly bf16: number
 }
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     steps: { type: 'string' },
     seeds: { type: 'string' },

@@ -6,18 +6,18 @@
  *
  * Prints images/s of both and how many times as fast the second is: the median of the rounds' ratios.
  */
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { median } from '../lib/timing/median.ts'
 import { Contender } from './contender.ts'
 import { machineOf } from './machine.ts'
 import { paceOf } from './measure.ts'
-import { refuse, whole } from './options.ts'
+import { optionsOf, pattern, refuse, whole } from './options.ts'
 import { idOf, type Workload, workloads } from './workloads.ts'
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = optionsOf({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '3' },
@@ -28,10 +28,15 @@ const { values, positionals } = parseArgs({
 })
 const clones = positionals.map((folder) => resolve(folder))
 if (clones.length !== 2) refuse(`expected the folders of two clones, got ${clones.length}`)
+for (const clone of clones) {
+  const parts = ['bench/alexnode.ts', 'node_modules/tsx', 'build/Release/alexnode.node']
+  const absent = parts.find((part) => !existsSync(join(clone, part)))
+  if (absent) refuse(`expected a clone that is set up, got one without ${absent}: ${clone}`)
+}
 const rounds = whole('rounds', values.rounds)
 const seconds = whole('seconds', values.seconds)
 const threads = availableParallelism()
-const only = new RegExp(values.only)
+const only = pattern('only', values.only)
 const chosen = workloads.filter((workload) => only.test(idOf(workload)))
 if (chosen.length === 0) refuse(`--only: no workload's name matches '${values.only}'`)
 

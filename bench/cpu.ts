@@ -10,13 +10,13 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { availableParallelism, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { cpuInfo } from '../lib/native.ts'
 import { version } from '../lib/version.ts'
 import { measureLimits } from './limits.ts'
 import { machineOf } from './machine.ts'
 import { measure, type WorkloadResult } from './measure.ts'
-import { refuse, whole } from './options.ts'
+import { optionsOf, refuse, whole } from './options.ts'
 import { onnxruntimeVersion, script } from './peers.ts'
 import { type Feeding, printHead, printRest, printResult, resultJson } from './report.ts'
 import { idOf, secondsOf, workloads } from './workloads.ts'
@@ -27,7 +27,7 @@ async function measureFeeding(steps: number, threads: number): Promise<Feeding> 
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
 }
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },

@@ -10,11 +10,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { parse, View } from 'vega'
 import { compile, type TopLevelSpec } from 'vega-lite'
 import { machineOf } from './machine.ts'
 import { paceOf } from './measure.ts'
+import { optionsOf } from './options.ts'
 import { startAlexnode } from './peers.ts'
 
 /** What is known of one batch size. */
@@ -91,7 +91,7 @@ async function draw(name: string, spec: TopLevelSpec): Promise<void> {
   console.log(`${plots}${name}.svg`.slice('../'.length))
 }
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     quick: { type: 'boolean', default: false },
     draw: { type: 'boolean', default: false }

@@ -11,17 +11,16 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { median } from '../lib/timing/median.ts'
 import { machineOf } from './machine.ts'
-import { whole } from './options.ts'
+import { optionsOf, whole } from './options.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const BATCH = 16
 /** Seconds at most, as the project wants it. */
 const marks = { setup: 0.3, start: 3 }
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } })
+const { values } = optionsOf({ options: { rounds: { type: 'string', default: '5' } } })
 const rounds = whole('rounds', values.rounds)
 
 /** Seconds of a set-up with nothing to do. */

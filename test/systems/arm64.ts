@@ -11,13 +11,14 @@
  * its pace says nothing of a real machine's.
  */
 import { availableParallelism, totalmem } from 'node:os'
-import { parseArgs } from 'node:util'
+import { optionsOf } from '../../bench/options.ts'
 import { type Arm64Case, arm64Cases } from './arm64-cases.ts'
 import { Arm64Root } from './arm64-root.ts'
-import { noRoot, suites } from './debian-root.ts'
+import { noRoot } from './debian-root.ts'
+import { chosenBy, debianOf, nodeOf } from './options.ts'
 import { record } from './record.ts'
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = optionsOf({
   allowPositionals: true,
   options: {
     suite: { type: 'string', default: 'bookworm' },
@@ -25,20 +26,11 @@ const { values, positionals } = parseArgs({
     keep: { type: 'boolean', default: false }
   }
 })
-const { suite, node, keep } = values
-const debian = suites[suite]
-if (debian === undefined) {
-  throw new Error(`--suite: expected one of ${Object.keys(suites).join(', ')}, got '${suite}'`)
-}
+const { suite, keep } = values
+const debian = debianOf(suite)
+const node = nodeOf(values.node)
 const text = ({ what, on }: Arm64Case) => `${what} (${on.title})`
-const chosen = arm64Cases.filter(
-  (one) =>
-    positionals.length === 0 ||
-    positionals.some((word) => text(one).toLowerCase().includes(word.toLowerCase()))
-)
-if (chosen.length === 0) {
-  throw new Error(`expected a word of a line, such as 'doctor', got: ${positionals.join(', ')}`)
-}
+const chosen = chosenBy(positionals, arm64Cases, text)
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 const reason = noRoot()

@@ -12,15 +12,16 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { DebianRoot, noRoot, quietly, suites } from './debian-root.ts'
+import { optionsOf } from '../../bench/options.ts'
+import { DebianRoot, noRoot, quietly } from './debian-root.ts'
+import { debianOf, nodeOf } from './options.ts'
 import { root as clone } from './place.ts'
 import { record, thisSystem } from './record.ts'
 import type { Ended } from './scenario.ts'
 
 const NPM = '11.19.1'
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     suite: {
       type: 'string',
@@ -31,11 +32,9 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false }
   }
 })
-const { suite, node, ci, keep } = values
-const debian = suites[suite]
-if (debian === undefined) {
-  throw new Error(`--suite: expected one of ${Object.keys(suites).join(', ')}, got '${suite}'`)
-}
+const { suite, ci, keep } = values
+const debian = debianOf(suite)
+const node = nodeOf(values.node)
 
 const system = new DebianRoot({
   folder: join(clone, 'build/debian', suite),

@@ -6,29 +6,29 @@
  *   npm run test:systems -- --list       the lines
  *   npm run test:systems -- --keep       records the results in docs/systems.json and docs/systems.md
  */
+import { optionsOf } from '../../bench/options.ts'
+import { chosenBy } from './options.ts'
 import { inPlace, nodeBinary, pack } from './place.ts'
 import { record, thisSystem } from './record.ts'
 import type { Scenario } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
 
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
+const { values, positionals } = optionsOf({
+  allowPositionals: true,
+  options: {
+    list: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false }
+  }
+})
 const text = ({ group, tool, node, what }: Scenario) =>
   `${group}: ${tool}${node ? ` on Node ${node}` : ''}: ${what}`
-const chosen = scenarios.filter(
-  (scenario) =>
-    words.length === 0 ||
-    words.some((word) => text(scenario).toLowerCase().includes(word.toLowerCase()))
-)
+const chosen = chosenBy(positionals, scenarios, text)
 
-if (chosen.length === 0) {
-  console.error(`No line has one of these words: ${words.join(', ')}. --list shows all.`)
-  process.exit(1)
-}
-if (process.argv.includes('--list')) {
+if (values.list) {
   for (const scenario of chosen) console.log(text(scenario))
   process.exit()
 }
-const keep = process.argv.includes('--keep')
+const { keep } = values
 const tarball = pack()
 const count = { passed: 0, failed: 0, skipped: 0 }
 for (const scenario of chosen) {
