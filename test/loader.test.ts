@@ -106,6 +106,18 @@ t.test('no binary', async (t) => {
     t.match(inGlibc.problem, /prebuilt for Linux with musl, and .* is another \(glibc\)/)
     t.match(inGlibc.message, rebuild)
   })
+  for (const [name, value] of [
+    ['ALEXNODE_PREBUILD', '/no/such/folder'],
+    ['npm_config_arch', 'ia32']
+  ] as const) {
+    t.test(`where ${name} leads astray`, async (t) => {
+      const root = packageFolder(t, { [prebuilt]: addon })
+      const { message, problem } = await failure(t, root, { [name]: value })
+      t.equal(problem, `none was found where the environment's ${name} says to look.`)
+      t.match(message, `${name} is '${value}'.`)
+      t.match(message, `Unset ${name}, or let ALEXNODE_PREBUILD name a folder`)
+    })
+  }
   t.test('on Alpine', { skip: notLinux }, async (t) => {
     const glibc = packageFolder(t, { [prebuilt]: addon })
     const inMusl = await failure(t, glibc, { LIBC: 'musl' })

@@ -6,6 +6,9 @@ import { glibc } from './glibc.ts'
 import type { FoundAddon } from './load.ts'
 import { compileIt, installAgain } from './manager.ts'
 
+/** Variables by which node-gyp-build looks elsewhere, or for another system. */
+const redirecting = ['ALEXNODE_PREBUILD', 'npm_config_platform', 'npm_config_arch']
+
 /** No binary fits this system. `prebuilds` are those there are, as linux-x64/alexnode.glibc.node. */
 export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice {
   const system = `${process.platform}-${process.arch}`
@@ -13,6 +16,15 @@ export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice
   const looked =
     `Looked for a binary for ${describeSystem()} in build/Release/ and prebuilds/ of ${root}; ` +
     `prebuilt there: ${prebuilds.join(', ') || 'nothing'}.`
+  const set = redirecting.filter((name) => process.env[name])
+  if (set.length > 0) {
+    const names = set.join(' and ')
+    return {
+      problem: `none was found where the environment's ${names} ${set.length > 1 ? 'say' : 'says'} to look.`,
+      looked: `${looked}\n${set.map((name) => `${name} is '${process.env[name]}'.`).join(' ')}`,
+      mend: `Unset ${names}, or let ALEXNODE_PREBUILD name a folder with a whole prebuilds/.`
+    }
+  }
   if (forSystem.length > 0) {
     const libcs = ['glibc', 'musl'].filter((libc) => forSystem.some((file) => file.includes(libc)))
     return {
