@@ -135,6 +135,9 @@ try {
   const todo = steps(options)
   if (todo.length > 0 && !args.includes('--locked') && has('flock')) {
     // Two set-ups at once would spoil each other's work: the second waits, then finds it done.
+    if (spawnSync('flock', ['--nonblock', '.', 'true']).status !== 0) {
+      say('waiting for another set-up of this clone to end')
+    }
     const { status } = spawnSync(
       'flock',
       ['.', process.execPath, __filename, ...args, '--locked'],

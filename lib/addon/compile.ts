@@ -33,6 +33,7 @@ export interface CompileOptions {
  */
 export async function compileAddon({ root, signal, step }: CompileOptions): Promise<void> {
   await mustBeWritable(root)
+  mustSuitCMake(root)
   await step({
     what: 'Looking for what compiling needs',
     async run() {
@@ -96,6 +97,14 @@ async function mustBeWritable(root: string): Promise<void> {
       { cause: error }
     )
   }
+}
+
+/** CMake's own test of the compiler fails in such a folder, with pages of what is no help. */
+function mustSuitCMake(root: string): void {
+  if (!root.includes('"')) return
+  throw new Error(
+    `alexnode build: expected a folder without a double quote in its path, which CMake cannot take, got ${root}`
+  )
 }
 
 /** A file takes up to 1 GiB while it compiles. */
