@@ -65,10 +65,21 @@ export function run(
   const { cwd, input = '', timeout = 300_000 } = options
   const outer = Object.entries(process.env).filter(([name]) => kept.test(name))
   const env = { ...Object.fromEntries(outer), PATH: process.env.PATH, CI: 'true', ...options.env }
-  const child = spawn(program, args, { cwd, env, timeout, killSignal: 'SIGKILL' })
+  // A group of its own: what the program has started ends with it.
+  const child = spawn(program, args, { cwd, env, detached: true })
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {} // all of it has ended
+  }
+  const late = setTimeout(end, timeout)
+  process.once('exit', end)
   child.stdin.on('error', () => {}) // it may have ended without reading
   child.stdin.end(input)
-  return endOf(child)
+  return endOf(child).finally(() => {
+    clearTimeout(late)
+    process.off('exit', end)
+  })
 }
 
 /** Runs `body` in a place of its own. */
