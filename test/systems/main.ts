@@ -29,6 +29,8 @@ if (values.list) {
   process.exit()
 }
 const { keep } = values
+// By way of `exit`, which ends the programs that are under way.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const tarball = pack()
 const count = { passed: 0, failed: 0, skipped: 0 }
 for (const scenario of chosen) {
