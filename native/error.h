@@ -1,7 +1,9 @@
 // How native code says that something is wrong: an exception whose text reads "[conv2d] expected X, got Y".
 // native/js/ turns it into a JavaScript error in one place.
 #pragma once
+#include <charconv>
 #include <concepts>
+#include <cstdio>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
@@ -24,18 +26,26 @@ class Part {
   Part(bool value) : Part(value ? 1LL : 0LL) {}
   Part(std::signed_integral auto number) : Part(static_cast<long long>(number)) {}
   Part(std::unsigned_integral auto number) : Part(static_cast<unsigned long long>(number)) {}
-  Part(long long number);
-  Part(unsigned long long number);
-  Part(double number);
+  Part(long long number) { write(number); }
+  Part(unsigned long long number) { write(number); }
+  Part(double number) : words_(number_, size_t(std::snprintf(number_, sizeof number_, "%g", number))) {}
+  Part(const void*) = delete;  // it would be a bool
   Part(const Part&) = delete;
   std::string_view words() const { return words_; }
 
  private:
+  void write(auto number) {
+    words_ = {number_, size_t(std::to_chars(number_, number_ + sizeof number_, number).ptr - number_)};
+  }
   char number_[32];
   std::string_view words_;
 };
 
-std::string join(std::initializer_list<Part> parts);
+inline std::string join(std::initializer_list<Part> parts) {
+  std::string out;
+  for (const auto& part : parts) out += part.words();
+  return out;
+}
 
 /// Joins its arguments as text. All but their conversion is one function's code: calls are many.
 template <class... Parts>
