@@ -15,6 +15,7 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import t, { type Test } from 'tap'
 import { AddonError } from '../lib/addon/error.ts'
+import { compileIt } from '../lib/addon/manager.ts'
 import { packageRoot } from '../lib/addon/package-root.ts'
 import { noSmallDisk, smallDisk } from './disks.ts'
 import { objects, runProgram } from './programs.ts'
@@ -324,4 +325,11 @@ t.test('threads wait awake for a moment only', async (t) => {
   t.equal(await told({}, 'in a worker'), '1000')
   t.equal(await told({ GOMP_SPINCOUNT: '7' }), '7')
   t.equal(await told({ OMP_WAIT_POLICY: 'passive' }), '0')
+})
+
+t.test('on Windows there is nothing to compile', async (t) => {
+  const { platform } = process
+  t.teardown(() => Object.defineProperty(process, 'platform', { value: platform }))
+  Object.defineProperty(process, 'platform', { value: 'win32' })
+  t.match(compileIt('C:\\project'), 'run it in WSL 2')
 })

@@ -45,11 +45,11 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
       })
     }
   })
+  const env = { ALEXNODE_CUDA_ARCHS: process.env.ALEXNODE_CUDA_ARCHS ?? (await gpus(signal)) }
   const build = join(root, 'build')
   await mkdir(build, { recursive: true })
   const lock = await FolderLock.take(build)
   const cmake = join(build, 'cmake')
-  const env = { ALEXNODE_CUDA_ARCHS: process.env.ALEXNODE_CUDA_ARCHS ?? (await gpus()) }
   try {
     const node = `-DNODE_EXECUTABLE=${process.execPath}`
     const configure = ['-S', root, '-B', cmake, '-DCMAKE_BUILD_TYPE=Release', node]
@@ -67,9 +67,9 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
         }
       }
     })
-    const jobs = process.env.JOBS ?? String(jobsHere())
+    const jobs = process.env.JOBS || String(jobsHere())
     await step({
-      what: `Compiling, ${jobs} files at a time, which takes minutes`,
+      what: `Compiling (JOBS: ${jobs}), which takes minutes`,
       run: (progress) =>
         call('cmake', ['--build', cmake, '--parallel', jobs], {
           signal,
@@ -112,13 +112,14 @@ const jobsHere = () =>
   Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
 
 /** Compute capabilities of the GPUs that are here, such as '90 120'; kernels for others would take minutes. */
-async function gpus(): Promise<string> {
+async function gpus(signal: AbortSignal): Promise<string> {
   try {
     const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
-    const { stdout } = await promisify(execFile)('nvidia-smi', query)
+    const { stdout } = await promisify(execFile)('nvidia-smi', query, { signal, timeout: 10_000 })
     return stdout.replaceAll('.', '').split('\n').join(' ').trim()
   } catch {
-    return '' // no driver
+    signal.throwIfAborted()
+    return '' // no driver, or one that does not answer
   }
 }
 

@@ -23,6 +23,8 @@ export function managerOf(root: string): Manager {
 
 /** Sentence of the command that compiles the addon. */
 export function compileIt(root: string): string {
+  if (process.platform === 'win32')
+    return 'alexnode does not run on Windows itself: run it in WSL 2.'
   if (isClone(root)) return `Compile it: \`node ${join(root, 'scripts/setup.cjs')}\`.`
   return `Compile it: \`${managerOf(root).program} build\`, which says first what that needs.`
 }
