@@ -3,12 +3,12 @@
  * steps is timed at the end.
  */
 import { createInterface } from 'node:readline'
-import { open } from '../lib/device.ts'
-import { cpuInfo } from '../lib/native.ts'
-import { netByName } from '../lib/nets/index.ts'
-import { Benchmark } from '../lib/timing/bench.ts'
-import { layerJson } from '../lib/timing/per-layer.ts'
-import { sgd } from '../lib/update/optimizer.ts'
+import { open } from '../lib/engine/device.ts'
+import { cpuInfo } from '../lib/native/binding.ts'
+import { netByName } from '../lib/net/models/index.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
+import { Benchmark } from '../lib/training/bench/bench.ts'
+import { layerJson } from '../lib/training/bench/per-layer.ts'
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 

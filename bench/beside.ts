@@ -37,7 +37,7 @@ export async function* besidePytorch(options: BesideOptions): AsyncGenerator<Rou
 
 /** Arguments of node that start the program `alexnode`, from source or compiled. */
 export function cli(): string[] {
-  return script('../lib/cli')
+  return script('../lib/cli/main')
 }
 
 /** Runs a program whose last line tells its images/s. */

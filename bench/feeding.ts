@@ -3,9 +3,9 @@
  * it), resized to 224, mirrored by chance, and normalised. feeding.ts STEPS THREADS; prints one JSON object.
  */
 import { openData } from '../lib/data/open.ts'
-import { open } from '../lib/device.ts'
-import { fashion } from '../lib/nets/fashion.ts'
-import { train } from '../lib/train.ts'
+import { open } from '../lib/engine/device.ts'
+import { fashion } from '../lib/net/models/fashion.ts'
+import { train } from '../lib/training/train.ts'
 
 const [steps, threads] = process.argv.slice(2).map(Number)
 await using device = await open('cpu', { ...(threads && { threads }) })

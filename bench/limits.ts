@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { LayerTime } from '../lib/timing/per-layer.ts'
+import type { LayerTime } from '../lib/training/bench/per-layer.ts'
 
 export interface Limits {
   /** GFLOP/s of oneDNN's matrix product of 4096. */

@@ -1,7 +1,7 @@
 /** The machine that figures are of. */
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { cpuInfo } from '../lib/native.ts'
+import { cpuInfo } from '../lib/native/binding.ts'
 
 export interface Machine {
   readonly model: string

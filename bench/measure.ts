@@ -1,5 +1,5 @@
 /** One workload: alexnode and its peers, each warm in a process of its own, in turn. */
-import { median } from '../lib/timing/median.ts'
+import { median } from '../lib/util/median.ts'
 import type { Contender, Facts } from './contender.ts'
 import { startAlexnode, startPeer } from './peers.ts'
 import { idOf, type Peer, type Workload } from './workloads.ts'

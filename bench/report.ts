@@ -1,6 +1,6 @@
 /** What `npm run bench` prints as it goes, 80 columns wide, and what it keeps. */
 import { pace } from '../lib/cli/format.ts'
-import { median } from '../lib/timing/median.ts'
+import { median } from '../lib/util/median.ts'
 import { type Limits, shareOf } from './limits.ts'
 import type { Machine } from './machine.ts'
 import type { Side, SideResult, WorkloadResult } from './measure.ts'

@@ -4,9 +4,10 @@
  * convolutions and dense layers are a kernel a pass, and all parameters are updated by one. Convolutions that
  * multiply less than their definition, such as Winograd's, may pass below it.
  */
-import type { NetDefinition } from '../lib/definition.ts'
-import { open } from '../lib/device.ts'
-import { elements } from '../lib/layout.ts'
+
+import { open } from '../lib/engine/device.ts'
+import { elements } from '../lib/native/layout.ts'
+import type { NetDefinition } from '../lib/net/definition.ts'
 
 /** How numbers are multiplied: 16-bit formats, f32 rounded to TF32, and f32. */
 export type Precision = 'bf16' | 'tf32' | 'f32'

@@ -11,7 +11,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { median } from '../lib/timing/median.ts'
+import { median } from '../lib/util/median.ts'
 import { machineOf } from './machine.ts'
 import { optionsOf, whole } from './options.ts'
 

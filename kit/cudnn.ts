@@ -1,5 +1,5 @@
 /** cuDNN's pooling and LRN in place of ours, on the rows of their ops: a line an op, and one for each row that is off. */
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { runCase } from '../lib/selftest/run.ts'
 import { partArguments, say } from './arguments.ts'

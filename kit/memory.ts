@@ -1,8 +1,8 @@
 /** 2,000 steps of a net must take no more memory than the first few hundred: on the device and on the host. */
 import { shapes } from '../lib/data/shapes.ts'
-import { open } from '../lib/device.ts'
-import { netByName } from '../lib/nets/index.ts'
-import { train } from '../lib/train.ts'
+import { open } from '../lib/engine/device.ts'
+import { netByName } from '../lib/net/models/index.ts'
+import { train } from '../lib/training/train.ts'
 import { partArguments, say } from './arguments.ts'
 import { thin } from './thin.ts'
 

@@ -1,5 +1,5 @@
 /** The parity stages: each net beside PyTorch, on the CPU or on a GPU; prints a JSON object a check. */
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import { parity, parityNets } from '../test/pytorch/parity.ts'
 import { withoutPytorch } from '../test/pytorch/run.ts'
 import { partArguments, say } from './arguments.ts'

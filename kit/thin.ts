@@ -1,8 +1,8 @@
 /** Named nets with fewer channels and pixels, where a double of CUDA stands for a GPU and computes slowly. */
-import { defineNet, type NetDefinition } from '../lib/definition.ts'
-import type { LayerNode } from '../lib/layer.ts'
-import { conv2d } from '../lib/layers/conv2d.ts'
-import { dense } from '../lib/layers/dense.ts'
+import { defineNet, type NetDefinition } from '../lib/net/definition.ts'
+import type { LayerNode } from '../lib/net/layer.ts'
+import { conv2d } from '../lib/net/layers/conv2d.ts'
+import { dense } from '../lib/net/layers/dense.ts'
 
 /** Pixels that leave one cell after the last pool. */
 const PIXELS = 67

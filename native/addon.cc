@@ -1,4 +1,4 @@
-// The addon: an environment's state, and the functions that lib/native.ts calls. No mathematics.
+// The addon: an environment's state, and the functions that lib/native/binding.ts calls. No mathematics.
 #include <dlfcn.h>
 
 #include "js/environment.h"

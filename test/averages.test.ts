@@ -1,11 +1,11 @@
 // The moving average of the weights: against the formula, in validations, at the end, in checkpoints, on devices.
 import t from 'tap'
-import { type Device, open } from '../lib/device.ts'
-import { evaluate } from '../lib/evaluate.ts'
-import type { Parallel } from '../lib/placement/placement.ts'
+import { type Device, open } from '../lib/engine/device.ts'
+import type { Parallel } from '../lib/net/placement/placement.ts'
+import { adam } from '../lib/optim/optimizer.ts'
 import { toCheckpoint, toSnapshot } from '../lib/run/snapshot.ts'
-import { type Snapshot, type TrainOptions, train, type Validation } from '../lib/train.ts'
-import { adam } from '../lib/update/optimizer.ts'
+import { evaluate } from '../lib/training/evaluate.ts'
+import { type Snapshot, type TrainOptions, train, type Validation } from '../lib/training/train.ts'
 import { distance, rates, run, seed, type Weights, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -5,7 +5,7 @@ import { shareOf } from '../bench/limits.ts'
 import type { SideResult, WorkloadResult } from '../bench/measure.ts'
 import { resultJson, verdictOf } from '../bench/report.ts'
 import { idOf, workloads } from '../bench/workloads.ts'
-import { median } from '../lib/timing/median.ts'
+import { median } from '../lib/util/median.ts'
 
 const node = (source: string) => ({ command: process.execPath, args: ['--eval', source] })
 

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { DamagedFileError } from '../lib/files/errors.ts'
+import { version } from '../lib/native/version.ts'
 import {
   type Checkpoint,
   keepCheckpoints,
@@ -22,7 +22,7 @@ import {
   readCheckpoint,
   writeCheckpoint
 } from '../lib/run/checkpoint.ts'
-import { version } from '../lib/version.ts'
+import { DamagedFileError } from '../lib/util/files/errors.ts'
 import { checkpointOf } from './checkpoint-writer.ts'
 import { forbidden, noSmallDisk, smallDisk } from './disks.ts'
 import { failure } from './failure.ts'

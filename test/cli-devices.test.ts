@@ -10,7 +10,7 @@ import { objects, runProgram, widest } from './programs.ts'
 const dir = t.testdir()
 const data = join(dir, 'data')
 await writeSmallSet(data)
-const alexnode = (...args: string[]) => runProgram('lib/cli.ts', args)
+const alexnode = (...args: string[]) => runProgram('lib/cli/main.ts', args)
 const losses = (folder: string) =>
   objects(readFileSync(join(folder, 'log.jsonl'), 'utf8')).flatMap(({ loss }) =>
     typeof loss === 'number' ? [loss] : []

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { settleDevice } from '../lib/cli/device.ts'
 import { trainArguments } from '../lib/cli/options.ts'
+import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { optimizerOf, settle } from '../lib/run/settings.ts'
-import { adam, sgd } from '../lib/update/optimizer.ts'
 
 async function settings(...args: string[]) {
   const { settings, defaults } = await trainArguments(args)

@@ -1,9 +1,9 @@
 // `alexnode recipe` as people call it.
 import t from 'tap'
-import { recipeNames } from '../lib/recipes/index.ts'
+import { recipeNames } from '../lib/run/recipes/index.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
-const recipe = (...args: string[]) => runProgram('lib/cli.ts', ['recipe', ...args])
+const recipe = (...args: string[]) => runProgram('lib/cli/main.ts', ['recipe', ...args])
 
 t.test('the list', async (t) => {
   const { code, out } = await recipe()

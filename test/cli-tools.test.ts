@@ -2,7 +2,7 @@ import t from 'tap'
 import { hasNvidiaDriver } from '../lib/doctor/system.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
-const program = 'lib/cli.ts'
+const program = 'lib/cli/main.ts'
 
 t.test('summary', async (t) => {
   const args = ['summary', '--net', 'alexnet', '--batch', '128']

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readSafetensors } from '../lib/files/safetensors.ts'
+import { readSafetensors } from '../lib/util/files/safetensors.ts'
 import { noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { objects, Running, runProgram, widest } from './programs.ts'

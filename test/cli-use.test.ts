@@ -2,12 +2,12 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { readNpy, writeNpy } from '../lib/files/npy.ts'
+import { open } from '../lib/engine/device.ts'
+import { readNpy, writeNpy } from '../lib/util/files/npy.ts'
 import { objects, runProgram, widest } from './programs.ts'
 import { imagesOf, smallShapes, trainedRun } from './trained-run.ts'
 
-const program = 'lib/cli.ts'
+const program = 'lib/cli/main.ts'
 const dir = t.testdir()
 const run = join(dir, 'run')
 const other = join(dir, 'other')

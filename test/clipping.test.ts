@@ -1,10 +1,10 @@
 // Gradients that are clipped at a norm: against the formula, with a scaled loss, and on several devices.
 import t from 'tap'
-import { type Device, open } from '../lib/device.ts'
-import { exportTensors, Parameter } from '../lib/parameters.ts'
-import type { Parallel } from '../lib/placement/placement.ts'
-import { type TrainOptions, train } from '../lib/train.ts'
-import { adam } from '../lib/update/optimizer.ts'
+import { type Device, open } from '../lib/engine/device.ts'
+import { exportTensors, Parameter } from '../lib/net/graph/parameters.ts'
+import type { Parallel } from '../lib/net/placement/placement.ts'
+import { adam } from '../lib/optim/optimizer.ts'
+import { type TrainOptions, train } from '../lib/training/train.ts'
 import { distance, rates, run, seed, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -1,12 +1,12 @@
 /** Courses of training that tests compare, and the same steps taken op by op. */
 import type { ImageSet } from '../lib/data/dataset.ts'
-import { Feed } from '../lib/input/feed.ts'
-import type { Net } from '../lib/net.ts'
-import type { PublicTensor } from '../lib/parameters.ts'
-import { Tape } from '../lib/tape.ts'
-import { type TrainOptions, train } from '../lib/train.ts'
-import { sgd } from '../lib/update/optimizer.ts'
-import { Value } from '../lib/value.ts'
+import type { PublicTensor } from '../lib/net/graph/parameters.ts'
+import { Tape } from '../lib/net/graph/tape.ts'
+import { Value } from '../lib/net/graph/value.ts'
+import type { Net } from '../lib/net/net.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
+import { Feed } from '../lib/training/input/feed.ts'
+import { type TrainOptions, train } from '../lib/training/train.ts'
 
 /** What draws the images and the dropout. */
 export const seed = 7

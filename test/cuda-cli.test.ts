@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { readSafetensors } from '../lib/files/safetensors.ts'
+import { readSafetensors } from '../lib/util/files/safetensors.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
@@ -16,7 +16,7 @@ function withSmallNets(): NodeJS.ProcessEnv {
   const instead = pathToFileURL(join(import.meta.dirname, 'small-nets.ts')).href
   const hook = `export const resolve = async (name, context, next) => {
     const found = await next(name, context)
-    return found.url.endsWith('/lib/nets/index.ts') ? { ...found, url: '${instead}' } : found
+    return found.url.endsWith('/lib/net/models/index.ts') ? { ...found, url: '${instead}' } : found
   }`
   const preload = `import { register } from 'node:module'; register(${JSON.stringify(script(hook))})`
   return { NODE_OPTIONS: `--import=${script(preload)}` }
@@ -26,7 +26,8 @@ t.test('alexnode train --device cuda', needsDouble, async (t) => {
   const dir = t.testdir()
   const data = join(dir, 'data')
   await writeSmallSet(data)
-  const train = (...args: string[]) => runProgram('lib/cli.ts', ['train', ...args], withSmallNets())
+  const train = (...args: string[]) =>
+    runProgram('lib/cli/main.ts', ['train', ...args], withSmallNets())
   const [out, other] = [join(dir, 'run'), join(dir, 'other')]
   const options = ['--device', 'cuda', '--deterministic', '--net', 'small', '--data', data]
   const run = [...options, '--batch', '4', '--lr', '0.01']

@@ -1,7 +1,7 @@
 // Eight GPUs, on the double, and what they refuse: each in the words of its error, and then all goes on.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { record } from '../lib/program.ts'
+import { open } from '../lib/engine/device.ts'
+import { record } from '../lib/engine/program.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 
 const control = await useDouble(t, 'devices=8')

@@ -1,7 +1,7 @@
 // Every row of the table of op cases on the double of CUDA: references, finite differences, recorded against
 // eager; then those that choices for a device touch, once more with these choices made.
 import t from 'tap'
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import type { CaseSlot, OpCase } from '../lib/selftest/case.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'

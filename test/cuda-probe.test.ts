@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { chooseDevice, probeCuda } from '../lib/cuda-probe.ts'
+import { chooseDevice, probeCuda } from '../lib/doctor/cuda-probe.ts'
 import { hasNvidiaDriver } from '../lib/doctor/system.ts'
 import { fakeCuda, hasCompiler, troubled } from './fake-cuda/build.ts'
 

@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { type Device, open } from '../lib/device.ts'
+import { type Device, open } from '../lib/engine/device.ts'
 import { listCheckpoints, readCheckpoint, writeCheckpoint } from '../lib/run/checkpoint.ts'
 import { toCheckpoint } from '../lib/run/snapshot.ts'
-import { type Snapshot, type Step, train } from '../lib/train.ts'
+import { type Snapshot, type Step, train } from '../lib/training/train.ts'
 import { failure } from './failure.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { arrayImageSet, DataError, type ImageSet, imageStats } from '../lib/data/dataset.ts'
 import { shapes } from '../lib/data/shapes.ts'
-import { permutation } from '../lib/random.ts'
+import { permutation } from '../lib/util/random.ts'
 
 async function readAll(set: ImageSet, indices: Iterable<number>) {
   const which = Uint32Array.from(indices)

@@ -33,7 +33,7 @@ const needsNoDriver = { skip: hasDriver ? 'this machine has an NVIDIA driver' : 
 
 /** Runs the doctor; `cuda` is a folder of libraries. */
 function doctor(args: readonly string[] = [], cuda = ''): Promise<Ended> {
-  return runProgram('lib/cli.ts', ['doctor', ...args], { ALEXNODE_CUDA_PATH: cuda })
+  return runProgram('lib/cli/main.ts', ['doctor', ...args], { ALEXNODE_CUDA_PATH: cuda })
 }
 
 const wholeSet = t.testdir()
@@ -298,7 +298,7 @@ t.test('Ctrl-C', needsCompiler, async (t) => {
   const opened = join(folder, 'opened')
   const trouble = `fclose(fopen("${opened}","w")),pause()`
   troubled(folder, 'libcuda.so.1', trouble)
-  const running = new Running('lib/cli.ts', ['doctor'], { ALEXNODE_CUDA_PATH: folder })
+  const running = new Running('lib/cli/main.ts', ['doctor'], { ALEXNODE_CUDA_PATH: folder })
   while (!existsSync(opened) && running.process.exitCode === null) await setTimeout(50)
   running.process.kill('SIGINT')
   t.strictSame(await running.ended, { code: 130, signal: null, out: '', err: '' })
@@ -312,7 +312,7 @@ t.test('the addon missing or broken', needsCompiler, async (t) => {
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   const binary = join(copy, 'build/Release/alexnode.node')
-  const program = relative(root, join(copy, 'lib/cli.ts'))
+  const program = relative(root, join(copy, 'lib/cli/main.ts'))
   const runs = async (name: string, expected: RegExp) => {
     const { out, ...ended } = await runProgram(program, ['doctor'])
     t.match(ended, { code: 1, signal: null, err: '' }, name)

@@ -8,9 +8,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { removeFile, removeFolder, replaceFile, sweep, writeFolder } from '../lib/files/atomic.ts'
-import { writeBytes } from '../lib/files/bytes.ts'
-import { DiskError } from '../lib/files/errors.ts'
+import {
+  removeFile,
+  removeFolder,
+  replaceFile,
+  sweep,
+  writeFolder
+} from '../lib/util/files/atomic.ts'
+import { writeBytes } from '../lib/util/files/bytes.ts'
+import { DiskError } from '../lib/util/files/errors.ts'
 import { fillUp, forbidden, noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
 import { failure } from './failure.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { JsonLog, trimLog } from '../lib/files/json-log.ts'
+import { JsonLog, trimLog } from '../lib/util/files/json-log.ts'
 import { fillUp, forbidden, noSmallDisk, smallDisk } from './disks.ts'
 import { failure } from './failure.ts'
 

@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { digestFile } from '../lib/files/bytes.ts'
-import { DamagedFileError, DiskError } from '../lib/files/errors.ts'
+import { digestFile } from '../lib/util/files/bytes.ts'
+import { DamagedFileError, DiskError } from '../lib/util/files/errors.ts'
 import {
   readSafetensors,
   type TensorData,
   type Tensors,
   writeSafetensors
-} from '../lib/files/safetensors.ts'
-import { decodeHeader, encodeHeader, HEADER_LIMIT } from '../lib/files/safetensors-header.ts'
+} from '../lib/util/files/safetensors.ts'
+import { decodeHeader, encodeHeader, HEADER_LIMIT } from '../lib/util/files/safetensors-header.ts'
 
 const PYTHON = '/usr/bin/python3'
 

@@ -1,17 +1,24 @@
 // Filters that stay as they are, which a CPU keeps as Winograd's method multiplies by them.
 import t from 'tap'
-import { defineNet } from '../lib/definition.ts'
-import { open } from '../lib/device.ts'
-import { evaluate } from '../lib/evaluate.ts'
-import { conv2d } from '../lib/layers/conv2d.ts'
-import { dense } from '../lib/layers/dense.ts'
-import { flatten } from '../lib/layers/flatten.ts'
-import { maxPool } from '../lib/layers/pool.ts'
-import { denseLayout, elements, holdsElements, pack, type Shape, unpack } from '../lib/layout.ts'
-import type { Net } from '../lib/net.ts'
-import { conv2d as reference } from '../lib/reference/convolution.ts'
+import { open } from '../lib/engine/device.ts'
+import type { Tensor } from '../lib/engine/tensor.ts'
+import {
+  denseLayout,
+  elements,
+  holdsElements,
+  pack,
+  type Shape,
+  unpack
+} from '../lib/native/layout.ts'
+import { defineNet } from '../lib/net/definition.ts'
+import { conv2d } from '../lib/net/layers/conv2d.ts'
+import { dense } from '../lib/net/layers/dense.ts'
+import { flatten } from '../lib/net/layers/flatten.ts'
+import { maxPool } from '../lib/net/layers/pool.ts'
+import type { Net } from '../lib/net/net.ts'
 import { compare } from '../lib/selftest/compare.ts'
-import type { Tensor } from '../lib/tensor.ts'
+import { conv2d as reference } from '../lib/selftest/reference/convolution.ts'
+import { evaluate } from '../lib/training/evaluate.ts'
 import { run as steps, weights } from './courses.ts'
 import { smallSet } from './small-net.ts'
 

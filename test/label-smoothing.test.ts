@@ -1,11 +1,11 @@
 // Label smoothing in a run: what is reported and what is learnt, against the formula, and the tests without it.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { evaluate } from '../lib/evaluate.ts'
-import { dense } from '../lib/layers/dense.ts'
-import { flatten } from '../lib/layers/flatten.ts'
-import type { Net } from '../lib/net.ts'
-import { exportTensors } from '../lib/parameters.ts'
+import { open } from '../lib/engine/device.ts'
+import { exportTensors } from '../lib/net/graph/parameters.ts'
+import { dense } from '../lib/net/layers/dense.ts'
+import { flatten } from '../lib/net/layers/flatten.ts'
+import type { Net } from '../lib/net/net.ts'
+import { evaluate } from '../lib/training/evaluate.ts'
 import { rates, run, seed } from './courses.ts'
 import { define, noise } from './noise.ts'
 

@@ -10,7 +10,7 @@ import {
   toBf16,
   toF16,
   typedArray
-} from '../lib/dtype.ts'
+} from '../lib/native/dtype.ts'
 import {
   denseLayout,
   elements,
@@ -19,7 +19,7 @@ import {
   pack,
   parseLayout,
   unpack
-} from '../lib/layout.ts'
+} from '../lib/native/layout.ts'
 
 const count = (n: number) => Float64Array.from({ length: n }, (_, i) => i + 1)
 

@@ -15,7 +15,7 @@ import {
   type Tensor,
   train
 } from '../lib/index.ts'
-import { native } from '../lib/native.ts'
+import { native } from '../lib/native/binding.ts'
 import { failure } from './failure.ts'
 import { runProgram } from './programs.ts'
 

@@ -3,8 +3,8 @@
  * second argument only the file is loaded, in a worker thread.
  */
 import { Worker } from 'node:worker_threads'
-import { AddonError } from '../lib/addon/error.ts'
-import { findAddon, loadAddon } from '../lib/addon/load.ts'
+import { AddonError } from '../lib/native/addon/error.ts'
+import { findAddon, loadAddon } from '../lib/native/addon/load.ts'
 
 const [root = '', inWorker] = process.argv.slice(2)
 try {

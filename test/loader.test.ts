@@ -14,9 +14,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import t, { type Test } from 'tap'
-import { AddonError } from '../lib/addon/error.ts'
-import { compileIt } from '../lib/addon/manager.ts'
-import { packageRoot } from '../lib/addon/package-root.ts'
+import { AddonError } from '../lib/native/addon/error.ts'
+import { compileIt } from '../lib/native/addon/manager.ts'
+import { packageRoot } from '../lib/native/addon/package-root.ts'
 import { noSmallDisk, smallDisk } from './disks.ts'
 import { objects, runProgram } from './programs.ts'
 
@@ -249,7 +249,7 @@ t.test('a folder that may not be executed', { skip: noSmallDisk }, async (t) => 
 t.test('code that was bundled', async (t) => {
   const own = resolve('.')
   t.equal(packageRoot(), own)
-  t.equal(packageRoot(pathToFileURL(join(own, 'dist/lib/addon/package-root.js')).href), own)
+  t.equal(packageRoot(pathToFileURL(join(own, 'dist/lib/native/addon/package-root.js')).href), own)
 
   const message = (url: string | undefined) => {
     try {

@@ -1,10 +1,10 @@
 // The scale of f16's gradients: as a value, and in the loop, where f32 shows every bit of it.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import type { Net } from '../lib/net.ts'
-import { type Snapshot, type Step, type TrainOptions, train } from '../lib/train.ts'
+import { open } from '../lib/engine/device.ts'
+import type { Net } from '../lib/net/net.ts'
+import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { LossScale, type ScaledOutcome } from '../lib/training/loss-scale.ts'
-import { adam, sgd } from '../lib/update/optimizer.ts'
+import { type Snapshot, type Step, type TrainOptions, train } from '../lib/training/train.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 /** A device with two steps under way at most, whose gradients overflow above `most` at a step. */

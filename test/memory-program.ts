@@ -1,6 +1,6 @@
 /** Trains a small net and tells by how many bytes the process grows between two steps. */
-import { open } from '../lib/device.ts'
-import { train } from '../lib/train.ts'
+import { open } from '../lib/engine/device.ts'
+import { train } from '../lib/training/train.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const [from = 100, steps = 500] = process.argv.slice(2).map(Number)

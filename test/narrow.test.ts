@@ -1,8 +1,8 @@
 // Images one pixel high or wide, whose layouts have several names.
 import t from 'tap'
-import { defineNet } from '../lib/definition.ts'
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import { avgPool, batchNorm, conv2d, dense, flatten, lrn, maxPool } from '../lib/index.ts'
+import { defineNet } from '../lib/net/definition.ts'
 
 const device = await open('cpu', { threads: 2 })
 t.teardown(() => device.close())

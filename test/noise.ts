@@ -1,7 +1,7 @@
 /** Nets of a few layers over noise: 2×12×12, three classes. */
 import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
-import { defineNet } from '../lib/definition.ts'
-import type { LayerNode } from '../lib/layer.ts'
+import { defineNet } from '../lib/net/definition.ts'
+import type { LayerNode } from '../lib/net/layer.ts'
 
 const classes = ['a', 'b', 'c']
 const size = 12

@@ -1,9 +1,9 @@
 // An infinity and a NaN are seen after normalisation and max pooling: neither may hide behind a number.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { elements, layoutElements, pack, type Shape, unpack } from '../lib/layout.ts'
-import type { Fields } from '../lib/native.ts'
-import type { Tensor } from '../lib/tensor.ts'
+import { open } from '../lib/engine/device.ts'
+import type { Tensor } from '../lib/engine/tensor.ts'
+import type { Fields } from '../lib/native/binding.ts'
+import { elements, layoutElements, pack, type Shape, unpack } from '../lib/native/layout.ts'
 
 const device = await open('cpu', { threads: 1 })
 const stream = device.stream()

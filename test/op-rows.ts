@@ -1,7 +1,7 @@
 /** The rows of the table of op cases, tried on a device. */
 import type { Test } from 'tap'
-import type { Device } from '../lib/device.ts'
-import { opTable } from '../lib/native.ts'
+import type { Device } from '../lib/engine/device.ts'
+import { opTable } from '../lib/native/binding.ts'
 import type { OpCase } from '../lib/selftest/case.ts'
 import { runCase } from '../lib/selftest/run.ts'
 

@@ -1,8 +1,8 @@
 // Every row of the table of op cases on every device that is there: against the plain reference,
 // against finite differences, recorded against eager.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { opTable } from '../lib/native.ts'
+import { open } from '../lib/engine/device.ts'
+import { opTable } from '../lib/native/binding.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { runCase } from '../lib/selftest/run.ts'
 import { tryRows } from './op-rows.ts'

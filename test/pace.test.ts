@@ -1,8 +1,8 @@
 // Runs that choose their own length, once they know how fast they are.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { type Snapshot, train } from '../lib/train.ts'
+import { open } from '../lib/engine/device.ts'
 import { fitSteps } from '../lib/training/pace.ts'
+import { type Snapshot, train } from '../lib/training/train.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 t.test('fitSteps', async (t) => {

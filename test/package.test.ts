@@ -132,7 +132,12 @@ t.test('what is in it', async (t) => {
   const stray = paths.filter((path) => !allowed.some((pattern) => pattern.test(path)))
   t.strictSame(stray, [])
   const wanted = [
-    ...['dist/lib/index.js', 'dist/lib/index.cjs', 'dist/lib/cli.js', 'dist/examples/train.js'],
+    ...[
+      'dist/lib/index.js',
+      'dist/lib/index.cjs',
+      'dist/lib/cli/main.js',
+      'dist/examples/train.js'
+    ],
     ...['dist/types/index.d.mts', 'dist/types/lib/index.d.ts', 'dist/types/package.json'],
     ...['LICENSE', 'README.md', 'CMakeLists.txt', 'scripts/native-deps.cjs'],
     ...['alexnode.glibc.node', 'NOTICES.txt', ...bundled].map(
@@ -143,8 +148,8 @@ t.test('what is in it', async (t) => {
     wanted.filter((path) => !paths.includes(path)),
     []
   )
-  t.equal(info.files.find(({ path }) => path === 'dist/lib/cli.js')?.mode, 0o755)
-  t.match(readFileSync(join(root, 'dist/lib/cli.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  t.equal(info.files.find(({ path }) => path === 'dist/lib/cli/main.js')?.mode, 0o755)
+  t.match(readFileSync(join(root, 'dist/lib/cli/main.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
 
   // Nothing that a package manager would run, or ask about, while it installs.
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

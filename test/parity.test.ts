@@ -1,6 +1,6 @@
 // Whole nets against PyTorch, step by step.
 import t from 'tap'
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import { parity, parityNets } from './pytorch/parity.ts'
 import { withoutPytorch } from './pytorch/run.ts'
 

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pack } from 'tar-stream'
-import { loadSharp } from '../lib/photos/sharp.ts'
+import { loadSharp } from '../lib/data/photos/sharp.ts'
 
 /** A picture of noise around a colour: no two seeds are alike, and it does not pack to nothing. */
 export async function picture(

@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type DecodeOptions, decodePhoto, PhotoError } from '../lib/photos/decode.ts'
-import { loadSharp } from '../lib/photos/sharp.ts'
+import { type DecodeOptions, decodePhoto, PhotoError } from '../lib/data/photos/decode.ts'
+import { loadSharp } from '../lib/data/photos/sharp.ts'
 
 const sharp = await loadSharp()
 const [height, width] = [60, 90]

@@ -3,10 +3,10 @@
 import { cp, open as openFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import { Loader, MappedFile } from '../lib/photos/loader.ts'
-import { prepare } from '../lib/photos/prepare.ts'
-import { openPhotos, type PhotoSet } from '../lib/photos/reader.ts'
+import { Loader, MappedFile } from '../lib/data/photos/loader.ts'
+import { prepare } from '../lib/data/photos/prepare.ts'
+import { openPhotos, type PhotoSet } from '../lib/data/photos/reader.ts'
+import { open } from '../lib/engine/device.ts'
 import { classFiles, writeFiles } from './photo-files.ts'
 
 const size = 32

@@ -5,12 +5,12 @@ import { readdir, readFile, truncate, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import t from 'tap'
 import { openData } from '../lib/data/open.ts'
-import { prepare } from '../lib/photos/prepare.ts'
+import { prepare } from '../lib/data/photos/prepare.ts'
 import { classFiles, picture, tarOf, writeFiles } from './photo-files.ts'
 import { Running, runProgram } from './programs.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const cli = 'lib/cli.ts'
+const cli = 'lib/cli/main.ts'
 
 t.test('prepared on first use, opened at once after that', async (t) => {
   const folder = t.testdir()

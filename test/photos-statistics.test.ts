@@ -1,7 +1,7 @@
 import t from 'tap'
-import { symmetricEigen } from '../lib/photos/eigen.ts'
-import { ordered } from '../lib/photos/ordered.ts'
-import { Statistics } from '../lib/photos/statistics.ts'
+import { symmetricEigen } from '../lib/data/photos/eigen.ts'
+import { ordered } from '../lib/data/photos/ordered.ts'
+import { Statistics } from '../lib/data/photos/statistics.ts'
 
 t.test('eigenvalues and eigenvectors of symmetric matrices', async (t) => {
   const matrices = [

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Stream } from '../lib/engine/stream.ts'
 import {
   type ChromeTrace,
   chm145,
@@ -11,10 +12,9 @@ import {
   type Span,
   writeTrace
 } from '../lib/index.ts'
-import type { BoundCall } from '../lib/net.ts'
-import { type Action, ordered } from '../lib/placement/order.ts'
-import { Placement, replicasOf } from '../lib/placement/placement.ts'
-import type { Stream } from '../lib/stream.ts'
+import type { BoundCall } from '../lib/net/net.ts'
+import { type Action, ordered } from '../lib/net/placement/order.ts'
+import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
 import { distance, run } from './courses.ts'
 import { built, checkTrace, course, input, off, sent, set } from './placed.ts'
 

@@ -1,14 +1,14 @@
 // Every figure that is known of the five recipes, against what recipes and their nets say.
 import t from 'tap'
-import { type Device, open } from '../lib/device.ts'
-import type { Draft } from '../lib/draft.ts'
-import { netByName } from '../lib/nets/index.ts'
-import { ablationNames, ablations } from '../lib/recipes/ablation.ts'
-import { imageNetColours } from '../lib/recipes/colours.ts'
-import { recipeByName, recipeNames } from '../lib/recipes/index.ts'
-import { courseOf, rateAt } from '../lib/recipes/recipe.ts'
-import { recipeCourses, recipeOptimizer } from '../lib/recipes/run.ts'
-import { definitionOf, differences, rowsOf } from '../lib/recipes/text.ts'
+import { type Device, open } from '../lib/engine/device.ts'
+import type { Draft } from '../lib/net/draft.ts'
+import { netByName } from '../lib/net/models/index.ts'
+import { ablationNames, ablations } from '../lib/run/recipes/ablation.ts'
+import { imageNetColours } from '../lib/run/recipes/colours.ts'
+import { recipeByName, recipeNames } from '../lib/run/recipes/index.ts'
+import { courseOf, rateAt } from '../lib/run/recipes/recipe.ts'
+import { recipeCourses, recipeOptimizer } from '../lib/run/recipes/run.ts'
+import { definitionOf, differences, rowsOf } from '../lib/run/recipes/text.ts'
 
 /** A recipe's net, drafted for one image. */
 async function drafted(

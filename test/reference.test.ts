@@ -1,10 +1,10 @@
 // The references themselves: every op has one and rows to try it on, and each backward reference
 // returns the finite differences of its forward reference.
 import t from 'tap'
-import { references } from '../lib/reference/index.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { compare } from '../lib/selftest/compare.ts'
 import { agreements, finiteDifferences } from '../lib/selftest/gradient.ts'
+import { references } from '../lib/selftest/reference/index.ts'
 import { expectedOutputs, makeInputs } from '../lib/selftest/values.ts'
 
 const dense = (shape: number[], data: number[]) => ({ shape, data: Float64Array.from(data) })

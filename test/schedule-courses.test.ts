@@ -1,10 +1,10 @@
 // Parameters that are trained each in their own way: factors on rate and decay, and freezing.
 import t from 'tap'
-import { open } from '../lib/device.ts'
-import type { Net } from '../lib/net.ts'
-import { type Course, type Courses, constant, step } from '../lib/schedule.ts'
-import { type TrainOptions, train } from '../lib/train.ts'
-import { sgd } from '../lib/update/optimizer.ts'
+import { open } from '../lib/engine/device.ts'
+import type { Net } from '../lib/net/net.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
+import { type Course, type Courses, constant, step } from '../lib/optim/schedule.ts'
+import { type TrainOptions, train } from '../lib/training/train.ts'
 import { distance, type Weights, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -1,13 +1,13 @@
 // The program that people run to see whether a device computes what it should.
 import t from 'tap'
-import { open } from '../lib/device.ts'
+import { open } from '../lib/engine/device.ts'
 import { differenceTolerance, toleranceOf, tolerances } from '../lib/selftest/case.ts'
 import { opCases } from '../lib/selftest/cases.ts'
 import { apart, netLosses } from '../lib/selftest/nets.ts'
 import { type SelftestResult, selftest } from '../lib/selftest/selftest.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
-const program = 'lib/cli.ts'
+const program = 'lib/cli/main.ts'
 
 t.test('one op, as text and as JSON', async (t) => {
   const rows = opCases.filter(({ op }) => op === 'lrn')

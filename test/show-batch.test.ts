@@ -2,10 +2,10 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { arrayImageSet } from '../lib/data/dataset.ts'
-import { open } from '../lib/device.ts'
-import { contactSheet } from '../lib/input/contact-sheet.ts'
-import { seenBatch } from '../lib/input/seen-batch.ts'
-import { loadSharp } from '../lib/photos/sharp.ts'
+import { loadSharp } from '../lib/data/photos/sharp.ts'
+import { open } from '../lib/engine/device.ts'
+import { contactSheet } from '../lib/training/input/contact-sheet.ts'
+import { seenBatch } from '../lib/training/input/seen-batch.ts'
 import { Order } from '../lib/training/order.ts'
 import { writeSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
@@ -59,7 +59,7 @@ t.test('the program', async (t) => {
   const data = await writeSet(join(folder, 'data'))
   const show = (...more: string[]) => {
     const args = ['--data', data, '--net', 'fashion', '--batch', '5', '--out', out, '--json']
-    return runProgram('lib/cli.ts', ['show-batch', ...args, ...more])
+    return runProgram('lib/cli/main.ts', ['show-batch', ...args, ...more])
   }
   const { code, out: said } = await show()
   t.equal(code, 0)

@@ -1,17 +1,17 @@
 /** A net that holds every kind of layer and trains in milliseconds, and images for it. */
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { shapes } from '../lib/data/shapes.ts'
-import { defineNet, type NetDefinition } from '../lib/definition.ts'
-import { sigmoid, tanh } from '../lib/layers/activation.ts'
-import { batchNorm } from '../lib/layers/batch-norm.ts'
-import { conv2d } from '../lib/layers/conv2d.ts'
-import { dense } from '../lib/layers/dense.ts'
-import { dropout } from '../lib/layers/dropout.ts'
-import { flatten } from '../lib/layers/flatten.ts'
-import { add, concat, slice } from '../lib/layers/join.ts'
-import { lrn, lrnWithin } from '../lib/layers/lrn.ts'
-import { avgPool, maxPool } from '../lib/layers/pool.ts'
-import { relu } from '../lib/layers/relu.ts'
+import { defineNet, type NetDefinition } from '../lib/net/definition.ts'
+import { sigmoid, tanh } from '../lib/net/layers/activation.ts'
+import { batchNorm } from '../lib/net/layers/batch-norm.ts'
+import { conv2d } from '../lib/net/layers/conv2d.ts'
+import { dense } from '../lib/net/layers/dense.ts'
+import { dropout } from '../lib/net/layers/dropout.ts'
+import { flatten } from '../lib/net/layers/flatten.ts'
+import { add, concat, slice } from '../lib/net/layers/join.ts'
+import { lrn, lrnWithin } from '../lib/net/layers/lrn.ts'
+import { avgPool, maxPool } from '../lib/net/layers/pool.ts'
+import { relu } from '../lib/net/layers/relu.ts'
 
 const size = 28
 

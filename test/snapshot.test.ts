@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../lib/run/checkpoint.ts'
 import { toCheckpoint, toSnapshot } from '../lib/run/snapshot.ts'
-import type { Snapshot } from '../lib/train.ts'
+import type { Snapshot } from '../lib/training/train.ts'
 
 const backing = Float32Array.of(9, 1, -2, 3e-39, Number.NaN, 9)
 const bias = { shape: [2, 2], data: backing.subarray(1, 5) }

@@ -1,12 +1,12 @@
 /** A run of a small net that was trained for some steps, and images for it. */
 import { arrayImageSet, type Dataset, type ImageSet } from '../lib/data/dataset.ts'
 import { shapes } from '../lib/data/shapes.ts'
-import type { Device } from '../lib/device.ts'
-import { evaluate } from '../lib/evaluate.ts'
-import { netByName } from '../lib/nets/index.ts'
+import type { Device } from '../lib/engine/device.ts'
+import { netByName } from '../lib/net/models/index.ts'
 import type { TrainSettings } from '../lib/run/settings.ts'
 import { openTraining } from '../lib/run/training-run.ts'
-import { train } from '../lib/train.ts'
+import { evaluate } from '../lib/training/evaluate.ts'
+import { train } from '../lib/training/train.ts'
 
 const SIZE = 32
 

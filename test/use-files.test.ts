@@ -3,15 +3,15 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { readNpy, writeNpy } from '../lib/files/npy.ts'
-import { alexnet } from '../lib/nets/alexnet.ts'
-import { cifar } from '../lib/nets/cifar.ts'
+import { alexnet } from '../lib/net/models/alexnet.ts'
+import { cifar } from '../lib/net/models/cifar.ts'
 import { type FeatureFacts, openIndex, writeIndex } from '../lib/use/feature-index.ts'
 import { filterSheet, firstConvolution, towersOf } from '../lib/use/filters.ts'
 import { findPhotos } from '../lib/use/find-photos.ts'
 import { nearest } from '../lib/use/nearest.ts'
 import { photoFiles } from '../lib/use/photo-files.ts'
 import { ranked, Scores } from '../lib/use/scores.ts'
+import { readNpy, writeNpy } from '../lib/util/files/npy.ts'
 
 const python = '/usr/bin/python3'
 const matrix = Float32Array.from({ length: 15 }, (_, i) => Math.fround(i / 3 - 2))

@@ -1,11 +1,11 @@
 /** `alexnode bench`: a net's speed on input that lies on the device. */
 
-import type { FloatDType } from '../dtype.ts'
-import { netByName, netNames } from '../nets/index.ts'
-import { openDevices } from '../placement/devices.ts'
-import { type BenchResult, bench, type Profile } from '../timing/bench.ts'
-import { writeTrace } from '../timing/chrome-trace.ts'
-import { layerJson } from '../timing/per-layer.ts'
+import type { FloatDType } from '../native/dtype.ts'
+import { netByName, netNames } from '../net/models/index.ts'
+import { openDevices } from '../net/placement/devices.ts'
+import { type BenchResult, bench, type Profile } from '../training/bench/bench.ts'
+import { writeTrace } from '../training/bench/chrome-trace.ts'
+import { layerJson } from '../training/bench/per-layer.ts'
 import { choice, command, dtypeOption, parse, readers, traceHelp } from './command.ts'
 import {
   addDeviceOptions,

@@ -1,8 +1,8 @@
 /** `alexnode build`: compiles the native addon, where no prebuilt one fits. */
-import { type CompileStep, compileAddon } from '../addon/compile.ts'
-import { findAddon } from '../addon/load.ts'
-import { compileIt, isClone } from '../addon/manager.ts'
-import { packageRoot } from '../addon/package-root.ts'
+import { type CompileStep, compileAddon } from '../native/addon/compile.ts'
+import { findAddon } from '../native/addon/load.ts'
+import { compileIt, isClone } from '../native/addon/manager.ts'
+import { packageRoot } from '../native/addon/package-root.ts'
 import { command, parse } from './command.ts'
 import { duration, onePiece, wrap } from './format.ts'
 import { program, UsageError } from './program.ts'
@@ -54,7 +54,7 @@ await program(async (signal) => {
   await step({
     what: 'Loading it',
     async run() {
-      await import('../native.ts')
+      await import('../native/binding.ts')
     }
   })
   const { file } = findAddon(root)

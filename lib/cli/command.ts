@@ -1,6 +1,6 @@
 /** Command lines: one way to make them, read numbers and refuse what is wrong. */
 import type { Command, Option } from 'commander'
-import { floatDTypes } from '../dtype.ts'
+import { floatDTypes } from '../native/dtype.ts'
 import { COLUMNS, wrap } from './format.ts'
 import { UsageError } from './program.ts'
 

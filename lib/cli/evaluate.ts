@@ -1,11 +1,11 @@
 /** `alexnode evaluate`: how often a trained net is right, and what it takes for what. */
 import { resolve } from 'node:path'
 import { openData } from '../data/open.ts'
-import { replaceFile } from '../files/atomic.ts'
 import { assess } from '../use/assess.ts'
 import type { Scores } from '../use/scores.ts'
 import { partOf, type Split, splits, usualSplit } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
+import { replaceFile } from '../util/files/atomic.ts'
 import { choice, command, parse } from './command.ts'
 import { deviceText } from './device.ts'
 import { count, entry, fraction, onePiece, pace } from './format.ts'

@@ -1,8 +1,8 @@
 /** `alexnode recipe`: how known nets were trained and tested, one by one or beside each other. */
-import { ablationNames, ablationsIn } from '../recipes/ablation.ts'
-import { recipeByName, recipes } from '../recipes/index.ts'
-import type { Recipe } from '../recipes/recipe.ts'
-import { definitionOf, differences, rowsOf } from '../recipes/text.ts'
+import { ablationNames, ablationsIn } from '../run/recipes/ablation.ts'
+import { recipeByName, recipes } from '../run/recipes/index.ts'
+import type { Recipe } from '../run/recipes/recipe.ts'
+import { definitionOf, differences, rowsOf } from '../run/recipes/text.ts'
 import { command, parse } from './command.ts'
 import { COLUMNS, wrap } from './format.ts'
 import { program, UsageError } from './program.ts'

@@ -1,5 +1,5 @@
 /** `alexnode selftest`: whether a device computes what it should. */
-import { chooseDevice } from '../cuda-probe.ts'
+import { chooseDevice } from '../doctor/cuda-probe.ts'
 import { type SelftestResult, selftest } from '../selftest/selftest.ts'
 import { command, parse } from './command.ts'
 import { addDeviceOptions, checkDevices, type DeviceArguments } from './device.ts'

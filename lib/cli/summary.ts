@@ -1,9 +1,10 @@
 /** `alexnode summary`: what a net is and takes, with no memory taken for it. */
-import type { Draft } from '../draft.ts'
-import type { FloatDType } from '../dtype.ts'
-import { netByName, netNames } from '../nets/index.ts'
-import { openDevices } from '../placement/devices.ts'
-import { sgd } from '../update/optimizer.ts'
+
+import type { FloatDType } from '../native/dtype.ts'
+import type { Draft } from '../net/draft.ts'
+import { netByName, netNames } from '../net/models/index.ts'
+import { openDevices } from '../net/placement/devices.ts'
+import { sgd } from '../optim/optimizer.ts'
 import { choice, command, dtypeOption, parse, readers } from './command.ts'
 import {
   addDeviceOptions,

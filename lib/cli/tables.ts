@@ -1,6 +1,6 @@
 /** A net's layers and its memory plan, as text. */
-import type { DevicePlan, MemoryPlan, MemoryPool } from '../memory-plan.ts'
-import type { LayerSummary } from '../trace.ts'
+import type { DevicePlan, MemoryPlan, MemoryPool } from '../net/memory-plan.ts'
+import type { LayerSummary } from '../net/trace.ts'
 import { count, entry, mebibytes, short } from './format.ts'
 
 /** The layers as a table: name, kind, output of one image, trained values, multiply-adds of one image. */

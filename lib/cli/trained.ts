@@ -1,7 +1,7 @@
 /** What the programs that use a trained net share: its options, and opening it. */
 import type { Command } from 'commander'
-import type { FloatDType } from '../dtype.ts'
-import { type Devices, openDevices } from '../placement/devices.ts'
+import type { FloatDType } from '../native/dtype.ts'
+import { type Devices, openDevices } from '../net/placement/devices.ts'
 import type { PhotoFiles } from '../use/photo-files.ts'
 import { openTrained, type Trained, type TrainedOptions } from '../use/trained.ts'
 import { dtypeOption, readers } from './command.ts'

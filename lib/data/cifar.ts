@@ -6,7 +6,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { diskError } from '../files/errors.ts'
+import { diskError } from '../util/files/errors.ts'
 import { arrayImageSet, ByteCounts, checkLabels, DataError, type Dataset } from './dataset.ts'
 
 const SIDE = 32

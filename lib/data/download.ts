@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { constants, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { flushAll } from '../files/flush.ts'
+import { flushAll } from '../util/files/flush.ts'
 import { DiskError, DownloadError, OfflineError } from './download-errors.ts'
 import { request } from './http.ts'
 

@@ -1,4 +1,4 @@
-import { permutation } from '../random.ts'
+import { permutation } from '../util/random.ts'
 import { DataError, type ImageSet } from './dataset.ts'
 
 /**

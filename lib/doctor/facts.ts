@@ -1,6 +1,6 @@
 /** What `alexnode doctor` knows of a machine: the object that `--json` prints. */
-import type { AddonOrigin } from '../addon/load.ts'
-import type { CudaDevice, CudaLibrary } from '../native.ts'
+import type { AddonOrigin } from '../native/addon/load.ts'
+import type { CudaDevice, CudaLibrary } from '../native/binding.ts'
 
 /** The machine, without any of our native code. */
 export interface SystemFacts {

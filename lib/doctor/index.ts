@@ -1,5 +1,5 @@
 /** Says what this machine can train on, whatever is broken. Nothing here loads native code. */
-import { version } from '../version.ts'
+import { version } from '../native/version.ts'
 import type { Facts } from './facts.ts'
 import { type ProbeOptions, probe } from './probing.ts'
 import { systemFacts } from './system.ts'

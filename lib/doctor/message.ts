@@ -1,6 +1,6 @@
 /** What the doctor's child process tells its parent. */
-import type { FoundAddon } from '../addon/load.ts'
-import type { CpuInfo, CudaReport } from '../native.ts'
+import type { FoundAddon } from '../native/addon/load.ts'
+import type { CpuInfo, CudaReport } from '../native/binding.ts'
 
 /** One line on file descriptor 3, as JSON. */
 export type Message =

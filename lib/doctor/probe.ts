@@ -4,9 +4,9 @@
  * is JSON: the files that it must not touch, with the reason.
  */
 import { writeSync } from 'node:fs'
-import { AddonError } from '../addon/error.ts'
-import { findAddon } from '../addon/load.ts'
-import { packageRoot } from '../addon/package-root.ts'
+import { AddonError } from '../native/addon/error.ts'
+import { findAddon } from '../native/addon/load.ts'
+import { packageRoot } from '../native/addon/package-root.ts'
 import { ADDON, type Message } from './message.ts'
 
 const say = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)
@@ -17,7 +17,7 @@ async function load() {
     const addon = findAddon(packageRoot())
     say({ addon })
     say({ step: { file: ADDON, what: 'open', path: addon.file } })
-    const { native, cpuInfo } = await import('../native.ts')
+    const { native, cpuInfo } = await import('../native/binding.ts')
     say({ cpu: cpuInfo })
     return native
   } catch (error) {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { glibc } from '../addon/glibc.ts'
+import { glibc } from '../native/addon/glibc.ts'
 import type { SystemFacts } from './facts.ts'
 
 function read(path: string): string | undefined {

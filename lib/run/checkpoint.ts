@@ -8,12 +8,12 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeFolder, writeFolder } from '../files/atomic.ts'
-import { writeBytes } from '../files/bytes.ts'
-import { DamagedFileError, diskError, errnoOf } from '../files/errors.ts'
-import { isJsonObject, type JsonObject, jsonText, readJson } from '../files/json.ts'
-import { damaged, MANIFEST, makeManifest, verifyFolder } from '../files/manifest.ts'
-import { readSafetensors, type Tensors, writeSafetensors } from '../files/safetensors.ts'
+import { removeFolder, writeFolder } from '../util/files/atomic.ts'
+import { writeBytes } from '../util/files/bytes.ts'
+import { DamagedFileError, diskError, errnoOf } from '../util/files/errors.ts'
+import { isJsonObject, type JsonObject, jsonText, readJson } from '../util/files/json.ts'
+import { damaged, MANIFEST, makeManifest, verifyFolder } from '../util/files/manifest.ts'
+import { readSafetensors, type Tensors, writeSafetensors } from '../util/files/safetensors.ts'
 
 const WEIGHTS = 'weights.safetensors'
 const OPTIMIZER = 'optimizer.safetensors'

@@ -6,10 +6,10 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { replaceFile } from '../files/atomic.ts'
-import { diskError, errnoOf } from '../files/errors.ts'
-import { isJsonObject, type Json, jsonText, readJson } from '../files/json.ts'
 import type { RateChange, RateControl } from '../training/rate.ts'
+import { replaceFile } from '../util/files/atomic.ts'
+import { diskError, errnoOf } from '../util/files/errors.ts'
+import { isJsonObject, type Json, jsonText, readJson } from '../util/files/json.ts'
 import { readRates } from './saved.ts'
 
 const CONTROL = 'control.json'

@@ -12,11 +12,11 @@
 
 import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { replaceFile, sweep } from '../files/atomic.ts'
-import { diskError, errnoOf, failedCall } from '../files/errors.ts'
-import { isObject, type Json, jsonText, readJson } from '../files/json.ts'
-import { JsonLog, trimLog } from '../files/json-log.ts'
-import { FolderInUseError, FolderLock } from '../files/lock.ts'
+import { replaceFile, sweep } from '../util/files/atomic.ts'
+import { diskError, errnoOf, failedCall } from '../util/files/errors.ts'
+import { isObject, type Json, jsonText, readJson } from '../util/files/json.ts'
+import { JsonLog, trimLog } from '../util/files/json-log.ts'
+import { FolderInUseError, FolderLock } from '../util/files/lock.ts'
 import {
   type Checkpoint,
   type CheckpointData,

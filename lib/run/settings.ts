@@ -1,9 +1,9 @@
 /** What a training run is made of: given, saved with it, and the same when it goes on. */
 
-import type { FloatDType } from '../dtype.ts'
-import { isObject } from '../files/json.ts'
-import type { InputRecipe } from '../input/augment.ts'
-import { adam, type Optimizer, sgd } from '../update/optimizer.ts'
+import type { FloatDType } from '../native/dtype.ts'
+import { adam, type Optimizer, sgd } from '../optim/optimizer.ts'
+import type { InputRecipe } from '../training/input/augment.ts'
+import { isObject } from '../util/files/json.ts'
 
 /** Everything that decides the numbers of a run, besides device and threads. Flags that are not set are left out. */
 export interface TrainSettings {

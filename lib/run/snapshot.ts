@@ -1,9 +1,9 @@
 // The trainer's snapshots as checkpoints and back: f32 tensors by name, and where the run stands.
 
-import { DamagedFileError } from '../files/errors.ts'
-import type { TensorData, Tensors } from '../files/safetensors.ts'
-import type { PublicTensor } from '../parameters.ts'
+import type { PublicTensor } from '../net/graph/parameters.ts'
 import type { Snapshot } from '../training/state.ts'
+import { DamagedFileError } from '../util/files/errors.ts'
+import type { TensorData, Tensors } from '../util/files/safetensors.ts'
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
 import { readTrainState } from './saved.ts'
 

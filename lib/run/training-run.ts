@@ -1,16 +1,16 @@
 /** A training run that is kept: its settings, its log, and where it goes on from. */
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
-import type { Evaluation } from '../evaluate.ts'
-import { isObject } from '../files/json.ts'
-import type { Net } from '../net.ts'
-import type { Diagnosis, Snapshot, Step, Validation } from '../train.ts'
-import { saveWeights } from '../weights.ts'
+import type { Net } from '../net/net.ts'
+import type { Evaluation } from '../training/evaluate.ts'
+import type { Diagnosis, Snapshot, Step, Validation } from '../training/train.ts'
+import { isObject } from '../util/files/json.ts'
 import { RunControl } from './control.ts'
 import { keepRunData } from './data.ts'
 import { openRun, type Run } from './folder.ts'
 import { SettingsError, settle, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
+import { saveWeights } from './weights.ts'
 
 export interface OpenTrainingOptions {
   /** The folder to keep it in. Where that holds a run, a new one gets a numbered folder in it. */

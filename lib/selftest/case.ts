@@ -1,9 +1,9 @@
 /**
  * One row of the table of op cases: an op, its parameters, and the tensors that it is tried on.
  */
-import type { DType } from '../dtype.ts'
-import { denseLayout, type Shape } from '../layout.ts'
-import type { Fields, Reference, Tensors } from '../reference/index.ts'
+import type { DType } from '../native/dtype.ts'
+import { denseLayout, type Shape } from '../native/layout.ts'
+import type { Fields, Reference, Tensors } from './reference/index.ts'
 
 /** How the numbers of an input are made; all of them repeat for the same row and slot. */
 export type Values =

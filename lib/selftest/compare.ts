@@ -1,5 +1,5 @@
-import type { Dense } from '../reference/index.ts'
 import type { Tolerance } from './case.ts'
+import type { Dense } from './reference/index.ts'
 
 /** How two tensors agree, told by the element that is nearest its bound or farthest beyond it. */
 export interface Comparison {

@@ -5,11 +5,11 @@
  * f64. Where a kink lies within reach (a ReLU's 0, two maxima that are as good as equal) there is
  * no derivative, and the element is left out.
  */
-import { elements } from '../layout.ts'
-import { fnv1a, philox } from '../random.ts'
-import type { Data, Dense } from '../reference/index.ts'
+import { elements } from '../native/layout.ts'
+import { fnv1a, philox } from '../util/random.ts'
 import type { Forward, OpCase, Tolerance } from './case.ts'
 import { judge } from './compare.ts'
+import type { Data, Dense } from './reference/index.ts'
 import type { CaseInputs } from './values.ts'
 
 /** How differences are taken. */

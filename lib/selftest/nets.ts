@@ -3,10 +3,10 @@
  * other device against the CPU, and in bf16 and f16, where the device has them, against f32.
  */
 import { shapes } from '../data/shapes.ts'
-import type { Device } from '../device.ts'
-import type { FloatDType } from '../dtype.ts'
-import { netByName } from '../nets/index.ts'
-import { train } from '../train.ts'
+import type { Device } from '../engine/device.ts'
+import type { FloatDType } from '../native/dtype.ts'
+import { netByName } from '../net/models/index.ts'
+import { train } from '../training/train.ts'
 import type { Measure } from './run.ts'
 
 /** How a net is trained. */

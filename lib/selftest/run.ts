@@ -2,17 +2,17 @@
  * Runs a row of the table on a device and holds what comes back against the reference, against
  * finite differences, and the recorded run against the eager one.
  */
-import type { Device } from '../device.ts'
-import { decode, dtypeBytes, encode, floatDTypes, typedArray } from '../dtype.ts'
-import { layoutElements, pack, unpack } from '../layout.ts'
-import type { Op } from '../op.ts'
-import { record } from '../program.ts'
-import type { Dense } from '../reference/index.ts'
-import type { Stream } from '../stream.ts'
-import type { Tensor } from '../tensor.ts'
+import type { Device } from '../engine/device.ts'
+import type { Op } from '../engine/op.ts'
+import { record } from '../engine/program.ts'
+import type { Stream } from '../engine/stream.ts'
+import type { Tensor } from '../engine/tensor.ts'
+import { decode, dtypeBytes, encode, floatDTypes, typedArray } from '../native/dtype.ts'
+import { layoutElements, pack, unpack } from '../native/layout.ts'
 import { differenceTolerance, type Exactness, type OpCase, repeats, toleranceOf } from './case.ts'
 import { compare } from './compare.ts'
 import { agreements, finiteDifferences } from './gradient.ts'
+import type { Dense } from './reference/index.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
 
 /** How far off something is, and how far it may be. */

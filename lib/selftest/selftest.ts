@@ -1,8 +1,8 @@
 /** All that a device must do right: every row of the table of op cases, and whole nets. */
-import { type Device, open } from '../device.ts'
-import type { FloatDType } from '../dtype.ts'
-import { opTable } from '../native.ts'
-import type { Stream } from '../stream.ts'
+import { type Device, open } from '../engine/device.ts'
+import type { Stream } from '../engine/stream.ts'
+import { opTable } from '../native/binding.ts'
+import type { FloatDType } from '../native/dtype.ts'
 import type { OpCase } from './case.ts'
 import { opCases } from './cases.ts'
 import { apart, netLosses, netsTried } from './nets.ts'

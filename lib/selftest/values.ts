@@ -1,11 +1,11 @@
 /**
  * The numbers of a row's inputs, and what the reference makes of them.
  */
-import { type DType, isFloat, roundTo } from '../dtype.ts'
-import { elements } from '../layout.ts'
-import { fnv1a, philox, toUniform } from '../random.ts'
-import { type Data, type Dense, reference } from '../reference/index.ts'
+import { type DType, isFloat, roundTo } from '../native/dtype.ts'
+import { elements } from '../native/layout.ts'
+import { fnv1a, philox, toUniform } from '../util/random.ts'
 import type { CaseSlot, CaseSlots, OpCase, Values } from './case.ts'
+import { type Data, type Dense, reference } from './reference/index.ts'
 
 /** A row's inputs as the op gets them, and those of its forward run. */
 export interface CaseInputs {

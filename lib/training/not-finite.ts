@@ -1,6 +1,6 @@
-import type { Progress } from '../schedule.ts'
-import type { Trainer } from '../trainer.ts'
+import type { Progress } from '../optim/schedule.ts'
 import { findNonFinite } from './inspect.ts'
+import type { Trainer } from './trainer.ts'
 
 /** A loss or gradient was not finite. The weights are those from before the step. */
 export class NonFiniteError extends Error {

@@ -1,5 +1,5 @@
-import { NetDefinition } from '../definition.ts'
-import { flatten } from '../layers/flatten.ts'
+import { NetDefinition } from '../net/definition.ts'
+import { flatten } from '../net/layers/flatten.ts'
 
 /** Functions of one value, which belong to the layer that they follow. */
 const ACTIVATIONS: readonly string[] = ['relu', 'tanh', 'sigmoid']

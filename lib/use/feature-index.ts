@@ -3,11 +3,11 @@
  * .safetensors, and beside it, as `NAME.json`, which net gave it and which image each row is of.
  */
 import { extname, resolve } from 'node:path'
-import { removeFile, replaceFile, replaceWith } from '../files/atomic.ts'
-import { DamagedFileError } from '../files/errors.ts'
-import { isObject, jsonText, readJson } from '../files/json.ts'
-import { readNpy, writeNpy } from '../files/npy.ts'
-import { readSafetensors, writeSafetensors } from '../files/safetensors.ts'
+import { removeFile, replaceFile, replaceWith } from '../util/files/atomic.ts'
+import { DamagedFileError } from '../util/files/errors.ts'
+import { isObject, jsonText, readJson } from '../util/files/json.ts'
+import { readNpy, writeNpy } from '../util/files/npy.ts'
+import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
 
 const FORMAT = 'alexnode features'
 const VERSION = 1

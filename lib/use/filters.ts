@@ -1,6 +1,6 @@
 /** A convolution's kernels as a picture, as in the paper's figure 3: a tower's below the other's. */
-import type { NetDefinition } from '../definition.ts'
-import type { PublicTensor } from '../parameters.ts'
+import type { NetDefinition } from '../net/definition.ts'
+import type { PublicTensor } from '../net/graph/parameters.ts'
 
 /** A picture of bytes: [height, width, channels]. */
 export interface Picture {

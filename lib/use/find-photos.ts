@@ -1,7 +1,7 @@
 /** Photographs by their names, in a folder and all below it. */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
-import { diskError } from '../files/errors.ts'
+import { diskError } from '../util/files/errors.ts'
 
 const NAME = /\.(jpe?g|jpe|jfif|png|webp)$/i
 

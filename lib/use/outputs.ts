@@ -1,10 +1,10 @@
 /** What a net's last layer gives for each image of a set, while the device works on the next batch. */
 
 import type { ImageSet } from '../data/dataset.ts'
-import type { InputRecipe } from '../input/augment.ts'
-import { Feed } from '../input/feed.ts'
-import { rowsOf } from '../metrics.ts'
-import type { Net } from '../net.ts'
+import type { Net } from '../net/net.ts'
+import type { InputRecipe } from '../training/input/augment.ts'
+import { Feed } from '../training/input/feed.ts'
+import { rowsOf } from '../training/metrics.ts'
 
 /** Outputs of some images that follow each other in a set. */
 export interface OutputBatch {

@@ -1,7 +1,7 @@
 /** Photographs in files of their own, without labels, as a net's data were made from theirs. */
 import { checkRead, type ImageSet } from '../data/dataset.ts'
-import { DiskError } from '../files/errors.ts'
-import { decodePhoto, type Fit, PhotoError } from '../photos/decode.ts'
+import { decodePhoto, type Fit, PhotoError } from '../data/photos/decode.ts'
+import { DiskError } from '../util/files/errors.ts'
 
 export interface PhotoFilesOptions {
   /** Rows, columns and channels that they are brought to. */

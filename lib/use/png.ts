@@ -1,7 +1,8 @@
 /** Pictures as PNG files. */
-import { replaceWith } from '../files/atomic.ts'
-import { writeBytes } from '../files/bytes.ts'
-import { loadSharp } from '../photos/sharp.ts'
+
+import { loadSharp } from '../data/photos/sharp.ts'
+import { replaceWith } from '../util/files/atomic.ts'
+import { writeBytes } from '../util/files/bytes.ts'
 import type { Picture } from './filters.ts'
 
 /**

@@ -1,4 +1,4 @@
-// Devices, buffers, streams, events and programs, as functions over numbers. lib/native.ts is their only
+// Devices, buffers, streams, events and programs, as functions over numbers. lib/native/binding.ts is their only
 // caller.
 #include "cpu/device.h"
 

@@ -4,13 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { PublicTensor } from '../../lib/net/graph/parameters.ts'
 import {
   readSafetensors,
   type TensorData,
   type Tensors,
   writeSafetensors
-} from '../../lib/files/safetensors.ts'
-import type { PublicTensor } from '../../lib/parameters.ts'
+} from '../../lib/util/files/safetensors.ts'
 
 /** The Python that has PyTorch: that of PATH, as environments with CUDA have it, or Debian's. */
 export const python = ['python3', '/usr/bin/python3'].find((python) => {

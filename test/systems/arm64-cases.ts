@@ -88,7 +88,7 @@ function opTable({ cpu }: Processor): Arm64Case['run'] {
   }
 }
 
-const program = 'dist/lib/cli.js'
+const program = 'dist/lib/cli/main.js'
 
 /** How far losses may be apart, as a fraction of them. */
 const ROUNDING = 1e-4

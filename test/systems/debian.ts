@@ -52,7 +52,7 @@ interface Step {
   readonly line?: boolean
 }
 
-const program = ['node', '--import', 'tsx', 'lib/cli.ts']
+const program = ['node', '--import', 'tsx', 'lib/cli/main.ts']
 const steps: readonly Step[] = [
   { what: `${debian}, by debootstrap`, act: makeSystem },
   { what: `Node ${node} and npm ${NPM}, from npm`, act: makeNode },

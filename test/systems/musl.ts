@@ -83,7 +83,7 @@ async function refused(place: Place, alpine: boolean): Promise<void> {
       `expected exit code 1 and a line that names glibc and musl, got ${code}: ${line}`
     )
   }
-  const doctor = await run('/app/node_modules/alexnode/dist/lib/cli.js', 'doctor', '--json')
+  const doctor = await run('/app/node_modules/alexnode/dist/lib/cli/main.js', 'doctor', '--json')
   const { system, addon, ready } = JSON.parse(doctor.out)
   if (system.libc.name !== 'musl' || !/musl/.test(addon.error) || ready.cpu) {
     throw new Error(`the doctor says ${JSON.stringify({ libc: system.libc, addon, ready })}`)

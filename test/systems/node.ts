@@ -14,7 +14,7 @@ const versions = ['20.20.2', '22.23.5', '24.22.3', '26.12.1']
 /** All else of the self-test runs the same native code, whatever calls it. */
 const ops = ['dense', 'max_pool', 'crop', 'cross_entropy']
 
-const cli = 'node_modules/alexnode/dist/lib/cli.js'
+const cli = 'node_modules/alexnode/dist/lib/cli/main.js'
 
 const hash = (place: Place, file: string) =>
   createHash('sha256')

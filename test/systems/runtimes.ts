@@ -5,7 +5,7 @@ import { install, lastObject, trained } from './project.ts'
 import type { Place, Scenario } from './scenario.ts'
 
 const version = '2.9.6'
-const cli = 'node_modules/alexnode/dist/lib/cli.js'
+const cli = 'node_modules/alexnode/dist/lib/cli/main.js'
 
 async function deno(place: Place): Promise<void> {
   await install(place)

@@ -1,7 +1,7 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import type { Shape } from '../../layout.ts'
-import { batchNorm } from '../../reference/batch-norm.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { batchNorm } from '../reference/batch-norm.ts'
 import { imageLayouts } from './shapes.ts'
 
 const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }

@@ -1,7 +1,5 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import { elements, type Shape } from '../../layout.ts'
-import { conv2d } from '../../reference/convolution.ts'
-import type { Fields } from '../../reference/index.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
+import { elements, type Shape } from '../../native/layout.ts'
 import {
   type CaseSlots,
   fromForward,
@@ -11,6 +9,8 @@ import {
   spread,
   type Tolerance
 } from '../case.ts'
+import { conv2d } from '../reference/convolution.ts'
+import type { Fields } from '../reference/index.ts'
 import { type Padding, type Pair, places } from './shapes.ts'
 
 interface Convolution {

@@ -1,6 +1,6 @@
-import { floatDTypes } from '../../dtype.ts'
-import type { Fields } from '../../reference/index.ts'
+import { floatDTypes } from '../../native/dtype.ts'
 import { type CaseSlot, type OpCase, opCase, slot } from '../case.ts'
+import type { Fields } from '../reference/index.ts'
 import { imageLayouts } from './shapes.ts'
 
 /** What of an image is taken, and what chance does with it. */

@@ -1,8 +1,8 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import { cut, dense } from '../../reference/dense.ts'
-import { input } from '../../reference/fields.ts'
-import type { Reference } from '../../reference/index.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
 import { fromForward, type OpCase, opCase, slot, spread, type Values } from '../case.ts'
+import { cut, dense } from '../reference/dense.ts'
+import { input } from '../reference/fields.ts'
+import type { Reference } from '../reference/index.ts'
 
 interface Layer {
   readonly batch: number

@@ -1,9 +1,9 @@
-import { dtypes, floatDTypes } from '../../dtype.ts'
-import type { Shape } from '../../layout.ts'
-import { relu, sigmoid, softmax, tanh } from '../../reference/activation.ts'
-import { dropout } from '../../reference/dropout.ts'
-import type { Fields, Reference } from '../../reference/index.ts'
+import { dtypes, floatDTypes } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { type CaseSlot, fromForward, type OpCase, opCase, slot } from '../case.ts'
+import { relu, sigmoid, softmax, tanh } from '../reference/activation.ts'
+import { dropout } from '../reference/dropout.ts'
+import type { Fields, Reference } from '../reference/index.ts'
 import { imageLayouts } from './shapes.ts'
 
 type SlotOptions = Partial<Omit<CaseSlot, 'shape'>>

@@ -1,6 +1,6 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import { crossEntropy } from '../../reference/loss.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
 import { type OpCase, opCase, slot, type Values } from '../case.ts'
+import { crossEntropy } from '../reference/loss.ts'
 
 interface Loss {
   readonly rows: number

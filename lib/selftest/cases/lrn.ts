@@ -1,10 +1,10 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import type { Shape } from '../../layout.ts'
-import { relu } from '../../reference/activation.ts'
-import { input } from '../../reference/fields.ts'
-import type { Fields, Reference } from '../../reference/index.ts'
-import { lrn, lrnWithin } from '../../reference/lrn.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { fromForward, type OpCase, opCase, slot } from '../case.ts'
+import { relu } from '../reference/activation.ts'
+import { input } from '../reference/fields.ts'
+import type { Fields, Reference } from '../reference/index.ts'
+import { lrn, lrnWithin } from '../reference/lrn.ts'
 import { imageLayouts } from './shapes.ts'
 
 interface Normalisation {

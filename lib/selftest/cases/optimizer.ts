@@ -1,4 +1,4 @@
-import { floatDTypes } from '../../dtype.ts'
+import { floatDTypes } from '../../native/dtype.ts'
 import { type OpCase, opCase, slot, type Values } from '../case.ts'
 
 const shapes = [[1], [10], [16, 33], [4, 3, 5, 5]] as const

@@ -1,7 +1,7 @@
-import { type DType, floatDTypes } from '../../dtype.ts'
-import type { Shape } from '../../layout.ts'
-import { avgPool, maxPool } from '../../reference/pooling.ts'
+import { type DType, floatDTypes } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
+import { avgPool, maxPool } from '../reference/pooling.ts'
 import { imageLayouts, places, type Sliding } from './shapes.ts'
 
 interface Pooling extends Sliding {

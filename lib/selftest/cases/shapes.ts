@@ -1,4 +1,4 @@
-import type { Shape } from '../../layout.ts'
+import type { Shape } from '../../native/layout.ts'
 
 /** [top, bottom, left, right]. */
 export type Padding = readonly [number, number, number, number]

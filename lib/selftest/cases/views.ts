@@ -1,5 +1,5 @@
-import { floatDTypes } from '../../dtype.ts'
-import type { Shape } from '../../layout.ts'
+import { floatDTypes } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { type OpCase, opCase, slot, type Values } from '../case.ts'
 
 const shapes: readonly [Shape, Values][] = [

@@ -1,7 +1,8 @@
 /** What a net's ReLUs give for a batch: whether they are alive, and whether they tell images apart. */
-import { dtypeBytes } from '../../dtype.ts'
-import type { BoundCall, Net } from '../../net.ts'
-import type { Tensor } from '../../tensor.ts'
+
+import type { Tensor } from '../../engine/tensor.ts'
+import { dtypeBytes } from '../../native/dtype.ts'
+import type { BoundCall, Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
 /** What was seen of one ReLU. */

@@ -3,11 +3,12 @@
  * wrong with it. It reads back samples and runs forward passes of its own, outside of the recorded step, so that
  * steps cost what they cost without it, and their numbers are the same.
  */
-import type { Net } from '../../net.ts'
-import type { Parameter } from '../../parameters.ts'
-import type { Trainer } from '../../trainer.ts'
+
+import type { Parameter } from '../../net/graph/parameters.ts'
+import type { Net } from '../../net/net.ts'
+import { requireNumber } from '../../util/require.ts'
 import type { NonFiniteError } from '../not-finite.ts'
-import { requireNumber } from '../require.ts'
+import type { Trainer } from '../trainer.ts'
 import {
   type Diagnosis,
   deadDiagnosis,

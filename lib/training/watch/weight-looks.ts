@@ -1,6 +1,7 @@
 /** How much a step changes the weights: by what really became of them, whatever optimizer does it. */
-import type { Net } from '../../net.ts'
-import type { Parameter } from '../../parameters.ts'
+
+import type { Parameter } from '../../net/graph/parameters.ts'
+import type { Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
 /** What was seen of one layer's weights over one step. */

@@ -1,0 +1,93 @@
+/** Records that threads bring to their place, out of shards that are mapped into memory. */
+import type { Buffer } from '../../engine/buffer.ts'
+import { type FileRecords, openFileRecords } from './file-records.ts'
+import { LoadError, Loader, MappedFile } from './loader.ts'
+import type { Part } from './manifest.ts'
+import type { ImageFormat } from './reader.ts'
+import type { Records } from './records.ts'
+
+/** Numbers that the loader takes for a record. */
+const NUMBERS = 4
+
+/**
+ * Opens the shards of a part. Sizes and indices are checked, and each image when it is read for the
+ * first time.
+ *
+ * @param threads that read and decode. Default: as many as the machine gives this process
+ * @throws DamagedFileError naming a shard that is missing, cut short or altered
+ * @throws DiskError where one cannot be read
+ */
+export async function openMappedRecords(
+  folder: string,
+  part: Part,
+  format: ImageFormat,
+  threads?: number
+): Promise<Records> {
+  return new MappedRecords(await openFileRecords(folder, part), format, threads)
+}
+
+class MappedRecords implements Records {
+  readonly length: number
+  readonly #files: FileRecords
+  readonly #format: ImageFormat
+  readonly #loader: Loader
+  readonly #maps = new Map<string, MappedFile>()
+  /** Which records have been found to be whole. */
+  readonly #checked: Uint8Array
+  #records = new Float64Array()
+
+  constructor(files: FileRecords, format: ImageFormat, threads: number | undefined) {
+    this.length = files.length
+    this.#files = files
+    this.#format = format
+    this.#loader = new Loader(threads)
+    this.#checked = new Uint8Array(files.length)
+  }
+
+  label(i: number): number {
+    return this.#files.label(i)
+  }
+
+  name(i: number): string {
+    return this.#files.name(i)
+  }
+
+  bytes(i: number): Promise<Uint8Array> {
+    return this.#files.bytes(i)
+  }
+
+  async load(indices: Uint32Array, to: Buffer, offset: number): Promise<void> {
+    const needed = indices.length * NUMBERS
+    if (this.#records.length < needed) this.#records = new Float64Array(needed)
+    const records = this.#records.subarray(0, needed)
+    for (const [k, i] of indices.entries()) {
+      const place = this.#files.place(i)
+      const crc = this.#checked[i] ? -1 : place.crc
+      records.set([this.#map(place.path).id, place.offset, place.bytes, crc], k * NUMBERS)
+    }
+    const { form: encoding, height, width, channels } = this.#format
+    try {
+      // What they say is read before this returns, so the next call may write over them.
+      await this.#loader.load(records, { encoding, height, width, channels }, to, offset)
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error
+      throw this.#files.damaged(indices[error.place] ?? 0, error.message)
+    }
+    for (const i of indices) this.#checked[i] = 1
+  }
+
+  #map(path: string): MappedFile {
+    const known = this.#maps.get(path)
+    if (known) return known
+    const map = new MappedFile(path)
+    this.#maps.set(path, map)
+    return map
+  }
+
+  close(): void {
+    this.#loader.close()
+    for (const map of this.#maps.values()) map.close()
+    this.#maps.clear()
+    this.#files.close()
+  }
+}

@@ -1,0 +1,225 @@
+/** One preparation: image by image into shards, with statistics, and its state after each shard. */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { removeFile, replaceFile, replaceWith } from '../../util/files/atomic.ts'
+import { digestFile, type FileDigest, writeBytes } from '../../util/files/bytes.ts'
+import { DataError } from '../dataset.ts'
+import { convert } from './convert.ts'
+import { Copies, noKey } from './copies.ts'
+import { clearFolder } from './folder.ts'
+import { FORMAT, MANIFEST, type Manifest, MEAN_IMAGE, manifestText, type Part } from './manifest.ts'
+import { ordered } from './ordered.ts'
+import type { Plan } from './plan.ts'
+import {
+  noProgress,
+  type PartProgress,
+  PROGRESS,
+  type Progress,
+  readProgress,
+  saveProgress
+} from './progress.ts'
+import type { Source, SourcePart } from './source.ts'
+import { Statistics } from './statistics.ts'
+import { ShardWriter } from './writer.ts'
+
+export interface PreparationOptions {
+  /** Images that are worked on at a time. Default: twice the processors. */
+  readonly atOnce?: number | undefined
+  /** Stops after the images that are under way; what is in whole shards stays. */
+  readonly signal?: AbortSignal | undefined
+  /** Told of each image that is done: how many of how many, and how many were skipped. */
+  readonly onProgress?: ((done: number, total: number, skipped: number) => void) | undefined
+  /** Told what a person should know, in a sentence each. */
+  readonly onNotice?: ((text: string) => void) | undefined
+}
+
+export class Preparation {
+  readonly #source: Source
+  readonly #plan: Plan
+  readonly #out: string
+  readonly #options: PreparationOptions
+  readonly #statistics: Statistics
+  readonly #notes: string[]
+  #progress: Progress = noProgress()
+  #trained: Copies
+
+  constructor(source: Source, plan: Plan, out: string, options: PreparationOptions) {
+    this.#source = source
+    this.#plan = plan
+    this.#out = out
+    this.#options = options
+    this.#statistics = new Statistics(plan)
+    this.#notes = [...source.notes]
+    this.#trained = new Copies(plan.train)
+  }
+
+  /** @returns the manifest, and how many images an earlier run had dealt with */
+  async run(): Promise<{ readonly manifest: Manifest; readonly resumed: number }> {
+    const { train, test } = this.#plan
+    const resumed = await this.#resume()
+    await this.#part('train', train, this.#progress.train, this.#trained)
+    if (test) {
+      const tested = new Copies(test)
+      await this.#part('test', test, this.#progress.test, tested)
+      const shared = tested.shared(this.#trained)
+      if (shared > 0) {
+        this.#notes.push(`${shared} images of the test part are in the training part, too.`)
+      }
+    }
+    return { manifest: await this.#finish(), resumed }
+  }
+
+  /** Takes up what is there. Returns how many images are done. */
+  async #resume(): Promise<number> {
+    const { onNotice } = this.#options
+    const found = await readProgress(this.#out, this.#plan.hash)
+    const why = found && (await this.#useless(found))
+    if (found === undefined || found === 'other' || why !== undefined) {
+      if (why !== undefined) onNotice?.(`${why}: it begins again.`)
+      this.#statistics.reset()
+      await clearFolder(this.#out)
+      // From here on the folder is known as one that was begun.
+      await this.#save()
+      return 0
+    }
+    this.#progress = found
+    const done = found.train.done + found.test.done
+    if (done > 0) onNotice?.(`It goes on after ${done} images that were done before.`)
+    return done
+  }
+
+  async #save(): Promise<void> {
+    this.#progress.statistics = this.#statistics.save()
+    await saveProgress(this.#out, this.#plan.hash, this.#progress)
+  }
+
+  /** Why an earlier state cannot be taken up; else its statistics are. */
+  async #useless(found: Progress | 'other'): Promise<string | undefined> {
+    if (found === 'other' || !this.#statistics.restore(found.statistics)) {
+      return 'What was begun there was of other files or options'
+    }
+    for (const { file, sha256 } of [...found.train.shards, ...found.test.shards]) {
+      const digest = await digestFile(join(this.#out, file)).catch(() => undefined)
+      if (digest?.sha256 !== sha256) return `The shard ${file} is not as it was written`
+    }
+    return
+  }
+
+  async #part(
+    name: 'train' | 'test',
+    part: SourcePart,
+    progress: PartProgress,
+    copies: Copies
+  ): Promise<void> {
+    const { atOnce = 2 * availableParallelism(), signal, onProgress } = this.#options
+    const { form, height, width, channels, shardBytes, duplicates, train, test } = this.#plan
+    const { shards, skipped } = progress
+    const kind = { form, height, width, channels, shardBytes }
+    const writer = new ShardWriter({ folder: this.#out, part: name, ...kind }, shards.length)
+    await copies.addShards(this.#out, progress)
+    // What was held out of the training part must not be in it.
+    const held = name === 'test' && !this.#source.test
+    const { classes } = this.#source
+    const copied = (i: number, key: Uint8Array) => {
+      if (duplicates) return
+      const label = part.label(i)
+      const there = held ? this.#trained.reason(key, label, classes) : undefined
+      return copies.reason(key, label, classes) ?? there
+    }
+    const before = name === 'test' ? train.length : 0
+    const total = train.length + (test?.length ?? 0)
+    let done = progress.done
+    const flush = async () => {
+      shards.push(await writer.flush())
+      progress.done = done
+      await this.#save()
+    }
+
+    const work = (i: number) => convert(part, i, this.#plan)
+    for await (const image of ordered(range(done, part.length), Math.max(1, atOnce), work)) {
+      signal?.throwIfAborted()
+      const i = done++
+      const file = part.name(i)
+      const { key } = image
+      const copy = key && copied(i, key)
+      if ('reason' in image) skipped.push({ file, reason: image.reason })
+      else if (copy !== undefined) skipped.push({ file, reason: copy })
+      else {
+        if (key) copies.add(key, i)
+        if (name === 'train') this.#statistics.add(image.pixels)
+        writer.add({ bytes: image.bytes, label: part.label(i), name: file, key: key ?? noKey })
+        if (writer.full) await flush()
+      }
+      onProgress?.(before + done, total, this.#skipped())
+    }
+    if (writer.pending > 0) await flush()
+    progress.done = done
+  }
+
+  #skipped(): number {
+    const { train, test } = this.#progress
+    return this.#source.skipped.length + train.skipped.length + test.skipped.length
+  }
+
+  async #finish(): Promise<Manifest> {
+    const { name, kind, classes, skipped: before } = this.#source
+    const { form, quality, fit, height, width, channels, testing, hash } = this.#plan
+    const { train, test } = this.#progress
+    const skipped = [...before, ...train.skipped, ...test.skipped]
+    const part = ({ shards }: PartProgress): Part => ({
+      images: shards.reduce((sum, { images }) => sum + images, 0),
+      shards
+    })
+    if (train.shards.length === 0) {
+      const first = skipped[0] ? `; the first, ${skipped[0].file}, ${skipped[0].reason}` : ''
+      await removeFile(join(this.#out, PROGRESS))
+      throw new DataError(
+        `[photos] ${name}: expected at least one image that can be used, got ${skipped.length}` +
+          ` that cannot${first}`
+      )
+    }
+    const mean = this.#statistics.meanImage()
+    const bytes = new Uint8Array(mean.buffer, mean.byteOffset, mean.byteLength)
+    let digest: FileDigest | undefined
+    await replaceWith(join(this.#out, MEAN_IMAGE), async (tmp) => {
+      digest = await writeBytes(tmp, [bytes])
+    })
+    const colours = this.#statistics.colours()
+    const own = this.#plan.test && test.shards.length > 0
+    const manifest: Manifest = {
+      ...{ format: FORMAT, name, kind, form, ...(form === 'jpeg' && { quality }) },
+      ...{ fit, height, width, channels, classes, train: part(train) },
+      ...(own && { test: part(test) }),
+      testing: own || !this.#plan.test ? testing : 'no test image can be used: tested on all',
+      ...this.#statistics.stats(),
+      ...(colours && { colours }),
+      meanImage: { file: MEAN_IMAGE, sha256: digest?.sha256 ?? '' },
+      ...{ skipped, notes: [...this.#notes, ...fewOf(this.#plan.train, classes)], plan: hash }
+    }
+    await replaceFile(join(this.#out, MANIFEST), manifestText(manifest))
+    await removeFile(join(this.#out, PROGRESS))
+    return manifest
+  }
+}
+
+/** Tells of classes with next to nothing to learn from. */
+function fewOf(part: SourcePart, classes: readonly string[]): string[] {
+  const counts = new Array<number>(classes.length).fill(0)
+  for (let i = 0; i < part.length; i++) counts[part.label(i)]!++
+  const of = (count: number) => classes.filter((_, label) => counts[label] === count)
+  const say = (names: readonly string[], what: string) => {
+    if (names.length === 0 || names.length === classes.length) return []
+    const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+    return [`${what}: ${names.slice(0, 3).join(', ')}${more}.`]
+  }
+  const alike = 'All images are of one class: there is nothing to tell apart.'
+  return [
+    ...(classes.length === 1 ? [alike] : []),
+    ...say(of(0), 'Classes with no training image'),
+    ...say(of(1), 'Classes with one training image')
+  ]
+}
+
+function* range(from: number, to: number): Generator<number> {
+  for (let i = from; i < to; i++) yield i
+}

@@ -1,0 +1,71 @@
+/** `progress.json`: how far a preparation is, kept after each shard, gone when it is done. */
+import { join } from 'node:path'
+import { replaceFile } from '../../util/files/atomic.ts'
+import { DamagedFileError, errnoOf } from '../../util/files/errors.ts'
+import { isJsonObject, type Json, jsonText, readJson } from '../../util/files/json.ts'
+import type { ShardFile } from './manifest.ts'
+import type { Skipped } from './source.ts'
+
+export const PROGRESS = 'progress.json'
+
+/** How far one part is. */
+export interface PartProgress {
+  /** Images of the source that have been dealt with: written or skipped. */
+  done: number
+  readonly shards: ShardFile[]
+  readonly skipped: Skipped[]
+}
+
+/** How far all is. */
+export interface Progress {
+  readonly train: PartProgress
+  readonly test: PartProgress
+  statistics: Json | undefined
+}
+
+export const noProgress = (): Progress => ({
+  train: { done: 0, shards: [], skipped: [] },
+  test: { done: 0, shards: [], skipped: [] },
+  statistics: undefined
+})
+
+/**
+ * What an earlier run of the same plan left; undefined where there is nothing, 'other' where it was
+ * of another plan, or is not whole.
+ */
+export async function readProgress(
+  folder: string,
+  plan: string
+): Promise<Progress | 'other' | undefined> {
+  const value = await readJson(join(folder, PROGRESS)).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return
+    if (error instanceof DamagedFileError) return null
+    throw error
+  })
+  if (value === undefined) return
+  if (value === null || !isJsonObject(value) || value.plan !== plan) return 'other'
+  const [train, test] = [partOf(value.train), partOf(value.test)]
+  if (!train || !test) return 'other'
+  return { train, test, statistics: value.statistics }
+}
+
+function partOf(value: Json | undefined): PartProgress | undefined {
+  if (value === undefined || !isJsonObject(value)) return
+  const { done, shards, skipped } = value
+  if (typeof done !== 'number' || !Array.isArray(shards) || !Array.isArray(skipped)) return
+  return {
+    done,
+    shards: shards.filter(isJsonObject).map(({ file, images, bytes, sha256 }) => ({
+      ...{ file: String(file), images: Number(images), bytes: Number(bytes) },
+      sha256: String(sha256)
+    })),
+    skipped: skipped
+      .filter(isJsonObject)
+      .map(({ file, reason }) => ({ file: String(file), reason: String(reason) }))
+  }
+}
+
+/** @throws DiskError */
+export async function saveProgress(folder: string, plan: string, progress: Progress) {
+  await replaceFile(join(folder, PROGRESS), jsonText({ plan, ...progress }, 'progress'))
+}

@@ -1,0 +1,153 @@
+/** A prepared folder as a data set. */
+
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts'
+import { checkRead, DataError, type Dataset, type ImageSet } from '../dataset.ts'
+import { decodePhoto } from './decode.ts'
+import { isHeldOut } from './hold-out.ts'
+import { MANIFEST, type Manifest, type Part, readManifest } from './manifest.ts'
+import { openMappedRecords } from './mapped-records.ts'
+import { PROGRESS } from './progress.ts'
+import type { Records } from './records.ts'
+import type { Form } from './shard.ts'
+
+/** Images of a prepared part. */
+export interface PhotoSet extends ImageSet {
+  /** Names of the images in what they were prepared from. */
+  name(i: number): string
+  /** What the shard holds of image i: raw bytes, or a JPEG file. */
+  record(i: number): Uint8Array | Promise<Uint8Array>
+  /**
+   * See `ImageSet`.
+   *
+   * @throws DamagedFileError naming a shard that was altered, and the image
+   * @throws DiskError where the disk refuses
+   */
+  read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): Promise<void>
+}
+
+/** What the records of a part hold. */
+export interface ImageFormat {
+  readonly form: Form
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+}
+
+/** A prepared folder, open. */
+export interface PhotoDataset extends Dataset {
+  readonly train: PhotoSet
+  readonly test: PhotoSet
+  readonly manifest: Manifest
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface OpenPhotosOptions {
+  /** Said to people. Default: prepared in the folder. */
+  readonly source?: string
+  /** What else a person should know. */
+  readonly notice?: string
+  /** Threads that read and decode. Default: as many as the machine gives this process. */
+  readonly threads?: number | undefined
+}
+
+/**
+ * Opens a folder that `alexnode prepare` has filled.
+ *
+ * @throws DataError where it is none, or was not finished
+ * @throws DamagedFileError naming what is missing, cut short or altered
+ *
+ * @example
+ * await using data = await openPhotos('prepared')
+ * console.log(data.train.length, data.classes)
+ */
+export async function openPhotos(
+  folder: string,
+  { source, notice, threads }: OpenPhotosOptions = {}
+): Promise<PhotoDataset> {
+  const manifest = await readManifest(folder)
+  if (!manifest) {
+    const how = existsSync(join(folder, PROGRESS))
+      ? 'one whose preparation was interrupted: run the same alexnode prepare again, which goes on'
+      : `none; run alexnode prepare SOURCE ${basename(resolve(folder))}`
+    throw new DataError(`[photos] ${folder}: expected a prepared folder (${MANIFEST}), got ${how}`)
+  }
+  const { name, form, fit, height, width, channels, classes, mean, std, colours } = manifest
+  const meanImage = await readMeanImage(folder, manifest)
+  const shape = { height, width, channels, classes, mean, std, meanImage }
+  const facts = { form, fit, ...shape, ...(colours && { colours }) }
+  const records = (part: Part) => openMappedRecords(folder, part, facts, threads)
+  const train = await records(manifest.train)
+  const test = manifest.test ? await records(manifest.test) : train
+  const close = async () => {
+    await train.close()
+    if (test !== train) await test.close()
+  }
+  return {
+    ...{ name, classes, mean, std, manifest, close },
+    source: source ?? `prepared in ${folder}`,
+    ...(notice !== undefined && { notice }),
+    ...(isHeldOut(manifest.testing) && { heldOut: true }),
+    train: photoSet(train, facts),
+    test: photoSet(test, facts),
+    [Symbol.asyncDispose]: close
+  }
+}
+
+async function readMeanImage(folder: string, manifest: Manifest): Promise<Float32Array> {
+  const { meanImage, height, width, channels } = manifest
+  const path = join(folder, meanImage.file)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw diskError('photos', 'read', path, error)
+    throw new DamagedFileError(
+      `[photos] ${path}: expected the mean image, got none; prepare the set again`
+    )
+  })
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  if (sha256 !== meanImage.sha256 || bytes.length !== height * width * channels * 4) {
+    throw new DamagedFileError(
+      `[photos] ${path}: expected the SHA-256 ${meanImage.sha256}, got ${sha256}: it was altered;` +
+        ' prepare the set again'
+    )
+  }
+  return new Float32Array(Uint8Array.from(bytes).buffer)
+}
+
+type Facts = Omit<ImageSet, 'length' | 'read'> & { readonly form: Form }
+
+function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
+  const size = facts.height * facts.width * facts.channels
+  const pixelsOf = async (i: number) => {
+    const bytes = await records.bytes(i)
+    const { data } = form === 'raw' ? { data: bytes } : await decodePhoto(bytes, { fit: 'keep' })
+    if (data.length === size) return data
+    throw new DamagedFileError(
+      `[photos] image ${i} (${records.name(i)}): expected ${size} bytes of pixels,` +
+        ` got ${data.length}; prepare the set again`
+    )
+  }
+  return {
+    ...facts,
+    length: records.length,
+    name: (i) => records.name(i),
+    record: (i) => records.bytes(i),
+    async read(indices, images, labels) {
+      checkRead(this, indices, images, labels)
+      const one = async (i: number, place: number) => {
+        labels[place] = records.label(i)
+        images.set(await pixelsOf(i), place * size)
+      }
+      await Promise.all(Array.from(indices, one))
+    },
+    ...(records.load && {
+      load: async (indices, to, offset, labels) => {
+        for (const [place, i] of indices.entries()) labels[place] = records.label(i)
+        await records.load?.(indices, to, offset)
+      }
+    })
+  }
+}

@@ -1,0 +1,45 @@
+/** From a path to a source of images. */
+import { stat } from 'node:fs/promises'
+import { diskError } from '../../../util/files/errors.ts'
+import { findCifar, loadCifarFolder } from '../../cifar.ts'
+import { DataError } from '../../dataset.ts'
+import { findIdxFolder, loadIdxFolder } from '../../idx-folder.ts'
+import type { Source } from '../source.ts'
+import { datasetSource } from './dataset.ts'
+import { scanListFile } from './list-file.ts'
+import { fileSource, isTextName } from './listing.ts'
+import { scanTree } from './parts.ts'
+import { openTree } from './tree.ts'
+
+/**
+ * Opens a folder, tar or list of labelled images: nothing is decoded yet.
+ *
+ * @throws DataError where it holds none, or is damaged or compressed
+ * @throws DiskError where it cannot be read
+ */
+export async function openSource(path: string, signal?: AbortSignal): Promise<Source> {
+  const stats = await stat(path).catch((error: unknown) => {
+    throw diskError('photos', 'read', path, error)
+  })
+  if (stats.isDirectory()) {
+    const idx = await findIdxFolder(path)
+    if (idx !== undefined) return datasetSource(await loadIdxFolder(idx, { signal }), 'IDX files')
+    const cifar = await findCifar(path)
+    if (cifar) return datasetSource(await loadCifarFolder(cifar, { signal }), "CIFAR's batches")
+  } else if (!stats.isFile()) {
+    throw new DataError(
+      `[photos] ${path}: expected a folder, a tar or a list, got a device or pipe`
+    )
+  }
+  if (stats.isFile() && isTextName(path)) {
+    const { tree, listing } = await scanListFile(path)
+    return fileSource(tree, listing)
+  }
+  const tree = await openTree(path, signal)
+  try {
+    return fileSource(tree, await scanTree(tree, path))
+  } catch (error) {
+    await tree.close()
+    throw error
+  }
+}

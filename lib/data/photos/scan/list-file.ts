@@ -1,0 +1,56 @@
+/** A list file that is itself the source; its paths are absolute, or begin at its folder. */
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { diskError } from '../../../util/files/errors.ts'
+import { DataError } from '../../dataset.ts'
+import { ordered } from '../ordered.ts'
+import type { Listing } from './listing.ts'
+import { listed, parseList } from './lists.ts'
+import { listTree, type SourceFile, stamp, type Tree } from './tree.ts'
+
+/** Files that may hold the names of numbered classes, one a line. */
+const classFiles = ['classes.txt', 'labels.txt', 'synsets.txt']
+
+/** @throws DiskError where the list cannot be read */
+export async function scanListFile(
+  path: string
+): Promise<{ readonly tree: Tree; readonly listing: Listing }> {
+  const list = basename(path)
+  const folder = dirname(resolve(path))
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw diskError('photos', 'read', path, error)
+  })
+  const lines = parseList(text, list)
+  const found = new Map<string, SourceFile>()
+  const stamps = [list, text]
+  const looked = ordered(lines, 32, async ({ path: name }) => {
+    const whole = resolve(folder, name)
+    return { name, path: whole, stats: await stat(whole).catch(() => undefined) }
+  })
+  for await (const { name, path, stats } of looked) {
+    if (!stats?.isFile()) continue
+    found.set(name, { name, bytes: stats.size, path })
+    stamps.push(stamp(name, stats))
+  }
+  const names = await classList(folder)
+  const group = listed(lines, { list, names, find: (path) => found.get(path) })
+  const { classes, items: train, skipped } = group
+  const first = skipped[0]
+  if (train.length === 0) {
+    const why = first ? `: ${first.file} ${first.reason}` : ''
+    throw new DataError(
+      `[photos] ${path}: expected lines 'path label' that name pictures, got ${lines.length} lines,` +
+        ` none of which does${why}`
+    )
+  }
+  const tree = listTree(path, [...found.values()], stamps)
+  return { tree, listing: { kind: 'a list', classes, train, skipped, notes: [] } }
+}
+
+async function classList(folder: string): Promise<readonly string[] | undefined> {
+  for (const name of classFiles) {
+    const text = await readFile(join(folder, name), 'utf8').catch(() => undefined)
+    if (text !== undefined) return text.split(/\r?\n/).filter((line) => line.trim() !== '')
+  }
+  return
+}

@@ -1,0 +1,167 @@
+/**
+ * What training wants to know of a set of images, gathered one by one: the mean image, mean and
+ * standard deviation of each channel, and the principal components of the colours. All sums are of
+ * whole numbers and exact, so that their order changes nothing; each result is rounded once.
+ */
+
+import { isJsonObject, type Json } from '../../util/files/json.ts'
+import type { ColourVariation, ImageStats } from '../dataset.ts'
+import { symmetricEigen } from './eigen.ts'
+
+export interface Shape {
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+}
+
+export class Statistics {
+  readonly #shape: Shape
+  /** Sum of each byte of an image: below 2^53 for any number of images. */
+  readonly #image: Float64Array
+  #images = 0
+  /** Sums of channel a times channel b, a ≤ b, by row of the triangle. */
+  readonly #products: bigint[]
+
+  constructor(shape: Shape) {
+    this.#shape = shape
+    const { height, width, channels } = shape
+    this.#image = new Float64Array(height * width * channels)
+    this.#products = Array.from({ length: (channels * (channels + 1)) / 2 }, () => 0n)
+  }
+
+  /** @param pixels u8 [height, width, channels] */
+  add(pixels: Uint8Array): void {
+    this.#images++
+    if (this.#shape.channels === 3) this.#addColours(pixels)
+    else this.#addGrey(pixels)
+  }
+
+  #addColours(pixels: Uint8Array): void {
+    const image = this.#image
+    let [rr, rg, rb, gg, gb, bb] = [0, 0, 0, 0, 0, 0]
+    for (let i = 0; i < pixels.length; i += 3) {
+      const r = pixels[i]!
+      const g = pixels[i + 1]!
+      const b = pixels[i + 2]!
+      image[i]! += r
+      image[i + 1]! += g
+      image[i + 2]! += b
+      rr += r * r
+      rg += r * g
+      rb += r * b
+      gg += g * g
+      gb += g * b
+      bb += b * b
+    }
+    for (const [i, sum] of [rr, rg, rb, gg, gb, bb].entries()) this.#products[i]! += BigInt(sum)
+  }
+
+  #addGrey(pixels: Uint8Array): void {
+    const image = this.#image
+    let squares = 0
+    for (let i = 0; i < pixels.length; i++) {
+      const value = pixels[i]!
+      image[i]! += value
+      squares += value * value
+    }
+    this.#products[0]! += BigInt(squares)
+  }
+
+  /** The mean of the images, 0…255, [height, width, channels]. */
+  meanImage(): Float32Array {
+    const images = this.#images
+    return Float32Array.from(this.#image, (sum) => (images === 0 ? 0 : sum / images))
+  }
+
+  /** Mean and standard deviation, as fractions 0…1; a channel that never varies has 1. */
+  stats(): ImageStats {
+    const { channels } = this.#shape
+    const covariance = this.#covariance()
+    const count = this.#pixels()
+    const mean = this.#sums().map((sum) => (count === 0n ? 0 : quotient(sum, count) / 255))
+    const std = Array.from({ length: channels }, (_, c) => {
+      const variance = covariance[c]?.[c] ?? 0
+      return variance === 0 ? 1 : Math.sqrt(variance) / 255
+    })
+    return { mean, std }
+  }
+
+  /** The principal components of the colours; undefined for grey images. */
+  colours(): ColourVariation | undefined {
+    if (this.#shape.channels !== 3) return
+    const { values, vectors } = symmetricEigen(this.#covariance())
+    return { eigenvalues: values.map((value) => Math.max(0, value)), eigenvectors: vectors }
+  }
+
+  #pixels(): bigint {
+    return BigInt(this.#images) * BigInt(this.#shape.height * this.#shape.width)
+  }
+
+  #sums(): bigint[] {
+    const { channels } = this.#shape
+    const sums = Array.from({ length: channels }, () => 0n)
+    for (const [i, value] of this.#image.entries()) sums[i % channels]! += BigInt(value)
+    return sums
+  }
+
+  /** E[ab] - E[a]E[b], as (n·Σab - Σa·Σb) / n². */
+  #covariance(): number[][] {
+    const { channels } = this.#shape
+    const count = this.#pixels()
+    const sums = this.#sums()
+    const rows = Array.from({ length: channels }, () => new Array<number>(channels).fill(0))
+    let k = 0
+    for (let a = 0; a < channels; a++) {
+      for (let b = a; b < channels; b++, k++) {
+        const top = count * this.#products[k]! - sums[a]! * sums[b]!
+        const value = count === 0n ? 0 : quotient(top, count * count)
+        rows[a]![b] = value
+        rows[b]![a] = value
+      }
+    }
+    return rows
+  }
+
+  /** Begins again. */
+  reset(): void {
+    this.#images = 0
+    this.#image.fill(0)
+    this.#products.fill(0n)
+  }
+
+  /** All of it, for a run that goes on later. */
+  save(): Json {
+    const { buffer, byteOffset, byteLength } = this.#image
+    return {
+      images: this.#images,
+      image: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+      products: this.#products.map(String)
+    }
+  }
+
+  /** Takes up what `save` gave; false, and nothing is taken, where it does not fit. */
+  restore(saved: Json | undefined): boolean {
+    if (saved === undefined || !isJsonObject(saved)) return false
+    const { images, image, products } = saved
+    if (typeof images !== 'number' || typeof image !== 'string' || !Array.isArray(products)) {
+      return false
+    }
+    const bytes = Uint8Array.from(Buffer.from(image, 'base64'))
+    if (!products.every((product) => /^\d+$/.test(String(product)))) return false
+    const sums = products.map((product) => BigInt(String(product)))
+    if (bytes.length !== this.#image.byteLength || sums.length !== this.#products.length) {
+      return false
+    }
+    this.#images = images
+    this.#image.set(new Float64Array(bytes.buffer))
+    this.#products.splice(0, sums.length, ...sums)
+    return true
+  }
+}
+
+/** a / b, to the precision of a double: the whole part is exact, the rest is below 1. */
+function quotient(a: bigint, b: bigint): number {
+  const whole = a / b
+  const scale = 1n << 53n
+  return Number(whole) + Number(((a - whole * b) * scale) / b) / Number(scale)
+}

@@ -1,0 +1,181 @@
+/**
+ * Compiles the addon in the installed package against the system's libraries, where no prebuilt one fits: by the
+ * package's CMakeLists.txt, into build/Release, where it is looked for first.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { constants, existsSync } from 'node:fs'
+import { access, mkdir, rm } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { errnoOf } from '../../util/files/errors.ts'
+import { FolderLock } from '../../util/files/lock.ts'
+
+/** One thing that is done. */
+export interface CompileStep {
+  /** What it does, as one phrase. */
+  readonly what: string
+  /** @param progress - told now and then, from 0 to 1, where it is known */
+  run(progress: (done: number) => void): Promise<void>
+}
+
+export interface CompileOptions {
+  /** The package's folder. */
+  readonly root: string
+  readonly signal: AbortSignal
+  /** Runs a step and says so. */
+  readonly step: (step: CompileStep) => Promise<void>
+}
+
+/**
+ * @throws Error that says what is missing, what the compiler said, or why the folder cannot be written
+ * @throws FolderInUseError when another process compiles there
+ */
+export async function compileAddon({ root, signal, step }: CompileOptions): Promise<void> {
+  await mustBeWritable(root)
+  mustSuitCMake(root)
+  await step({
+    what: 'Looking for what compiling needs',
+    async run() {
+      const args = [join(root, 'scripts/native-deps.cjs'), 'compile']
+      // It says what is missing, with a command that must stay in one line.
+      await call(process.execPath, args, { signal, quiet: false }).catch((cause: unknown) => {
+        signal.throwIfAborted()
+        throw new Error('alexnode build: nothing was compiled.', { cause })
+      })
+    }
+  })
+  const env = { ALEXNODE_CUDA_ARCHS: process.env.ALEXNODE_CUDA_ARCHS ?? (await gpus(signal)) }
+  const build = join(root, 'build')
+  await mkdir(build, { recursive: true })
+  const lock = await FolderLock.take(build)
+  const cmake = join(build, 'cmake')
+  try {
+    const node = `-DNODE_EXECUTABLE=${process.execPath}`
+    const configure = ['-S', root, '-B', cmake, '-DCMAKE_BUILD_TYPE=Release', node]
+    await step({
+      what: 'Configuring with CMake',
+      async run() {
+        const old = existsSync(cmake)
+        try {
+          await call('cmake', configure, { signal, env })
+        } catch (error) {
+          // What is left of an earlier attempt may be of another place or compiler.
+          if (!old || signal.aborted) throw error
+          await rm(cmake, { recursive: true, force: true })
+          await call('cmake', configure, { signal, env })
+        }
+      }
+    })
+    const jobs = process.env.JOBS || String(jobsHere())
+    await step({
+      what: `Compiling (JOBS: ${jobs}), which takes minutes`,
+      run: (progress) =>
+        call('cmake', ['--build', cmake, '--parallel', jobs], {
+          signal,
+          env,
+          onLine: percent(progress)
+        })
+    })
+    await step({
+      what: 'Deleting what is only needed while it compiles',
+      run: () => rm(cmake, { recursive: true, force: true })
+    })
+  } finally {
+    await lock.release()
+  }
+}
+
+async function mustBeWritable(root: string): Promise<void> {
+  try {
+    await access(root, constants.W_OK)
+  } catch (error) {
+    const why = errnoOf(error) === 'EROFS' ? 'one that is mounted read-only' : 'one that may not be'
+    throw new Error(
+      `alexnode build: expected a folder that can be written, got ${why}: ${root}.\n` +
+        'Build as a user who may write there, or install and build elsewhere and copy node_modules.',
+      { cause: error }
+    )
+  }
+}
+
+/** CMake's own test of the compiler fails in such a folder, with pages of what is no help. */
+function mustSuitCMake(root: string): void {
+  if (!root.includes('"')) return
+  throw new Error(
+    `alexnode build: expected a folder without a double quote in its path, which CMake cannot take, got ${root}`
+  )
+}
+
+/** A file takes up to 1 GiB while it compiles. */
+const jobsHere = () =>
+  Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
+
+/** Compute capabilities of the GPUs that are here, such as '90 120'; kernels for others would take minutes. */
+async function gpus(signal: AbortSignal): Promise<string> {
+  try {
+    const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
+    const { stdout } = await promisify(execFile)('nvidia-smi', query, { signal, timeout: 10_000 })
+    return stdout.replaceAll('.', '').split('\n').join(' ').trim()
+  } catch {
+    signal.throwIfAborted()
+    return '' // no driver, or one that does not answer
+  }
+}
+
+/** Reads the share that make prints: `[ 42%] Building CXX object …`. */
+const percent = (progress: (done: number) => void) => (line: string) => {
+  const [, share] = /^\[ *(\d+)%\]/.exec(line) ?? []
+  if (share !== undefined) progress(Number(share) / 100)
+}
+
+/** Lines of a failed program that are told. */
+const TOLD = 40
+
+interface CallOptions {
+  readonly signal: AbortSignal
+  /** Whether what it writes is kept for the error; else it goes to stderr. Default true. */
+  readonly quiet?: boolean
+  readonly onLine?: (line: string) => void
+  /** Besides this process's environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** @throws Error with the last lines that the program wrote, where it fails */
+async function call(program: string, args: readonly string[], options: CallOptions): Promise<void> {
+  const { signal, onLine, env, quiet = true } = options
+  signal.throwIfAborted()
+  const child = spawn(program, args, {
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
+    detached: true, // a group of its own: make and its compilers end with it
+    env: { ...process.env, ...env }
+  })
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+    } catch {} // it has ended
+  }
+  signal.addEventListener('abort', end)
+  const last: string[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = ''
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      last.push(...lines)
+      last.splice(0, last.length - TOLD)
+      for (const line of lines) onLine?.(line)
+    })
+    stream?.on('end', () => last.push(rest))
+  }
+  try {
+    const code = await new Promise<number | string | null>((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code, killed) => resolve(code ?? killed))
+    })
+    signal.throwIfAborted()
+    if (code !== 0) throw new Error(last.join('\n').trim() || `${program} ended with ${code}`)
+  } finally {
+    signal.removeEventListener('abort', end)
+  }
+}

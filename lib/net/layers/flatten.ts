@@ -1,0 +1,20 @@
+import { denseLayout, elements } from '../../engine/tensor.ts'
+import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+
+const layer: Layer<LayerOptions> = {
+  kind: 'flatten',
+  split: byChannel,
+  async forward({ tape }, _, inputs) {
+    const x = only(inputs)
+    const rows = await tape.as(x, denseLayout(x.dims.length))
+    const batch = x.dims[0] ?? 0
+    const y = tape.view(rows, [batch, elements(x.dims) / batch])
+    y.relu = false
+    return { output: y, backward: async (dy) => [tape.view(dy, x.dims)] }
+  }
+}
+
+/** [N, C, H, W] → [N, C·H·W], in that order. */
+export function flatten(options: LayerOptions = {}): LayerNode {
+  return node(layer, options)
+}

@@ -1,0 +1,88 @@
+/** A recipe's input for images that are not ImageNet's. */
+
+import type { ImageSet } from '../../data/dataset.ts'
+import type { InputRecipe } from '../../training/input/augment.ts'
+import { imageNetColours } from './colours.ts'
+import type { Recipe } from './recipe.ts'
+
+export interface SuitedInput {
+  readonly input: InputRecipe
+  /** Whether it needs a set to tell its colours that does not: see `coloured`. */
+  readonly borrowed: boolean
+  /** What is not as the recipe says, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** What tells of a set whether it has what a recipe needs. */
+export type Suitable = Pick<
+  ImageSet,
+  'height' | 'width' | 'channels' | 'meanImage' | 'colours' | 'fit'
+>
+
+/** Below this many rows or columns images are no photographs: see `InputRecipe`. */
+const PHOTOGRAPH = 64
+
+/**
+ * As much of a recipe's input as a set can have.
+ * @param size the input of the net
+ * @param epochs how long the run is; noise that ends, ends in proportion
+ */
+export function suitInput(
+  { input, photos, epochs: usual }: Recipe,
+  set: Suitable,
+  size: { readonly height: number; readonly width: number },
+  epochs: number = usual
+): SuitedInput {
+  const notes: string[] = []
+  const { fit, offsets, mean = 'channel', divide, colour, ...rest } = input
+  const room = Math.min(set.height - size.height, set.width - size.width)
+  const small = room < 0 || Math.min(set.height, set.width) < PHOTOGRAPH
+  const sizes = `images of ${set.height}×${set.width} for an input of ${size.height}×${size.width}`
+  const cropped = fit === 'crop' && !small
+  if (fit === 'crop' && small) notes.push(`There are ${sizes}: they are resized, not cropped.`)
+  const places = cropped && offsets !== undefined && offsets - 1 <= room ? offsets : undefined
+  if (cropped && places !== offsets) {
+    notes.push(`There are ${sizes}: a crop has ${room + 1} places a side, not ${offsets}.`)
+  }
+  if (set.fit !== undefined && set.fit !== 'keep' && set.fit !== photos.form) {
+    const [are, were] =
+      set.fit === 'crop' ? (['cut', 'warped'] as const) : (['warped', 'cut'] as const)
+    notes.push(
+      `The photographs are ${are} to their size, and the recipe's were ${were}: ` +
+        `alexnode prepare SRC OUT --fit ${photos.form}.`
+    )
+  }
+  const byImage = mean !== 'channel' && set.meanImage !== undefined
+  if (mean !== 'channel' && !byImage) {
+    notes.push('The set has no mean image: what is subtracted is the mean of each channel.')
+  }
+  const noisy = colour !== undefined && set.channels === 3
+  if (colour && !noisy) notes.push('The images have no RGB colours: there is no noise on them.')
+  const borrowed = noisy && set.colours === undefined
+  if (borrowed) notes.push("The set does not tell how its colours vary: ImageNet's are taken.")
+  const until = colour?.until === undefined ? undefined : (colour.until / usual) * epochs
+  return {
+    input: {
+      ...rest,
+      ...(fit && { fit: cropped ? 'crop' : 'resize' }),
+      ...(places !== undefined && { offsets: places }),
+      ...{ mean: byImage ? mean : 'channel', divide: divide ?? (mean === 'channel' ? 'std' : 1) },
+      ...(noisy && { colour: { ...colour, ...(until !== undefined && { until }) } })
+    },
+    borrowed,
+    notes
+  }
+}
+
+/** The set, with colours that vary as ImageNet's do. */
+export function coloured(set: ImageSet): ImageSet {
+  const { length, height, width, channels, classes, mean, std, meanImage, fit } = set
+  const load = set.load?.bind(set)
+  return {
+    ...{ length, height, width, channels, classes, mean, std, colours: imageNetColours },
+    ...(meanImage && { meanImage }),
+    ...(fit && { fit }),
+    read: (indices, images, labels) => set.read(indices, images, labels),
+    ...(load && { load })
+  }
+}

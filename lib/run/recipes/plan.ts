@@ -1,0 +1,150 @@
+/** From settings and data to what `train` and `evaluate` take, with a recipe or without. */
+
+import type { Dataset } from '../../data/dataset.ts'
+import type { NetDefinition } from '../../net/definition.ts'
+import { netByName } from '../../net/models/index.ts'
+import type { Optimizer } from '../../optim/optimizer.ts'
+import {
+  type Courses,
+  constant,
+  cosine,
+  plateau,
+  type Schedule,
+  warmCosine
+} from '../../optim/schedule.ts'
+import type { InputRecipe } from '../../training/input/augment.ts'
+import { optimizerOf, type TrainSettings } from '../settings.ts'
+import { ablationsIn } from './ablation.ts'
+import { recipeByName } from './index.ts'
+import { coloured, type Suitable, suitInput } from './input.ts'
+import type { Recipe } from './recipe.ts'
+import { recipeCourses, recipeOptimizer } from './run.ts'
+
+/** By the settings' names; the rates of a recipe are a matter of its courses. */
+const schedules = { constant, cosine, warmCosine, plateau, recipe: constant } as const
+
+/** What settings come to. */
+export interface Plan {
+  readonly definition: NetDefinition
+  readonly optimizer: Optimizer
+  readonly schedule: Schedule
+  readonly courses?: Courses
+  readonly input?: InputRecipe
+  /** How many views of an image the test takes. */
+  readonly views: 1 | 10
+  /** The data, with all that the input needs. */
+  readonly data: Dataset
+  /** What a person should know, a sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** The recipe that settings name, without what they take away from it. */
+export function recipeOf({ recipe, ablate }: Partial<TrainSettings>): Recipe | undefined {
+  return recipe === undefined
+    ? undefined
+    : recipeByName(recipe, ablate === undefined ? [] : ablationsIn(ablate))
+}
+
+/** The net that settings ask for, for images and classes such as these. */
+export function netOf(
+  settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
+  { channels, classes }: { readonly channels: number; readonly classes: number }
+): NetDefinition {
+  const options = recipeOf(settings)?.net.options
+  return netByName(settings.net, { ...options, channels, classes })
+}
+
+/** How a net that was trained by a recipe takes images when nothing is left to chance; undefined without one. */
+export function testInputOf(
+  settings: Pick<TrainSettings, 'recipe' | 'ablate'>,
+  set: Suitable,
+  size: { readonly height: number; readonly width: number }
+): InputRecipe | undefined {
+  const recipe = recipeOf(settings)
+  if (!recipe) return undefined
+  const { colour: _, ...input } = suitInput(recipe, set, size).input
+  return input
+}
+
+/** Settings for what is not given of a run by a recipe. */
+export function recipeDefaults(
+  recipe: Recipe
+): Pick<
+  TrainSettings,
+  'net' | 'batch' | 'epochs' | 'optimizer' | 'lr' | 'momentum' | 'weightDecay' | 'schedule'
+> {
+  const { net, batch, epochs, rates, update, decay } = recipe
+  return {
+    ...{ net: net.name, batch, epochs, optimizer: 'sgd', lr: rates.weight.rate },
+    ...{ momentum: update.momentum, weightDecay: decay.weight },
+    schedule: rates.weight.plateau ? 'plateau' : 'recipe'
+  }
+}
+
+/**
+ * Everything that a run by these settings takes besides the device.
+ *
+ * @example
+ * const { definition, optimizer, schedule, courses, input } = planOf(settings, data)
+ */
+export function planOf(settings: TrainSettings, data: Dataset): Plan {
+  const { train } = data
+  const definition = netOf(settings, { channels: train.channels, classes: train.classes.length })
+  const recipe = recipeOf(settings)
+  if (!recipe) {
+    const schedule = schedules[settings.schedule]()
+    const input = settings.input && { input: settings.input }
+    const optimizer = optimizerOf(settings)
+    return { definition, optimizer, schedule, ...input, views: 1, data, notes: [] }
+  }
+  const { optimizer: kind, momentum, weightDecay, batch, accumulate = 1, steps } = settings
+  const { holdOut = 0 } = settings
+  const perEpoch = Math.ceil((train.length - holdOut) / (batch * accumulate))
+  const epochs = steps === undefined ? (settings.epochs ?? recipe.epochs) : steps / perEpoch
+  const suited = suitInput(recipe, train, definition.input, epochs)
+  const { input, notes } = suited
+  const views = input.fit === 'resize' ? 1 : recipe.test.views
+  const own = settings.schedule === 'recipe'
+  const drop = settings.schedule === 'plateau' ? recipe.rates.weight.plateau : undefined
+  return {
+    definition,
+    optimizer:
+      kind === 'sgd' ? recipeOptimizer(recipe, { momentum, weightDecay }) : optimizerOf(settings),
+    schedule: drop ? plateau(drop) : schedules[settings.schedule](),
+    courses: recipeCourses(recipe, own),
+    ...{ input, views },
+    data: suited.borrowed ? { ...data, train: coloured(train), test: coloured(data.test) } : data,
+    notes: [
+      ...departures(recipe, settings),
+      ...(own ? stretched(recipe, epochs) : []),
+      ...notes,
+      ...(views === recipe.test.views ? [] : ['The test takes one view of an image, not ten.'])
+    ]
+  }
+}
+
+/** What settings have otherwise than the recipe. */
+function departures(recipe: Recipe, settings: TrainSettings): string[] {
+  const { epochs, steps, ...rest } = settings
+  const { epochs: usual, ...defaults } = recipeDefaults(recipe)
+  const given: Readonly<Record<string, unknown>> = { ...rest }
+  const others = Object.entries(defaults).flatMap(([name, value]) =>
+    given[name] === value ? [] : [`${words[name] ?? name} ${given[name]} instead of ${value}`]
+  )
+  if (steps !== undefined) others.push(`${steps} steps instead of ${usual} epochs`)
+  else if (epochs !== usual) others.push(`${epochs} epochs instead of ${usual}`)
+  return others.length === 0 ? [] : [`Not as in the recipe, as asked for: ${others.join(', ')}.`]
+}
+
+const words: Readonly<Record<string, string>> = { lr: 'rate', weightDecay: 'weight decay' }
+
+function stretched({ epochs: usual, rates }: Recipe, epochs: number): string[] {
+  const changes = [rates, ...Object.values(rates.layers ?? {})].flatMap(({ weight, bias }) => [
+    ...(weight.changes ?? []),
+    ...(bias.changes ?? [])
+  ])
+  if (Math.abs(epochs - usual) < 1e-6 || changes.length === 0) return []
+  const places = [...new Set(changes.map(({ epoch }) => Math.round((100 * epoch) / usual)))]
+  const list = places.sort((a, b) => a - b).join(', ')
+  return [`Its rates change in proportion to the length: after ${list} % of the run.`]
+}

@@ -1,0 +1,233 @@
+/** How fast a net is, step by step and op by op, on input that lies on the device already. */
+import { arrayImageSet, type ImageSet } from '../../data/dataset.ts'
+import type { Device } from '../../engine/device.ts'
+import type { Program } from '../../engine/program.ts'
+import type { FloatDType } from '../../native/dtype.ts'
+import type { InputShape, NetDefinition } from '../../net/definition.ts'
+import type { BoundCall, Net } from '../../net/net.ts'
+import type { Parallel } from '../../net/placement/placement.ts'
+import { type Optimizer, sgd } from '../../optim/optimizer.ts'
+import { median } from '../../util/median.ts'
+import { Random } from '../../util/random.ts'
+import { Feed } from '../input/feed.ts'
+import { Trainer } from '../trainer.ts'
+import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
+import { type Span, spansOf } from './timeline.ts'
+
+export interface BenchOptions {
+  readonly batch: number
+  /** Default 'f32'. */
+  readonly dtype?: FloatDType
+  /** How several devices share the net: as `build` takes it. */
+  readonly parallel?: Parallel
+  /** 'train': forward, backward, update. 'infer': forward. Default 'train'. */
+  readonly mode?: 'train' | 'infer'
+  /** As of a build. Default true. */
+  readonly winograd?: boolean
+  /** Default: SGD with momentum and weight decay. */
+  readonly optimizer?: Optimizer
+  /** Steps that are timed. Default 10. */
+  readonly steps?: number
+  /** Steps before, which are not. Default 2. */
+  readonly warmUp?: number
+  /** Tell when each call of one more step ran. Default false. */
+  readonly timeline?: boolean
+}
+
+/** What a run of steps took. */
+export interface Burst {
+  /** Milliseconds of each step. */
+  readonly steps: readonly number[]
+  /** Milliseconds a step: CPU time of the whole process, all threads; and the call that queues the step. */
+  readonly host: { readonly cpuMs: number; readonly callMs: number }
+}
+
+/** A step, call by call. */
+export interface Profile {
+  /** In the order of the step. */
+  readonly calls: readonly CallTime[]
+  /** The same by layer and pass. */
+  readonly layers: readonly LayerTime[]
+  /** Milliseconds of a step in which no op ran; undefined where several streams work side by side. */
+  readonly outsideMs: number | undefined
+}
+
+export interface BenchResult extends Burst, Profile {
+  /** Milliseconds: the median step. */
+  readonly stepMs: number
+  /** From the median step; from the slowest; from the fastest. */
+  readonly imagesPerSecond: { readonly median: number; readonly min: number; readonly max: number }
+  /** Where that was asked for; see `chromeTrace`. */
+  readonly timeline?: readonly Span[]
+}
+
+/** Steps whose ops are timed one by one. */
+const PROFILES = 3
+
+/** A net with a generated batch on its device, to be timed as often as one likes. */
+export class Benchmark {
+  readonly net: Net
+  readonly #program: Program
+  readonly #calls: readonly BoundCall[]
+
+  private constructor(net: Net, program: Program, calls: readonly BoundCall[]) {
+    this.net = net
+    this.#program = program
+    this.#calls = calls
+  }
+
+  /** @throws Error where the net does not fit the device */
+  static async create(
+    definition: NetDefinition,
+    on: Device | readonly Device[],
+    options: BenchOptions
+  ): Promise<Benchmark> {
+    const { batch, dtype = 'f32', mode = 'train', winograd = true, parallel } = options
+    const { optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 }) } = options
+    const training = mode === 'train'
+    const net = await definition.build(on, {
+      ...{ batch, dtype, training, winograd, optimizer },
+      ...(parallel && { parallel })
+    })
+    try {
+      const set = generated(definition.input, net.classes, batch)
+      const indices = Uint32Array.from({ length: batch }, (_, i) => i)
+      if (training) {
+        const trainer = await Trainer.create(net, set, optimizer)
+        // Brings the batch and the scalars to the device, where they stay.
+        const scale = dtype === 'f16' ? 1024 : 1
+        await (await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4, scale })).result
+        const { program, calls } = (await trainer.stage(batch)).round('only')
+        return new Benchmark(net, program, calls)
+      }
+      const feed = net.own(await Feed.create(net, set))
+      const deliver = await feed.stage({ indices, step: 0, seed: 1 })
+      await deliver()
+      net.refresh()
+      const { forward } = net.calls
+      return new Benchmark(net, net.own(net.record(forward)), forward)
+    } catch (error) {
+      await net.close()
+      throw error
+    }
+  }
+
+  /** Runs so many steps, and more until so many seconds are over. */
+  async run({ steps = 1, seconds = 0 }: { steps?: number; seconds?: number }): Promise<Burst> {
+    const program = this.#program
+    const times: number[] = []
+    let callMs = 0
+    const queue = () => {
+      const called = performance.now()
+      const ran = program.run()
+      callMs += performance.now() - called
+      return ran
+    }
+    const before = process.cpuUsage()
+    const start = performance.now()
+    let last = start
+    // One more is always queued, so that the device does not wait for JavaScript.
+    for (let next: Promise<void> | undefined = queue(); next; ) {
+      const now: Promise<void> = next
+      const queued = times.length + 1
+      const ahead = last - start + 2 * (times.at(-1) ?? 0)
+      next = queued < steps || ahead < seconds * 1000 ? queue() : undefined
+      await now
+      const time = performance.now()
+      times.push(time - last)
+      last = time
+    }
+    const { user, system } = process.cpuUsage(before)
+    const host = { cpuMs: (user + system) / 1000 / times.length, callMs: callMs / times.length }
+    return { steps: times, host }
+  }
+
+  /** Times each op of a few steps. */
+  async profile(): Promise<Profile> {
+    const { net } = this
+    const bound = this.#calls
+    const profiles: (readonly number[] | Float64Array)[] = []
+    const outside: number[] = []
+    if (net.placement.parts.length > 1) {
+      for (let i = 0; i < PROFILES; i++) {
+        profiles.push((await this.timeline()).map(({ ms }) => ms))
+      }
+    } else {
+      let next = this.#program.profile()
+      for (let i = 0, last = Number.NaN; i <= PROFILES; i++) {
+        const now = next
+        if (i < PROFILES) next = this.#program.profile()
+        const ms = await now
+        const time = performance.now()
+        // Before the first there was nothing queued.
+        if (i > 0) {
+          profiles.push(ms)
+          outside.push(time - last - ms.reduce((sum, one) => sum + one, 0))
+        }
+        last = time
+      }
+    }
+    const ms = bound.map((_, i) => median(profiles.map((profile) => profile[i] ?? 0)))
+    const { calls, layers } = perLayer(net, bound, ms)
+    return { calls, layers, outsideMs: outside.length > 0 ? median(outside) : undefined }
+  }
+
+  /** Runs a step and tells when each of its calls ran. */
+  timeline(): Promise<Span[]> {
+    return spansOf(this.net, this.#program, this.#calls)
+  }
+
+  /** Closes the net, too. */
+  close(): Promise<void> {
+    return this.net.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/**
+ * Times steps of a net on a generated batch.
+ *
+ * @throws Error where the net does not fit the device
+ *
+ * @example
+ * const { imagesPerSecond } = await bench(alexnet(), device, { batch: 128 })
+ */
+export async function bench(
+  definition: NetDefinition,
+  on: Device | readonly Device[],
+  options: BenchOptions
+): Promise<BenchResult> {
+  const { steps = 10, warmUp = 2, timeline = false } = options
+  await using benchmark = await Benchmark.create(definition, on, options)
+  await benchmark.run({ steps: warmUp })
+  const burst = await benchmark.run({ steps })
+  const stepMs = median(burst.steps)
+  const pace = (ms: number) => (options.batch * 1000) / ms
+  const imagesPerSecond = {
+    median: pace(stepMs),
+    min: pace(Math.max(...burst.steps)),
+    max: pace(Math.min(...burst.steps))
+  }
+  const profile = await benchmark.profile()
+  return {
+    ...{ ...burst, ...profile, stepMs, imagesPerSecond },
+    ...(timeline && { timeline: await benchmark.timeline() })
+  }
+}
+
+/** A batch of noise of the net's own size. */
+function generated(input: InputShape, classes: number, batch: number): ImageSet {
+  const random = new Random({ seed: 1, purpose: 'bench' })
+  const { channels, height, width } = input
+  const images = new Uint8Array(batch * channels * height * width)
+  for (let i = 0; i < images.length; i++) images[i] = random.word() & 255
+  return arrayImageSet({
+    images,
+    labels: Int32Array.from({ length: batch }, () => random.integer(classes)),
+    ...{ height, width, channels },
+    classes: Array.from({ length: classes }, (_, i) => String(i))
+  })
+}

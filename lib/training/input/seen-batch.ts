@@ -1,0 +1,91 @@
+/** A batch as a net sees it, as pictures: cropped, mirrored and coloured, with the mean not yet subtracted. */
+
+import type { ImageSet } from '../../data/dataset.ts'
+import type { Device } from '../../engine/device.ts'
+import { elements } from '../../engine/tensor.ts'
+import type { Shape } from '../../native/binding.ts'
+import type { DType } from '../../native/dtype.ts'
+import { Value } from '../../net/graph/value.ts'
+import type { InputRecipe, SettledInput } from './augment.ts'
+import type { Pictures } from './contact-sheet.ts'
+import { NetInput } from './net-input.ts'
+
+export interface SeenBatchOptions {
+  /** Which images of the set. */
+  readonly indices: Uint32Array
+  /** The net's input. */
+  readonly size: { readonly height: number; readonly width: number }
+  readonly input?: InputRecipe | undefined
+  /** False: as an evaluation sees it. Default true. */
+  readonly training?: boolean
+  /** Steps done, and epochs. Default 0. */
+  readonly step?: number
+  readonly epoch?: number
+  /** Default 1. */
+  readonly seed?: number
+}
+
+export interface SeenBatch {
+  readonly pictures: Pictures
+  readonly labels: Int32Array
+  /** What the recipe came to. */
+  readonly input: SettledInput
+}
+
+/**
+ * Makes a batch's input on a device, and pictures of it.
+ * @throws Error where the set has not what the recipe needs, or the sizes do not suit
+ */
+export async function seenBatch(
+  device: Device,
+  set: ImageSet,
+  options: SeenBatchOptions
+): Promise<SeenBatch> {
+  const { indices, size, input, training = true, step = 0, epoch = 0, seed = 1 } = options
+  const { channels } = set
+  const { height, width } = size
+  const stream = device.stream()
+  const place = (name: string, dtype: DType, shape: Shape, layout: string) => {
+    const value = new Value({ name, layer: 'input', dtype, shape, layout })
+    value.bytes = elements(shape) * 4
+    value.tensor = device.allocate(value.bytes).tensor({ shape, dtype, layout })
+    return value
+  }
+  const y = place('x', 'f32', [indices.length, channels, height, width], 'acdb')
+  const rng = place('rng', 'u32', [4], 'a')
+  try {
+    const recipe = await NetInput.create({ stream, input: y, rng }, set, { input, training })
+    const settled = recipe.recipe
+    recipe.close()
+    // The same draws on the same bytes, but nothing is subtracted or divided by.
+    const { colour, fit, flip, shared } = settled
+    const plain: InputRecipe = {
+      ...{ fit, flip, shared, mean: 'channel', divide: 1 },
+      ...(input?.offsets !== undefined && { offsets: input.offsets }),
+      ...(colour && { colour: { ...colour, divide: 1 } })
+    }
+    const level = { ...facts(set), mean: set.mean.map(() => 0) }
+    using made = await NetInput.create({ stream, input: y, rng }, level, { input: plain, training })
+    const images = new Uint8Array(indices.length * set.height * set.width * channels)
+    const labels = new Int32Array(indices.length)
+    await set.read(indices, images, labels)
+    stream.write(made.inbox, images)
+    stream.write(rng.place, Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, 0))
+    for (const [i, numbers] of made.scalarsAt(epoch).entries()) {
+      const to = made.scalars[i]
+      if (to) stream.write(to, numbers)
+    }
+    made.run()
+    const bytes = Uint8ClampedArray.from(await stream.read(y.place))
+    const pictures = { bytes: new Uint8Array(bytes.buffer), height, width, channels }
+    return { pictures, labels, input: settled }
+  } finally {
+    await stream.close()
+    for (const value of [y, rng]) value.place.buffer.close()
+  }
+}
+
+/** What input is made by, without how images are read: a set need not be a plain object. */
+function facts({ length, height, width, channels, classes, mean, std, colours }: ImageSet) {
+  return { length, height, width, channels, classes, mean, std, ...(colours && { colours }) }
+}

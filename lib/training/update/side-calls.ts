@@ -1,0 +1,44 @@
+/** Calls on a net's values besides those of its build, with the memory that they need for themselves. */
+
+import type { Buffer } from '../../engine/buffer.ts'
+import type { Stream } from '../../engine/stream.ts'
+import type { Tensor } from '../../engine/tensor.ts'
+import { line, place } from '../../net/graph/arena.ts'
+import type { Tape } from '../../net/graph/tape.ts'
+import type { BoundCall, Net } from '../../net/net.ts'
+
+export class SideCalls {
+  /** One a part of the net, with one list of calls. */
+  readonly tapes: readonly Tape[]
+  readonly #net: Net
+  readonly #slabs: Buffer[] = []
+
+  constructor(net: Net) {
+    this.#net = net
+    this.tapes = net.tapes()
+  }
+
+  /** Once all calls are on the tapes: takes their memory. */
+  bind(): BoundCall[] {
+    const scratch = new Map<Stream, Tensor>()
+    for (const tape of this.tapes) {
+      const { device } = tape.stream
+      if (tape.values.length > 0) {
+        this.#slabs.push(place(device, tape.values, line(tape.values)))
+      }
+      if (tape.scratch === 0) continue
+      const slab = device.allocate(tape.scratch)
+      this.#slabs.push(slab)
+      scratch.set(tape.stream, slab.tensor({ shape: [slab.bytes], dtype: 'u8' }))
+    }
+    return this.#net
+      .bind(this.tapes[0]?.calls ?? [])
+      .map((bound) => ({ ...bound, scratch: scratch.get(bound.call.stream) }))
+  }
+
+  /** No program may run the calls any more. */
+  close(): void {
+    for (const tape of this.tapes) tape.close()
+    for (const slab of this.#slabs.splice(0)) slab.close()
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * What makes new weights of gradients, on every device that shares a net: the optimizer's call for each parameter,
+ * and, where that is asked for, before them what keeps the gradient's norm from being too large, and after them the
+ * weights' average.
+ */
+
+import type { Tensor } from '../../engine/tensor.ts'
+import {
+  exportTensors,
+  importTensors,
+  type Parameter,
+  type PublicTensor
+} from '../../net/graph/parameters.ts'
+import type { Tape } from '../../net/graph/tape.ts'
+import type { Value } from '../../net/graph/value.ts'
+import type { BoundCall, Net } from '../../net/net.ts'
+import type { Optimizer } from '../../optim/optimizer.ts'
+import { type Course, type Courses, type Progress, together } from '../../optim/schedule.ts'
+import { MovingAverage } from './moving-average.ts'
+import { OptimizerMemory } from './optimizer-memory.ts'
+import { SideCalls } from './side-calls.ts'
+
+/** The slot of the optimizer's state that holds the weights that are trained, where those of the net are averages. */
+const TRAINED = 'w'
+
+/** All that changes while training. */
+export interface TrainedTensors {
+  /** Where the weights are averaged, their averages: what the net is to be used with. */
+  readonly weights: ReadonlyMap<string, PublicTensor>
+  /** By state slot: 'v', or 'm' and 'v', and 'w' where the weights are averaged; then by parameter. */
+  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
+}
+
+export interface UpdateOptions {
+  /** What parameters have to themselves of rate and decay. Default: nothing. */
+  readonly courses?: Courses | undefined
+  /**
+   * The largest norm of the gradient of all trained parameters together: one that is larger is made shorter.
+   * Infinity: it is measured alone. Default: it is not.
+   */
+  readonly clipNorm?: number | undefined
+  /** How much of the weights' average is left after a step, from 0 to below 1. Default: there is no average. */
+  readonly ema?: number | undefined
+}
+
+/** Of one step. */
+export interface StepNumbers {
+  readonly lr: number
+  /** Factor on the loss's gradient. */
+  readonly scale: number
+  readonly at: Progress
+}
+
+/** The calls of an update, for one build of the net. */
+export interface UpdateCalls {
+  readonly calls: readonly BoundCall[]
+  /** f32[1], on the first device: the norm of the gradient as it came, scale and all. */
+  readonly norm: Tensor | undefined
+}
+
+export class Update {
+  readonly optimizer: Optimizer
+  readonly #net: Net
+  readonly #clipNorm: number | undefined
+  readonly #ema: number | undefined
+  #average: MovingAverage | undefined
+  /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
+  readonly #groups: readonly Group[]
+  readonly #groupOf: ReadonlyMap<Parameter, number>
+  /** By part of the net. */
+  readonly #memories: readonly OptimizerMemory[]
+  readonly #numbers: Float32Array
+  readonly #side: SideCalls[] = []
+
+  constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
+    const { courses = together, clipNorm, ema } = options
+    this.#net = net
+    this.optimizer = optimizer
+    this.#clipNorm = clipNorm
+    this.#ema = ema
+    const { trained } = net.parameters
+    const { groups, of } = grouped(trained, courses)
+    this.#groups = groups
+    this.#groupOf = of
+    this.#memories = net.placement.parts.map(({ device, index }) => {
+      const parameters = trained.filter(({ part }) => part === index)
+      return new OptimizerMemory(device, {
+        parameters,
+        optimizer,
+        groups: groups.length,
+        averaged: ema !== undefined
+      })
+    })
+    if (ema !== undefined) {
+      const averages = this.#memories.flatMap(({ averages }) => [...averages])
+      this.#average = new MovingAverage(net, new Map(averages))
+    }
+    this.#numbers = new Float32Array((this.#memories[0]?.scalars.bytes ?? 0) / 4)
+  }
+
+  get bytes(): number {
+    return this.#memories.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** By part of the net: where the numbers of a step go. */
+  get scalars(): readonly (readonly Tensor[])[] {
+    return this.#memories.map(({ scalars }) => [scalars])
+  }
+
+  /** What the calls of a step read from `scalars`; the next step's are written over them. */
+  numbers({ lr, scale, at }: StepNumbers): Float32Array {
+    const { weightDecay } = this.optimizer
+    let end = 0
+    const put = (...row: readonly number[]) => {
+      this.#numbers.set(row, end)
+      end += row.length
+    }
+    for (const { rate, decay, course } of this.#groups) {
+      const row = this.optimizer.hyper({
+        lr: lr * rate * (course.rate?.(at) ?? 1),
+        decay: weightDecay * decay * (course.decay?.(at) ?? 1),
+        ...{ step: at.step, factor: 1 / scale }
+      })
+      put(...row)
+    }
+    put(this.#clipNorm ?? 0, 1 / scale, this.#ema ?? 0)
+    return this.#numbers
+  }
+
+  /** Prepares the calls for a build of the net, the refreshing of what is packed at their end. */
+  async on(net: Net): Promise<UpdateCalls> {
+    const side = new SideCalls(net)
+    this.#side.push(side)
+    const { tapes } = side
+    const norm = this.#clipNorm === undefined ? undefined : await this.#norm(net, tapes)
+    const clips = norm && (await this.#clips(net, tapes, norm))
+    const written = await this.#optimize(net, tapes, clips)
+    const decays = this.#memories.map(({ decay }) => decay)
+    await this.#average?.update(tapes, decays)
+    const own = side.bind()
+    const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
+    return { calls: [...own, ...refresh], norm: norm?.place }
+  }
+
+  /** The optimizer's calls; tells which copies of weights they write. */
+  async #optimize(
+    net: Net,
+    tapes: readonly Tape[],
+    clips: readonly (Value | undefined)[] = []
+  ): Promise<ReadonlySet<Value>> {
+    const { op, fields, state } = this.optimizer
+    const written = new Set<Value>()
+    for (const parameter of net.parameters.trained) {
+      const { master, gradient, part } = parameter
+      const tape = tapes[part]
+      const packed = net.draft.tapes[part]?.packed
+      const memory = this.#memories[part]
+      if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
+      const w16 =
+        net.dtype === 'f32'
+          ? undefined
+          : packed?.get(`${parameter.name} ${net.dtype} ${master.layout}`)
+      if (w16) written.add(w16)
+      tape.at(parameter.layer, 'update')
+      await tape.call(op, fields, {
+        ...{ w: master, w16, g: gradient },
+        hyper: memory.rows[this.#groupOf.get(parameter) ?? 0],
+        ok: net.parameters.ok(part),
+        clip: clips[part],
+        ...Object.fromEntries(state.map((slot, i) => [slot, memory.state[i]?.get(parameter)]))
+      })
+    }
+    return written
+  }
+
+  /**
+   * The norm of the gradient, on the first device. Replicas have the same gradient; the first one's is looked at,
+   * so that all make the same update, bit for bit.
+   */
+  async #norm(net: Net, tapes: readonly Tape[]): Promise<Value | undefined> {
+    const { placement, draft } = net
+    const [home] = tapes
+    const found: Value[] = []
+    for (const part of placement.of(0)) {
+      const tape = tapes[part.index]
+      const x = draft.gradients[part.index]
+      if (!home || !tape || !x || x.bytes === 0) continue
+      tape.at('update', 'update')
+      const norm = tape.value('norm', 'f32')
+      await tape.call('norm', {}, { norm, x })
+      found.push(tape === home ? norm : tape.send(norm, home, placement.link(part)))
+    }
+    let whole: Value | undefined
+    for (const x of found) {
+      if (!whole) {
+        whole = x
+        continue
+      }
+      const norm: Value | undefined = home?.value('norm', 'f32')
+      await home?.call('norm', {}, { norm, x, with: whole })
+      whole = norm
+    }
+    return whole
+  }
+
+  /** The factor that clips, by part. */
+  async #clips({ placement }: Net, tapes: readonly Tape[], norm: Value) {
+    const [home] = tapes
+    if (!home) return []
+    const clip = home.value('clip', 'f32')
+    await home.call('clip_factor', {}, { clip, norm, hyper: this.#memories[0]?.clip })
+    return tapes.map((tape) =>
+      tape === home ? clip : home.send(clip, tape, placement.link(placement.first))
+    )
+  }
+
+  /** Has the net compute with the weights' average for as long as some work takes, where there is one. */
+  async averaged<T>(work: () => Promise<T>): Promise<T> {
+    const average = this.#average
+    average?.show()
+    try {
+      return await work()
+    } finally {
+      average?.hide()
+    }
+  }
+
+  /** Leaves the weights' average in the net, where there is one; no step can follow. */
+  settle(): void {
+    this.#average?.show()
+    this.#average = undefined
+  }
+
+  /** What lasts from step to step, in public layouts. */
+  async export(): Promise<TrainedTensors> {
+    const { stream, parameters } = this.#net
+    const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
+    for (const [i, slot] of this.optimizer.state.entries()) {
+      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
+    }
+    if (!this.#average) return { weights: await parameters.export(stream), optimizer }
+    const { averaged, trained } = await this.#average.export()
+    return { weights: averaged, optimizer: optimizer.set(TRAINED, trained) }
+  }
+
+  /** @throws Error naming a tensor that is missing, unknown or of another shape */
+  async import({ weights, optimizer }: TrainedTensors): Promise<void> {
+    const { stream, parameters } = this.#net
+    const trained = optimizer.get(TRAINED)
+    if ((trained === undefined) !== (this.#average === undefined)) {
+      throw new Error(
+        trained
+          ? '[train] ema: expected one, as the run was begun with, got none: say it again'
+          : '[train] ema: expected none, as the run was begun without, got one: leave it out'
+      )
+    }
+    if (this.#average && trained) await this.#average.import(weights, trained)
+    else await parameters.import(stream, weights)
+    for (const [i, slot] of this.optimizer.state.entries()) {
+      const state = optimizer.get(slot)
+      if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
+      await importTensors(stream, this.#places(i), state)
+    }
+  }
+
+  #places(slot: number): [Parameter, Tensor][] {
+    return this.#memories
+      .flatMap(({ state }) => [...(state[slot] ?? [])])
+      .map(([parameter, value]) => [parameter, value.place])
+  }
+
+  /** Gives all back; no program may run the calls any more. */
+  close(): void {
+    this.#average = undefined
+    for (const side of this.#side.splice(0)) side.close()
+    for (const memory of this.#memories) memory.close()
+  }
+}
+
+/** Parameters that are trained alike. */
+interface Group {
+  readonly rate: number
+  readonly decay: number
+  readonly course: Course
+}
+
+function grouped(
+  parameters: readonly Parameter[],
+  courses: Courses
+): { readonly groups: readonly Group[]; readonly of: ReadonlyMap<Parameter, number> } {
+  const groups: Group[] = []
+  const of = new Map<Parameter, number>()
+  for (const parameter of parameters) {
+    const { rate, decay } = parameter
+    const course = courses(parameter)
+    const known = groups.findIndex(
+      (group) => group.rate === rate && group.decay === decay && group.course === course
+    )
+    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
+  }
+  return { groups, of }
+}

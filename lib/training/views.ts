@@ -1,0 +1,147 @@
+/**
+ * Several views of a batch, judged as one: the forward passes run one after another on the device, and
+ * what is counted is the mean of their softmaxes.
+ */
+import type { Buffer } from '../engine/buffer.ts'
+import type { Stream } from '../engine/stream.ts'
+import type { Tensor } from '../engine/tensor.ts'
+import { dtypeBytes } from '../native/dtype.ts'
+import { Tape } from '../net/graph/tape.ts'
+import type { Value } from '../net/graph/value.ts'
+import type { BoundCall, Net } from '../net/net.ts'
+import type { Ports } from '../net/trace.ts'
+import type { NetInput } from './input/net-input.ts'
+import type { Judged } from './metrics.ts'
+
+export class Views {
+  readonly #net: Net
+  readonly #heads: readonly ViewsHead[]
+  readonly #count: number
+  readonly #forward: readonly BoundCall[]
+
+  private constructor(net: Net, count: number) {
+    this.#net = net
+    this.#count = count
+    this.#forward = net.calls.forward
+    this.#heads = net.heads.map((ports, replica) => {
+      const [part] = net.placement.of(replica)
+      return new ViewsHead(part?.stream ?? net.stream, ports, count)
+    })
+  }
+
+  /** @param net a build for inference */
+  static async create(net: Net, count: number): Promise<Views> {
+    const made = new Views(net, count)
+    try {
+      for (const head of made.#heads) await head.prepare()
+      return made
+    } catch (error) {
+      made.close()
+      throw error
+    }
+  }
+
+  /** By replica of the net. */
+  get judged(): readonly Judged[] {
+    return this.#heads
+  }
+
+  /** Queues, or records, all forward passes of the batch in `inputs`, and their judgement. */
+  run(inputs: readonly NetInput[]): void {
+    for (let view = 0; view < this.#count; view++) {
+      for (const input of inputs) input.run(view)
+      this.#net.run(this.#forward)
+      for (const head of this.#heads) head.keep(view)
+    }
+    for (const head of this.#heads) head.judge()
+  }
+
+  close(): void {
+    for (const head of this.#heads) head.close()
+  }
+}
+
+/** What keeps the logits of each view, where a replica's loss is. */
+class ViewsHead implements Judged {
+  readonly #stream: Stream
+  readonly #ports: Ports
+  readonly #count: number
+  readonly #tape: Tape
+  readonly #buffers: Buffer[] = []
+  readonly #stats: Value
+  readonly #probabilities: Value
+  /** Where each view's logits go. */
+  readonly #logits: Tensor[] = []
+  #scratch: Tensor | undefined
+
+  constructor(stream: Stream, ports: Ports, count: number) {
+    this.#stream = stream
+    this.#ports = ports
+    this.#count = count
+    this.#tape = new Tape(stream)
+    this.#tape.at('views', 'forward')
+    this.#stats = this.#tape.value('stats', 'f32', [4], 'a')
+    this.#probabilities = this.#tape.value('probabilities', 'f32', ports.logits.dims, 'ab')
+  }
+
+  async prepare(): Promise<void> {
+    const tape = this.#tape
+    const { labels, valid, scale, logits } = this.#ports
+    const { dtype, dims } = logits
+    const [batch = 0, classes = 0] = dims
+    const all = tape.value('logits', dtype, [this.#count, batch, classes], 'abc')
+    const mean = tape.value('mean', 'f32', [batch, classes], 'ab')
+    await tape.call('log_mean_softmax', {}, { y: mean, x: all })
+    const topk = Math.min(5, classes)
+    const stats = this.#stats
+    await tape.call('cross_entropy', { topk }, { stats, logits: mean, labels, valid, scale })
+    await tape.call('softmax', {}, { y: this.#probabilities, x: mean })
+    const size = batch * classes * dtypeBytes(dtype)
+    this.#own(all, this.#count * size)
+    this.#own(mean, batch * classes * 4)
+    this.#own(this.#probabilities, batch * classes * 4)
+    this.#own(stats, 16)
+    for (let view = 0; view < this.#count; view++) {
+      const offset = view * size
+      const { buffer } = all.place
+      this.#logits.push(buffer.tensor({ shape: [batch, classes], dtype, offset }))
+    }
+    const scratch = this.#stream.device.allocate(tape.scratch)
+    this.#buffers.push(scratch)
+    this.#scratch = scratch.tensor({ shape: [tape.scratch], dtype: 'u8' })
+  }
+
+  #own(value: Value, bytes: number): void {
+    const buffer = this.#stream.device.allocate(bytes)
+    this.#buffers.push(buffer)
+    value.bytes = bytes
+    const { dims: shape, dtype, layout } = value
+    value.tensor = buffer.tensor({ shape, dtype, ...(layout !== undefined && { layout }) })
+  }
+
+  /** f32[4], as `readStats` takes it. */
+  get stats(): Tensor {
+    return this.#stats.place
+  }
+
+  /** f32 [N, classes]: the mean of the views' softmaxes. */
+  get probabilities(): Tensor {
+    return this.#probabilities.place
+  }
+
+  /** Keeps what the net says of a view. */
+  keep(view: number): void {
+    const to = this.#logits[view]
+    if (to) this.#stream.copy(to, this.#ports.logits.place)
+  }
+
+  /** Judges the views that were kept. */
+  judge(): void {
+    this.#tape.run(this.#scratch)
+  }
+
+  close(): void {
+    this.#tape.close()
+    for (const buffer of this.#buffers.splice(0)) buffer.close()
+  }
+}
