@@ -30,17 +30,11 @@ export {
 } from './data/photos/reader.ts'
 export { type ShapesOptions, shapes } from './data/shapes.ts'
 export { chooseDevice, type DeviceChoice } from './doctor/cuda-probe.ts'
-export { Buffer } from './engine/buffer.ts'
 export { type Device, type OpenOptions, open } from './engine/device.ts'
+export { Buffer, Tensor, type TensorOptions } from './engine/memory.ts'
 export type { Op } from './engine/op.ts'
 export { type Program, record } from './engine/program.ts'
 export type { Event, Stream, StreamOptions } from './engine/stream.ts'
-export {
-  denseLayout,
-  elements,
-  Tensor,
-  type TensorOptions
-} from './engine/tensor.ts'
 export { AddonError } from './native/addon/error.ts'
 export type {
   CpuInfo,
@@ -55,8 +49,9 @@ export type {
 } from './native/binding.ts'
 export { cpuInfo, opTable } from './native/binding.ts'
 export type { DType, FloatDType, TypedArray } from './native/dtype.ts'
+export { denseLayout, elements } from './native/layout.ts'
 export { version } from './native/version.ts'
-export { defineNet, type InputShape, NetDefinition, type NetOptions } from './net/definition.ts'
+export { defineNet, NetDefinition, type NetOptions } from './net/definition.ts'
 export type { Draft } from './net/draft.ts'
 export type { Init } from './net/graph/init.ts'
 export type { Parameters, PublicTensor } from './net/graph/parameters.ts'
@@ -90,9 +85,11 @@ export { fashion } from './net/models/fashion.ts'
 export { netByName, netNames } from './net/models/index.ts'
 export type { NetVariant } from './net/models/options.ts'
 export { torchvision } from './net/models/torchvision.ts'
-export type { BuildOptions, Net } from './net/net.ts'
+export type { Net } from './net/net.ts'
+export type { BuildOptions } from './net/options.ts'
 export { type Devices, openDevices } from './net/placement/devices.ts'
 export type { Parallel } from './net/placement/placement.ts'
+export type { InputShape } from './net/spec.ts'
 export type { LayerSummary } from './net/trace.ts'
 export {
   type AdamOptions,

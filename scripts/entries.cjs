@@ -19,7 +19,6 @@ execFileSync(
   ],
   { stdio: ['ignore', 2, 2] }
 )
-fs.rmSync(join(types, 'examples'), { recursive: true })
 fs.writeFileSync(join(types, 'package.json'), '{ "type": "commonjs" }\n')
 fs.writeFileSync(join(types, 'index.d.mts'), "export * from './lib/index.js'\n")
 fs.writeFileSync('dist/lib/index.cjs', "module.exports = require('./index.js')\n")

@@ -1,8 +1,12 @@
 // A process that writes checkpoints until it is killed: for checkpoint.test.ts.
 
 import { existsSync } from 'node:fs'
-import type { CheckpointData } from '../lib/run/checkpoint.ts'
-import { keepCheckpoints, newestCheckpoint, writeCheckpoint } from '../lib/run/checkpoint.ts'
+import {
+  type CheckpointData,
+  keepCheckpoints,
+  newestCheckpoint,
+  writeCheckpoint
+} from '../lib/run/checkpoint.ts'
 import { sweep } from '../lib/util/files/atomic.ts'
 
 /** The checkpoint of a step: its bytes follow from the step alone. */

@@ -6,7 +6,7 @@ import { noSmallDisk, setReadOnly, smallDisk } from './disks.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { objects, Running, runProgram, widest } from './programs.ts'
 
-const program = 'examples/train.ts'
+const program = 'lib/cli/train.ts'
 const dir = t.testdir()
 const data = join(dir, 'data')
 const out = join(dir, 'run')

@@ -1,7 +1,8 @@
 // Gradients that are clipped at a norm: against the formula, with a scaled loss, and on several devices.
 import t from 'tap'
 import { type Device, open } from '../lib/engine/device.ts'
-import { exportTensors, Parameter } from '../lib/net/graph/parameters.ts'
+import { Parameter } from '../lib/net/graph/parameter.ts'
+import { exportTensors } from '../lib/net/graph/parameters.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { adam } from '../lib/optim/optimizer.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'

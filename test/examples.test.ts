@@ -1,5 +1,19 @@
+import { join } from 'node:path'
 import t from 'tap'
+import { readSafetensors } from '../lib/util/files/safetensors.ts'
+import { writeSmallSet } from './idx-files.ts'
 import { runProgram } from './programs.ts'
+
+t.test('train', async (t) => {
+  const folder = t.testdir()
+  await writeSmallSet(join(folder, 'fashion-mnist'))
+  const weights = join(folder, 'weights.safetensors')
+  const env = { ALEXNODE_DATA: folder }
+  const { code, out, err } = await runProgram('examples/train.ts', ['21', weights], env)
+  t.equal(code, 0, err)
+  t.match(out, /^step 20: loss [\d.]+\ntest: loss [\d.]+, top-1 [\d.]+ %\n$/)
+  t.match((await readSafetensors(weights)).tensors, { 'fc8.bias': { shape: [10] } })
+})
 
 t.test('low-level', async (t) => {
   const { code, out, err } = await runProgram('examples/low-level.ts', [])

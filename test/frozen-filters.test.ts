@@ -1,7 +1,7 @@
 // Filters that stay as they are, which a CPU keeps as Winograd's method multiplies by them.
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
-import type { Tensor } from '../lib/engine/tensor.ts'
+import type { Tensor } from '../lib/engine/memory.ts'
 import {
   denseLayout,
   elements,
@@ -182,7 +182,7 @@ for (const names of [['cpu'], ['cpu:0', 'cpu:1']]) {
     for (const batch of [4, 2]) {
       const { draft } = await net.at({ batch, training: false })
       for (const { packed } of draft.tapes) {
-        const layouts = [...packed.values()].map(({ layout = '' }) => layout)
+        const layouts = packed.map(({ layout = '' }) => layout)
         t.notOk(layouts.every(holdsElements), `${layouts}`)
       }
     }

@@ -1,9 +1,8 @@
 /** What becomes of a set's first images on their way to a net's input. */
 import type { ImageSet } from '../lib/data/dataset.ts'
 import type { Device } from '../lib/engine/device.ts'
-import { elements } from '../lib/engine/tensor.ts'
 import type { FloatDType } from '../lib/native/dtype.ts'
-import { unpack } from '../lib/native/layout.ts'
+import { elements, unpack } from '../lib/native/layout.ts'
 import { Value } from '../lib/net/graph/value.ts'
 import { NetInput, type NetInputOptions } from '../lib/training/input/net-input.ts'
 

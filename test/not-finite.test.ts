@@ -1,7 +1,7 @@
 // An infinity and a NaN are seen after normalisation and max pooling: neither may hide behind a number.
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
-import type { Tensor } from '../lib/engine/tensor.ts'
+import type { Tensor } from '../lib/engine/memory.ts'
 import type { Fields } from '../lib/native/binding.ts'
 import { elements, layoutElements, pack, type Shape, unpack } from '../lib/native/layout.ts'
 

@@ -120,7 +120,7 @@ t.test('what is in it', async (t) => {
   t.ok(info.size <= MAX_BYTES, `${info.size} bytes packed, at most ${MAX_BYTES}`)
   const paths = info.files.map(({ path }) => path)
   const allowed = [
-    /^dist\/(lib|examples)\/[\w/-]+\.js$/,
+    /^dist\/lib\/[\w/-]+\.js$/,
     /^dist\/types\/lib\/[\w/-]+\.d\.ts$/,
     /^dist\/(lib\/index\.cjs|types\/index\.d\.mts|types\/package\.json)$/,
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
@@ -132,12 +132,7 @@ t.test('what is in it', async (t) => {
   const stray = paths.filter((path) => !allowed.some((pattern) => pattern.test(path)))
   t.strictSame(stray, [])
   const wanted = [
-    ...[
-      'dist/lib/index.js',
-      'dist/lib/index.cjs',
-      'dist/lib/cli/main.js',
-      'dist/examples/train.js'
-    ],
+    ...['dist/lib/index.js', 'dist/lib/index.cjs', 'dist/lib/cli/main.js', 'dist/lib/cli/train.js'],
     ...['dist/types/index.d.mts', 'dist/types/lib/index.d.ts', 'dist/types/package.json'],
     ...['LICENSE', 'README.md', 'CMakeLists.txt', 'scripts/native-deps.cjs'],
     ...['alexnode.glibc.node', 'NOTICES.txt', ...bundled].map(
@@ -221,7 +216,6 @@ await writeSet(data, {
 })
 
 const program = `
-import { readFileSync } from 'node:fs'
 import { conv2d, defineNet, dense, flatten, maxPool, open, relu, shapes, train } from 'alexnode'
 
 const definition = defineNet({

@@ -12,7 +12,7 @@ import {
   type Span,
   writeTrace
 } from '../lib/index.ts'
-import type { BoundCall } from '../lib/net/net.ts'
+import type { BoundCall } from '../lib/net/graph/tape.ts'
 import { type Action, ordered } from '../lib/net/placement/order.ts'
 import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
 import { distance, run } from './courses.ts'

@@ -28,8 +28,7 @@ alexnode <command> --help tells more; alexnode --version the version.
 `
 
 const commands: Readonly<Record<string, () => Promise<unknown>>> = {
-  // The example reads its options from where a program finds them.
-  train: () => import('../../examples/train.ts'),
+  train: () => import('./train.ts'),
   prepare: () => import('./prepare.ts'),
   recipe: () => import('./recipe.ts'),
   evaluate: () => import('./evaluate.ts'),

@@ -292,7 +292,7 @@ function jsonOfValidation({ step, loss, top1, best, factor }: Validation): objec
   }
 }
 
-/** Opens a report; see `examples/train.ts`. */
+/** Opens a report; see `lib/cli/train.ts`. */
 export function createReport(options: ReportOptions = {}): Report {
   return new Report(options)
 }

@@ -47,7 +47,7 @@ async function readArguments(): Promise<Given> {
 }
 
 async function print(draft: Draft, where: DeviceSettings, json: boolean): Promise<void> {
-  const { definition, options, layers } = draft
+  const { spec: definition, options, layers } = draft
   const { parameters, macs } = totals(layers)
   const memory = draft.plan()
   const { name: net, input } = definition

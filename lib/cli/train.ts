@@ -1,20 +1,17 @@
-/** Trains a net and keeps it. `npm start` and `npx alexnode train` run this; so does `-- --help`. */
-import {
-  createReport,
-  evaluate,
-  fitSteps,
-  openData,
-  openDevices,
-  openTraining,
-  partData,
-  planOf,
-  preferredDType,
-  program,
-  settleDevice,
-  train,
-  trainArguments,
-  writeTrace
-} from 'alexnode'
+/** `alexnode train`, and `npm start`: trains a net, tests it, and keeps it. */
+import { openData } from '../data/open.ts'
+import { openDevices } from '../net/placement/devices.ts'
+import { partData } from '../run/part.ts'
+import { planOf } from '../run/recipes/plan.ts'
+import { openTraining } from '../run/training-run.ts'
+import { writeTrace } from '../training/bench/chrome-trace.ts'
+import { evaluate } from '../training/evaluate.ts'
+import { fitSteps } from '../training/pace.ts'
+import { train } from '../training/train.ts'
+import { preferredDType, settleDevice } from './device.ts'
+import { trainArguments } from './options.ts'
+import { program } from './program.ts'
+import { createReport } from './report.ts'
 
 await program(async (signal) => {
   const options = await trainArguments(process.argv.slice(2))

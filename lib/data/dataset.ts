@@ -1,5 +1,5 @@
 /** What a data set is, for training code and for people who bring their own images. */
-import type { Buffer } from '../engine/buffer.ts'
+import type { Buffer } from '../engine/memory.ts'
 
 /** A data set or a file of one is not as it should be. */
 export class DataError extends Error {

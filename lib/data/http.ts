@@ -2,8 +2,7 @@
  * A GET request as a download needs it. Unlike `fetch`, it never unpacks what it gets (a checksum
  * is of the bytes as they lie on the server), and it has a limit on each wait.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { get as httpGet } from 'node:http'
+import { get as httpGet, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 
 /** A server's answer, whose body has yet to be read. */

@@ -1,5 +1,5 @@
 /** What `alexnode doctor` knows of a machine: the object that `--json` prints. */
-import type { AddonOrigin } from '../native/addon/load.ts'
+import type { AddonOrigin } from '../native/addon/found-addon.ts'
 import type { CudaDevice, CudaLibrary } from '../native/binding.ts'
 
 /** The machine, without any of our native code. */

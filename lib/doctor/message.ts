@@ -1,5 +1,5 @@
 /** What the doctor's child process tells its parent. */
-import type { FoundAddon } from '../native/addon/load.ts'
+import type { FoundAddon } from '../native/addon/found-addon.ts'
 import type { CpuInfo, CudaReport } from '../native/binding.ts'
 
 /** One line on file descriptor 3, as JSON. */

@@ -1,6 +1,7 @@
 import { type Fields, native, type OpInfo, type PreparedInfo } from '../native/binding.ts'
-import type { Device } from './device.ts'
-import type { Tensor } from './tensor.ts'
+import type { DeviceCore } from './core.ts'
+import { Handle } from './handle.ts'
+import type { Tensor } from './memory.ts'
 
 /** What a list of calls knows of an op. */
 export type Operation = Pick<
@@ -29,8 +30,8 @@ export const copyOp: Operation = {
 export type SettledSpec = NonNullable<PreparedInfo['specs'][number]>
 
 /** An op that is ready to run on tensors of settled shapes, dtypes and layouts. */
-export class Op {
-  readonly device: Device
+export class Op extends Handle {
+  readonly device: DeviceCore
   readonly name: string
   readonly info: OpInfo
   readonly fields: Fields
@@ -40,30 +41,22 @@ export class Op {
   readonly scratch: number
   /** Which implementation does the work, for people. */
   readonly implementation: string
-  readonly #id: number
-  #closed = false
 
   /** @internal Use `stream.prepare`. */
-  constructor(device: Device, info: OpInfo, fields: Fields, prepared: PreparedInfo) {
+  constructor(device: DeviceCore, info: OpInfo, fields: Fields, prepared: PreparedInfo) {
+    super(info.name, prepared.id)
     this.device = device
     this.name = info.name
     this.info = info
     this.fields = fields
     this.scratch = prepared.scratch
     this.implementation = prepared.implementation
-    this.#id = prepared.id
     const slots: Record<string, SettledSpec> = {}
     for (const [i, slot] of info.slots.entries()) {
       const spec = prepared.specs[i]
       if (spec) slots[slot.name] = spec
     }
     this.slots = slots
-  }
-
-  /** @internal */
-  get id(): number {
-    if (this.#closed) throw new Error(`[${this.name}] is closed`)
-    return this.#id
   }
 
   /** @internal Where the tensors lie, as the addon takes it, after checking that they fit. */
@@ -103,9 +96,6 @@ export class Op {
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    native.closeOp(this.#id)
-    this.device.forget(this)
+    if (this.release(native.closeOp)) this.device.forget(this)
   }
 }

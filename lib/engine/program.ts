@@ -1,34 +1,28 @@
 import { native, settled } from '../native/binding.ts'
-import type { Device } from './device.ts'
+import type { DeviceCore } from './core.ts'
+import { Handle } from './handle.ts'
 import type { Stream } from './stream.ts'
 
 /** Recorded ops that run again and again in one call, always on the same memory. */
-export class Program {
-  readonly device: Device
-  readonly #id: number
+export class Program extends Handle {
+  readonly device: DeviceCore
   readonly #streams: number
-  #closed = false
 
   /** @internal Use `record`. */
-  constructor(device: Device, id: number, streams: number) {
+  constructor(device: DeviceCore, id: number, streams: number) {
+    super('program', id)
     this.device = device
-    this.#id = id
     this.#streams = streams
-  }
-
-  get #open(): number {
-    if (this.#closed) throw new Error('[program] is closed')
-    return this.#id
   }
 
   /** Queues one run; resolves when it is done. */
   run(): Promise<void> {
-    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 0))
+    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 0))
   }
 
   /** Runs once and resolves with the milliseconds of each command, in the order recorded. */
   profile(): Promise<Float64Array> {
-    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 1))
+    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 1))
   }
 
   /**
@@ -36,14 +30,11 @@ export class Program {
    * the run's beginning to its own, and those it took. Stream by stream, in the order recorded.
    */
   spans(): Promise<Float64Array> {
-    return settled((ticket) => native.runProgram(this.#open, ticket, this.#streams, 2))
+    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 2))
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    native.closeProgram(this.#id)
-    this.device.forget(this)
+    if (this.release(native.closeProgram)) this.device.forget(this)
   }
 
   [Symbol.dispose](): void {

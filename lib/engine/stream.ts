@@ -7,34 +7,23 @@ import {
   settled
 } from '../native/binding.ts'
 import { type TypedArray, typedArray } from '../native/dtype.ts'
-import type { Buffer } from './buffer.ts'
-import type { Device } from './device.ts'
+import type { DeviceCore } from './core.ts'
+import { Handle } from './handle.ts'
+import type { Buffer, DeviceMemory, Tensor } from './memory.ts'
 import { Op } from './op.ts'
-import type { Tensor } from './tensor.ts'
 
 /** Marks a point in one stream that another stream can wait for. */
-export class Event {
-  readonly device: Device
-  readonly #id: number
-  #closed = false
+export class Event extends Handle {
+  readonly device: DeviceCore
 
   /** @internal Use `device.event`. */
-  constructor(device: Device) {
+  constructor(device: DeviceCore) {
+    super('event', native.openEvent(device.id))
     this.device = device
-    this.#id = native.openEvent(device.id)
-  }
-
-  /** @internal */
-  get id(): number {
-    if (this.#closed) throw new Error('[event] is closed')
-    return this.#id
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    native.closeEvent(this.#id)
-    this.device.forget(this)
+    if (this.release(native.closeEvent)) this.device.forget(this)
   }
 }
 
@@ -49,29 +38,17 @@ export interface StreamOptions {
  * Runs what it is given in order, beside JavaScript; no call waits. What fails in it is told to the next
  * call that returns a promise.
  */
-export class Stream {
-  readonly device: Device
+export class Stream extends Handle {
+  readonly device: DeviceMemory
   /** CPU threads that an op may use. */
   readonly threads: number
-  readonly #id: number
-  #closed = false
   #closing: Promise<void> | undefined
 
   /** @internal Use `device.stream`. */
-  constructor(device: Device, { threads, priority }: Required<StreamOptions>) {
+  constructor(device: DeviceMemory, { threads, priority }: Required<StreamOptions>) {
+    super('stream', native.openStream(device.id, threads, priority === 'high'))
     this.device = device
     this.threads = threads
-    this.#id = native.openStream(device.id, threads, priority === 'high')
-  }
-
-  get closed(): boolean {
-    return this.#closed
-  }
-
-  /** @internal */
-  get id(): number {
-    if (this.#closed) throw new Error('[stream] is closed')
-    return this.#id
   }
 
   /**
@@ -186,8 +163,7 @@ export class Stream {
 
   async #close(): Promise<void> {
     await settled<void>((ticket) => {
-      native.closeStream(this.#id, ticket)
-      this.#closed = true
+      this.release((id) => native.closeStream(id, ticket))
     })
     this.device.forget(this)
   }

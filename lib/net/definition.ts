@@ -1,15 +1,13 @@
+/** A net as its author defines it, with the two things to do with it: draft it, or build it. */
 import type { Device } from '../engine/device.ts'
-import { type Draft, draft } from './draft.ts'
-import { fuse, type PlacedNode } from './fuse.ts'
+import { buildNet, draftNet } from './build.ts'
+import type { Draft } from './draft.ts'
+import type { PlacedNode } from './fuse.ts'
 import type { LayerNode } from './layer.ts'
-import { type BuildOptions, Net } from './net.ts'
+import type { Net } from './net.ts'
+import type { BuildOptions } from './options.ts'
 import { Placement } from './placement/placement.ts'
-
-export interface InputShape {
-  readonly channels: number
-  readonly height: number
-  readonly width: number
-}
+import type { InputShape, NetSpec } from './spec.ts'
 
 export interface NetOptions {
   /** For people and checkpoints. */
@@ -20,7 +18,7 @@ export interface NetOptions {
 }
 
 /** A net as data: what it is, on no device yet, with no memory. */
-export class NetDefinition {
+export class NetDefinition implements NetSpec {
   readonly name: string
   readonly input: InputShape
   readonly layers: readonly PlacedNode[]
@@ -44,9 +42,8 @@ export class NetDefinition {
    * @throws Error naming the layer that does not fit, what it expected and what came
    */
   async draft(on: Device | readonly Device[] | Placement, options: BuildOptions): Promise<Draft> {
-    const layers = options.fuse === false ? this.layers : fuse(this.layers)
-    if (on instanceof Placement) return draft(this, layers, on, options, false)
-    return draft(this, layers, placed(on, options), options, true)
+    if (on instanceof Placement) return draftNet(this, on, options, false)
+    return draftNet(this, placed(on, options), options, true)
   }
 
   /**
@@ -59,7 +56,7 @@ export class NetDefinition {
    * await using net = await alexnet().build([await open('cuda:0'), await open('cuda:1')], { batch: 128 })
    */
   async build(on: Device | readonly Device[], options: BuildOptions): Promise<Net> {
-    return Net.build(this, placed(on, options), options)
+    return buildNet(this, placed(on, options), options, true)
   }
 }
 

@@ -5,20 +5,20 @@
 
 import type { Stream } from '../engine/stream.ts'
 import type { DType } from '../native/dtype.ts'
-import type { NetDefinition } from './definition.ts'
 import type { PlacedNode } from './fuse.ts'
 import { Parameters } from './graph/parameters.ts'
 import { type Call, Tape } from './graph/tape.ts'
 import { Value } from './graph/value.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
-import type { BuildOptions } from './net.ts'
+import type { BuildOptions } from './options.ts'
 import { agree } from './placement/agree.ts'
 import type { Placement } from './placement/placement.ts'
 import { Replicas } from './placement/replicas.ts'
+import type { NetSpec } from './spec.ts'
 import { type Inlet, type LayerSummary, type Ports, Trace } from './trace.ts'
 
 export interface Draft {
-  readonly definition: NetDefinition
+  readonly spec: NetSpec
   readonly options: Required<Pick<BuildOptions, 'batch'>> & { dtype: DType; training: boolean }
   readonly placement: Placement
   readonly parameters: Parameters
@@ -50,7 +50,7 @@ export interface Draft {
 
 /** @param own whether the placement ends with the draft */
 export async function draft(
-  definition: NetDefinition,
+  spec: NetSpec,
   nodes: readonly PlacedNode[],
   placement: Placement,
   options: BuildOptions,
@@ -70,9 +70,7 @@ export async function draft(
   try {
     const { batch } = options
     if (!Number.isInteger(batch) || batch < 1) {
-      throw new Error(
-        `[net] ${definition.name}: batch: expected a whole number from 1, got ${batch}`
-      )
+      throw new Error(`[net] ${spec.name}: batch: expected a whole number from 1, got ${batch}`)
     }
     for (const { device } of parts) device.requireDType(dtype)
     return await traced(batch)
@@ -88,7 +86,7 @@ export async function draft(
       const { count } = placement.rows(replica, batch)
       const settings = { dtype, training, winograd, batch: count }
       const its = tapes.filter(({ part }) => parts[part]?.replica === replica)
-      const trace = new Trace(definition, nodes, placement, replica, its, parameters, settings)
+      const trace = new Trace(spec, nodes, placement, replica, its, parameters, settings)
       traces.push(trace)
       heads.push(await trace.forward())
     }
@@ -109,7 +107,7 @@ export async function draft(
     const [head] = heads
     if (!head) throw new Error('[net] has no head')
     const made: Draft = {
-      definition,
+      spec,
       options: { batch, dtype, training },
       ...{ placement, parameters, tapes, calls, forwardCalls, refresh, gradients, heads },
       inlets: traces.flatMap(({ inlets }) => inlets),

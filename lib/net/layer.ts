@@ -5,7 +5,7 @@
 
 import type { Shape } from '../native/binding.ts'
 import type { DType } from '../native/dtype.ts'
-import type { Parameter, ParameterSpec } from './graph/parameters.ts'
+import type { Parameter, ParameterSpec } from './graph/parameter.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
 

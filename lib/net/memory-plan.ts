@@ -1,10 +1,13 @@
 /** What a build takes of each device, said before a byte is taken. */
 
+import type { Stream } from '../engine/stream.ts'
 import { parseDeviceName } from '../native/device-name.ts'
-import type { Draft } from './draft.ts'
 import { align, arrange, line } from './graph/arena.ts'
-import type { BuildOptions } from './net.ts'
-import type { Part } from './placement/placement.ts'
+import type { Parameters } from './graph/parameters.ts'
+import type { Tape } from './graph/tape.ts'
+import type { Value } from './graph/value.ts'
+import type { BuildOptions } from './options.ts'
+import type { Part, Placement } from './placement/placement.ts'
 
 /** A slab of memory that a build takes. */
 export interface PlannedSlab {
@@ -34,6 +37,16 @@ export interface MemoryPlan extends DevicePlan {
   readonly pools: readonly MemoryPool[]
 }
 
+/** What the plan reads of a draft. */
+export interface Planned {
+  readonly placement: Placement
+  readonly parameters: Parameters
+  /** One a part of the placement. */
+  readonly tapes: readonly Tape[]
+  valuesOf(part: number): readonly Value[]
+  scratchOf(stream: Stream): number
+}
+
 /** What devices take of each memory. */
 function poolsOf(devices: readonly DevicePlan[]): MemoryPool[] {
   const pools = new Map<string, MemoryPool>()
@@ -54,13 +67,13 @@ function poolsOf(devices: readonly DevicePlan[]): MemoryPool[] {
 
 function planOf(
   part: Part,
-  draft: Draft,
+  draft: Planned,
   { training = true, optimizer, ema, accumulate = 1 }: BuildOptions
 ): DevicePlan {
   const { index, device } = part
   const { parameters } = draft
   const values = draft.valuesOf(index)
-  const packed = new Set(draft.tapes[index]?.packed.values())
+  const packed = new Set(draft.tapes[index]?.packed)
   const passing = values.filter((value) => !value.permanent)
   const ports = values.filter((value) => value.permanent && !packed.has(value))
   const { masters, gradients } = parameters.bytes(index)
@@ -81,7 +94,7 @@ function planOf(
   return { device: device.name, slabs, bytes, available: device.memory().available }
 }
 
-export function planMemory(draft: Draft, options: BuildOptions): MemoryPlan {
+export function planMemory(draft: Planned, options: BuildOptions): MemoryPlan {
   const devices = draft.placement.parts.map((part) => planOf(part, draft, options))
   const pools = poolsOf(devices)
   const names = new Set(devices.flatMap(({ slabs }) => slabs.map(({ name }) => name)))

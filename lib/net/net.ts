@@ -1,61 +1,25 @@
-import type { Buffer } from '../engine/buffer.ts'
 import type { Device } from '../engine/device.ts'
+import type { Buffer, Tensor } from '../engine/memory.ts'
 import { type Program, record } from '../engine/program.ts'
 import type { Stream } from '../engine/stream.ts'
-import type { Tensor } from '../engine/tensor.ts'
 import type { FloatDType } from '../native/dtype.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import type { NetDefinition } from './definition.ts'
 import type { Draft } from './draft.ts'
 import { arrange, line, place } from './graph/arena.ts'
 import type { Parameters } from './graph/parameters.ts'
-import { type Call, runCall, Tape } from './graph/tape.ts'
-import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
+import { type BoundCall, type Call, runCall, Tape } from './graph/tape.ts'
+import type { MemoryPlan } from './memory-plan.ts'
+import type { BuildOptions } from './options.ts'
 import { type Action, ordered } from './placement/order.ts'
-import type { Parallel, Part, Placement } from './placement/placement.ts'
+import type { Part, Placement } from './placement/placement.ts'
+import type { NetSpec } from './spec.ts'
 import type { Inlet, LayerSummary, Ports } from './trace.ts'
 
-export interface BuildOptions {
-  /** Images in a batch. */
-  readonly batch: number
-  /** Of activations, and of the weights that ops read; masters are always f32. Default 'f32'. */
-  readonly dtype?: FloatDType
-  /** False: forward alone, for evaluation and prediction. Default true. */
-  readonly training?: boolean
-  /** Decides the initial weights and every random draw of training. Default 1. */
-  readonly seed?: number
-  /** What it will be trained with: the plan then counts its state. */
-  readonly optimizer?: Optimizer
-  /** As it will be trained with it: the plan then counts the weights' average. */
-  readonly ema?: number | undefined
-  /** As it will be trained with it: the plan then counts the sums of gradients. */
-  readonly accumulate?: number | undefined
-  /** Fuse neighbouring layers into one op where that is known to help. Default true. */
-  readonly fuse?: boolean
-  /**
-   * On a CPU in f32: convolutions by Winograd's method where that is faster, exact to about 3e-5 of the largest
-   * output. Default true.
-   */
-  readonly winograd?: boolean
-  /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
-  readonly parameters?: Parameters
-  /** How several devices share the net. Default 'model': each owns a slice of the channels. */
-  readonly parallel?: Parallel
-  /** The stream to work on, where there is one device. Default: one of its own. */
-  readonly stream?: Stream
-}
-
-/** A call with its memory: ready to be run or recorded. */
-export interface BoundCall {
-  readonly call: Call
-  readonly tensors: Readonly<Record<string, Tensor | undefined>>
-  /** Of its own, where it is no call of the build. */
-  readonly scratch?: Tensor | undefined
-}
+/** Builds a net once more, with other options, on the same placement. */
+export type Rebuild = (options: BuildOptions) => Promise<Net>
 
 /** A net that was built on a device, or on several, for one batch size: memory taken, ready to run. */
 export class Net {
-  readonly definition: NetDefinition
+  readonly definition: NetSpec
   /** Which devices share it, and their streams. */
   readonly placement: Placement
   /** The device, or the first of several. */
@@ -75,6 +39,7 @@ export class Net {
   readonly #draft: Draft
   readonly #options: BuildOptions
   readonly #ownsPlacement: boolean
+  readonly #rebuild: Rebuild
   readonly #slabs: Buffer[] = []
   readonly #scratch = new Map<Stream, Tensor>()
   readonly #builds = new Map<string, Promise<Net>>()
@@ -84,14 +49,26 @@ export class Net {
   #forward: Program | undefined
   #closed = false
 
-  private constructor(draft: Draft, plan: MemoryPlan, options: BuildOptions, own: boolean) {
-    const { definition, placement, parameters } = draft
+  /**
+   * @internal Use `definition.build`.
+   * @param rebuild builds the same net once more, on the same placement
+   * @param own whether the placement closes with the net
+   */
+  constructor(
+    draft: Draft,
+    plan: MemoryPlan,
+    options: BuildOptions,
+    rebuild: Rebuild,
+    own: boolean
+  ) {
+    const { spec, placement, parameters } = draft
     const { device, stream } = placement.first
     this.#draft = draft
     this.placement = placement
     this.#options = options
     this.#ownsPlacement = own
-    this.definition = definition
+    this.#rebuild = rebuild
+    this.definition = spec
     this.stream = stream
     this.device = device
     this.batch = options.batch
@@ -139,37 +116,6 @@ export class Net {
     const buffer = stream.device.allocate(scratch)
     this.#slabs.push(buffer)
     this.#scratch.set(stream, buffer.tensor({ shape: [scratch], dtype: 'u8' }))
-  }
-
-  /** @internal Use `definition.build`. */
-  static async build(
-    definition: NetDefinition,
-    placement: Placement,
-    options: BuildOptions,
-    own = true
-  ): Promise<Net> {
-    let draft: Draft | undefined
-    let net: Net | undefined
-    try {
-      draft = await definition.draft(placement, options)
-      const plan = draft.plan()
-      const lacking = plan.fits ? undefined : tight(draft, plan)
-      if (lacking) throw await tooLarge(draft, lacking, options)
-      try {
-        net = new Net(draft, plan, options, own)
-      } catch (cause) {
-        // Another process may have taken what was free a moment ago.
-        if (!(cause instanceof Error && cause.message.startsWith('[memory]'))) throw cause
-        throw await tooLarge(draft, plan, options, cause)
-      }
-      if (!options.parameters) await draft.parameters.initialise(net.stream, net.seed)
-      return net
-    } catch (error) {
-      if (!options.parameters) draft?.parameters.close()
-      await (net?.close() ?? draft?.close())
-      if (!net && own) await placement.close()
-      throw error
-    }
   }
 
   /** @internal Gives calls of a tape their tensors. */
@@ -281,7 +227,7 @@ export class Net {
     // The optimizer's state, too, is there already.
     const { optimizer: _, ema: __, accumulate: ___, ...shared } = this.#options
     const build = { ...shared, batch, training, parameters: this.parameters }
-    const built = Net.build(this.definition, this.placement, build, false)
+    const built = this.#rebuild(build)
     this.#builds.set(key, built)
     built.catch(() => this.#builds.delete(key))
     return built
@@ -325,58 +271,5 @@ export class Net {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-}
-
-/** The device whose memory the build does not fit, where what the parameters have taken already counts. */
-function tight({ parameters, placement }: Draft, plan: MemoryPlan): DevicePlan | undefined {
-  const { parts } = placement
-  const taken = parts
-    .filter(() => parameters.allocated)
-    .reduce((sum, { index }) => sum + parameters.bytes(index).masters, 0)
-  const room = { ...plan, available: plan.available + taken }
-  if (room.bytes > room.available) return room
-  return parts.length === 1
-    ? undefined
-    : plan.devices.find((device) => device.bytes > device.available)
-}
-
-/** What was asked for, what there is, and the batch that would fit. */
-async function tooLarge(
-  { definition, placement }: Draft,
-  plan: DevicePlan,
-  options: BuildOptions,
-  cause?: Error
-): Promise<Error> {
-  const mb = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`
-  const list = plan.slabs.map((slab) => `${slab.name} ${mb(slab.bytes)}`).join(', ')
-  const fits = await largestBatch(definition, placement, plan, options)
-  const remedy = fits > 0 ? `A batch of ${fits} would fit.` : 'Not even a batch of 1 fits.'
-  return new Error(
-    `[net] ${definition.name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
-      `${mb(plan.available)} are available (${list}). ${remedy} Use that, or a smaller net.` +
-      (cause ? ` ${cause.message}` : ''),
-    { cause }
-  )
-}
-
-/** Told by the line through the plans of this batch and of one image; a twentieth is left free. */
-async function largestBatch(
-  definition: NetDefinition,
-  placement: Placement,
-  plan: DevicePlan,
-  options: BuildOptions
-): Promise<number> {
-  const single = await definition.draft(placement, { ...options, batch: 1 })
-  try {
-    const { devices, bytes } = single.plan()
-    const least = devices.find(({ device }) => device === plan.device)?.bytes ?? bytes
-    const each = (plan.bytes - least) / Math.max(1, options.batch - 1)
-    if (least > plan.available) return 0
-    const more = Math.floor(((plan.available - least) / each) * 0.95)
-    return Math.min(options.batch - 1, 1 + more)
-  } finally {
-    if (!options.parameters) single.parameters.close()
-    await single.close()
   }
 }

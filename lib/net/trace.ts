@@ -3,18 +3,19 @@
  * several its slice of the channels: what differs is which devices a layer is given to, and what they read.
  */
 
-import { elements } from '../engine/tensor.ts'
 import type { Shape } from '../native/binding.ts'
 import type { DType } from '../native/dtype.ts'
-import type { NetDefinition } from './definition.ts'
+import { elements } from '../native/layout.ts'
 import type { PlacedNode } from './fuse.ts'
-import { Parameter, type ParameterSpec, type Parameters } from './graph/parameters.ts'
+import { Parameter, type ParameterSpec } from './graph/parameter.ts'
+import type { Parameters } from './graph/parameters.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
 import type { Forward, LayerNode } from './layer.ts'
 import { cut, type Exchange, gather, type Sharers } from './placement/exchange.ts'
 import type { Part, Placement } from './placement/placement.ts'
 import { type How, Spread } from './placement/spread.ts'
+import type { NetSpec } from './spec.ts'
 
 /** One line of a net's table. */
 export interface LayerSummary {
@@ -105,7 +106,7 @@ async function inLayer<T>(
 export class Trace {
   readonly inlets: readonly Inlet[]
   readonly layers: LayerSummary[] = []
-  readonly #definition: NetDefinition
+  readonly #spec: NetSpec
   readonly #nodes: readonly PlacedNode[]
   readonly #placement: Placement
   readonly #parts: readonly Part[]
@@ -122,7 +123,7 @@ export class Trace {
   #end: Value | undefined
 
   constructor(
-    definition: NetDefinition,
+    spec: NetSpec,
     nodes: readonly PlacedNode[],
     placement: Placement,
     replica: number,
@@ -130,7 +131,7 @@ export class Trace {
     parameters: Parameters,
     options: TraceOptions
   ) {
-    this.#definition = definition
+    this.#spec = spec
     this.#nodes = nodes
     this.#placement = placement
     this.#parts = placement.of(replica)
@@ -141,7 +142,7 @@ export class Trace {
   }
 
   #inlet(tape: Tape): Inlet {
-    const { channels, height, width } = this.#definition.input
+    const { channels, height, width } = this.#spec.input
     const { dtype, batch } = this.#options
     tape.at('input', 'forward')
     const input = tape.value('x', dtype, [batch, channels, height, width])
@@ -179,7 +180,7 @@ export class Trace {
     this.#spreads.set('input', new Spread(inputs.length > 1 ? 'everywhere' : 'first', inputs))
     for (const placed of this.#nodes) {
       const { name, node } = placed
-      await inLayer(this.#definition.name, name, node.kind, () => this.#layer(placed))
+      await inLayer(this.#spec.name, name, node.kind, () => this.#layer(placed))
     }
     return this.#loss()
   }
@@ -369,11 +370,11 @@ export class Trace {
   async #loss(): Promise<Ports> {
     const { dtype, training, batch } = this.#options
     const end = this.#nodes.at(-1)
-    if (!end) throw new Error(`[net] ${this.#definition.name} has no layers`)
+    if (!end) throw new Error(`[net] ${this.#spec.name} has no layers`)
     const { shape } = this.#spread(end.name)
     if (shape.length !== 2) {
       throw new Error(
-        `[net] ${this.#definition.name}, layer '${end.name}' (${end.node.kind}): expected the last layer ` +
+        `[net] ${this.#spec.name}, layer '${end.name}' (${end.node.kind}): expected the last layer ` +
           `to give [N, classes], got [${shape}]; end in dense()`
       )
     }
@@ -418,7 +419,7 @@ export class Trace {
       const dys = outputs.map((output) => (output.trained ? gradients.get(output) : undefined))
       // A layer whose output nothing reads has no gradient.
       if (dys.every((dy) => dy === undefined)) continue
-      await inLayer(this.#definition.name, name, kind, async () => {
+      await inLayer(this.#spec.name, name, kind, async () => {
         for (const tape of sends ? this.#tapes : []) tape.at(name, 'backward')
         const given = await run(dys)
         for (const [i, input] of inputs.entries()) {

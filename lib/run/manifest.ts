@@ -2,10 +2,10 @@
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { version } from '../../native/version.ts'
-import { digestFile, type FileDigest } from './bytes.ts'
-import { DamagedFileError, diskError } from './errors.ts'
-import { isJsonObject, type Json, readJson } from './json.ts'
+import { version } from '../native/version.ts'
+import { digestFile, type FileDigest } from '../util/files/bytes.ts'
+import { DamagedFileError, diskError } from '../util/files/errors.ts'
+import { isJsonObject, type Json, readJson } from '../util/files/json.ts'
 
 const FORMAT = 'alexnode checkpoint'
 const FORMAT_VERSION = 1

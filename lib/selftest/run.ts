@@ -2,11 +2,11 @@
  * Runs a row of the table on a device and holds what comes back against the reference, against
  * finite differences, and the recorded run against the eager one.
  */
-import type { Device } from '../engine/device.ts'
+import type { DeviceCore } from '../engine/core.ts'
+import type { Tensor } from '../engine/memory.ts'
 import type { Op } from '../engine/op.ts'
 import { record } from '../engine/program.ts'
 import type { Stream } from '../engine/stream.ts'
-import type { Tensor } from '../engine/tensor.ts'
 import { decode, dtypeBytes, encode, floatDTypes, typedArray } from '../native/dtype.ts'
 import { layoutElements, pack, unpack } from '../native/layout.ts'
 import { differenceTolerance, type Exactness, type OpCase, repeats, toleranceOf } from './case.ts'
@@ -85,7 +85,7 @@ function prepare(stream: Stream, row: OpCase): Promise<Op> {
 }
 
 /** Why a row cannot run, where the backend has no such op, or the device no such dtype. */
-function missingOf(device: Device, row: OpCase, reason: string): string | undefined {
+function missingOf(device: DeviceCore, row: OpCase, reason: string): string | undefined {
   if (/no \w+ implementation/.test(reason)) return reason
   const used = new Set(Object.values({ ...row.outputs, ...row.inputs }).map(({ dtype }) => dtype))
   for (const dtype of floatDTypes) {

@@ -1,4 +1,4 @@
-import { Tensor } from '../engine/tensor.ts'
+import { Tensor } from '../engine/memory.ts'
 import { dtypeBytes, isFloat } from '../native/dtype.ts'
 import type { Net } from '../net/net.ts'
 

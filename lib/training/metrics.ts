@@ -1,4 +1,4 @@
-import type { Tensor } from '../engine/tensor.ts'
+import type { Tensor } from '../engine/memory.ts'
 import { decode } from '../native/dtype.ts'
 import type { Net } from '../net/net.ts'
 

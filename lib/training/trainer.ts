@@ -1,10 +1,11 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
 
 import type { ImageSet } from '../data/dataset.ts'
+import type { Tensor } from '../engine/memory.ts'
 import type { Program } from '../engine/program.ts'
-import type { Tensor } from '../engine/tensor.ts'
+import type { BoundCall } from '../net/graph/tape.ts'
 import type { PlannedSlab } from '../net/memory-plan.ts'
-import type { BoundCall, Net } from '../net/net.ts'
+import type { Net } from '../net/net.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Progress } from '../optim/schedule.ts'
 import { type Span, spansOf } from './bench/timeline.ts'

@@ -1,6 +1,6 @@
 /** Brings stored images into memory by threads of its own, so that JavaScript only says which, and where to. */
 import { availableParallelism } from 'node:os'
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer } from '../../engine/memory.ts'
 import { native, settled } from '../../native/binding.ts'
 
 /** A file that is read by memory map: what is never asked for is never read. */

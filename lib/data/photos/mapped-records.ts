@@ -1,10 +1,9 @@
 /** Records that threads bring to their place, out of shards that are mapped into memory. */
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer } from '../../engine/memory.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
 import { LoadError, Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'
-import type { ImageFormat } from './reader.ts'
-import type { Records } from './records.ts'
+import type { ImageFormat, Records } from './records.ts'
 
 /** Numbers that the loader takes for a record. */
 const NUMBERS = 4

@@ -29,14 +29,6 @@ export interface PhotoSet extends ImageSet {
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): Promise<void>
 }
 
-/** What the records of a part hold. */
-export interface ImageFormat {
-  readonly form: Form
-  readonly height: number
-  readonly width: number
-  readonly channels: number
-}
-
 /** A prepared folder, open. */
 export interface PhotoDataset extends Dataset {
   readonly train: PhotoSet

@@ -1,5 +1,14 @@
 /** The bytes of a prepared part's images, one record an image, whatever they are kept in. */
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer } from '../../engine/memory.ts'
+import type { Form } from './shard.ts'
+
+/** What the records of a part hold. */
+export interface ImageFormat {
+  readonly form: Form
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+}
 
 export interface Records {
   readonly length: number

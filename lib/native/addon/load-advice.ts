@@ -2,8 +2,8 @@
 import { basename } from 'node:path'
 import { readBinary } from './binary.ts'
 import type { Advice } from './error.ts'
+import type { FoundAddon } from './found-addon.ts'
 import { glibc } from './glibc.ts'
-import type { FoundAddon } from './load.ts'
 import { compileIt, installAgain } from './manager.ts'
 
 /** Variables by which node-gyp-build looks elsewhere, or for another system. */

@@ -4,16 +4,9 @@ import module from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { readBinary } from './binary.ts'
 import { AddonError } from './error.ts'
+import type { FoundAddon } from './found-addon.ts'
 import { adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
 import { packageRoot } from './package-root.ts'
-
-/** Where the addon's file came from: compiled in place, in the package, or by ALEXNODE_PREBUILD or beside Node. */
-export type AddonOrigin = 'build' | 'prebuild' | 'elsewhere'
-
-export interface FoundAddon {
-  readonly file: string
-  readonly origin: AddonOrigin
-}
 
 /**
  * The file to load, by node-gyp-build's rules: build/Release before prebuilds/.

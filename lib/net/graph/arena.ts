@@ -1,5 +1,4 @@
-import type { Buffer } from '../../engine/buffer.ts'
-import type { Device } from '../../engine/device.ts'
+import type { Buffer, DeviceMemory } from '../../engine/memory.ts'
 import type { Value } from './value.ts'
 
 const ALIGNMENT = 64
@@ -54,7 +53,7 @@ export function line(values: Iterable<Value>): Arrangement {
 
 /** Takes a slab, and gives each value its place in it. */
 export function place(
-  device: Device,
+  device: DeviceMemory,
   values: Iterable<Value>,
   { offsets, bytes }: Arrangement
 ): Buffer {

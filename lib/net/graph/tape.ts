@@ -4,13 +4,13 @@
  * values' lifetimes off the tape.
  */
 
+import type { Tensor } from '../../engine/memory.ts'
 import { copyOp, Op, type Operation } from '../../engine/op.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { denseLayout, elements, type Tensor } from '../../engine/tensor.ts'
 import { type Fields, opTable, type Shape, type Spec } from '../../native/binding.ts'
 import { type DType, dtypeBytes } from '../../native/dtype.ts'
-import { holdsElements } from '../../native/layout.ts'
-import type { Parameter } from './parameters.ts'
+import { denseLayout, elements, holdsElements } from '../../native/layout.ts'
+import type { Parameter } from './parameter.ts'
 import { Value } from './value.ts'
 
 export type Pass = 'input' | 'forward' | 'backward' | 'update' | 'refresh'
@@ -23,6 +23,14 @@ export interface Call {
   readonly args: Readonly<Record<string, Value | undefined>>
   readonly layer: string
   readonly pass: Pass
+}
+
+/** A call with its memory: ready to be run or recorded. */
+export interface BoundCall {
+  readonly call: Call
+  readonly tensors: Readonly<Record<string, Tensor | undefined>>
+  /** Of its own, where it is no call of the build. */
+  readonly scratch?: Tensor | undefined
 }
 
 /** Queues, or records, a call on its stream. */
@@ -43,8 +51,10 @@ export class Tape {
   /** In an order that is right one after the other; tapes of several devices share one list. */
   readonly calls: Call[]
   readonly values: Value[] = []
-  /** Copies of parameters in other layouts or dtypes than the masters'. */
-  readonly packed = new Map<string, Value>()
+  /** Copies of parameters in other layouts or dtypes than the master weights', by dtype and layout. */
+  readonly #packed = new Map<Parameter, Map<string, Value>>()
+  /** Values that stand for a parameter; the layout that an op settles on decides which copy it reads. */
+  readonly #weights = new Map<Value, Parameter>()
   readonly #ops = new Map<string, Op>()
   readonly #copies = new Map<Value, Map<string, Value>>()
   #layer = ''
@@ -60,6 +70,16 @@ export class Tape {
   at(layer: string, pass: Pass): void {
     this.#layer = layer
     this.#pass = pass
+  }
+
+  /** Copies of parameters in other layouts or dtypes than the master weights'. */
+  get packed(): readonly Value[] {
+    return [...this.#packed.values()].flatMap((copies) => [...copies.values()])
+  }
+
+  /** The copy of a parameter in this dtype and layout, if an op reads it. */
+  packedCopy(parameter: Parameter, dtype: DType, layout: string | undefined): Value | undefined {
+    return this.#packed.get(parameter)?.get(`${dtype} ${layout}`)
   }
 
   get layer(): string {
@@ -102,14 +122,10 @@ export class Tape {
     if (dtype === 'f32' && parameter.master.layout !== undefined && parameter.dims.length === 1) {
       return parameter.master
     }
-    return new Value({
-      name: parameter.name,
-      layer: this.#layer,
-      dtype,
-      part: this.part,
-      shape: parameter.dims,
-      parameter
-    })
+    const { name, dims: shape } = parameter
+    const value = new Value({ name, layer: this.#layer, dtype, part: this.part, shape })
+    this.#weights.set(value, parameter)
+    return value
   }
 
   /** `value` in this layout: itself, or a reordered copy. */
@@ -163,10 +179,7 @@ export class Tape {
       const open = slot.chooses || (slot.role === 'out' && value.layout === undefined)
       // A gradient of weights is written as the op likes it, and reordered below where it must be.
       const gradient =
-        name !== 'reorder' &&
-        slot.role === 'out' &&
-        value.name === 'gradient' &&
-        value.dims.length > 1
+        name !== 'reorder' && slot.role === 'out' && value.gradient && value.dims.length > 1
       specs[slot.name] = {
         dtype: value.dtype,
         ...(value.shape && { shape: value.shape }),
@@ -180,8 +193,9 @@ export class Tape {
       const value = args[slot.name]
       const spec = op.slots[slot.name]
       if (!value || !spec) continue
-      if (value.parameter) {
-        settled[slot.name] = this.#copyOf(value.parameter, value.dtype, spec.layout, spec.bytes)
+      const parameter = this.#weights.get(value)
+      if (parameter) {
+        settled[slot.name] = this.#copyOf(parameter, value.dtype, spec.layout, spec.bytes)
       } else if (slot.role === 'in') {
         if (value.layout === undefined) {
           value.layout = spec.layout
@@ -235,8 +249,7 @@ export class Tape {
       if (master.layout === undefined && holdsElements(layout)) parameter.settle(layout, bytes)
       if (master.layout === layout) return master
     }
-    const key = `${parameter.name} ${dtype} ${layout}`
-    const known = this.packed.get(key)
+    const known = this.packedCopy(parameter, dtype, layout)
     if (known) return known
     const copy = new Value({
       name: parameter.name,
@@ -249,7 +262,8 @@ export class Tape {
       permanent: true
     })
     this.values.push(copy)
-    this.packed.set(key, copy)
+    const copies = this.#packed.get(parameter) ?? new Map<string, Value>()
+    this.#packed.set(parameter, copies.set(`${dtype} ${layout}`, copy))
     return copy
   }
 
@@ -279,8 +293,7 @@ export class Tape {
     const tape = new Tape(this.stream, this.part)
     for (const parameter of parameters) {
       tape.at(parameter.layer, 'refresh')
-      for (const [key, copy] of this.packed) {
-        if (!key.startsWith(`${parameter.name} `)) continue
+      for (const copy of this.#packed.get(parameter)?.values() ?? []) {
         // No op has read the masters, but copies of theirs in bf16, in f16 or transformed: they lie as their
         // gradients do, or row-major where there are none.
         const { master, gradient, dims } = parameter

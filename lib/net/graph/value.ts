@@ -1,7 +1,6 @@
-import { Tensor } from '../../engine/tensor.ts'
+import { Tensor } from '../../engine/memory.ts'
 import type { Shape } from '../../native/binding.ts'
 import type { DType } from '../../native/dtype.ts'
-import type { Parameter } from './parameters.ts'
 
 /** A tensor of a tape: at first only what it must be, then where it lies. */
 export class Value {
@@ -20,8 +19,8 @@ export class Value {
   last = -1
   /** A view of another value's bytes, in another shape. */
   readonly of: Value | undefined
-  /** The weights this stands for; the layout an op settles on decides which copy of them. */
-  readonly parameter: Parameter | undefined
+  /** The gradient of a parameter: the op that writes it may choose another layout. */
+  readonly gradient: boolean
   /** Lies in memory of its own, for as long as the build lives. */
   permanent = false
   /** Came out of a ReLU that was fused into its op. */
@@ -45,7 +44,7 @@ export class Value {
     layout?: string | undefined
     bytes?: number
     of?: Value
-    parameter?: Parameter
+    gradient?: boolean
     permanent?: boolean
   }) {
     this.name = options.name
@@ -56,7 +55,7 @@ export class Value {
     this.layout = options.layout
     this.bytes = options.bytes ?? 0
     this.of = options.of
-    this.parameter = options.parameter
+    this.gradient = options.gradient ?? false
     this.permanent = options.permanent ?? false
   }
 

@@ -1,4 +1,4 @@
-import { elements } from '../../engine/tensor.ts'
+import { elements } from '../../native/layout.ts'
 import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 import { maskRelu } from './relu.ts'
 

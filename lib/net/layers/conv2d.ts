@@ -1,5 +1,5 @@
-import { elements } from '../../engine/tensor.ts'
 import type { Shape } from '../../native/binding.ts'
+import { elements } from '../../native/layout.ts'
 import type { Init } from '../graph/init.ts'
 import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
 import { maskRelu } from './relu.ts'

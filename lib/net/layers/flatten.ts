@@ -1,4 +1,4 @@
-import { denseLayout, elements } from '../../engine/tensor.ts'
+import { denseLayout, elements } from '../../native/layout.ts'
 import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 
 const layer: Layer<LayerOptions> = {

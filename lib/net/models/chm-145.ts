@@ -1,6 +1,7 @@
-import { type InputShape, NetDefinition } from '../definition.ts'
+import { NetDefinition } from '../definition.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { lrn, lrnWithin } from '../layers/lrn.ts'
+import type { InputShape } from '../spec.ts'
 import { hiddenLayers } from './hidden.ts'
 import { columnsOf, partsOf, type TowerVariant } from './options.ts'
 import { atWidth } from './width.ts'

@@ -1,4 +1,5 @@
-import type { InputShape, NetDefinition } from '../definition.ts'
+import type { NetDefinition } from '../definition.ts'
+import type { InputShape } from '../spec.ts'
 import { alexnet } from './alexnet.ts'
 import { caffe } from './caffe.ts'
 import { chm145 } from './chm-145.ts'

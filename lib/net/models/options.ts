@@ -1,9 +1,10 @@
 /** What the nets after AlexNet have in common: what they can be told, and the parts that change by it. */
-import type { InputShape } from '../definition.ts'
+
 import type { LayerNode } from '../layer.ts'
 import { tanh } from '../layers/activation.ts'
 import { maxPool } from '../layers/pool.ts'
 import { relu } from '../layers/relu.ts'
+import type { InputShape } from '../spec.ts'
 
 /** What every net after AlexNet can be told. */
 export interface NetVariant {

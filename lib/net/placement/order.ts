@@ -4,7 +4,7 @@
  */
 
 import type { Stream } from '../../engine/stream.ts'
-import type { BoundCall } from '../net.ts'
+import type { BoundCall } from '../graph/tape.ts'
 
 /** What to tell a stream: to run a call, to mark this point, or to wait for another stream's mark. */
 export type Action =

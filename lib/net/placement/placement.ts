@@ -2,8 +2,9 @@
  * Where a build lies: the devices that share it, and the streams between them. The net says what is computed,
  * the placement says where: in slices of the channels (`model`), in shares of the batch (`data`), or in both.
  */
+import type { DeviceCore } from '../../engine/core.ts'
 import type { Device } from '../../engine/device.ts'
-import type { Event, Stream } from '../../engine/stream.ts'
+import { Event, type Stream } from '../../engine/stream.ts'
 
 /**
  * How devices share a net. 'model': each owns a slice of the channels. 'data': each has the whole net and a share
@@ -65,7 +66,7 @@ export class Placement {
   /** The part that everything is asked of where there is only one to ask. */
   readonly first: Part
   readonly #links = new Map<Part, Stream>()
-  readonly #events = new Map<Device, Map<number, Event>>()
+  readonly #events = new Map<DeviceCore, Map<number, Event>>()
   readonly #own: boolean
 
   /**
@@ -122,7 +123,7 @@ export class Placement {
   event(stream: Stream, i: number): Event {
     const { device } = stream
     const events = this.#events.get(device) ?? new Map<number, Event>()
-    const event = events.get(i) ?? device.event()
+    const event = events.get(i) ?? device.adopt(new Event(device))
     this.#events.set(device, events.set(i, event))
     return event
   }

@@ -3,7 +3,8 @@
  * in the order of the replicas, and sent back, so that all have the same bits and make the same update. Copies
  * and sums run on streams of their own, beside what is left of the backward pass.
  */
-import type { Parameter, Parameters } from '../graph/parameters.ts'
+import type { Parameter } from '../graph/parameter.ts'
+import type { Parameters } from '../graph/parameters.ts'
 import { type Call, Tape } from '../graph/tape.ts'
 import { Value } from '../graph/value.ts'
 import type { Placement } from './placement.ts'

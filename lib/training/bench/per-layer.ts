@@ -1,10 +1,10 @@
 /** What each layer's pass of a step takes: time, arithmetic, and bytes read and written. */
 
-import { elements } from '../../engine/tensor.ts'
 import { dtypeBytes } from '../../native/dtype.ts'
-import type { Pass } from '../../net/graph/tape.ts'
+import { elements } from '../../native/layout.ts'
+import type { BoundCall, Pass } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { Net } from '../../net/net.ts'
 
 /** One op call of a step. */
 export interface CallTime {

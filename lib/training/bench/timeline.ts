@@ -1,8 +1,8 @@
 /** When the calls of a step ran, on which device and stream. */
 
 import type { Program } from '../../engine/program.ts'
-import type { Pass } from '../../net/graph/tape.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { BoundCall, Pass } from '../../net/graph/tape.ts'
+import type { Net } from '../../net/net.ts'
 
 /** One call of a step: of an op, or a copy. */
 export interface Span {

@@ -4,10 +4,11 @@
  * net has an inbox of its own.
  */
 import type { ImageSet } from '../../data/dataset.ts'
+import type { Tensor } from '../../engine/memory.ts'
 import { copyOp } from '../../engine/op.ts'
 import { type Program, record } from '../../engine/program.ts'
-import type { Tensor } from '../../engine/tensor.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { BoundCall } from '../../net/graph/tape.ts'
+import type { Net } from '../../net/net.ts'
 import { Inbox } from './inbox.ts'
 import type { NetInput, NetInputOptions } from './net-input.ts'
 

@@ -4,9 +4,8 @@
  */
 
 import type { ImageSet } from '../../data/dataset.ts'
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Event, Stream } from '../../engine/stream.ts'
-import type { Tensor } from '../../engine/tensor.ts'
 import { align } from '../../net/graph/arena.ts'
 import type { Net } from '../../net/net.ts'
 import type { Part, Rows } from '../../net/placement/placement.ts'

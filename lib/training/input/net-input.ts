@@ -4,14 +4,13 @@
  */
 
 import type { ImageSet } from '../../data/dataset.ts'
-import type { Buffer } from '../../engine/buffer.ts'
+import { type Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { elements, Tensor } from '../../engine/tensor.ts'
 import type { Fields, Shape } from '../../native/binding.ts'
 import type { DType } from '../../native/dtype.ts'
-import { type Call, runCall, Tape } from '../../net/graph/tape.ts'
+import { elements } from '../../native/layout.ts'
+import { type BoundCall, type Call, runCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
-import type { BoundCall } from '../../net/net.ts'
 import { fnv1a } from '../../util/random.ts'
 import { type InputRecipe, type SettledInput, settleInput } from './augment.ts'
 

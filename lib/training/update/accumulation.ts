@@ -4,10 +4,11 @@
  * what one larger batch would give.
  */
 
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer } from '../../engine/memory.ts'
 import { line, place } from '../../net/graph/arena.ts'
+import type { BoundCall } from '../../net/graph/tape.ts'
 import { Value } from '../../net/graph/value.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { Net } from '../../net/net.ts'
 import { agree } from '../../net/placement/agree.ts'
 import { SideCalls } from './side-calls.ts'
 

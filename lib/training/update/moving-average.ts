@@ -3,12 +3,8 @@
  * the weights themselves, and so needs no correction. Running statistics are averages already, and taken as they are.
  */
 
-import {
-  exportTensors,
-  importTensors,
-  type Parameter,
-  type PublicTensor
-} from '../../net/graph/parameters.ts'
+import type { Parameter } from '../../net/graph/parameter.ts'
+import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
 import type { Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'

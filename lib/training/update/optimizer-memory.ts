@@ -1,10 +1,9 @@
 /** What an optimizer keeps on one device: a value like each parameter's master for each slot of its state, and scalars. */
 
-import type { Buffer } from '../../engine/buffer.ts'
 import type { Device } from '../../engine/device.ts'
-import type { Tensor } from '../../engine/tensor.ts'
+import type { Buffer, Tensor } from '../../engine/memory.ts'
 import { align, line, place } from '../../net/graph/arena.ts'
-import type { Parameter } from '../../net/graph/parameters.ts'
+import type { Parameter } from '../../net/graph/parameter.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 

@@ -1,11 +1,10 @@
 /** Calls on a net's values besides those of its build, with the memory that they need for themselves. */
 
-import type { Buffer } from '../../engine/buffer.ts'
+import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import type { Tensor } from '../../engine/tensor.ts'
 import { line, place } from '../../net/graph/arena.ts'
-import type { Tape } from '../../net/graph/tape.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { BoundCall, Tape } from '../../net/graph/tape.ts'
+import type { Net } from '../../net/net.ts'
 
 export class SideCalls {
   /** One a part of the net, with one list of calls. */

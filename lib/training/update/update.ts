@@ -4,16 +4,12 @@
  * weights' average.
  */
 
-import type { Tensor } from '../../engine/tensor.ts'
-import {
-  exportTensors,
-  importTensors,
-  type Parameter,
-  type PublicTensor
-} from '../../net/graph/parameters.ts'
-import type { Tape } from '../../net/graph/tape.ts'
+import type { Tensor } from '../../engine/memory.ts'
+import type { Parameter } from '../../net/graph/parameter.ts'
+import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
+import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import { type Course, type Courses, type Progress, together } from '../../optim/schedule.ts'
 import { MovingAverage } from './moving-average.ts'
@@ -153,13 +149,12 @@ export class Update {
     for (const parameter of net.parameters.trained) {
       const { master, gradient, part } = parameter
       const tape = tapes[part]
-      const packed = net.draft.tapes[part]?.packed
       const memory = this.#memories[part]
       if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
       const w16 =
         net.dtype === 'f32'
           ? undefined
-          : packed?.get(`${parameter.name} ${net.dtype} ${master.layout}`)
+          : net.draft.tapes[part]?.packedCopy(parameter, net.dtype, master.layout)
       if (w16) written.add(w16)
       tape.at(parameter.layer, 'update')
       await tape.call(op, fields, {

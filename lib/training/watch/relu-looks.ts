@@ -1,8 +1,9 @@
 /** What a net's ReLUs give for a batch: whether they are alive, and whether they tell images apart. */
 
-import type { Tensor } from '../../engine/tensor.ts'
+import type { Tensor } from '../../engine/memory.ts'
 import { dtypeBytes } from '../../native/dtype.ts'
-import type { BoundCall, Net } from '../../net/net.ts'
+import type { BoundCall } from '../../net/graph/tape.ts'
+import type { Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
 /** What was seen of one ReLU. */

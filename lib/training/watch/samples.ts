@@ -1,7 +1,7 @@
 /** Some of a tensor's numbers, read back from a device: enough to judge the whole by, and little to bring. */
 
+import { Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { Tensor } from '../../engine/tensor.ts'
 import { decode, dtypeBytes } from '../../native/dtype.ts'
 
 /** Numbers that lie side by side; a read brings so many at once. */

@@ -4,7 +4,7 @@
  * steps cost what they cost without it, and their numbers are the same.
  */
 
-import type { Parameter } from '../../net/graph/parameters.ts'
+import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import { requireNumber } from '../../util/require.ts'
 import type { NonFiniteError } from '../not-finite.ts'

@@ -1,6 +1,6 @@
 /** How much a step changes the weights: by what really became of them, whatever optimizer does it. */
 
-import type { Parameter } from '../../net/graph/parameters.ts'
+import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
