@@ -64,7 +64,7 @@ export async function eagerly(
     row.tensor = device.allocate(16).tensor({ shape: [4], dtype: 'f32' })
     const decay = rates.weightDecay * parameter.decay
     stream.write(row.tensor, Float32Array.from(hyper({ lr: rates.lr, decay, step: 0 })))
-    const args = { w: master, v: state, g: gradient, hyper: row, ok: net.ports.ok }
+    const args = { w: master, v: state, g: gradient, hyper: row, ok: net.io.ok }
     await tape.call(op, fields, args)
   }
   const update = net.bind(tape.calls)

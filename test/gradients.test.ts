@@ -56,7 +56,7 @@ async function checkGradients(t: Test, device: Device, definition: NetDefinition
       // The input's bytes are used again once it has been read.
       await (await feed.stage({ indices, step: 0, seed: 5 }))()
       await net.forward()
-      return (await net.stream.read(net.ports.stats.place))[0] ?? Number.NaN
+      return (await net.stream.read(net.io.stats.place))[0] ?? Number.NaN
     }
     for (const [name, { data }] of gradients) {
       const norm = Math.hypot(...data)

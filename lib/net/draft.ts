@@ -11,11 +11,11 @@ import { type Call, Tape } from './graph/tape.ts'
 import { Value } from './graph/value.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import type { BuildOptions } from './options.ts'
-import { agree } from './placement/agree.ts'
+import { allReduceFlags } from './placement/all-reduce-flags.ts'
 import type { Placement } from './placement/placement.ts'
 import { Replicas } from './placement/replicas.ts'
 import type { NetSpec } from './spec.ts'
-import { type Inlet, type LayerSummary, type Ports, Trace } from './trace.ts'
+import { type LayerSummary, type StepInputs, type StepIO, Trace } from './trace.ts'
 
 export interface Draft {
   readonly spec: NetSpec
@@ -33,9 +33,9 @@ export interface Draft {
   /** All gradients of a part as one row of f32. */
   readonly gradients: readonly Value[]
   /** By part. */
-  readonly inlets: readonly Inlet[]
+  readonly stepInputs: readonly StepInputs[]
   /** By replica: of the part where its loss is. */
-  readonly heads: readonly Ports[]
+  readonly heads: readonly StepIO[]
   readonly layers: readonly LayerSummary[]
   readonly classes: number
   /** The values that lie on a part. */
@@ -81,7 +81,7 @@ export async function draft(
 
   async function traced(batch: number): Promise<Draft> {
     const traces: Trace[] = []
-    const heads: Ports[] = []
+    const heads: StepIO[] = []
     for (let replica = 0; replica < placement.replicas; replica++) {
       const { count } = placement.rows(replica, batch)
       const settings = { dtype, training, winograd, batch: count }
@@ -97,7 +97,7 @@ export async function draft(
       await backward(traces, replicas)
       for (const tape of tapes) gradients.push(await checked(tape))
       for (let replica = 0; replica < placement.replicas; replica++) {
-        await agree(placement, replica, tapes, parameters)
+        await allReduceFlags(placement, replica, tapes, parameters)
       }
       for (const trace of traces) await trace.update()
       replicas?.share()
@@ -110,8 +110,8 @@ export async function draft(
       spec,
       options: { batch, dtype, training },
       ...{ placement, parameters, tapes, calls, forwardCalls, refresh, gradients, heads },
-      inlets: traces.flatMap(({ inlets }) => inlets),
-      layers: together(traces),
+      stepInputs: traces.flatMap(({ stepInputs }) => stepInputs),
+      layers: mergeResults(traces),
       classes: head.logits.dims[1] ?? 0,
       valuesOf: (part) => [...(tapes[part]?.values ?? []), ...(replicas?.valuesOf(part) ?? [])],
       scratchOf: (stream) =>
@@ -153,7 +153,7 @@ async function backward(traces: readonly Trace[], replicas: Replicas | undefined
 }
 
 /** The layers as those of one net, whose batch the replicas share. */
-function together(traces: readonly Trace[]): LayerSummary[] {
+function mergeResults(traces: readonly Trace[]): LayerSummary[] {
   const [first] = traces
   return (first?.layers ?? []).map((layer, i) => ({
     ...layer,

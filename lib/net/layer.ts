@@ -33,7 +33,7 @@ export interface LayerContext {
    * Calls ops whose outputs no other layer reads (gradients of weights), at once, or where devices share the net
    * after what others wait for.
    */
-  later(calls: () => Promise<void>): Promise<void>
+  defer(calls: () => Promise<void>): Promise<void>
   /** Adds calls to the update, which runs after all gradients are known. */
   onUpdate(calls: () => Promise<void>): void
 }

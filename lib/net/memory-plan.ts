@@ -2,7 +2,7 @@
 
 import type { Stream } from '../engine/stream.ts'
 import { parseDeviceName } from '../native/device-name.ts'
-import { align, arrange, line } from './graph/arena.ts'
+import { align, packByLifetime, packSequential } from './graph/arena.ts'
 import type { Parameters } from './graph/parameters.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
@@ -79,16 +79,16 @@ function planOf(
   const { masters, gradients } = parameters.bytes(index)
   // A trainer keeps a value like the master for each weight and slot of state, and for an average.
   const trained = parameters.of(index).filter((parameter) => parameter.trained)
-  const state = line(trained.map(({ master }) => master)).bytes
+  const state = packSequential(trained.map(({ master }) => master)).bytes
   const kept = (optimizer?.state.length ?? 0) + (ema === undefined ? 0 : 1)
   const slabs: PlannedSlab[] = [
     { name: 'parameters', bytes: masters },
     { name: 'gradients', bytes: training ? gradients * (accumulate > 1 ? 2 : 1) : 0 },
     { name: 'optimizer', bytes: training ? state * kept : 0 },
-    { name: 'activations', bytes: arrange(passing).bytes },
-    { name: 'packed weights', bytes: line(packed).bytes },
+    { name: 'activations', bytes: packByLifetime(passing).bytes },
+    { name: 'packed weights', bytes: packSequential(packed).bytes },
     { name: 'workspace', bytes: align(draft.scratchOf(part.stream)) },
-    { name: 'inputs', bytes: line(ports).bytes }
+    { name: 'inputs', bytes: packSequential(ports).bytes }
   ]
   const bytes = slabs.reduce((sum, slab) => sum + slab.bytes, 0)
   return { device: device.name, slabs, bytes, available: device.memory().available }

@@ -4,7 +4,7 @@ import { type Program, record } from '../engine/program.ts'
 import type { Stream } from '../engine/stream.ts'
 import type { FloatDType } from '../native/dtype.ts'
 import type { Draft } from './draft.ts'
-import { arrange, line, place } from './graph/arena.ts'
+import { allocate, packByLifetime, packSequential } from './graph/arena.ts'
 import type { Parameters } from './graph/parameters.ts'
 import { type BoundCall, type Call, runCall, Tape } from './graph/tape.ts'
 import type { MemoryPlan } from './memory-plan.ts'
@@ -12,7 +12,7 @@ import type { BuildOptions } from './options.ts'
 import { type Action, ordered } from './placement/order.ts'
 import type { Part, Placement } from './placement/placement.ts'
 import type { NetSpec } from './spec.ts'
-import type { Inlet, LayerSummary, Ports } from './trace.ts'
+import type { LayerSummary, StepInputs, StepIO } from './trace.ts'
 
 /** Builds a net once more, with other options, on the same placement. */
 export type Rebuild = (options: BuildOptions) => Promise<Net>
@@ -35,7 +35,7 @@ export class Net {
   readonly layers: readonly LayerSummary[]
   readonly plan: MemoryPlan
   /** Where there are replicas, the first one's. */
-  readonly ports: Ports
+  readonly io: StepIO
   readonly #draft: Draft
   readonly #options: BuildOptions
   readonly #ownsPlacement: boolean
@@ -81,7 +81,7 @@ export class Net {
     this.plan = plan
     const [ports] = draft.heads
     if (!ports) throw new Error('[net] has no ports')
-    this.ports = ports
+    this.io = ports
     parameters.allocate(
       placement.parts.map((part) => part.stream),
       this.training
@@ -105,8 +105,8 @@ export class Net {
     const passing = values.filter((value) => !value.permanent && value.bytes > 0)
     const row = gradients[index]
     if (row) row.tensor = parameters.gradients(index)
-    this.#slabs.push(place(device, passing, arrange(passing)))
-    this.#slabs.push(place(device, permanent, line(permanent)))
+    this.#slabs.push(allocate(device, passing, packByLifetime(passing)))
+    this.#slabs.push(allocate(device, permanent, packSequential(permanent)))
     this.#takeScratch(stream)
   }
 
@@ -172,12 +172,12 @@ export class Net {
   }
 
   /** @internal By part: what comes from outside. */
-  get inlets(): readonly Inlet[] {
-    return this.#draft.inlets
+  get stepInputs(): readonly StepInputs[] {
+    return this.#draft.stepInputs
   }
 
   /** @internal By replica: where its loss is. */
-  get heads(): readonly Ports[] {
+  get heads(): readonly StepIO[] {
     return this.#draft.heads
   }
 

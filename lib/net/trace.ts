@@ -14,7 +14,7 @@ import type { Value } from './graph/value.ts'
 import type { Forward, LayerNode } from './layer.ts'
 import { cut, type Exchange, gather, type Sharers } from './placement/exchange.ts'
 import type { Part, Placement } from './placement/placement.ts'
-import { type How, Spread } from './placement/spread.ts'
+import { ShardedValue, type Sharding } from './placement/sharded-value.ts'
 import type { NetSpec } from './spec.ts'
 
 /** One line of a net's table. */
@@ -32,7 +32,7 @@ export interface LayerSummary {
 }
 
 /** What a part of a build reads from outside. */
-export interface Inlet {
+export interface StepInputs {
   /** [N, C, H, W] in the dtype of the build, in the layout that the first layer likes. */
   readonly input: Value
   /** u32[4]: seed, step, first sample. */
@@ -42,7 +42,7 @@ export interface Inlet {
 }
 
 /** The values that a step reads and writes from outside, where the loss is. */
-export interface Ports extends Inlet {
+export interface StepIO extends StepInputs {
   /** i32[N] */
   readonly labels: Value
   /** i32[1]: how many of the batch's rows are real. */
@@ -80,7 +80,7 @@ interface Backward {
 
 /** Which devices compute a layer, and from what. */
 interface Share {
-  readonly how: How
+  readonly how: Sharding
   /** The layer that each computes. */
   readonly node: LayerNode
   /** By slice: its inputs. */
@@ -104,7 +104,7 @@ async function inLayer<T>(
 
 /** The walk through one replica of a net. */
 export class Trace {
-  readonly inlets: readonly Inlet[]
+  readonly stepInputs: readonly StepInputs[]
   readonly layers: LayerSummary[] = []
   readonly #spec: NetSpec
   readonly #nodes: readonly PlacedNode[]
@@ -114,7 +114,7 @@ export class Trace {
   readonly #tapes: readonly Tape[]
   readonly #parameters: Parameters
   readonly #options: TraceOptions
-  readonly #spreads = new Map<string, Spread>()
+  readonly #spreads = new Map<string, ShardedValue>()
   readonly #backwards: Backward[] = []
   readonly #updates: (() => Promise<void>)[] = []
   /** Calls that come after the next sends, or where none come, before the next layer. */
@@ -138,10 +138,10 @@ export class Trace {
     this.#tapes = tapes
     this.#parameters = parameters
     this.#options = options
-    this.inlets = tapes.map((tape) => this.#inlet(tape))
+    this.stepInputs = tapes.map((tape) => this.#inlet(tape))
   }
 
-  #inlet(tape: Tape): Inlet {
+  #inlet(tape: Tape): StepInputs {
     const { channels, height, width } = this.#spec.input
     const { dtype, batch } = this.#options
     tape.at('input', 'forward')
@@ -175,9 +175,9 @@ export class Trace {
   }
 
   /** Puts the forward pass on the tapes, with the loss. */
-  async forward(): Promise<Ports> {
-    const inputs = this.inlets.map(({ input }) => input)
-    this.#spreads.set('input', new Spread(inputs.length > 1 ? 'everywhere' : 'first', inputs))
+  async forward(): Promise<StepIO> {
+    const inputs = this.stepInputs.map(({ input }) => input)
+    this.#spreads.set('input', new ShardedValue(inputs.length > 1 ? 'everywhere' : 'first', inputs))
     for (const placed of this.#nodes) {
       const { name, node } = placed
       await inLayer(this.#spec.name, name, node.kind, () => this.#layer(placed))
@@ -207,7 +207,7 @@ export class Trace {
     return { name, kind: 'exchange', inputs, outputs, run, sends: true }
   }
 
-  #spread(name: string): Spread {
+  #spread(name: string): ShardedValue {
     const spread = this.#spreads.get(name)
     if (!spread) throw new Error(`there is no layer '${name}' before it`)
     return spread
@@ -218,7 +218,11 @@ export class Trace {
     const shapes = spreads.map(({ shape }) => shape)
     const { length: slices } = this.#tapes
     const all = this.#tapes.map((_, slice) => slice)
-    const given = (how: How, chosen: LayerNode, values: readonly (readonly Value[])[]): Share => ({
+    const given = (
+      how: Sharding,
+      chosen: LayerNode,
+      values: readonly (readonly Value[])[]
+    ): Share => ({
       ...{ how, node: chosen },
       inputs: all.map((slice) => values.flatMap((list) => list[slice] ?? []))
     })
@@ -250,7 +254,7 @@ export class Trace {
   }
 
   /** Each device's own slice: as it lies, or cut out of the net's input, which each has whole. */
-  async #slices(spread: Spread): Promise<readonly Value[]> {
+  async #slices(spread: ShardedValue): Promise<readonly Value[]> {
     if (spread.how === 'slices') return spread.values
     const { values } = spread
     const count = (spread.shape[1] ?? 0) / values.length
@@ -279,7 +283,7 @@ export class Trace {
         {
           ...{ tape, dtype, training, winograd, name, keepsMask, rng, ok, parameters: own },
           slice: share.how === 'slices' ? { index: slice, of: share.inputs.length } : whole,
-          later: (calls) => this.#putOff(tape, name, calls),
+          defer: (calls) => this.#putOff(tape, name, calls),
           onUpdate: (calls) => {
             this.#updates.push(() => {
               tape.at(name, 'update')
@@ -296,7 +300,7 @@ export class Trace {
       outputs.push(output)
       this.#backwards.push(this.#computing(name, node.kind, tape, inputs, forward))
     }
-    const spread = new Spread(share.how, outputs)
+    const spread = new ShardedValue(share.how, outputs)
     this.#spreads.set(name, spread)
     this.layers.push({
       name,
@@ -310,8 +314,8 @@ export class Trace {
     })
   }
 
-  #inletOf(slice: number): Inlet {
-    const inlet = this.inlets[slice]
+  #inletOf(slice: number): StepInputs {
+    const inlet = this.stepInputs[slice]
     if (!inlet) throw new Error(`[placement] there is no slice ${slice}`)
     return inlet
   }
@@ -367,7 +371,7 @@ export class Trace {
     return { name, kind, inputs, outputs: [forward.output], run, sends: false }
   }
 
-  async #loss(): Promise<Ports> {
+  async #loss(): Promise<StepIO> {
     const { dtype, training, batch } = this.#options
     const end = this.#nodes.at(-1)
     if (!end) throw new Error(`[net] ${this.#spec.name} has no layers`)
@@ -451,7 +455,7 @@ export class Trace {
 
 const whole = { index: 0, of: 1 } as const
 
-function isSliced({ how, shape }: Spread, slices: number): boolean {
+function isSliced({ how, shape }: ShardedValue, slices: number): boolean {
   return how === 'slices' || (how === 'everywhere' && (shape[1] ?? 0) % slices === 0)
 }
 

@@ -28,7 +28,7 @@ export type Courses = (parameter: { readonly layer: string; readonly kind: strin
 
 /** The run's own course. */
 const usual: Course = {}
-export const together: Courses = () => usual
+export const uniform: Courses = () => usual
 
 export const constant = (): Schedule => () => 1
 

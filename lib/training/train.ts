@@ -1,7 +1,7 @@
 import type { ImageSet } from '../data/dataset.ts'
 import type { Net } from '../net/net.ts'
 import { sgd } from '../optim/optimizer.ts'
-import { constant, isPlateau, type Progress, together } from '../optim/schedule.ts'
+import { constant, isPlateau, type Progress, uniform } from '../optim/schedule.ts'
 import { requireNumber, requireShare, requireWhole } from '../util/require.ts'
 import { Length } from './length.ts'
 import { LossScale } from './loss-scale.ts'
@@ -10,7 +10,7 @@ import type { Step, TrainOptions } from './options.ts'
 import { Order } from './order.ts'
 import { LiveRate, type RateChange } from './rate.ts'
 import type { TrainState } from './state.ts'
-import { type Sending, Trainer } from './trainer.ts'
+import { type QueuedStep, Trainer } from './trainer.ts'
 import { Validator } from './validation.ts'
 import { Watcher } from './watch/watcher.ts'
 
@@ -45,7 +45,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
     momentum = 0,
     weightDecay = 0,
     schedule = constant(),
-    courses = together,
+    courses = uniform,
     signal,
     from,
     checkpoint,
@@ -91,7 +91,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   if (scaling?.cleared) trainer.flag(false)
   const live = new LiveRate(lr, options.control, from?.state.rates)
   const order = new Order(set.length, batch, seed, from?.state)
-  const flying: Flight[] = []
+  const flying: InFlightStep[] = []
   const start = from?.state.step ?? 0
   let sent = start
   let done: TrainState = state()
@@ -226,7 +226,7 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
   }
 }
 
-interface Flight extends Sending {
+interface InFlightStep extends QueuedStep {
   /** When its images were asked for. */
   readonly begun: number
   readonly indices: Uint32Array

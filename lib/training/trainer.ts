@@ -14,7 +14,7 @@ import { Feed } from './input/feed.ts'
 import { type Stats, statsOf } from './metrics.ts'
 import {
   Accumulation,
-  type Round,
+  type MicroBatch,
   type RoundKind,
   roundsOf,
   updates
@@ -79,7 +79,7 @@ export interface StepOptions {
 }
 
 /** A step that was queued. */
-export interface Sending {
+export interface QueuedStep {
   readonly result: Promise<StepResult>
   /** When its first images were there. */
   readonly staged: number
@@ -185,7 +185,7 @@ export class Trainer {
    * Stages one step and queues it, in rounds of a batch where it has more images; the device need not be done with
    * the step before. Resolves when it is queued.
    */
-  async step(indices: Uint32Array, options: StepOptions): Promise<Sending> {
+  async step(indices: Uint32Array, options: StepOptions): Promise<QueuedStep> {
     const { step, lr, at = { step, epoch: 0, steps: step }, scale = 1 } = options
     const scalars = [this.#update.numbers({ lr, scale, at })]
     const rounds = this.#rounds(indices)
@@ -217,12 +217,12 @@ export class Trainer {
     return { result, staged, idle }
   }
 
-  #rounds(indices: Uint32Array): readonly Round[] {
+  #rounds(indices: Uint32Array): readonly MicroBatch[] {
     return roundsOf(indices, this.#accumulation ? this.net.batch : indices.length)
   }
 
   async #round(
-    { indices, first, share, kind }: Round,
+    { indices, first, share, kind }: MicroBatch,
     options: StepOptions & { readonly at: Progress },
     scalars: readonly Float32Array[]
   ): Promise<{ readonly done: Promise<RoundResult>; readonly there: number }> {
@@ -244,7 +244,7 @@ export class Trainer {
       delivered,
       ran,
       statsOf(net, indices.length),
-      net.stream.read(net.ports.ok.place),
+      net.stream.read(net.io.ok.place),
       updates(kind) && norm ? net.stream.read(norm) : undefined,
       spans
     ])

@@ -8,7 +8,7 @@ import { dtypeBytes } from '../native/dtype.ts'
 import { type BoundCall, Tape } from '../net/graph/tape.ts'
 import type { Value } from '../net/graph/value.ts'
 import type { Net } from '../net/net.ts'
-import type { Ports } from '../net/trace.ts'
+import type { StepIO } from '../net/trace.ts'
 import type { NetInput } from './input/net-input.ts'
 import type { Judged } from './metrics.ts'
 
@@ -63,7 +63,7 @@ export class Views {
 /** What keeps the logits of each view, where a replica's loss is. */
 class ViewsHead implements Judged {
   readonly #stream: Stream
-  readonly #ports: Ports
+  readonly #ports: StepIO
   readonly #count: number
   readonly #tape: Tape
   readonly #buffers: Buffer[] = []
@@ -73,7 +73,7 @@ class ViewsHead implements Judged {
   readonly #logits: Tensor[] = []
   #scratch: Tensor | undefined
 
-  constructor(stream: Stream, ports: Ports, count: number) {
+  constructor(stream: Stream, ports: StepIO, count: number) {
     this.#stream = stream
     this.#ports = ports
     this.#count = count

@@ -8,7 +8,7 @@ export function align(bytes: number): number {
 }
 
 /** Where each value lies in one slab, and how long the slab is. */
-export interface Arrangement {
+export interface Packing {
   readonly offsets: ReadonlyMap<Value, number>
   readonly bytes: number
 }
@@ -18,7 +18,7 @@ export interface Arrangement {
  * first, each at the lowest place that is free for as long as it lives (greedy by size; Pisarchyk and
  * Lee 2020).
  */
-export function arrange(values: Iterable<Value>): Arrangement {
+export function packByLifetime(values: Iterable<Value>): Packing {
   const offsets = new Map<Value, number>()
   const placed: { value: Value; offset: number; end: number }[] = []
   let bytes = 0
@@ -41,7 +41,7 @@ export function arrange(values: Iterable<Value>): Arrangement {
 }
 
 /** Lays values out one after the other. */
-export function line(values: Iterable<Value>): Arrangement {
+export function packSequential(values: Iterable<Value>): Packing {
   const offsets = new Map<Value, number>()
   let bytes = 0
   for (const value of values) {
@@ -52,10 +52,10 @@ export function line(values: Iterable<Value>): Arrangement {
 }
 
 /** Takes a slab, and gives each value its place in it. */
-export function place(
+export function allocate(
   device: DeviceMemory,
   values: Iterable<Value>,
-  { offsets, bytes }: Arrangement
+  { offsets, bytes }: Packing
 ): Buffer {
   const slab = device.allocate(bytes)
   for (const value of values) {

@@ -9,7 +9,7 @@ import type { Stream } from '../../engine/stream.ts'
 import type { Shape } from '../../native/binding.ts'
 import { elements } from '../../native/layout.ts'
 import { fnv1a } from '../../util/random.ts'
-import { line, place } from './arena.ts'
+import { allocate, packSequential } from './arena.ts'
 import { Parameter, type ParameterSpec, type Piece } from './parameter.ts'
 import { Value } from './value.ts'
 
@@ -73,8 +73,8 @@ export class Parameters {
   /** Bytes of a part's slab of masters, and of its gradients'. */
   bytes(part = 0): { masters: number; gradients: number } {
     return {
-      masters: line(this.#permanent(part)).bytes,
-      gradients: line(this.#backwards(part)).bytes
+      masters: packSequential(this.#permanent(part)).bytes,
+      gradients: packSequential(this.#backwards(part)).bytes
     }
   }
 
@@ -135,12 +135,12 @@ export class Parameters {
       }
       if (!holding.masters) {
         const all = this.#permanent(part)
-        holding.masters = place(device, all, line(all))
+        holding.masters = allocate(device, all, packSequential(all))
         stream.write(holding.ok.place, Int32Array.of(1))
       }
       if (gradients) {
         const list = this.#backwards(part)
-        holding.gradients ??= place(device, list, line(list))
+        holding.gradients ??= allocate(device, list, packSequential(list))
       }
     }
   }

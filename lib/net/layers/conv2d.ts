@@ -95,7 +95,7 @@ const layer: Layer<Conv2dOptions> = {
   },
 
   async forward(context, config, inputs) {
-    const { tape, dtype, training, winograd, later } = context
+    const { tape, dtype, training, winograd, defer } = context
     const { weight, bias } = context.parameters
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
@@ -109,7 +109,7 @@ const layer: Layer<Conv2dOptions> = {
       output: y,
       backward: async (dy, [needsDx]) => {
         const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await later(() =>
+        await defer(() =>
           tape.call('conv2d_backward_weights', fields, {
             dw: weight.gradient,
             db: bias?.gradient,

@@ -54,7 +54,7 @@ const layer: Layer<DenseOptions> = {
     return Number.isInteger(units) ? { reads: 'whole', config: { ...config, units } } : undefined
   },
 
-  async forward({ tape, dtype, keepsMask, parameters: { weight, bias }, later }, config, inputs) {
+  async forward({ tape, dtype, keepsMask, parameters: { weight, bias }, defer }, config, inputs) {
     const x = await tape.as(only(inputs), 'ab')
     if (!weight) throw new Error('dense has no weight')
     const relu = config.relu ?? false
@@ -70,7 +70,7 @@ const layer: Layer<DenseOptions> = {
       output: y,
       backward: async (dy, [needsDx]) => {
         const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await later(() =>
+        await defer(() =>
           tape.call(
             'dense_backward_weights',
             {},

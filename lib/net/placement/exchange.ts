@@ -6,7 +6,7 @@
 import type { Stream } from '../../engine/stream.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Value } from '../graph/value.ts'
-import type { Spread } from './spread.ts'
+import type { ShardedValue } from './sharded-value.ts'
 
 /** The devices of a replica, by slice. */
 export interface Sharers {
@@ -50,7 +50,7 @@ export async function cut(tape: Tape, x: Value, from: number, count: number): Pr
 /** Brings all channels of a spread value to the devices of these slices. */
 export async function gather(
   { tapes, link }: Sharers,
-  spread: Spread,
+  spread: ShardedValue,
   slices: readonly number[]
 ): Promise<Exchange> {
   const { values } = spread

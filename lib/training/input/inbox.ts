@@ -9,7 +9,7 @@ import type { Event, Stream } from '../../engine/stream.ts'
 import { align } from '../../net/graph/arena.ts'
 import type { Net } from '../../net/net.ts'
 import type { Part, Rows } from '../../net/placement/placement.ts'
-import type { Ports } from '../../net/trace.ts'
+import type { StepIO } from '../../net/trace.ts'
 import { NetInput, type NetInputOptions } from './net-input.ts'
 
 /** A batch, as it lies in the host's memory. */
@@ -80,7 +80,7 @@ export class Inbox {
     slots: number
   ): Promise<Inbox> {
     const { stream, index, replica, slice } = part
-    const inlet = net.inlets[index]
+    const inlet = net.stepInputs[index]
     if (!inlet) throw new Error(`[feed] the net has no part ${index}`)
     const reads = inlet.input.bytes > 0
     const input = reads ? await NetInput.create({ stream, ...inlet }, set, options) : undefined
@@ -134,7 +134,7 @@ export class Inbox {
   }
 
   /** What the loss reads: a replica's gradient is its share of the whole batch's mean. */
-  #addLabels({ labels, valid, scale, smoothing }: Ports, replicas: number): void {
+  #addLabels({ labels, valid, scale, smoothing }: StepIO, replicas: number): void {
     const { from, count } = this.#rows
     const rowsOf = ({ rows }: Batch) => Math.min(Math.max(rows - from, 0), count)
     const share = (batch: Batch) => (replicas > 1 ? rowsOf(batch) / batch.rows : 1)

@@ -5,11 +5,11 @@
  */
 
 import type { Buffer } from '../../engine/memory.ts'
-import { line, place } from '../../net/graph/arena.ts'
+import { allocate, packSequential } from '../../net/graph/arena.ts'
 import type { BoundCall } from '../../net/graph/tape.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
-import { agree } from '../../net/placement/agree.ts'
+import { allReduceFlags } from '../../net/placement/all-reduce-flags.ts'
 import { SideCalls } from './side-calls.ts'
 
 /** Which of an update's rounds it is: the only one, or one of several. */
@@ -21,7 +21,7 @@ export function updates(kind: RoundKind): boolean {
 }
 
 /** The images of one round. */
-export interface Round {
+export interface MicroBatch {
   readonly indices: Uint32Array
   /** How many images of the update come before them. */
   readonly first: number
@@ -31,7 +31,7 @@ export interface Round {
 }
 
 /** Cuts an update's images into rounds of a batch at most. */
-export function roundsOf(indices: Uint32Array, batch: number): Round[] {
+export function roundsOf(indices: Uint32Array, batch: number): MicroBatch[] {
   const count = Math.ceil(indices.length / batch)
   return Array.from({ length: count }, (_, i) => {
     const first = i * batch
@@ -56,7 +56,7 @@ export class Accumulation {
     })
     this.#slabs = this.#sums.map((sum) => {
       const { device } = placement.parts[sum.part] ?? placement.first
-      return place(device, [sum], line([sum]))
+      return allocate(device, [sum], packSequential([sum]))
     })
   }
 
@@ -101,7 +101,7 @@ export class Accumulation {
       await call(side, sum, gradients)
     }
     for (let replica = 0; agreed && replica < placement.replicas; replica++) {
-      await agree(placement, replica, side.tapes, parameters)
+      await allReduceFlags(placement, replica, side.tapes, parameters)
     }
     return side.bind()
   }

@@ -2,7 +2,7 @@
 
 import type { Device } from '../../engine/device.ts'
 import type { Buffer, Tensor } from '../../engine/memory.ts'
-import { align, line, place } from '../../net/graph/arena.ts'
+import { align, allocate, packSequential } from '../../net/graph/arena.ts'
 import type { Parameter } from '../../net/graph/parameter.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
@@ -45,7 +45,7 @@ export class OptimizerMemory {
     this.decay = numbers('decay', 1)
     const values = [...this.state, this.averages].flatMap((slot) => [...slot.values()])
     const all = [...this.rows, this.clip, this.decay]
-    const { offsets, bytes: begin } = line(values)
+    const { offsets, bytes: begin } = packSequential(values)
     // These lie close together, so that they come in one piece.
     let bytes = begin
     const places = new Map(offsets)
@@ -53,7 +53,7 @@ export class OptimizerMemory {
       places.set(value, bytes)
       bytes += value.bytes
     }
-    this.#slab = place(device, [...values, ...all], { offsets: places, bytes: align(bytes) })
+    this.#slab = allocate(device, [...values, ...all], { offsets: places, bytes: align(bytes) })
     const shape = [(bytes - begin) / 4]
     this.scalars = this.#slab.tensor({ shape, dtype: 'f32', offset: begin })
   }

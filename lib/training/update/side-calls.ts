@@ -2,7 +2,7 @@
 
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { line, place } from '../../net/graph/arena.ts'
+import { allocate, packSequential } from '../../net/graph/arena.ts'
 import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
 
@@ -23,7 +23,7 @@ export class SideCalls {
     for (const tape of this.tapes) {
       const { device } = tape.stream
       if (tape.values.length > 0) {
-        this.#slabs.push(place(device, tape.values, line(tape.values)))
+        this.#slabs.push(allocate(device, tape.values, packSequential(tape.values)))
       }
       if (tape.scratch === 0) continue
       const slab = device.allocate(tape.scratch)

@@ -11,7 +11,7 @@ import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
-import { type Course, type Courses, type Progress, together } from '../../optim/schedule.ts'
+import { type Course, type Courses, type Progress, uniform } from '../../optim/schedule.ts'
 import { MovingAverage } from './moving-average.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
 import { SideCalls } from './side-calls.ts'
@@ -69,7 +69,7 @@ export class Update {
   readonly #side: SideCalls[] = []
 
   constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
-    const { courses = together, clipNorm, ema } = options
+    const { courses = uniform, clipNorm, ema } = options
     this.#net = net
     this.optimizer = optimizer
     this.#clipNorm = clipNorm

@@ -6,10 +6,10 @@ import type { Value } from '../graph/value.ts'
  * 'slices': each device an equal slice of the channels. 'first': the first device all of it, the others nothing.
  * 'everywhere': each device all of it, computed or brought there by itself.
  */
-export type How = 'slices' | 'first' | 'everywhere'
+export type Sharding = 'slices' | 'first' | 'everywhere'
 
-export class Spread {
-  readonly how: How
+export class ShardedValue {
+  readonly how: Sharding
   /** Of the whole: [N, C, …]. */
   readonly shape: Shape
   /** By slice. */
@@ -17,7 +17,7 @@ export class Spread {
   /** All of it, where it has been brought together; by slice. */
   readonly wholes = new Map<number, Value>()
 
-  constructor(how: How, values: readonly Value[]) {
+  constructor(how: Sharding, values: readonly Value[]) {
     const [first] = values
     if (!first) throw new Error('[placement] expected a value, got none')
     const [batch = 0, channels = 0, ...rest] = first.dims

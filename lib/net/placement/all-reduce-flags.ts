@@ -4,7 +4,7 @@ import type { Tape } from '../graph/tape.ts'
 import type { Placement } from './placement.ts'
 
 /** Brings each part's flag to the others of its replica, after each has looked at its own gradients. */
-export async function agree(
+export async function allReduceFlags(
   placement: Placement,
   replica: number,
   tapes: readonly Tape[],
