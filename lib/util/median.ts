@@ -1,4 +1,4 @@
-/** NaN of none. */
+/** The median; of an even count, the mean of the two middle values. NaN of no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1

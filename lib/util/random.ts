@@ -1,10 +1,10 @@
 /**
- * Counter-based random numbers: a number depends on a seed, a purpose and an index alone, so that
- * whatever is made from it is the same in any order, on any device, after any resume.
+ * Counter-based random numbers. A number depends only on a seed, a purpose and an index, so results are the same
+ * in any order, on any device, and after a resume.
  *
- * Philox4x32-10 is from Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2,
- * 3", SC 2011. All arithmetic here is on integers or is one exactly rounded IEEE operation (no
- * library sine or logarithm), so every engine gives the same bits.
+ * Philox4x32-10, from Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+ * Arithmetic is on integers or single IEEE operations, without library sines or logarithms: every JavaScript engine
+ * gives the same bits.
  */
 
 /** Four 32-bit words. */
@@ -78,7 +78,7 @@ export function toUniform(word: number): number {
   return (word >>> 8) * 2 ** -24
 }
 
-/** The 32-bit FNV-1a hash of a text's UTF-8 bytes: turns a purpose's name into a counter word. */
+/** 32-bit FNV-1a hash of a text's UTF-8 bytes. */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193)
@@ -86,8 +86,9 @@ export function fnv1a(text: string): number {
 }
 
 /**
- * A seed or index as two 32-bit words, the low one first.
+ * Splits a seed or index into two 32-bit words, the low one first.
  *
+ * @param what names the value in the error
  * @throws RangeError unless `value` is a whole number from 0 to 2^53 - 1
  */
 export function toWords(value: number, what = 'seed'): [number, number] {
@@ -99,19 +100,19 @@ export function toWords(value: number, what = 'seed'): [number, number] {
   return [value >>> 0, Math.floor(value / 2 ** 32)]
 }
 
-/** Where a stream of random numbers starts. */
+/** Start of a stream of random numbers. */
 export interface RandomOptions {
-  /** A whole number from 0 to 2^53 - 1. */
+  /** Seed, a whole number from 0 to 2^53 - 1. */
   readonly seed: number
-  /** What the numbers are for: streams of different purpose are independent. Default ''. */
+  /** Use of the numbers: streams of different purposes are independent. Default ''. */
   readonly purpose?: string
-  /** Number of the stream among those of its purpose, 0 to 2^53 - 1. Default 0. */
+  /** Number of the stream within its purpose, 0 to 2^53 - 1. Default 0. */
   readonly index?: number
 }
 
 /**
- * A stream of random numbers: Philox under the key `seed`, with counters
- * (0, 1, 2, …; index low; index high; FNV-1a of the purpose).
+ * A stream of random numbers: Philox4x32-10 with the key `seed` and the counters (0, 1, 2, …; index low; index
+ * high; FNV-1a of the purpose).
  *
  * @example
  * const random = new Random({ seed: 1, purpose: 'crop', index: 42 })
@@ -125,13 +126,14 @@ export class Random {
   #block = 0
   #used = 4
 
+  /** @throws RangeError for a seed or index that is no whole number from 0 to 2^53 - 1 */
   constructor({ seed, purpose = '', index = 0 }: RandomOptions) {
     this.#key = toWords(seed)
     this.#purpose = fnv1a(purpose)
     this.#index = toWords(index, 'index')
   }
 
-  /** Goes to the start of stream number `index` of the same seed and purpose. */
+  /** Continues at the start of stream `index` of the same seed and purpose. */
   restart(index: number): void {
     this.#index = toWords(index, 'index')
     this.#block = 0
@@ -154,12 +156,15 @@ export class Random {
     return low + (high - low) * toUniform(this.word())
   }
 
-  /** True with the probability given (default one half). */
+  /** True with this probability. Default 0.5. */
   chance(probability = 0.5): boolean {
     return toUniform(this.word()) < probability
   }
 
-  /** A whole number from 0 to `below` - 1, each as likely. `below` is from 1 to 2^32. */
+  /**
+   * A uniform whole number from 0 to `below` - 1.
+   * @throws RangeError unless `below` is a whole number from 1 to 2^32
+   */
   integer(below: number): number {
     if (!Number.isInteger(below) || below < 1 || below > 2 ** 32) {
       throw new RangeError(`[random] expected a whole number from 1 to 2^32, got ${below}`)
@@ -172,7 +177,7 @@ export class Random {
     }
   }
 
-  /** A point on the unit circle, every direction as likely: [cosine, sine] of a random angle. */
+  /** A uniform point on the unit circle: [cosine, sine] of a random angle. */
   direction(): [number, number] {
     for (;;) {
       const x = this.uniform(-1, 1)
@@ -186,8 +191,8 @@ export class Random {
 }
 
 /**
- * The order in which an epoch visits `n` samples: a random permutation of 0…n-1 that depends on
- * n, seed and epoch alone (Fisher and Yates' shuffle).
+ * The order in which an epoch visits `n` samples: a random permutation of 0…n-1, by the Fisher-Yates shuffle. It
+ * depends only on n, seed and epoch.
  *
  * @throws RangeError unless n is a whole number from 0 to 2^32 - 1
  *

@@ -1,42 +1,39 @@
-// Folders and files that are whole or not there: they are filled beside their place under a name
-// that says so, flushed (fsync), and put in place by one rename. What an interrupted process left
-// is known by that name, and swept when its owner starts again.
+/**
+ * Atomic writes of files and folders. They are written under a temporary name beside their place, flushed
+ * (fsync), and renamed. A sweep removes temporary ones that an interrupted process left.
+ */
 
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { writeBytes } from './bytes.ts'
-import { DiskError, diskError, errnoOf, failedCall } from './errors.ts'
+import { withFile, writeBytes } from './bytes.ts'
+import { DiskError, diskError, errnoOf, failedCall, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
 
-/** `.checkpoint-00000120.writing-5a1f0c9be2d4`: being made, or on the way out (`removing`). */
+/** Temporary names: `.checkpoint-00000120.writing-5a1f0c9be2d4`, or `removing`. */
 const LEFTOVER = /^\..+\.(?:writing|removing)-[0-9a-f]{12}$/
 
-/** Paths that this process works on now: a sweep must leave them. */
-const underWay = new Set<string>()
+/** Paths that this process works on now; a sweep leaves them. */
+const inUse = new Set<string>()
 
 /**
- * Makes a folder, whole or not at all. `fill` is given a temporary folder beside `final`; when it
- * is done, its files and folders are flushed to the disk and one rename puts it in place. On any
- * failure nothing is left behind; after a crash, {@link sweep} removes what is.
+ * Makes a folder atomically. A failure leaves nothing; after a crash {@link sweep} removes the temporary folder.
  *
- * @param final - the folder to make; its parent must exist, itself it must not
- * @param fill - writes the files into the folder it is given
- * @throws DiskError when the disk refuses, the parent is missing or `final` exists
+ * @param final the folder; it must not exist, its parent must
+ * @param fill writes files into the temporary folder
+ * @throws DiskError if the disk refuses, the parent is missing or `final` exists
  *
  * @example
- * ```ts
  * await writeFolder('out/model', async (tmp) => {
- *   await writeFile(join(tmp, 'notes.txt'), 'made whole')
+ *   await writeFile(join(tmp, 'notes.txt'), 'complete')
  * })
- * ```
  */
 export async function writeFolder(
   final: string,
   fill: (tmp: string) => Promise<void>
 ): Promise<void> {
   await mustNotExist(final)
-  await replacing(final, 'writing', async (tmp) => {
+  await replacing(final, async (tmp) => {
     await mkdir(tmp)
     await fill(tmp)
     await flushTree(tmp)
@@ -44,9 +41,9 @@ export async function writeFolder(
 }
 
 /**
- * Writes a text file, whole or not at all; one that exists is replaced in one step.
+ * Writes or replaces a text file atomically.
  *
- * @throws DiskError when the disk refuses
+ * @throws DiskError if the disk refuses
  */
 export async function replaceFile(final: string, text: string): Promise<void> {
   await replaceWith(final, async (tmp) => {
@@ -55,79 +52,70 @@ export async function replaceFile(final: string, text: string): Promise<void> {
 }
 
 /**
- * Puts the file that `make` writes in place, whole or not at all; one that exists is replaced.
+ * Writes or replaces a file atomically.
  *
- * @param make - writes and flushes the file at the path it is given
- * @throws DiskError when the disk refuses
+ * @param make writes and flushes the file at the temporary path
+ * @throws DiskError if the disk refuses
  */
 export async function replaceWith(
   final: string,
   make: (tmp: string) => Promise<void>
 ): Promise<void> {
-  await replacing(final, 'writing', make)
+  await replacing(final, make)
 }
 
 /**
- * Removes a folder in one step as far as readers see: it is renamed first, then emptied.
+ * Removes a folder atomically: it is renamed first, then emptied.
  *
- * @throws DiskError when the disk refuses
+ * @throws DiskError if the disk refuses
  */
 export async function removeFolder(folder: string): Promise<void> {
   const gone = temporary(folder, 'removing')
-  underWay.add(gone)
+  inUse.add(gone)
   try {
-    await rename(folder, gone)
-    await flush(dirname(gone))
-    await rm(gone, { recursive: true, force: true })
-  } catch (error) {
-    throw diskError('folder', 'remove', folder, error)
+    await onDisk('folder', 'remove', folder, async () => {
+      await rename(folder, gone)
+      await flush(dirname(gone))
+      await rm(gone, { recursive: true, force: true })
+    })
   } finally {
-    underWay.delete(gone)
+    inUse.delete(gone)
   }
 }
 
 /**
- * Removes what interrupted writes and removals left in `parent`. Call it when no other process
- * works there.
+ * Removes temporary files and folders that interrupted processes left. No other process may work in `parent`.
  *
- * @returns the names removed
- * @throws DiskError when the disk refuses
+ * @returns the removed names
+ * @throws DiskError if the disk refuses
  */
-export async function sweep(parent: string): Promise<readonly string[]> {
-  try {
+export function sweep(parent: string): Promise<readonly string[]> {
+  return onDisk('folder', 'sweep', parent, async () => {
     const names = (await readdir(parent)).filter(
-      (name) => LEFTOVER.test(name) && !underWay.has(resolve(parent, name))
+      (name) => LEFTOVER.test(name) && !inUse.has(resolve(parent, name))
     )
     for (const name of names) await rm(join(parent, name), { recursive: true, force: true })
     return names
-  } catch (error) {
-    throw diskError('folder', 'sweep', parent, error)
-  }
+  })
 }
 
-async function replacing(
-  final: string,
-  verb: 'writing',
-  make: (tmp: string) => Promise<void>
-): Promise<void> {
-  const tmp = temporary(final, verb)
-  underWay.add(tmp)
+async function replacing(final: string, make: (tmp: string) => Promise<void>): Promise<void> {
+  const tmp = temporary(final, 'writing')
+  inUse.add(tmp)
   try {
     await make(tmp)
     await rename(tmp, final)
   } catch (error) {
     await rm(tmp, { recursive: true, force: true }).catch(() => {})
-    throw placed(error, tmp, final)
+    throw withFinalPath(error, tmp, final)
   } finally {
-    underWay.delete(tmp)
+    inUse.delete(tmp)
   }
-  await flush(dirname(final)).catch((error: unknown) => {
-    throw diskError('folder', 'flush', dirname(final), error)
-  })
+  await onDisk('folder', 'flush', dirname(final), () => flush(dirname(final)))
 }
 
-/** The error, speaking of the path the caller knows instead of the temporary one. */
-function placed(error: unknown, tmp: string, final: string): unknown {
+/** The error, with the final path in place of the temporary one. */
+function withFinalPath(error: unknown, tmp: string, final: string): unknown {
   if (!(error instanceof DiskError)) return diskError('folder', 'write', final, error)
   return new DiskError(error.message.replaceAll(tmp, final), error.code, error)
 }
@@ -156,19 +144,16 @@ async function flushTree(folder: string): Promise<void> {
   await flush(folder)
 }
 
-/** fsync of a file or folder; some file systems have none for folders (EINVAL). */
+/** Flushes a file or folder. Some file systems refuse fsync of folders (EINVAL). */
 async function flush(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await flushAll(handle)
-  } catch (error) {
-    if (errnoOf(error) !== 'EINVAL') throw error
-  } finally {
-    await handle.close()
-  }
+  await withFile(path, 'r', async (handle) => {
+    await flushAll(handle).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EINVAL') throw error
+    })
+  })
 }
 
-/** Removes a file if it is there. */
+/** Removes a file, if it exists. */
 export async function removeFile(path: string): Promise<void> {
   try {
     await unlink(path)

@@ -1,51 +1,65 @@
-// Whole files in pieces, hashed on the way: memory stays small, and the event loop gets a turn
-// after each piece (SHA-256 of 1 MiB takes one to three milliseconds).
+/**
+ * Writes, reads and hashes files in pieces: memory stays small, and the event loop gets a turn after each piece
+ * (SHA-256 of 1 MiB takes one to three milliseconds).
+ */
 
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { diskError } from './errors.ts'
+import { onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
 
 const PIECE = 1 << 20
 
-/** What a file holds: its size in bytes and the SHA-256 of them, in lower-case hex. */
+/** Size and hash of a file. */
 export interface FileDigest {
+  /** Size in bytes. */
   readonly bytes: number
+  /** SHA-256 in lower-case hex. */
   readonly sha256: string
 }
 
-/**
- * Writes a new file from parts, in order, and flushes it to the disk (fsync). Nothing is left
- * behind when it fails. The parts must not change until it is done.
- *
- * @throws DiskError when the disk refuses, or the file exists
- */
-export async function writeBytes(path: string, parts: Iterable<Uint8Array>): Promise<FileDigest> {
+/** Opens a file, and closes it when `work` is done. */
+export async function withFile<Result>(
+  path: string,
+  flags: string,
+  work: (handle: FileHandle) => Promise<Result>
+): Promise<Result> {
+  const handle = await open(path, flags)
   try {
-    const handle = await open(path, 'wx')
+    return await work(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Writes a new file and flushes it to the disk (fsync). A failure leaves no file.
+ *
+ * @param parts the file's bytes, in order; they must not change until it is written
+ * @throws DiskError if the disk refuses, or the file exists
+ */
+export function writeBytes(path: string, parts: Iterable<Uint8Array>): Promise<FileDigest> {
+  const write = async (handle: FileHandle) => {
     try {
-      const digest = await pour(handle, parts)
+      const digest = await writeParts(handle, parts)
       await flushAll(handle)
       return digest
     } catch (error) {
       await unlink(path).catch(() => {})
       throw error
-    } finally {
-      await handle.close()
     }
-  } catch (error) {
-    throw diskError('file', 'write', path, error)
   }
+  return onDisk('file', 'write', path, () => withFile(path, 'wx', write))
 }
 
-async function pour(handle: FileHandle, parts: Iterable<Uint8Array>): Promise<FileDigest> {
+async function writeParts(handle: FileHandle, parts: Iterable<Uint8Array>): Promise<FileDigest> {
   const hash = createHash('sha256')
   let bytes = 0
   for (const part of parts) {
     for (let from = 0; from < part.byteLength; from += PIECE) {
       const piece = part.subarray(from, from + PIECE)
       const writing = writeAll(handle, piece)
-      // The hash is taken while the thread pool writes; a failure must wait for both.
+      // Hashed while the thread pool writes.
       hash.update(piece)
       await writing
       bytes += piece.byteLength
@@ -54,7 +68,7 @@ async function pour(handle: FileHandle, parts: Iterable<Uint8Array>): Promise<Fi
   return { bytes, sha256: hash.digest('hex') }
 }
 
-/** Writes all of `bytes` at the end of what was written; a short write is continued. */
+/** Appends all of `bytes`; a short write is continued. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.byteLength; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done)
@@ -63,9 +77,9 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<v
 }
 
 /**
- * Fills `into` from `position` of the file on.
+ * Fills `into` with the file's bytes from `position` on.
  *
- * @returns how many bytes were there: fewer than asked for when the file ends before
+ * @returns the number of bytes read: fewer than `into` holds if the file ends before
  */
 export async function readAll(
   handle: FileHandle,
@@ -83,27 +97,21 @@ export async function readAll(
 }
 
 /**
- * Size and SHA-256 of a file, read in pieces.
+ * Hashes a file.
  *
- * @throws DiskError when it cannot be read
+ * @throws DiskError if it cannot be read
  */
-export async function digestFile(path: string): Promise<FileDigest> {
-  try {
-    const handle = await open(path, 'r')
-    try {
-      const hash = createHash('sha256')
-      const piece = new Uint8Array(PIECE)
-      let bytes = 0
-      for (;;) {
-        const got = await readAll(handle, piece, bytes)
-        hash.update(piece.subarray(0, got))
-        bytes += got
-        if (got < PIECE) return { bytes, sha256: hash.digest('hex') }
-      }
-    } finally {
-      await handle.close()
+export function digestFile(path: string): Promise<FileDigest> {
+  const digest = async (handle: FileHandle) => {
+    const hash = createHash('sha256')
+    const piece = new Uint8Array(PIECE)
+    let bytes = 0
+    for (;;) {
+      const got = await readAll(handle, piece, bytes)
+      hash.update(piece.subarray(0, got))
+      bytes += got
+      if (got < PIECE) return { bytes, sha256: hash.digest('hex') }
     }
-  } catch (error) {
-    throw diskError('file', 'read', path, error)
   }
+  return onDisk('file', 'read', path, () => withFile(path, 'r', digest))
 }

@@ -1,7 +1,9 @@
-// The two ways in which files fail: the disk refuses (DiskError), or what was read is not whole
-// (DamagedFileError). Callers tell them apart: a damaged checkpoint may be skipped, a full disk not.
+/**
+ * The two kinds of failure of files. DiskError: the system refused. DamagedFileError: the content is wrong.
+ * Callers tell them apart: a damaged checkpoint may be skipped, a full disk may not.
+ */
 
-/** What an errno means in plain words, and what to do about it. */
+/** Meaning and remedy by errno. */
 const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {
   ENOSPC: ['the disk is full', 'free some space there or choose a folder on another disk'],
   EDQUOT: ['the disk quota is used up', 'free some space there or choose another folder'],
@@ -20,19 +22,23 @@ const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: strin
   EIO: ['the disk reports an input/output error', 'check the disk, or choose another one']
 }
 
-/** The disk refused: full, read-only, forbidden, not there. `code` is the errno, as `ENOSPC`. */
+/**
+ * The system refused a file operation: the disk is full or read-only, access is denied, the path does not exist.
+ * The message names the path and what to do.
+ */
 export class DiskError extends Error {
   override readonly name = 'DiskError'
-  /** The errno, as `ENOSPC`. */
+  /** The errno, such as 'ENOSPC'. */
   readonly code: string
 
+  /** @internal */
   constructor(message: string, code: string, cause: unknown) {
     super(message, { cause })
     this.code = code
   }
 }
 
-/** What lies on the disk is not whole: truncated, altered, or never what it should be. */
+/** A file is truncated, altered, or not of the expected format. The message names it and what to do. */
 export class DamagedFileError extends Error {
   override readonly name = 'DamagedFileError'
 }
@@ -44,25 +50,21 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-/** The error of a system call that would have failed with this errno. */
+/** Makes the error of a system call that would fail with this errno. */
 export function failedCall(code: string, syscall: string): Error {
   return Object.assign(new Error(`${code}, ${syscall}`), { code, syscall })
 }
 
 /**
- * An error for a failed system call that names the path and says what to do. Any other error, and
- * one that already does so, is given back as it is.
+ * Turns the error of a failed system call into a DiskError. Returns any other error unchanged.
  *
- * @param topic - who speaks, as `checkpoint`
- * @param action - what was being done, as `write`
- * @param path - the file or folder
- * @param error - what was caught
+ * @param topic begins the message, such as 'checkpoint'
+ * @param action what failed, such as 'write'
+ * @param path the file or folder
  *
  * @example
- * ```ts
  * try { await mkdir(path) } catch (error) { throw diskError('run', 'make', path, error) }
  * // [run] cannot make /out: permission denied (EACCES); change the permissions there or …
- * ```
  */
 export function diskError(topic: string, action: string, path: string, error: unknown): unknown {
   const code = errnoOf(error)
@@ -74,4 +76,22 @@ export function diskError(topic: string, action: string, path: string, error: un
     code,
     error
   )
+}
+
+/**
+ * Runs file operations.
+ *
+ * @throws DiskError for a failed system call, as {@link diskError} makes it
+ */
+export async function onDisk<Result>(
+  topic: string,
+  action: string,
+  path: string,
+  work: () => Promise<Result>
+): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw diskError(topic, action, path, error)
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * What was written goes to the disk. By the file's descriptor, since the file handles that Yarn's Plug'n'Play puts
- * in the place of Node's have neither sync() nor datasync().
+ * Flushes files by their descriptors: the file handles that Yarn's Plug'n'Play puts in place of Node's have
+ * neither sync() nor datasync().
  */
 import { fdatasync, fsync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -9,12 +9,12 @@ interface Opened {
   readonly fd: number
 }
 
-/** Waits until all of an open file or folder is on the disk. */
+/** Flushes an open file or folder (fsync). */
 export async function flushAll({ fd }: Opened): Promise<void> {
   await promisify(fsync)(fd)
 }
 
-/** Waits until what an open file holds is on the disk; its times may come later. */
+/** Flushes the content of an open file, without its times (fdatasync). */
 export async function flushData({ fd }: Opened): Promise<void> {
   await promisify(fdatasync)(fd)
 }

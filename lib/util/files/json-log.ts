@@ -1,10 +1,12 @@
-// A log of JSON lines that is only ever appended to, and can be cut back to a step, so that a run
-// that was interrupted and resumed reads as one that was not.
+/**
+ * An append-only log of JSON lines. It can be cut back to a step, so that the log of a resumed run equals that of
+ * an uninterrupted one.
+ */
 
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, truncate } from 'node:fs/promises'
 import { writeAll } from './bytes.ts'
-import { diskError, errnoOf } from './errors.ts'
+import { diskError, errnoOf, onDisk } from './errors.ts'
 import { flushData } from './flush.ts'
 import { isObject } from './json.ts'
 
@@ -24,26 +26,23 @@ export class JsonLog {
   }
 
   /**
-   * Opens a log for appending, and makes it if it is not there.
+   * Opens a log for appending, or creates it.
    *
-   * @throws DiskError when the disk refuses
+   * @throws DiskError if the disk refuses
    */
   static async open(path: string): Promise<JsonLog> {
-    try {
+    return onDisk('log', 'open', path, async () => {
       const handle = await open(path, 'a')
       return new JsonLog(path, handle, (await handle.stat()).size)
-    } catch (error) {
-      throw diskError('log', 'open', path, error)
-    }
+    })
   }
 
   /**
-   * Appends one line; lines come in the order of the calls. Numbers are written in full precision,
-   * those that are not finite as null. After a failure the log ends with its last whole line, and
-   * every later call fails in the same way.
+   * Appends one line, in the order of the calls. Numbers that are not finite become null. After a failure the log
+   * ends with its last complete line, and every later call throws the same error.
    *
-   * @throws DiskError when the disk refuses
-   * @throws Error when the log is closed
+   * @throws DiskError if the disk refuses
+   * @throws Error if the log is closed
    */
   append(record: object): Promise<void> {
     if (this.#closed) {
@@ -57,18 +56,14 @@ export class JsonLog {
     return turn
   }
 
-  /** Waits until all lines are on the disk (fsync). */
+  /** Flushes all lines to the disk. */
   async flush(): Promise<void> {
     await this.#tail
     if (this.#failure !== undefined) throw this.#failure
-    try {
-      await flushData(this.#handle)
-    } catch (error) {
-      throw diskError('log', 'write', this.#path, error)
-    }
+    await onDisk('log', 'write', this.#path, () => flushData(this.#handle))
   }
 
-  /** Flushes, unless a line has failed and its caller was told, and closes. */
+  /** Flushes, unless a line has failed before, and closes. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -94,13 +89,13 @@ export class JsonLog {
 }
 
 /**
- * Cuts a log back to the state it had after a step: the first line of a later step (its `step`),
- * of an end (`final: true`) or that is not a whole JSON object goes, and all that follows it.
+ * Cuts a log back to its state after a step. It ends before the first line of a later step (`step`), of the run's
+ * end (`final: true`), or that is no complete JSON object.
  *
- * @param path - the log; nothing is done when it is not there
- * @param step - the last step to keep; undefined keeps nothing
- * @returns how many bytes were cut
- * @throws DiskError when the disk refuses
+ * @param path the log; a missing one is left missing
+ * @param step the last step to keep; undefined keeps nothing
+ * @returns the number of bytes that were cut
+ * @throws DiskError if the disk refuses
  */
 export async function trimLog(path: string, step: number | undefined): Promise<number> {
   try {
@@ -128,7 +123,7 @@ async function measure(
     const text = Buffer.concat([rest, chunk])
     let from = 0
     for (let end = text.indexOf(10); keeping && end >= 0; end = text.indexOf(10, from)) {
-      keeping = belongs(text.toString('utf8', from, end), step ?? 0)
+      keeping = isKept(text.toString('utf8', from, end), step ?? 0)
       if (keeping) keep += end + 1 - from
       from = end + 1
     }
@@ -137,7 +132,8 @@ async function measure(
   return { keep, size }
 }
 
-function belongs(line: string, last: number): boolean {
+/** True for a line of a step up to `last`. */
+function isKept(line: string, last: number): boolean {
   let record: unknown
   try {
     record = JSON.parse(line)

@@ -1,9 +1,9 @@
-// JSON that survives the way to the disk and back, and JSON files read with errors that name them.
+/** JSON without loss, and JSON files with errors that name them. */
 
 import { readFile } from 'node:fs/promises'
-import { DamagedFileError, diskError } from './errors.ts'
+import { DamagedFileError, onDisk } from './errors.ts'
 
-/** A value that JSON can hold without loss. */
+/** A value that JSON holds without loss. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 
 /** A JSON object. */
@@ -11,23 +11,22 @@ export interface JsonObject {
   readonly [key: string]: Json
 }
 
-/** Whether `value` is an object that is neither null nor an array. */
+/** True for an object that is neither null nor an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Whether a parsed JSON value is an object. */
+/** True for a JSON object. */
 export function isJsonObject(value: Json): value is JsonObject {
   return isObject(value)
 }
 
 /**
- * The JSON text of `value`, two spaces deep, with a line end. What JSON would drop or change in
- * silence (NaN, Infinity, bigint, functions, Map, Date, typed arrays, cycles) is an error;
- * properties that are undefined are left out.
+ * Writes `value` as JSON, indented by two spaces, with a line end. Undefined properties are left out.
  *
- * @param name - what the value is called in the error, as `state`
- * @throws TypeError naming the property that JSON cannot hold
+ * @param name names the value in the error, such as 'state'
+ * @throws TypeError naming the property that JSON would drop or change: NaN, Infinity, bigint, functions, Map,
+ * Date, typed arrays, cycles
  */
 export function jsonText(value: unknown, name: string): string {
   check(value, name, new Set())
@@ -58,16 +57,11 @@ function fail(name: string, got: string): never {
 /**
  * Reads a JSON file.
  *
- * @throws DamagedFileError when it is not JSON
- * @throws DiskError when it cannot be read
+ * @throws DamagedFileError if it is not JSON
+ * @throws DiskError if it cannot be read
  */
 export async function readJson(path: string): Promise<Json> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    throw diskError('json', 'read', path, error)
-  }
+  const text = await onDisk('json', 'read', path, () => readFile(path, 'utf8'))
   try {
     const value: Json = JSON.parse(text)
     return value

@@ -1,28 +1,31 @@
-// One process a folder: a file named `lock` says which. A lock whose process is dead is taken over
-// at once. Where that cannot be known (another machine, another container) the lock's age decides:
-// its holder touches it every 20 seconds.
+/**
+ * Lets one process at a time work in a folder, by a file named `lock`. The lock of a dead process is taken over
+ * at once. If that is unknown (another machine or container), the lock's age decides: its holder touches it every
+ * 20 seconds.
+ */
 
 import { randomBytes } from 'node:crypto'
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeFile } from './atomic.ts'
+import { withFile } from './bytes.ts'
 import { diskError, errnoOf } from './errors.ts'
 import { isObject } from './json.ts'
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts'
 
 const TOUCH_MS = 20_000
 const STALE_MS = 90_000
-/** Looking at a lock takes milliseconds: a guard this old was left by a crash. */
+/** Examining a lock takes milliseconds: a guard this old was left by a crash. */
 const GUARD_MS = 10_000
 
-/** Another process works in the folder. */
+/** Another process works in the folder. The message names the process and what to do. */
 export class FolderInUseError extends Error {
   override readonly name = 'FolderInUseError'
 }
 
-/** A folder that is this process's alone until `release()`. */
+/** Holds a folder for this process until `release()`. */
 export class FolderLock {
   readonly #path: string
   readonly #text: string
@@ -38,12 +41,11 @@ export class FolderLock {
   }
 
   /**
-   * Takes the lock of a folder that exists.
+   * Takes the lock of an existing folder.
    *
-   * @param folder - the folder
-   * @param options - `touchMs`: how often the lock is touched while it is held, in milliseconds
-   * @throws FolderInUseError when another process holds it
-   * @throws DiskError when the disk refuses
+   * @param options `touchMs`: interval in milliseconds at which the holder touches the lock
+   * @throws FolderInUseError if another process holds it
+   * @throws DiskError if the disk refuses
    */
   static async take(folder: string, { touchMs = TOUCH_MS } = {}): Promise<FolderLock> {
     const path = join(folder, 'lock')
@@ -56,7 +58,7 @@ export class FolderLock {
     }
   }
 
-  /** Gives the folder free. */
+  /** Releases the folder. */
   async release(): Promise<void> {
     clearInterval(this.#timer)
     const text = await readFile(this.#path, 'utf8').catch(() => undefined)
@@ -64,17 +66,15 @@ export class FolderLock {
   }
 }
 
+/** Creates a file. Returns false if it exists. */
 async function create(path: string, text: string): Promise<boolean> {
   try {
-    const handle = await open(path, 'wx')
-    try {
-      await handle.writeFile(text)
-    } catch (error) {
-      await rm(path, { force: true })
-      throw error
-    } finally {
-      await handle.close()
-    }
+    await withFile(path, 'wx', async (handle) => {
+      await handle.writeFile(text).catch(async (error: unknown) => {
+        await rm(path, { force: true })
+        throw error
+      })
+    })
     return true
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
@@ -83,8 +83,10 @@ async function create(path: string, text: string): Promise<boolean> {
 }
 
 /**
- * Removes the lock if its holder is gone, and throws if it is not. One process looks at a time, so
- * that none removes the lock that another took after both had seen a stale one.
+ * Removes the lock if its holder is dead. A guard file lets one process at a time do so: otherwise a second one
+ * could remove the new lock of the first.
+ *
+ * @throws FolderInUseError if the holder is alive
  */
 async function dropStale(path: string): Promise<void> {
   const guard = join(dirname(path), '.lock.examined')
@@ -107,7 +109,7 @@ async function dropStale(path: string): Promise<void> {
   }
 }
 
-/** When a file was last touched, in milliseconds since 1970; now, if it is gone. */
+/** Modification time of a file in milliseconds since 1970; the present time if it is gone. */
 async function touched(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs

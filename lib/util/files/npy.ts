@@ -1,18 +1,19 @@
-// Writes and reads NumPy's .npy files: a magic string, a header that is the text of a Python dict, the
-// elements. Source of the format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
-// Matrices of f32, row-major, little-endian, are all that is needed here; rows go to and from the disk a
-// few at a time, so that a file may be larger than memory.
+/**
+ * Writes and reads matrices of f32 as NumPy's .npy files: a magic string, a Python dict as text, the elements.
+ * Row-major and little-endian alone. Rows are written and read in blocks, so a file may be larger than memory.
+ * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
 
 import { type FileHandle, open } from 'node:fs/promises'
-import { endianness } from 'node:os'
-import { readAll, writeAll } from './bytes.ts'
-import { DamagedFileError, diskError } from './errors.ts'
+import { readAll, withFile, writeAll } from './bytes.ts'
+import { needLittleEndian } from './endian.ts'
+import { DamagedFileError, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)
-/** Bytes of what we write before the elements; NumPy wants a multiple of 64. */
+/** Bytes that we write before the elements; NumPy asks for a multiple of 64. */
 const HEADER = 128
-/** A header of more is not a matrix's. */
+/** No matrix has a longer header. */
 const HEADER_LIMIT = 1 << 16
 const ROW_BYTES = 1 << 22
 
@@ -20,18 +21,18 @@ const ROW_BYTES = 1 << 22
 export interface NpyMatrix {
   /** [rows, columns] */
   readonly shape: readonly [rows: number, columns: number]
-  /** Rows a few at a time, from the first on; as often as wanted. */
+  /** Reads all rows in blocks [n, columns]; `first` is the index of a block's first row. */
   rows(): AsyncGenerator<{ readonly first: number; readonly values: Float32Array }>
 }
 
 /**
- * Writes a matrix to a new file, row by row: how many rows there are need not be known before.
+ * Writes a matrix to a new file. The number of rows need not be known in advance.
  *
- * @param path - the file, which must not exist
- * @param columns - of every row
- * @param rows - [n, columns] each, for any n
- * @returns how many rows were written
- * @throws DiskError when the disk refuses
+ * @param path the file; it must not exist
+ * @param columns number of columns
+ * @param rows blocks of rows, [n, columns] each, for any n
+ * @returns the number of rows
+ * @throws DiskError if the disk refuses
  *
  * @example
  * await writeNpy('features.npy', 4096, batches)
@@ -41,26 +42,20 @@ export async function writeNpy(
   columns: number,
   rows: AsyncIterable<Float32Array>
 ): Promise<number> {
-  needLittleEndian()
-  const handle = await open(path, 'wx').catch((error: unknown) => {
-    throw diskError('npy', 'write', path, error)
-  })
-  const orDisk = async <T>(work: Promise<T>): Promise<T> => {
-    return work.catch((error: unknown) => {
-      throw diskError('npy', 'write', path, error)
-    })
-  }
+  needLittleEndian('npy')
+  // Errors of `rows` are the caller's: only what is done here is the disk's.
+  const writing = <T>(work: () => Promise<T>) => onDisk('npy', 'write', path, work)
+  const handle = await writing(() => open(path, 'wx'))
   try {
     let count = 0
-    await orDisk(writeAll(handle, header(0, columns)))
+    await writing(() => writeAll(handle, header(0, columns)))
     for await (const values of rows) {
-      await orDisk(
-        writeAll(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-      )
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+      await writing(() => writeAll(handle, bytes))
       count += values.length / columns
     }
-    await orDisk(handle.write(header(count, columns), 0, HEADER, 0))
-    await orDisk(flushAll(handle))
+    await writing(() => handle.write(header(count, columns), 0, HEADER, 0))
+    await writing(() => flushAll(handle))
     return count
   } finally {
     await handle.close()
@@ -79,20 +74,20 @@ function header(rows: number, columns: number): Uint8Array {
 }
 
 /**
- * Looks at a file that holds a matrix; its rows are read when they are asked for.
+ * Opens a matrix: reads the header, and later the rows on demand.
  *
- * @throws DamagedFileError when it is no .npy file of f32 in two dimensions, row-major, or not whole
- * @throws DiskError when it cannot be read
+ * @throws DamagedFileError if it is no .npy file of f32 in two dimensions, row-major, or is truncated
+ * @throws DiskError if it cannot be read
  */
 export async function readNpy(path: string): Promise<NpyMatrix> {
-  needLittleEndian()
-  const [shape, begin] = await opened(path, (handle) => readHeader(handle, path))
+  needLittleEndian('npy')
+  const [shape, begin] = await onDisk('npy', 'read', path, () =>
+    withFile(path, 'r', (handle) => readHeader(handle, path))
+  )
   const [rows, columns] = shape
   const step = Math.max(1, Math.floor(ROW_BYTES / (columns * 4)))
   async function* pieces() {
-    const handle = await open(path, 'r').catch((error: unknown) => {
-      throw diskError('npy', 'read', path, error)
-    })
+    const handle = await onDisk('npy', 'read', path, () => open(path, 'r'))
     try {
       for (let first = 0; first < rows; first += step) {
         const values = new Float32Array(Math.min(step, rows - first) * columns)
@@ -138,25 +133,6 @@ async function readHeader(
   return [[rows, columns], begin]
 }
 
-async function opened<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
-  try {
-    const handle = await open(path, 'r')
-    try {
-      return await work(handle)
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    if (error instanceof DamagedFileError) throw error
-    throw diskError('npy', 'read', path, error)
-  }
-}
-
 function damaged(path: string, expected: string, got: string): never {
   throw new DamagedFileError(`[npy] ${path}: expected ${expected}, got ${got}; write it again`)
-}
-
-function needLittleEndian(): void {
-  if (endianness() === 'LE') return
-  throw new Error('[npy] expected a little-endian machine, got a big-endian one; use another')
 }

@@ -1,14 +1,17 @@
-// Who holds a lock: a process id alone may belong to another process by now (and is 1 or so again
-// in each container), so on Linux it goes with what makes it unique.
+/**
+ * Identifies the process that holds a lock. A process id may be reused, and is small in every container; on Linux
+ * the mark adds what makes it unique.
+ */
 
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** A process, told apart from any other that had or will have its id. */
+/** A process, distinct from others with the same id before or after. */
 export interface ProcessMark {
+  /** Process id. */
   readonly pid: number
-  /** The world in which the id counts: boot and id namespace on Linux, else empty. */
+  /** Scope of the id: boot and pid namespace on Linux, else empty. */
   readonly world: string
-  /** When the process began, in the kernel's clock ticks on Linux, else empty. */
+  /** Start time of the process in clock ticks on Linux, else empty. */
   readonly began: string
 }
 
@@ -17,13 +20,13 @@ export function ownMark(): ProcessMark {
   return { pid: process.pid, world: world(), began: beganAt(process.pid) ?? '' }
 }
 
-/** Whether a process lives; `unknown` when its id counts in another world, as a container. */
+/** Tells if a process is alive; `unknown` if its id belongs to another scope, such as a container. */
 export function isAlive(mark: ProcessMark): 'yes' | 'no' | 'unknown' {
   if (mark.world !== world()) return 'unknown'
   try {
     process.kill(mark.pid, 0)
   } catch (error) {
-    // EPERM: it lives and belongs to another user.
+    // EPERM: it is alive and belongs to another user.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return 'no'
   }
   const began = beganAt(mark.pid)
@@ -40,8 +43,8 @@ function world(): string {
 }
 
 /**
- * When a process began: field 22 of /proc/PID/stat, empty for one that is dead and not collected
- * yet (field 3 is Z). Undefined where it cannot be read: no Linux, or processes hidden by hidepid.
+ * Start time: field 22 of /proc/PID/stat, empty for a zombie (field 3 is Z). Undefined if it cannot be read: not
+ * Linux, or processes hidden by hidepid.
  */
 function beganAt(pid: number): string | undefined {
   try {

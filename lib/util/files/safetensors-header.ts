@@ -1,6 +1,8 @@
-// The header of a safetensors file: JSON that maps names to dtype, shape and byte range.
-// Source of the format: https://github.com/huggingface/safetensors#format. Pure functions, no
-// input or output. As in the reference reader, byte ranges neither overlap nor leave holes.
+/**
+ * Encodes and decodes the header of a safetensors file: JSON that maps names to dtype, shape and byte range.
+ * Format: https://github.com/huggingface/safetensors#format. As in the reference reader, byte ranges neither
+ * overlap nor leave gaps.
+ */
 
 import { DamagedFileError } from './errors.ts'
 import { isObject } from './json.ts'
@@ -21,28 +23,29 @@ const ELEMENT_BYTES = {
   bool: 1
 } as const
 
-/** The largest header that is read or written, as in the reference implementation. */
+/** Largest header in bytes, as in the reference implementation. */
 export const HEADER_LIMIT = 100_000_000
 
-/** A dtype of a tensor in a file; in the file it is in upper case, as `BF16`. */
+/** Dtype of a tensor in a file. The file has it in upper case: `BF16`. */
 export type FileDtype = keyof typeof ELEMENT_BYTES
 
-/** A tensor on its way to or from a file: row-major, little-endian. */
+/** A tensor of a file: row-major, little-endian. */
 export interface TensorData {
+  /** Element type. */
   readonly dtype: FileDtype
-  /** The extents, outermost first; `[]` is one element. */
+  /** Sizes, outermost dimension first; `[]` is one element. */
   readonly shape: readonly number[]
-  /** The bytes: elements × bytes per element. */
+  /** Elements × bytes per element. */
   readonly data: Uint8Array
 }
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, TensorData>>
 
-/** Texts by name, kept in the header. */
+/** Texts by name, in the header. */
 export type Metadata = Readonly<Record<string, string>>
 
-/** Where a tensor lies: `begin` and `end` count from the first byte after the header. */
+/** Place of a tensor: `begin` and `end` count from the first byte after the header. */
 export interface Entry {
   readonly name: string
   readonly dtype: FileDtype
@@ -52,11 +55,11 @@ export interface Entry {
 }
 
 /**
- * The header for `tensors`, padded with spaces to a multiple of 8 bytes, and the order in which
- * their bytes follow: widest elements first, so that each tensor is aligned, then by name.
+ * Encodes the header, padded with spaces to a multiple of 8 bytes, and the order of the tensors' bytes: widest
+ * elements first, so that each tensor is aligned, then by name.
  *
- * @throws TypeError when a name, shape, dtype or length is wrong
- * @throws RangeError when the header would be longer than {@link HEADER_LIMIT}
+ * @throws TypeError for a wrong name, shape, dtype or length
+ * @throws RangeError if the header would be longer than {@link HEADER_LIMIT}
  */
 export function encodeHeader(
   file: string,
@@ -116,13 +119,13 @@ function checkTensor(file: string, name: string, { dtype, shape, data }: TensorD
 }
 
 /**
- * Reads a header.
+ * Decodes a header.
  *
- * @param file - its name, for errors
- * @param json - the header's bytes, without the 8 bytes of its length
- * @param dataBytes - how many bytes follow the header in the file
+ * @param file its name, for errors
+ * @param json the header without the 8 bytes of its length
+ * @param dataBytes number of bytes after the header
  * @returns the entries in the order of their bytes, and the metadata
- * @throws DamagedFileError when it is not a header, or does not agree with the file's length
+ * @throws DamagedFileError if it is not a header, or does not fit the file's length
  */
 export function decodeHeader(
   file: string,
@@ -204,7 +207,7 @@ function decodeEntry(file: string, name: string, value: unknown): Entry {
   return { name, dtype, shape, begin, end }
 }
 
-/** Throws the error for a file that is not whole: every message has the same form. */
+/** Throws the error of a damaged file, in one form. */
 export function damaged(file: string, expected: string, got: string): never {
   const lead = expected.includes('expected ') ? '' : 'expected '
   throw new DamagedFileError(

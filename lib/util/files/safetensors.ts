@@ -1,10 +1,12 @@
-// Reads and writes safetensors files (https://github.com/huggingface/safetensors#format): a
-// length, a JSON header, the tensors' bytes. Tensors go to and from the disk one by one.
+/**
+ * Reads and writes safetensors files (https://github.com/huggingface/safetensors#format): a length, a JSON
+ * header, the tensors' bytes.
+ */
 
-import { type FileHandle, open } from 'node:fs/promises'
-import { endianness } from 'node:os'
-import { type FileDigest, readAll, writeBytes } from './bytes.ts'
-import { diskError } from './errors.ts'
+import type { FileHandle } from 'node:fs/promises'
+import { type FileDigest, readAll, withFile, writeBytes } from './bytes.ts'
+import { needLittleEndian } from './endian.ts'
+import { onDisk } from './errors.ts'
 import {
   damaged,
   decodeHeader,
@@ -17,66 +19,56 @@ import {
 
 export type { FileDtype, Metadata, TensorData, Tensors } from './safetensors-header.ts'
 
-/** What a safetensors file holds. */
+/** The content of a safetensors file. */
 export interface SafetensorsFile {
+  /** Tensors by name. */
   readonly tensors: Tensors
+  /** Texts by name. */
   readonly metadata: Metadata
 }
 
 /**
- * Writes a new safetensors file and flushes it to the disk. The same tensors and metadata always
- * make the same bytes. The tensors must not change until it is done; a failure leaves no file.
+ * Writes a new safetensors file and flushes it to the disk. Equal tensors and metadata give equal bytes. A failure
+ * leaves no file.
  *
- * @param path - the file, which must not exist
- * @param tensors - by name; row-major
- * @param metadata - texts for the header
+ * @param path the file; it must not exist
+ * @param tensors by name, row-major; they must not change until the file is written
+ * @param metadata texts for the header. Default: none
  * @returns the file's size and SHA-256
- * @throws TypeError when a name, shape, dtype or length is wrong (before a file is made)
- * @throws DiskError when the disk refuses
+ * @throws TypeError for a wrong name, shape, dtype or length; no file is made then
+ * @throws DiskError if the disk refuses
  *
  * @example
- * ```ts
  * const bias = { dtype: 'f32', shape: [2], data: new Uint8Array(8) } as const
  * await writeSafetensors('weights.safetensors', { 'conv1.bias': bias })
- * ```
  */
 export async function writeSafetensors(
   path: string,
   tensors: Tensors,
   metadata: Metadata = {}
 ): Promise<FileDigest> {
-  needLittleEndian()
+  needLittleEndian('safetensors')
   const { header, order } = encodeHeader(path, tensors, metadata)
   return writeBytes(path, [header, ...order.map(({ data }) => data)])
 }
 
 /**
- * Reads a safetensors file and checks all that can be checked: length and form of the header,
- * that byte ranges agree with dtype, shape and file, and neither overlap nor leave gaps. Each
- * tensor's bytes have a buffer of their own, so that any typed array can view them.
+ * Reads a safetensors file. Checks the header, and that byte ranges fit dtype, shape and file without overlap or
+ * gap. Each tensor has an ArrayBuffer of its own.
  *
- * @throws DamagedFileError naming file and tensor when it is not whole
- * @throws DiskError when it cannot be read
+ * @throws DamagedFileError naming the file and tensor that are damaged
+ * @throws DiskError if it cannot be read
  *
  * @example
- * ```ts
  * const { tensors } = await readSafetensors('weights.safetensors')
  * const bias = tensors['conv1.bias']
  * if (bias) console.log(new Float32Array(bias.data.buffer))
- * ```
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  needLittleEndian()
-  try {
-    const handle = await open(path, 'r')
-    try {
-      return await readFrom(handle, path)
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    throw diskError('safetensors', 'read', path, error)
-  }
+  needLittleEndian('safetensors')
+  return onDisk('safetensors', 'read', path, () =>
+    withFile(path, 'r', (handle) => readFrom(handle, path))
+  )
 }
 
 async function readFrom(handle: FileHandle, path: string): Promise<SafetensorsFile> {
@@ -103,11 +95,4 @@ async function readFrom(handle: FileHandle, path: string): Promise<SafetensorsFi
     tensors.push([name, { dtype, shape, data }])
   }
   return { tensors: Object.fromEntries(tensors), metadata }
-}
-
-function needLittleEndian(): void {
-  if (endianness() === 'LE') return
-  throw new Error(
-    '[safetensors] expected a little-endian machine, got a big-endian one; use another'
-  )
 }
