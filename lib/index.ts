@@ -31,25 +31,18 @@ export {
 export { type ShapesOptions, shapes } from './data/shapes.ts'
 export { chooseDevice, type DeviceChoice } from './doctor/cuda-probe.ts'
 export { type Device, type OpenOptions, open } from './engine/device.ts'
+export type { Event } from './engine/event.ts'
 export { Buffer, Tensor, type TensorOptions } from './engine/memory.ts'
 export type { Op } from './engine/op.ts'
 export { type Program, record } from './engine/program.ts'
-export type { Event, Stream, StreamOptions } from './engine/stream.ts'
+export type { Stream, StreamOptions } from './engine/stream.ts'
 export { AddonError } from './native/addon/error.ts'
-export type {
-  CpuInfo,
-  CudaDevice,
-  CudaInfo,
-  Fields,
-  MemoryInfo,
-  OpInfo,
-  Shape,
-  SlotInfo,
-  Spec
-} from './native/binding.ts'
 export { cpuInfo, opTable } from './native/binding.ts'
+export type { CpuInfo, CudaDevice, CudaInfo, MemoryInfo } from './native/device-info.ts'
 export type { DType, FloatDType, TypedArray } from './native/dtype.ts'
+export type { Shape } from './native/layout.ts'
 export { denseLayout, elements } from './native/layout.ts'
+export type { Fields, OpInfo, SlotInfo, Spec } from './native/op-info.ts'
 export { version } from './native/version.ts'
 export { defineNet, NetDefinition, type NetOptions } from './net/definition.ts'
 export type { Draft } from './net/draft.ts'

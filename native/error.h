@@ -5,15 +5,50 @@
 #include <concepts>
 #include <cstdio>
 #include <initializer_list>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace alexnode {
 
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// Memory does not suffice. JavaScript gets the error with the code ALEXNODE_OUT_OF_MEMORY.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Why work failed, passed between threads until it becomes a JavaScript error. Empty: it did not fail.
+struct Failure {
+  Failure() = default;
+  Failure(std::string message) : words(std::move(message)) {}
+  Failure(const char* message) : words(message) {}
+  explicit Failure(const std::exception& error) : words(error.what()) {
+    if (dynamic_cast<const std::bad_alloc*>(&error)) {
+      words = "[memory] the system gives this process no more: close what is not needed";
+      out_of_memory = true;
+    } else {
+      out_of_memory = dynamic_cast<const OutOfMemory*>(&error);
+    }
+  }
+
+  bool empty() const { return words.empty(); }
+  /// Throws it again.
+  [[noreturn]] void raise() const {
+    if (out_of_memory) throw OutOfMemory(words);
+    throw Error(words);
+  }
+
+  std::string words;
+  bool out_of_memory = false;
+  std::optional<size_t> record;  // that could not be loaded, by its place in the batch
 };
 
 /// A part of a message: words, or a number as an ostream writes it.

@@ -21,14 +21,14 @@ Ticket* Mailbox::take(double id, int parts) {
   std::lock_guard lock(mutex_);
   Ticket* t = tickets_.take();
   t->id = id, t->parts = parts, t->has_bytes = t->has_times = false;
-  t->error.clear(), t->kernel.reset(), t->device.reset();
+  t->failure = {}, t->kernel.reset(), t->device.reset();
   return t;
 }
 
-void Mailbox::settle(Ticket* t, const std::string& error) {
-  if (!error.empty()) {
+void Mailbox::settle(Ticket* t, const Failure& failure) {
+  if (!failure.empty()) {
     std::lock_guard lock(t->mutex);
-    if (t->error.empty()) t->error = error;
+    if (t->failure.empty()) t->failure = failure;
   }
   if (t->parts.fetch_sub(1) != 1) return;
   std::lock_guard lock(mutex_);

@@ -23,7 +23,7 @@ struct Ticket {
   Ticket() { bytes.reserve(64); }  // what a step reads of its numbers
   double id = 0;
   std::atomic<int> parts{0};       // settles when all parts are done
-  std::string error;               // of the first part that failed; empty: it went well
+  Failure failure;                 // of the first part that failed; empty: it went well
   std::vector<uint8_t> bytes;      // what was read
   std::shared_ptr<Kernel> kernel;  // what was prepared
   std::shared_ptr<Device> device;  // what was opened
@@ -40,8 +40,8 @@ class Mailbox {
   Mailbox(uv_loop_s* loop, Deliver deliver);
   ~Mailbox();
   Ticket* take(double id, int parts);
-  /// One part is done; any thread. An empty error means success.
-  void settle(Ticket* ticket, const std::string& error = {});
+  /// One part is done; any thread. An empty failure means success.
+  void settle(Ticket* ticket, const Failure& failure = {});
   /// After this nothing is delivered any more. `done` is called when the loop has let go of the handle.
   void close(std::function<void()> done);
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { open, train } from '../lib/index.ts'
+import { OutOfMemoryError } from '../lib/native/errors.ts'
 import { evaluate } from '../lib/training/evaluate.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 import { failure } from './failure.ts'
@@ -32,6 +33,41 @@ t.test('more than there is', needsDouble, async (t) => {
   for await (const { loss } of train(net, smallSet(8), { lr: 0.01 })) t.ok(Number.isFinite(loss))
   await device.close()
   t.strictSame(control.left(), {}, 'it goes on, and all is given back')
+})
+
+t.test('memory that does not suffice is an OutOfMemoryError', needsDouble, async (t) => {
+  const outOfMemory = 2
+  const device = await open('cuda')
+  const stream = device.stream()
+  const tensor = device.allocate(2 ** 20).tensor({ shape: [2 ** 18], dtype: 'f32' })
+  const op = await stream.prepare('relu', {}, { y: tensor, x: tensor })
+  const expect = async (what: string, refused: () => unknown, message: RegExp) => {
+    const error = await failure((async () => refused())())
+    t.ok(error instanceof OutOfMemoryError, what)
+    t.match(error, { code: 'ALEXNODE_OUT_OF_MEMORY', message }, what)
+  }
+  await expect('allocate', () => device.allocate(2 ** 26), /^\[memory\] cuda:0 .* cannot give/)
+  control.fail('cuMemHostAlloc', 1, outOfMemory)
+  await expect('staging', () => device.staging(2 ** 22), /^\[cuda\] cuMemHostAlloc failed with 2/)
+  control.fail('cuMemHostAlloc', 1, outOfMemory)
+  await expect('a promise', () => stream.read(tensor), /^\[cuda\] cuMemHostAlloc failed with 2/)
+  control.fail('cuLaunchKernel', 1, outOfMemory)
+  stream.run(op, { y: tensor, x: tensor })
+  await expect('work without one', () => stream.synchronize(), /^\[cuda\] cuLaunchKernel failed/)
+  const other = await failure(open('cuda:7'))
+  t.ok(other instanceof Error && !(other instanceof OutOfMemoryError), 'no other failure is')
+  control.clear()
+  await expect('build', () => smallNet().build(device, { batch: 400 }), /^\[net\] .* would fit/)
+  // Once more, after what is on its way back has arrived.
+  for (const nth of [1, 2]) control.fail('cuMemAllocFromPoolAsync', nth, outOfMemory)
+  await expect(
+    'after the plan',
+    () => smallNet().build(device, { batch: 4 }),
+    /^\[net\].*\[memory\]/s
+  )
+  control.clear()
+  await device.close()
+  t.strictSame(control.left(), {})
 })
 
 t.test('closing in odd orders, and in the middle', needsDouble, async (t) => {

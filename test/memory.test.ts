@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
+import { native } from '../lib/native/binding.ts'
+import { OutOfMemoryError } from '../lib/native/errors.ts'
 import type { Net } from '../lib/net/net.ts'
 import { sgd } from '../lib/optim/optimizer.ts'
 import { evaluate } from '../lib/training/evaluate.ts'
@@ -90,6 +92,31 @@ t.test('no byte is live after the last close', async (t) => {
 
   await failure(smallNet().build(device, { batch: 2 ** 26 }))
   gone('a net too large')
+})
+
+t.test('memory that does not suffice is an OutOfMemoryError', async (t) => {
+  await using device = await open('cpu')
+  const refusals = {
+    allocate: () => device.allocate(2 ** 50),
+    staging: () => device.staging(2 ** 50),
+    // Past the look at what is available: here the system refuses.
+    native: () => native.openBuffer(device.id, 2 ** 50, false),
+    build: () => smallNet().build(device, { batch: 2 ** 26 })
+  }
+  for (const [name, refused] of Object.entries(refusals)) {
+    const error = await failure((async () => refused())())
+    t.ok(error instanceof OutOfMemoryError, name)
+    const message = { native: /^\[memory\] could not get \d+ bytes: /, build: /^\[net\] small / }
+    t.match(error, {
+      name: 'OutOfMemoryError',
+      code: 'ALEXNODE_OUT_OF_MEMORY',
+      message:
+        Object.entries(message).find(([key]) => key === name)?.[1] ?? /^\[memory\] cpu cannot/
+    })
+  }
+  const other = await failure((async () => device.allocate(0.5))())
+  t.notOk(other instanceof OutOfMemoryError, 'no other refusal is')
+  t.match(device.memory(), nothing)
 })
 
 t.test('closing a device closes what is on it', async (t) => {

@@ -2,8 +2,8 @@
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
 import type { Tensor } from '../lib/engine/memory.ts'
-import type { Fields } from '../lib/native/binding.ts'
 import { elements, layoutElements, pack, type Shape, unpack } from '../lib/native/layout.ts'
+import type { Fields } from '../lib/native/op-info.ts'
 
 const device = await open('cpu', { threads: 1 })
 const stream = device.stream()

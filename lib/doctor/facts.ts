@@ -1,6 +1,6 @@
 /** What `alexnode doctor` knows of a machine: the object that `--json` prints. */
 import type { AddonOrigin } from '../native/addon/found-addon.ts'
-import type { CudaDevice, CudaLibrary } from '../native/binding.ts'
+import type { CudaDevice, CudaLibrary } from '../native/device-info.ts'
 
 /** The machine, without any of our native code. */
 export interface SystemFacts {

@@ -1,6 +1,6 @@
 /** What the doctor's child process tells its parent. */
 import type { FoundAddon } from '../native/addon/found-addon.ts'
-import type { CpuInfo, CudaReport } from '../native/binding.ts'
+import type { CpuInfo, CudaReport } from '../native/device-info.ts'
 
 /** One line on file descriptor 3, as JSON. */
 export type Message =

@@ -7,7 +7,7 @@ import { dirname, extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { FoundAddon } from '../native/addon/found-addon.ts'
-import type { CpuInfo, CudaReport } from '../native/binding.ts'
+import type { CpuInfo, CudaReport } from '../native/device-info.ts'
 import type { AddonFacts, CpuFacts, CudaFacts, LibraryFacts } from './facts.ts'
 import { ADDON, type Failure, type Message, type Step } from './message.ts'
 

@@ -1,14 +1,15 @@
-/** The part of a device that its buffers, ops, streams, events and programs know: what it is, and what it owns. */
-import { type CudaInfo, cpuInfo, native } from '../native/binding.ts'
-import type { DType } from '../native/dtype.ts'
+/** The base of a device that its buffers, ops, streams, events and programs refer to. */
+import { cpuInfo, native } from '../native/binding.ts'
+import type { CudaInfo } from '../native/device-info.ts'
+import type { DType, FloatDType } from '../native/dtype.ts'
 
-/** Something that is closed with its device. */
+/** An object that closes with its device. */
 export interface Child {
   close(): void | Promise<void>
 }
 
-/** What a device is made of. */
-export interface Opened {
+/** What a device is constructed from. */
+export interface DeviceCoreOptions {
   readonly id: number
   readonly name: string
   readonly threads: number
@@ -17,17 +18,17 @@ export interface Opened {
   readonly gpu?: CudaInfo
 }
 
-/** A device's identity, its abilities, and the list of what was made on it. */
+/** A device's name, kind and abilities, and the list of objects made on it. */
 export class DeviceCore {
-  /** As it was asked for: 'cpu', 'cpu:1', 'cuda:0', 'cuda:0#1', … */
+  /** The name it was opened by: 'cpu', 'cpu:1', 'cuda:0', 'cuda:0#1', … */
   readonly name: string
-  /** A CPU, or an NVIDIA GPU. */
+  /** 'cuda' is an NVIDIA GPU. */
   readonly kind: 'cpu' | 'cuda'
-  /** CPU threads of a stream that is not told otherwise. */
+  /** Default number of CPU threads of its streams. */
   readonly threads: number
-  /** True if a GPU may round the factors of f32 products to TF32. */
+  /** True if a GPU may round factors of f32 products to TF32. */
   readonly tf32: boolean
-  /** True if a GPU was asked for equal bits from equal runs. A CPU always gives them. */
+  /** True if a GPU was asked for bit-identical results of identical runs. A CPU always gives them. */
   readonly deterministic: boolean
   readonly #id: number
   #gpu: CudaInfo | undefined
@@ -35,7 +36,7 @@ export class DeviceCore {
   #closed = false
 
   /** @internal */
-  constructor({ id, name, threads, tf32, deterministic, gpu }: Opened) {
+  constructor({ id, name, threads, tf32, deterministic, gpu }: DeviceCoreOptions) {
     this.name = name
     this.kind = gpu ? 'cuda' : 'cpu'
     this.threads = threads
@@ -45,24 +46,28 @@ export class DeviceCore {
     this.#id = id
   }
 
-  /** @internal */
+  /**
+   * @internal The native object's number.
+   * @throws Error if the device is closed
+   */
   get id(): number {
     if (this.#closed) throw new Error(`[device] ${this.name} is closed: open it again`)
     return this.#id
   }
 
+  /** True after `close()` has freed the device. */
   get closed(): boolean {
     return this.#closed
   }
 
-  /** The GPU; undefined on a CPU. */
+  /** Facts of the GPU; undefined on a CPU. */
   get gpu(): CudaInfo | undefined {
-    // `compiled` is known once the first kernel was loaded.
+    // Asked again each time: `compiled` is set when the first kernel is loaded.
     if (this.#gpu && !this.#closed) this.#gpu = native.cudaInfo(this.#id)
     return this.#gpu
   }
 
-  /** For people: 'CPU, 2 threads, AVX2, oneDNN 2.6.3', or 'NVIDIA H200, CUDA 13.0, cuDNN 9.19.0'. */
+  /** One line for people: 'CPU, 2 threads, AVX2, oneDNN 2.6.3', or 'NVIDIA H200, CUDA 13.0, cuDNN 9.19.0'. */
   get description(): string {
     if (this.gpu) {
       const { name, versions, compiled } = this.gpu
@@ -73,8 +78,8 @@ export class DeviceCore {
     return `CPU, ${threads}, ${cpuInfo.isa}, oneDNN ${cpuInfo.onednn}`
   }
 
-  /** The dtype to compute in when none is asked for, and why. */
-  get preferredDType(): { dtype: 'f32' | 'bf16' | 'f16'; reason: string } {
+  /** The fastest dtype of this device with its reason: bf16 or f16 on a GPU, bf16 on a CPU with AMX, else f32. */
+  get preferredDType(): { readonly dtype: FloatDType; readonly reason: string } {
     if (this.gpu) {
       return this.gpu.bf16
         ? { dtype: 'bf16', reason: `tensor cores of ${this.gpu.name} take bf16` }
@@ -85,7 +90,10 @@ export class DeviceCore {
       : { dtype: 'f32', reason: `bf16 is for AMX, which is not here (${cpuInfo.isa})` }
   }
 
-  /** @throws Error where this device cannot compute in `dtype` */
+  /**
+   * Checks that this device can compute in `dtype`.
+   * @throws Error if it cannot; the message names dtypes that it can
+   */
   requireDType(dtype: DType): void {
     if (dtype !== 'f32' && dtype !== 'bf16' && dtype !== 'f16') {
       throw new Error(`[device] expected dtype 'f32', 'bf16' or 'f16', got '${dtype}'`)
@@ -112,23 +120,23 @@ export class DeviceCore {
     )
   }
 
-  /** @internal Registers what is to be closed with the device. */
+  /** @internal Registers an object that closes with the device. */
   adopt<T extends Child>(child: T): T {
     this.#children.add(child)
     return child
   }
 
-  /** @internal */
+  /** @internal Removes an object that was closed. */
   forget(child: Child): void {
     this.#children.delete(child)
   }
 
-  /** @internal What was made on the device and is open, newest first. */
+  /** @internal Open objects of the device, newest first. */
   protected get children(): readonly Child[] {
     return [...this.#children].reverse()
   }
 
-  /** @internal Marks the device as closed, and gives its native id. */
+  /** @internal Marks the device as closed and returns the native object's number. */
   protected retire(): number {
     const id = this.id
     this.#closed = true

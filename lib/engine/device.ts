@@ -2,44 +2,53 @@ import { availableParallelism } from 'node:os'
 import { probeCuda } from '../doctor/cuda-probe.ts'
 import { native, settled } from '../native/binding.ts'
 import { parseDeviceName } from '../native/device-name.ts'
+import { Event } from './event.ts'
 import { Buffer, DeviceMemory } from './memory.ts'
-import { Event, Stream, type StreamOptions } from './stream.ts'
+import { Stream, type StreamOptions } from './stream.ts'
 
+/** Options of a device. */
 export interface OpenOptions {
-  /** CPU threads for each stream. Default: as many as the machine gives this process. */
+  /** CPU threads of each stream, 1 to 1024. Default: `os.availableParallelism()`. */
   readonly threads?: number
-  /** Lets a GPU round the factors of f32 products to TF32 (10 bits of mantissa). Default false. */
+  /** Lets a GPU round factors of f32 products to TF32 (10 bits of mantissa). Default false. */
   readonly tf32?: boolean
-  /** On a GPU: equal runs give equal bits, at some cost. A CPU always does. Default false. */
+  /** Makes identical runs on a GPU bit-identical, at some cost. They always are on a CPU. Default false. */
   readonly deterministic?: boolean
-  /** On a GPU: cuDNN's pooling and LRN where it has them, to hold ours against (`alexnode selftest --cudnn`). Default false. */
+  /** Uses cuDNN's pooling and LRN on a GPU, to compare ours with them. Default false. */
   readonly cudnn?: boolean
 }
 
-/** A CPU or a GPU that computes. It owns its streams, buffers, events and programs. */
+/**
+ * A CPU or a GPU. It owns its streams, buffers, events, ops and programs, and closes them with itself.
+ *
+ * @example
+ * await using device = await open('cpu', { threads: 4 })
+ * console.log(device.description) // CPU, 4 threads, AVX-512 with bf16, oneDNN 2.6.3
+ */
 export class Device extends DeviceMemory {
   #arrivals: Stream | undefined
   #closing: Promise<void> | undefined
 
   /**
-   * Opens a queue of work, beside the device's others.
-   * @throws Error for `threads` that are no whole number from 1 to 1024
+   * Opens a queue of work, which runs in parallel with the device's other streams.
+   * @throws Error unless `threads` is a whole number from 1 to 1024
    */
   stream({ threads = this.threads, priority = 'normal' }: StreamOptions = {}): Stream {
     return this.adopt(new Stream(this, { threads: checkThreads(threads), priority }))
   }
 
-  /** @internal A GPU's stream for what comes to it while it computes. A CPU has none: it copies itself. */
+  /** @internal The stream on which a GPU receives data while it computes. Undefined on a CPU. */
   get arrivals(): Stream | undefined {
     if (this.kind === 'cuda') this.#arrivals ??= this.stream()
     return this.#arrivals
   }
 
+  /** Makes an event, by which one stream waits for another. */
   event(): Event {
     return this.adopt(new Event(this))
   }
 
-  /** Closes everything that was made on the device, newest first, then the device. */
+  /** Closes all objects of the device, newest first, then the device. A second call does nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#close().catch((error: unknown) => {
       this.#closing = undefined
@@ -50,13 +59,14 @@ export class Device extends DeviceMemory {
 
   async #close(): Promise<void> {
     const { children } = this
-    // Programs hold buffers, and streams may still run on them: buffers go last.
+    // Buffers go last: programs hold them, and streams may still use them.
     for (const child of children.filter((child) => !(child instanceof Buffer))) await child.close()
     for (const child of children) if (child instanceof Buffer) child.close()
     const id = this.retire()
     await settled<void>((ticket) => native.closeDevice(id, ticket))
   }
 
+  /** Closes it at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -70,14 +80,16 @@ function checkThreads(threads: number): number {
 }
 
 /**
- * Opens a device. `cpu`, or `cpu:0`, `cpu:1`, … for several that share the machine; `cuda` or `cuda:0` for the
- * first GPU, `cuda:1` for the second, …; `cuda:0#0`, `cuda:0#1`, … for several that share one GPU.
+ * Opens a device.
  *
- * NVIDIA's libraries are found and tried in a child process first, since a broken set of them would end this
- * one; that takes a second the first time.
+ * Before the first GPU a child process tries NVIDIA's libraries, since broken ones may end the process that
+ * opens them. That takes about a second.
  *
- * @throws Error for a device that is not there, or whose libraries cannot be used, with what mends it; and for
- * `threads` that are no whole number from 1 to 1024
+ * @param name 'cpu' (default); 'cpu:0', 'cpu:1', … for several devices on one CPU; 'cuda' or 'cuda:0' for the
+ * first GPU, 'cuda:1' for the second; 'cuda:0#0', 'cuda:0#1', … for several devices on one GPU
+ * @throws Error for an unknown name, a device that is missing, and libraries that do not work, with the remedy;
+ * and unless `threads` is a whole number from 1 to 1024
+ * @throws OutOfMemoryError if the GPU has no memory left for its context
  *
  * @example
  * await using device = await open('cuda:0', { tf32: true })

@@ -1,33 +1,48 @@
-/** Memory: a device that gives it, buffers that hold it, tensors that view it. */
-import { type MemoryInfo, native, type Shape } from '../native/binding.ts'
+/** Memory: devices allocate it, buffers hold it, tensors view it. */
+import { native } from '../native/binding.ts'
+import type { MemoryInfo } from '../native/device-info.ts'
 import { type DType, dtypeBytes } from '../native/dtype.ts'
-import { denseLayout, elements } from '../native/layout.ts'
+import { OutOfMemoryError } from '../native/errors.ts'
+import { denseLayout, elements, type Shape } from '../native/layout.ts'
 import { DeviceCore } from './core.ts'
-import { Handle } from './handle.ts'
+import { DeviceHandle } from './device-handle.ts'
 
+/** How a tensor views its buffer. */
 export interface TensorOptions {
+  /** Sizes, outermost dimension first; [] is one element. */
   readonly shape: Shape
+  /** Element type. */
   readonly dtype: DType
-  /** oneDNN's tag notation: 'abcd' is NCHW, 'acdb' NHWC, 'aBcd8b' nChw8c. Default: row-major. */
+  /** Memory layout in oneDNN's tag notation: 'abcd' is NCHW, 'acdb' NHWC. Default: row-major. */
   readonly layout?: string
-  /** Where it begins in the buffer, in bytes; a multiple of 4. Default 0. */
+  /** First byte in the buffer, a multiple of 4. Default 0. */
   readonly offset?: number
-  /** Its size in memory, padding included; needed where the layout is blocked. */
+  /** Bytes in memory, padding included. Needed for a blocked layout. Default: elements × bytes per element. */
   readonly bytes?: number
 }
 
-/** A view of a buffer: shape, dtype, layout. It owns nothing, and costs nothing to make. */
+/**
+ * A view of a buffer: shape, dtype and layout. It owns nothing.
+ *
+ * @example
+ * const buffer = device.allocate(4 * 3 * 32 * 32)
+ * const image = buffer.tensor({ shape: [1, 3, 32, 32], dtype: 'f32' }) // [N, C, H, W]
+ */
 export class Tensor {
+  /** The memory that it views. */
   readonly buffer: Buffer
-  /** In bytes. */
+  /** First byte in the buffer. */
   readonly offset: number
+  /** Sizes, outermost dimension first. */
   readonly shape: Shape
+  /** Element type. */
   readonly dtype: DType
+  /** Memory layout in oneDNN's tag notation. */
   readonly layout: string
   /** Bytes in memory, padding included. */
   readonly bytes: number
 
-  /** @throws RangeError where the tensor would reach past the end of its buffer */
+  /** @throws RangeError if the tensor would reach past the end of its buffer */
   constructor(buffer: Buffer, options: TensorOptions) {
     this.buffer = buffer
     this.offset = options.offset ?? 0
@@ -52,71 +67,79 @@ const leaks = new FinalizationRegistry<{ bytes: number; stack: string }>(({ byte
 })
 
 /**
- * A slab of memory on one device, alive until `close()`. Fresh bytes are zero. The host can write a staging
- * buffer: on a GPU it is pinned memory, which streams copy from.
+ * Memory on one device, until `close()`. New bytes are zero. The garbage collector frees no buffer; it warns
+ * of one that was never closed.
+ *
+ * @example
+ * using buffer = device.staging(4096)
+ * buffer.set(new Uint8Array(4096).fill(1))
  */
-export class Buffer extends Handle {
-  readonly device: DeviceCore
+export class Buffer extends DeviceHandle {
+  /** Size in bytes. */
   readonly bytes: number
-  /** True if the host can write it with `set`. On a CPU it always can. */
+  /** True for memory that the host can write with `set`: pinned memory for a GPU. On a CPU all memory is. */
   readonly staging: boolean
 
   /** @internal Use `device.allocate` or `device.staging`. */
   constructor(device: DeviceCore, bytes: number, staging = false) {
-    super('buffer', native.openBuffer(device.id, bytes, staging), ': its memory was given back')
-    this.device = device
+    super(device, {
+      what: '[buffer]',
+      id: native.openBuffer(device.id, bytes, staging),
+      free: native.closeBuffer,
+      remedy: ': its memory was given back'
+    })
     this.bytes = bytes
     this.staging = staging
-    leaks.register(
-      this,
-      { bytes, stack: (new Error().stack ?? '').split('\n').slice(3).join('\n') },
-      this
-    )
+    const stack = (new Error().stack ?? '').split('\n').slice(3).join('\n')
+    leaks.register(this, { bytes, stack }, this)
   }
 
+  /**
+   * Makes a view of this buffer.
+   * @throws RangeError if the tensor would reach past the end
+   */
   tensor(options: TensorOptions): Tensor {
     return new Tensor(this, options)
   }
 
   /**
-   * Writes bytes at once, from the JavaScript thread: for memory that no queued work reads or
-   * writes now. For anything else there is `stream.write`.
-   * @throws Error for memory of a GPU that is no staging buffer
+   * Writes bytes immediately, on the JavaScript thread. No queued work may use these bytes now; if it may, use
+   * `stream.write`.
+   * @param bytes copied
+   * @param offset first byte in the buffer. Default 0
+   * @throws Error for GPU memory that is not a staging buffer, and for bytes past the end
    */
   set(bytes: Uint8Array, offset = 0): void {
     native.writeBuffer(this.id, offset, bytes)
   }
 
   /**
-   * Gives the memory back, after what already runs. A second call does nothing.
-   * @throws Error while a live program uses the buffer
+   * Frees the memory once running work no longer uses it. A second call does nothing.
+   * @throws Error while an open program uses the buffer
    */
-  close(): void {
-    if (!this.release(native.closeBuffer)) return
+  override close(): void {
+    super.close()
     leaks.unregister(this)
-    this.device.forget(this)
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }
 
-/** A device as streams know it: it gives memory. */
+/** A device that allocates memory. */
 export class DeviceMemory extends DeviceCore {
   /**
-   * Takes a slab of memory.
-   * @param bytes how many
-   * @throws Error for no whole number of bytes, or more than the device has left
+   * Allocates memory on the device, filled with zeros.
+   * @param bytes a whole number from 0
+   * @throws OutOfMemoryError if the device has fewer bytes left
+   * @throws Error for anything but a whole number from 0
    */
   allocate(bytes: number): Buffer {
     return this.#allocate(bytes, false)
   }
 
   /**
-   * Takes memory that the host writes with `set`, and that streams copy from: pinned, for a GPU.
-   * @param bytes how many
-   * @throws Error for no whole number of bytes, or more than there is
+   * Allocates memory that the host writes with `set` and streams copy from: pinned memory for a GPU.
+   * @param bytes a whole number from 0
+   * @throws OutOfMemoryError if there are fewer bytes left
+   * @throws Error for anything but a whole number from 0
    */
   staging(bytes: number): Buffer {
     return this.#allocate(bytes, true)
@@ -126,10 +149,10 @@ export class DeviceMemory extends DeviceCore {
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
       throw new Error(`[memory] expected a whole number of bytes from 0, got ${bytes}`)
     }
-    // A GPU's driver says itself when there is not enough; a CPU's would take it, and die of it later.
+    // A GPU's driver refuses what it does not have. Linux grants it and ends the process later.
     const { available } = this.kind === 'cpu' ? this.memory() : { available: Infinity }
     if (bytes > available) {
-      throw new Error(
+      throw new OutOfMemoryError(
         `[memory] ${this.name} cannot give ${bytes} bytes: ${available} are available. ` +
           'Use a smaller batch or net, or close what is not needed.'
       )
@@ -137,7 +160,7 @@ export class DeviceMemory extends DeviceCore {
     return this.adopt(new Buffer(this, bytes, staging))
   }
 
-  /** Live bytes and blocks of this device, their peak, and what is left. */
+  /** Bytes and buffers in use on this device, their peak, and what is left. */
   memory(): MemoryInfo {
     return native.deviceMemory(this.id)
   }

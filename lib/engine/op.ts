@@ -1,15 +1,16 @@
-import { type Fields, native, type OpInfo, type PreparedInfo } from '../native/binding.ts'
+import { native } from '../native/binding.ts'
+import type { Fields, OpInfo, PreparedInfo, SettledSpec } from '../native/op-info.ts'
 import type { DeviceCore } from './core.ts'
-import { Handle } from './handle.ts'
+import { DeviceHandle } from './device-handle.ts'
 import type { Tensor } from './memory.ts'
 
-/** What a list of calls knows of an op. */
+/** What a list of calls needs to know of an op. */
 export type Operation = Pick<
   Op,
   'name' | 'info' | 'fields' | 'slots' | 'scratch' | 'implementation'
 >
 
-/** A copy of all bytes of x to y, which may lie on another device: what `stream.copy` does, as a call in a list. */
+/** Copies all bytes of x to y, also between devices: `stream.copy` as a call in a list. */
 export const copyOp: Operation = {
   name: 'copy',
   info: {
@@ -26,26 +27,31 @@ export const copyOp: Operation = {
   implementation: 'copy'
 }
 
-/** A slot of a prepared op: everything about its tensor but the memory. */
-export type SettledSpec = NonNullable<PreparedInfo['specs'][number]>
-
-/** An op that is ready to run on tensors of settled shapes, dtypes and layouts. */
-export class Op extends Handle {
-  readonly device: DeviceCore
+/**
+ * An op, prepared for tensors of fixed shapes, dtypes and layouts. It holds no tensors.
+ *
+ * @example
+ * const x = device.allocate(4096).tensor({ shape: [1024], dtype: 'f32' })
+ * using op = await stream.prepare('relu', {}, { y: x, x })
+ * stream.run(op, { y: x, x })
+ */
+export class Op extends DeviceHandle {
+  /** Such as `conv2d`. */
   readonly name: string
+  /** Its slots, and its fields with their defaults. */
   readonly info: OpInfo
+  /** The fields that it was prepared with. */
   readonly fields: Fields
-  /** By slot; slots that were left out are not there. */
+  /** Shape, dtype and layout of its tensors by slot; optional tensors that were left out are missing. */
   readonly slots: Readonly<Record<string, SettledSpec>>
   /** Bytes of scratch that each run needs. */
   readonly scratch: number
-  /** Which implementation does the work, for people. */
+  /** Name of the implementation, for people. */
   readonly implementation: string
 
   /** @internal Use `stream.prepare`. */
   constructor(device: DeviceCore, info: OpInfo, fields: Fields, prepared: PreparedInfo) {
-    super(info.name, prepared.id)
-    this.device = device
+    super(device, { what: `[${info.name}]`, id: prepared.id, free: native.closeOp })
     this.name = info.name
     this.info = info
     this.fields = fields
@@ -59,7 +65,10 @@ export class Op extends Handle {
     this.slots = slots
   }
 
-  /** @internal Where the tensors lie, as the addon takes it, after checking that they fit. */
+  /**
+   * @internal Buffer and offset of each slot and of the scratch, as native code takes them.
+   * @throws Error if a tensor is missing or does not fit its slot
+   */
   places(tensors: Readonly<Record<string, Tensor | undefined>>, scratch?: Tensor): Float64Array {
     const { slots } = this.info
     const places = new Float64Array(2 * (slots.length + 1))
@@ -93,9 +102,5 @@ export class Op extends Handle {
       places[2 * slots.length + 1] = scratch.offset
     }
     return places
-  }
-
-  close(): void {
-    if (this.release(native.closeOp)) this.device.forget(this)
   }
 }

@@ -1,54 +1,63 @@
 import { native, settled } from '../native/binding.ts'
 import type { DeviceCore } from './core.ts'
-import { Handle } from './handle.ts'
+import { DeviceHandle } from './device-handle.ts'
 import type { Stream } from './stream.ts'
 
-/** Recorded ops that run again and again in one call, always on the same memory. */
-export class Program extends Handle {
-  readonly device: DeviceCore
+/**
+ * Recorded ops. Each run repeats them in one native call, on the same memory. A buffer that a program uses
+ * cannot be closed before the program.
+ */
+export class Program extends DeviceHandle {
   readonly #streams: number
 
   /** @internal Use `record`. */
   constructor(device: DeviceCore, id: number, streams: number) {
-    super('program', id)
-    this.device = device
+    super(device, { what: '[program]', id, free: native.closeProgram })
     this.#streams = streams
   }
 
-  /** Queues one run; resolves when it is done. */
+  /**
+   * Queues one run.
+   * @returns resolves when the run is done
+   */
   run(): Promise<void> {
-    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 0))
-  }
-
-  /** Runs once and resolves with the milliseconds of each command, in the order recorded. */
-  profile(): Promise<Float64Array> {
-    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 1))
+    return this.#run(0)
   }
 
   /**
-   * Runs once, all streams at work, and resolves with two numbers for each op and copy: the milliseconds from
-   * the run's beginning to its own, and those it took. Stream by stream, in the order recorded.
+   * Runs once, command by command.
+   * @returns milliseconds of each command, in the order of the recording
+   */
+  profile(): Promise<Float64Array> {
+    return this.#run(1)
+  }
+
+  /**
+   * Runs once, with all streams in parallel.
+   * @returns two numbers for each op and copy: milliseconds from the start of the run to its own start, and its
+   * duration; stream by stream, in the order of the recording
    */
   spans(): Promise<Float64Array> {
-    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, 2))
+    return this.#run(2)
   }
 
-  close(): void {
-    if (this.release(native.closeProgram)) this.device.forget(this)
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
+  #run<Result>(timing: 0 | 1 | 2): Promise<Result> {
+    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, timing))
   }
 }
 
 /**
- * Keeps the ops that `fn` gives these streams, instead of running them, as a program.
- * Everything must be prepared and allocated before; reading and waiting throw inside `fn`. The streams may be
- * of several devices of one kind; the program is the first one's.
+ * Records the ops that `fn` queues on `streams`, without running them.
  *
- * @throws Error for no stream, or streams of CPUs and of GPUs together; where the first one's device or a
- * stream is being recorded already; for an async `fn`; and what `fn` throws: then nothing is kept
+ * Prepare ops and allocate memory before: inside `fn`, preparing, allocating, reading and waiting throw. The
+ * streams may belong to several devices of one kind; the program belongs to the first stream's device.
+ *
+ * @param streams one or more, all of CPUs or all of GPUs
+ * @param fn queues ops; not async
+ * @returns the program; run it as often as needed, then close it
+ * @throws Error for no stream, for streams of CPUs and GPUs together, while the first stream's device or one of
+ * the streams is being recorded, and for an async `fn`
+ * @throws what `fn` throws; nothing is recorded then
  *
  * @example
  * const program = record([stream], () => stream.run(op, { y, x }))

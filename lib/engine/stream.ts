@@ -1,44 +1,31 @@
-import {
-  type Fields,
-  native,
-  opTable,
-  type PreparedInfo,
-  type Spec,
-  settled
-} from '../native/binding.ts'
+import { native, opTable, settled } from '../native/binding.ts'
 import { type TypedArray, typedArray } from '../native/dtype.ts'
-import type { DeviceCore } from './core.ts'
-import { Handle } from './handle.ts'
+import { Handle } from '../native/handle.ts'
+import type { Fields, PreparedInfo, Spec } from '../native/op-info.ts'
+import type { Event } from './event.ts'
 import type { Buffer, DeviceMemory, Tensor } from './memory.ts'
 import { Op } from './op.ts'
 
-/** Marks a point in one stream that another stream can wait for. */
-export class Event extends Handle {
-  readonly device: DeviceCore
-
-  /** @internal Use `device.event`. */
-  constructor(device: DeviceCore) {
-    super('event', native.openEvent(device.id))
-    this.device = device
-  }
-
-  close(): void {
-    if (this.release(native.closeEvent)) this.device.forget(this)
-  }
-}
-
+/** Options of a stream. */
 export interface StreamOptions {
-  /** CPU threads that an op may use; default: the device's. */
+  /** CPU threads that an op may use, 1 to 1024. Default: the device's. */
   readonly threads?: number
-  /** Of a GPU's streams: `high` goes before others where both have work. Default `normal`. */
+  /** On a GPU, work of `high` streams starts before that of `normal` ones. Default `normal`. */
   readonly priority?: 'normal' | 'high'
 }
 
 /**
- * Runs what it is given in order, beside JavaScript; no call waits. What fails in it is told to the next
- * call that returns a promise.
+ * A queue of work. It executes asynchronously, in order. An error rejects the next promise of the stream.
+ *
+ * @example
+ * await using stream = device.stream()
+ * const op = await stream.prepare('relu', {}, { y: x, x })
+ * stream.write(x, Float32Array.of(-1, 2))
+ * stream.run(op, { y: x, x })
+ * console.log(await stream.read(x)) // Float32Array [0, 2]
  */
 export class Stream extends Handle {
+  /** The device that owns it. */
   readonly device: DeviceMemory
   /** CPU threads that an op may use. */
   readonly threads: number
@@ -46,17 +33,19 @@ export class Stream extends Handle {
 
   /** @internal Use `device.stream`. */
   constructor(device: DeviceMemory, { threads, priority }: Required<StreamOptions>) {
-    super('stream', native.openStream(device.id, threads, priority === 'high'))
+    super('[stream]', native.openStream(device.id, threads, priority === 'high'))
     this.device = device
     this.threads = threads
   }
 
   /**
-   * Makes an op ready for tensors like these: chooses its implementation, the layouts left open,
-   * and how much scratch it takes. Nothing is run and no memory for tensors is taken.
+   * Prepares an op for tensors of given shapes and dtypes: chooses an implementation and the layouts that are
+   * left open. Runs nothing and allocates no tensors.
    *
-   * @param specs by slot; shape and dtype of an output, and layouts, may be left out
-   * @throws Error naming the op, what was expected and what came
+   * @param name the op, a key of `opTable`
+   * @param fields its settings; the rest takes the defaults of `opTable`
+   * @param specs tensors by slot. Layouts, and the shape and dtype of outputs, may be left out
+   * @throws Error for an unknown op, slot or field, and for shapes, dtypes or layouts that do not fit
    */
   async prepare(
     name: string,
@@ -75,7 +64,7 @@ export class Stream extends Handle {
       }
     }
     const list = info.slots.map(
-      // An output that is not optional is there even when nothing was said about it.
+      // A required output needs no spec: its rule gives one.
       (slot) => specs[slot.name] ?? (slot.optional || slot.role !== 'out' ? undefined : {})
     )
     const prepared = await settled<PreparedInfo>((ticket) =>
@@ -87,8 +76,9 @@ export class Stream extends Handle {
   /**
    * Queues one run of a prepared op.
    *
-   * @param tensors by slot, of the shapes, dtypes and layouts that the op was prepared for
-   * @param scratch `op.scratch` bytes that the op may write over
+   * @param op prepared on a stream of this device
+   * @param tensors by slot, with the shapes, dtypes and layouts that the op was prepared for
+   * @param scratch at least `op.scratch` bytes, overwritten
    * @throws Error naming the op and the tensor that does not fit
    */
   run(op: Op, tensors: Readonly<Record<string, Tensor | undefined>>, scratch?: Tensor): void {
@@ -96,13 +86,12 @@ export class Stream extends Handle {
   }
 
   /**
-   * Queues a copy of `from`'s bytes to `to`. Layouts are not looked at. A GPU's stream also copies from and
-   * to other GPUs and staging buffers.
+   * Queues a copy of all bytes of `from` to `to`, whatever their layouts. A GPU's stream also copies to and
+   * from other GPUs and staging buffers.
    *
-   * @throws RangeError for tensors of unequal bytes
-   * @throws Error for memory that the stream does not reach: a CPU's stream that of other devices, a GPU's that
-   * of CPUs; for staging buffers on both sides on a GPU, and one that is copied to or from another GPU than the
-   * stream's
+   * @throws RangeError for tensors of different sizes in bytes
+   * @throws Error for memory that the stream does not reach: on a CPU's stream, other devices; on a GPU's, CPUs,
+   * two staging buffers, and a staging buffer with another GPU than the stream's
    */
   copy(to: Tensor, from: Tensor): void {
     if (to.bytes !== from.bytes) {
@@ -112,11 +101,11 @@ export class Stream extends Handle {
   }
 
   /**
-   * Queues writing `data`, which is copied at once, into a tensor. The elements are taken in the tensor's own
-   * layout.
+   * Queues writing elements to a tensor. `data` is copied immediately and may change after.
    *
-   * @throws RangeError where `data` has not the tensor's bytes
-   * @throws Error for a tensor on another GPU than the stream's, or on a device that the stream does not reach
+   * @param data elements in the tensor's layout
+   * @throws RangeError for another size in bytes than the tensor's
+   * @throws Error for a tensor on another GPU, or on a device that the stream does not reach
    */
   write(to: Tensor, data: TypedArray): void {
     if (data.byteLength !== to.bytes) {
@@ -129,7 +118,11 @@ export class Stream extends Handle {
     native.copy(this.id, to.buffer.id, to.offset, staging.id, 0, to.bytes)
   }
 
-  /** Resolves with a tensor's elements, in its own layout, when all that was queued before is done. */
+  /**
+   * Reads a tensor after all work that is queued before.
+   * @returns its elements in its own layout; f16 and bf16 as bit patterns in a Uint16Array
+   * @throws Error for a tensor on another device, and for what failed in the stream before
+   */
   async read(from: Tensor): Promise<TypedArray> {
     const bytes = await settled<ArrayBuffer>((ticket) =>
       native.read(this.id, ticket, from.buffer.id, from.offset, from.bytes)
@@ -137,22 +130,25 @@ export class Stream extends Handle {
     return typedArray(from.dtype, bytes)
   }
 
-  /** Marks this point of the stream. */
+  /** Queues a mark: streams that wait for `event` go on when this point is reached. */
   record(event: Event): void {
     native.recordEvent(this.id, event.id)
   }
 
-  /** Lets what is queued from here wait for the event's latest mark. */
+  /** Queues a wait for the latest mark of `event`. Does nothing if it was never recorded. */
   wait(event: Event): void {
     native.waitEvent(this.id, event.id)
   }
 
-  /** Resolves when all that was queued before is done; rejects with what failed in it. */
+  /**
+   * Waits for all work that is queued before.
+   * @throws Error for what failed in it
+   */
   synchronize(): Promise<void> {
     return settled((ticket) => native.synchronize(this.id, ticket))
   }
 
-  /** Ends the stream after what runs now; what is still queued is rejected. Resolves when it has ended. */
+  /** Ends the stream after the work that runs now; queued work is rejected. A second call does nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#close().catch((error: unknown) => {
       this.#closing = undefined
@@ -168,6 +164,7 @@ export class Stream extends Handle {
     this.device.forget(this)
   }
 
+  /** Closes it at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -1,5 +1,6 @@
 /** Builds a net: drafts it, checks that it fits, takes its memory, and fills its parameters. */
 
+import { OutOfMemoryError } from '../native/errors.ts'
 import { type Draft, draft } from './draft.ts'
 import { fuse } from './fuse.ts'
 import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
@@ -25,7 +26,8 @@ export function draftNet(
 /**
  * Builds a net on a placement.
  * @param own whether the placement closes with the net
- * @throws Error where a layer does not fit, or the whole would not fit in memory; nothing stays open then
+ * @throws OutOfMemoryError where the net does not fit in memory; the message names a batch that would
+ * @throws Error where a layer does not fit; nothing stays open after either
  */
 export async function buildNet(
   spec: NetSpec,
@@ -45,7 +47,7 @@ export async function buildNet(
       net = new Net(drafted, plan, options, rebuild, own)
     } catch (cause) {
       // Another process may have taken what was free a moment ago.
-      if (!(cause instanceof Error && cause.message.startsWith('[memory]'))) throw cause
+      if (!(cause instanceof OutOfMemoryError)) throw cause
       throw await tooLarge(drafted, plan, options, cause)
     }
     if (!options.parameters) await drafted.parameters.initialise(net.stream, net.seed)
@@ -82,7 +84,7 @@ async function tooLarge(
   const list = plan.slabs.map((slab) => `${slab.name} ${mb(slab.bytes)}`).join(', ')
   const fits = await largestBatch(spec, placement, plan, options)
   const remedy = fits > 0 ? `A batch of ${fits} would fit.` : 'Not even a batch of 1 fits.'
-  return new Error(
+  return new OutOfMemoryError(
     `[net] ${spec.name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
       `${mb(plan.available)} are available (${list}). ${remedy} Use that, or a smaller net.` +
       (cause ? ` ${cause.message}` : ''),

@@ -3,8 +3,8 @@
  * them backward. lib/net/layers/ has one file each.
  */
 
-import type { Shape } from '../native/binding.ts'
 import type { DType } from '../native/dtype.ts'
+import type { Shape } from '../native/layout.ts'
 import type { Parameter, ParameterSpec } from './graph/parameter.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'

@@ -3,8 +3,8 @@
  * several its slice of the channels: what differs is which devices a layer is given to, and what they read.
  */
 
-import type { Shape } from '../native/binding.ts'
 import type { DType } from '../native/dtype.ts'
+import type { Shape } from '../native/layout.ts'
 import { elements } from '../native/layout.ts'
 import type { PlacedNode } from './fuse.ts'
 import { Parameter, type ParameterSpec } from './graph/parameter.ts'

@@ -1,45 +1,53 @@
-/** How gradients change weights: which op, with which device-side scalars, and what state each weight keeps. */
-import type { Fields } from '../native/binding.ts'
+/** Optimizers as data: which op updates weights, from which scalars, with which state per weight. */
+import type { Fields } from '../native/op-info.ts'
 
-/** What may change from step to step; read by the op from device memory. */
+/** Scalars that may change at each step. The op reads them from device memory. */
 export interface StepScalars {
-  /** The rate of this step, the parameter's own factor included. 0 leaves a parameter as it is. */
+  /** Learning rate, times the parameter's own factor. 0 leaves a parameter unchanged. */
   readonly lr: number
-  /** The weight decay, the parameter's own factor included. */
+  /** Weight decay, times the parameter's own factor. */
   readonly decay: number
-  /** Steps done before this one. */
+  /** Number of steps before this one. */
   readonly step: number
-  /** On the gradient: what undoes a loss scale. Default 1. */
+  /** Factor on the gradient, such as the inverse of a loss scale. Default 1. */
   readonly factor?: number
 }
 
+/** An optimizer: `sgd` and `adam` make one. */
 export interface Optimizer {
+  /** The op that updates weights. */
   readonly op: 'sgd' | 'adam'
+  /** Fields of the op. */
   readonly fields: Fields
-  /** Slots of the op that hold state, one f32 a weight each. */
+  /** Slots of the op that hold state: one f32 per weight each. */
   readonly state: readonly string[]
+  /** Weight decay λ of parameters without a factor of their own. */
   readonly weightDecay: number
-  /** The op's `hyper` for one parameter. */
+  /** Values of the op's slot `hyper` for one parameter. */
   hyper(scalars: StepScalars): readonly number[]
 }
 
+/** Options of `sgd`. */
 export interface SgdOptions {
-  /** Default 0. */
+  /** Momentum m, 0 to 1. Default 0. */
   readonly momentum?: number
-  /** Default 0. */
+  /** Weight decay λ, from 0. Default 0. */
   readonly weightDecay?: number
   /**
-   * Where the rate stands. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. 'paper': v ← m·v - ε·λ·w - ε·g, w ← w + v.
-   * The two differ when the rate changes. Default 'pytorch'.
+   * Where the learning rate ε applies. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. 'paper': v ← m·v - ε·λ·w - ε·g, w ← w + v.
+   * The two differ once the rate changes. Default 'pytorch'.
    */
   readonly form?: 'pytorch' | 'paper'
-  /** Default false. */
+  /** Nesterov momentum: the step uses g + m·v in place of v. Default false. */
   readonly nesterov?: boolean
 }
 
 /**
  * Stochastic gradient descent with momentum and weight decay.
- * @throws RangeError for a momentum that is not from 0 to 1, or a decay that is not from 0
+ * @throws RangeError for a momentum outside 0 to 1, or a negative decay
+ *
+ * @example
+ * train(net, data.train, { optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }), lr: 0.01 })
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const { momentum = 0, weightDecay = 0, form = 'pytorch', nesterov = false } = options
@@ -50,25 +58,29 @@ export function sgd(options: SgdOptions = {}): Optimizer {
     fields: { rate_in_velocity: form === 'paper', nesterov },
     state: ['v'],
     weightDecay,
-    // With the rate in the velocity, what is in motion would go on at a rate of 0; the original code stops it, too.
+    // With the rate inside the velocity, weights would keep moving at rate 0. The original code stops them, too.
     hyper: ({ lr, decay, factor = 1 }) => [lr, lr === 0 ? 0 : momentum, decay, factor]
   }
 }
 
+/** Options of `adam`. */
 export interface AdamOptions {
-  /** Default .9. */
+  /** Decay of the mean of gradients, from 0 and below 1. Default 0.9. */
   readonly beta1?: number
-  /** Default .999. */
+  /** Decay of the mean of squared gradients, from 0 and below 1. Default 0.999. */
   readonly beta2?: number
-  /** Default 1e-8. */
+  /** Added to the root of the second mean. Default 1e-8. */
   readonly epsilon?: number
-  /** Added to the gradient. Default 0. */
+  /** Weight decay λ; λ·w is added to the gradient. Default 0. */
   readonly weightDecay?: number
 }
 
 /**
- * Kingma and Ba 2015.
- * @throws RangeError for a beta that is not from 0 and below 1, an epsilon or a decay that is not from 0
+ * Adam, from Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+ * @throws RangeError for a beta below 0 or from 1 on, and for a negative epsilon or decay
+ *
+ * @example
+ * train(net, data.train, { optimizer: adam({ beta2: 0.98 }), lr: 3e-4 })
  */
 export function adam(options: AdamOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options

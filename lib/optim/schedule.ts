@@ -1,42 +1,53 @@
-/** How the learning rate goes on: a factor on it, from where training stands. */
+/** Schedules: a factor on the learning rate that depends on the progress of training. */
 
+/** How far training is. */
 export interface Progress {
-  /** Steps done. */
+  /** Number of steps done. */
   readonly step: number
-  /** Epochs done, with fraction. */
+  /** Number of epochs done, with its fraction. */
   readonly epoch: number
-  /** Steps in all. */
+  /** Number of steps of the whole run. */
   readonly steps: number
 }
 
-/** Factor on the learning rate. */
+/** Gives the factor on the learning rate for the next step. */
 export type Schedule = (at: Progress) => number
 
-/** How a parameter is trained where that is not as all others are: factors on the run's rate and decay. */
+/** How one parameter is trained: factors on the run's learning rate and weight decay. */
 export interface Course {
-  /** Default: constant. A parameter whose rate is 0 stays as it is. */
+  /** Factor on the learning rate. Default: constant 1. At 0 the parameter stays unchanged. */
   readonly rate?: Schedule
-  /** Default: constant. */
+  /** Factor on the weight decay. Default: constant 1. */
   readonly decay?: Schedule
 }
 
 /**
- * Each parameter's course, such as `conv1.weight`'s: layer 'conv1', kind 'weight'. Parameters that are trained
- * alike share one object, and so a row of the device's scalars.
+ * Gives the course of each parameter; `conv1.weight` has the layer 'conv1' and the kind 'weight'. Parameters that
+ * share a course object share one row of the device's scalars.
  */
 export type Courses = (parameter: { readonly layer: string; readonly kind: string }) => Course
 
-/** The run's own course. */
-const usual: Course = {}
-export const uniform: Courses = () => usual
+const plain: Course = {}
 
+/** The same course for all parameters: the run's rate and decay. */
+export const uniform: Courses = () => plain
+
+/** The factor 1 at every step. */
 export const constant = (): Schedule => () => 1
 
-/** Times `factor` at each of these epochs: `step({ at: [30, 60], factor: .1 })`, or every so many. */
+/**
+ * Multiplies the factor at given epochs.
+ * @throws Error unless exactly one of `every` and `at` is given
+ *
+ * @example
+ * train(net, data.train, { lr: 0.01, schedule: schedules.step({ at: [30, 60] }), epochs: 90 })
+ */
 export function step(options: {
+  /** Number of epochs between two drops. */
   readonly every?: number
+  /** Epochs of the drops. */
   readonly at?: readonly number[]
-  /** Default .1. */
+  /** Factor of each drop. Default 0.1. */
   readonly factor?: number
 }): Schedule {
   const { every, at, factor = 0.1 } = options
@@ -49,49 +60,104 @@ export function step(options: {
   }
 }
 
-/** Times `factor` each epoch, smoothly. */
-export function exponential(options: { readonly factor: number }): Schedule {
+/**
+ * Multiplies the factor continuously: after e epochs it is factor^e.
+ *
+ * @example
+ * const schedule = schedules.exponential({ factor: 0.95 })
+ */
+export function exponential(options: {
+  /** Factor of one epoch. */
+  readonly factor: number
+}): Schedule {
   return ({ epoch }) => options.factor ** epoch
 }
 
-/** Half a cosine from 1 down to `end` (default 0) at the last step. Loshchilov and Hutter 2017. */
-export function cosine(options: { readonly end?: number } = {}): Schedule {
+/**
+ * Falls along half a cosine from 1 to `end` at the last step. From Loshchilov and Hutter, "SGDR: stochastic
+ * gradient descent with warm restarts", ICLR 2017.
+ *
+ * @example
+ * const schedule = schedules.cosine({ end: 0.01 })
+ */
+export function cosine(
+  options: {
+    /** Factor at the last step. Default 0. */
+    readonly end?: number
+  } = {}
+): Schedule {
   const { end = 0 } = options
   return ({ step, steps }) =>
     end + ((1 - end) * (1 + Math.cos(Math.PI * Math.min(1, step / Math.max(1, steps))))) / 2
 }
 
-/** A straight line up to 1 over the first `steps` steps, times what `next` says. Default: constant. */
-export function warmUp(options: { readonly steps: number; readonly next?: Schedule }): Schedule {
+/**
+ * Rises linearly to 1 over the first steps, times another schedule.
+ *
+ * @example
+ * const schedule = schedules.warmUp({ steps: 500, next: schedules.cosine() })
+ */
+export function warmUp(options: {
+  /** Number of steps of the rise. */
+  readonly steps: number
+  /** The schedule that is multiplied. Default: constant 1. */
+  readonly next?: Schedule
+}): Schedule {
   const { steps, next = constant() } = options
   return (at) => Math.min(1, (at.step + 1) / steps) * next(at)
 }
 
-/** `cosine` after a warm-up of `steps` steps (default 20): for runs too short to recover from a bad start. */
-export function warmCosine(options: { readonly steps?: number } = {}): Schedule {
+/**
+ * `cosine` with a warm-up: for runs too short to recover from a bad start.
+ *
+ * @example
+ * const schedule = schedules.warmCosine({ steps: 20 })
+ */
+export function warmCosine(
+  options: {
+    /** Number of steps of the warm-up. Default 20. */
+    readonly steps?: number
+  } = {}
+): Schedule {
   return warmUp({ steps: options.steps ?? 20, next: cosine() })
 }
 
-/** A schedule that is told how training goes, and can be saved with it. */
+/** A schedule that follows a watched value. Checkpoints save its state. */
 export interface Plateau extends Schedule {
-  /** Tells it the value to watch, such as the validation error: lower is better. */
+  /** Takes the next value, such as the validation error; lower is better. */
   observe(value: number): void
-  /** Without `best` before the first. */
-  state: { factor: number; best?: number; waited: number }
+  /** Its state. A checkpoint saves and restores it. */
+  state: {
+    /** Present factor on the learning rate. */
+    factor: number
+    /** Best value so far; missing before the first. */
+    best?: number
+    /** Values since the best one or the last drop. */
+    waited: number
+  }
 }
 
-/** Whether a schedule wants to be told how training goes. */
+/** True for a schedule that needs `observe` to be called. */
 export function isPlateau(schedule: Schedule): schedule is Plateau {
   return 'observe' in schedule && 'state' in schedule
 }
 
-/** Times `factor` (default .1) when what `observe` was told has not improved for `patience` (default 3) times. */
+/**
+ * Multiplies the factor after `patience` values without improvement.
+ *
+ * @example
+ * const schedule = schedules.plateau({ patience: 5, drops: 2 })
+ * train(net, data.train, { lr: 0.01, schedule, epochs: 60, validation: { set: data.test } })
+ */
 export function plateau(
   options: {
+    /** Factor of each drop. Default 0.1. */
     readonly factor?: number
+    /** Number of values without improvement before a drop. Default 3. */
     readonly patience?: number
+    /** Relative improvement that counts. Default 1e-4. */
     readonly threshold?: number
-    /** How often at most. Default: always. */
+    /** Largest number of drops. Default: no limit. */
     readonly drops?: number
   } = {}
 ): Plateau {

@@ -23,7 +23,8 @@ class HostMemory final : public Memory {
     const size_t align = size >= kHugePage ? kHugePage : 4096;
     mapped_ = (size + align - 1) / align * align + (align > 4096 ? align : 0);
     map_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map_ == MAP_FAILED) fail("[memory] could not get ", size, " bytes: ", std::strerror(errno));
+    if (map_ == MAP_FAILED)
+      throw OutOfMemory(text("[memory] could not get ", size, " bytes: ", std::strerror(errno)));
     data = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(map_) + align - 1) / align * align);
     if (align > 4096) madvise(data, size, MADV_HUGEPAGE);
     const auto live = count_->bytes += int64_t(size);

@@ -171,6 +171,8 @@ void explain(const Specs& specs, const dnnl::error& error) {
     call += text(call.empty() ? "" : ", ", specs.slots[i].name, " ", name_of(s.dtype), " ", to_text(s.shape),
                  " ", s.layout);
   }
+  if (error.status == dnnl_out_of_memory)
+    throw OutOfMemory(text("[", specs.op, "] oneDNN ", cpu.onednn, " found no memory for ", call));
   if (error.status != dnnl_unimplemented)
     specs.fail("oneDNN ", cpu.onednn, " failed: ", error.message, " (", dnnl_status2str(error.status),
                ") for ", call);

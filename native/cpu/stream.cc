@@ -101,7 +101,7 @@ struct CpuStream::State {
   Ticket* closing = nullptr;
   bool closed = false;
   std::atomic<bool> abandoned{false};
-  std::string failure;  // of a command without a ticket
+  Failure failure;  // of a command without a ticket
 
   void push(auto&& fill) {
     std::lock_guard lock(mutex);
@@ -154,7 +154,7 @@ void CpuStream::State::run_always(Job& job) {
 void CpuStream::State::perform(Job& job) {
   if (!failure.empty() && job.ticket) {
     run_always(job);
-    fail(failure);
+    failure.raise();
   }
   if (job.prepare) job.ticket->kernel = job.prepare();
   if (job.command) job.command->execute();
@@ -181,7 +181,7 @@ void CpuStream::State::loop(int threads) {
     if (!first) last = nullptr;
     const bool dropped = closed;
     lock.unlock();
-    std::string error;
+    Failure error;
     if (dropped) {
       run_always(*job);
       error = "[stream] was closed before this ran";
@@ -189,13 +189,13 @@ void CpuStream::State::loop(int threads) {
       try {
         perform(*job);
       } catch (const std::exception& e) {
-        error = e.what();
+        error = Failure(e);
       } catch (...) {
         error = "[stream] failed for a reason that it does not tell";
       }
     }
     if (job->ticket) {
-      failure.clear();
+      failure = {};
       mailbox->settle(job->ticket, error);
     } else if (failure.empty()) {
       failure = error;

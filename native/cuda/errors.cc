@@ -63,6 +63,7 @@ const char* remedy(int error) {
 void check(const Driver& driver, int error, const char* call) {
   if (!error) return;
   const auto what = text("[cuda] ", call, " failed with ", name_of(driver, error));
+  if (error == kOutOfMemory) throw OutOfMemory(what + remedy(error));
   if (!stays(error)) throw Error(what + remedy(error));
   auto& l = loss();
   std::lock_guard lock(l.mutex);

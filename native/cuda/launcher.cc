@@ -81,7 +81,7 @@ void Launcher::drop() { jobs_.clear(); }
 
 void Launcher::perform(Job& job) {
   const int parts = job.program ? job.program->parts() : 1;
-  std::string error;
+  Failure error;
   try {
     if (job.stream) {
       if (job.stream->closed()) fail("[stream] was closed before this ran");
@@ -93,7 +93,7 @@ void Launcher::perform(Job& job) {
     if (job.program) return job.program->launch(job.ticket, job.timing);
     if (job.bytes || job.synchronize) return job.stream->complete(job.ticket, job.from, job.bytes);
   } catch (const std::exception& e) {
-    error = e.what();
+    error = Failure(e);
   } catch (...) {
     error = "[stream] failed for a reason that it does not tell";
   }

@@ -85,9 +85,9 @@ CUdeviceptr Pool::take(size_t bytes) {
   }
   if (error == kOutOfMemory) {
     const auto now = info();
-    fail("[memory] cuda:", gpu->gpu.ordinal, " (", gpu->gpu.name, ") cannot give ", bytes, " bytes: of ",
-         now.total, ", ", now.available, " are free, and this device holds ", now.live,
-         ". Use a smaller batch or net, or close what is not needed");
+    throw OutOfMemory(text("[memory] cuda:", gpu->gpu.ordinal, " (", gpu->gpu.name, ") cannot give ", bytes,
+                           " bytes: of ", now.total, ", ", now.available, " are free, and this device holds ",
+                           now.live, ". Use a smaller batch or net, or close what is not needed"));
   }
   check(d, error, "cuMemAllocFromPoolAsync");
   try {
@@ -117,7 +117,7 @@ MemoryPtr Pool::allocate(size_t bytes, bool pinned) {
           pool->after_filling(*stream);
         } catch (const std::exception& e) {
           // It may be about to use memory that is not zero yet.
-          stream->keep_failure(e.what());
+          stream->keep_failure(Failure(e));
         }
       }
       if (pool->giving_back_) pool->after_filling(*pool->giving_back_);

@@ -260,7 +260,7 @@ void CudaProgram::launch(Ticket* ticket, Timing timing) {
       s->make_current();
       s->complete(ticket);
     } catch (const std::exception& e) {
-      s->launcher->mailbox->settle(ticket, e.what());
+      s->launcher->mailbox->settle(ticket, Failure(e));
     }
   }
 }

@@ -169,7 +169,7 @@ void StreamState::abandon() {
   wake_.notify_one();
 }
 
-std::string StreamState::wait(Completion& c) noexcept {
+Failure StreamState::wait(Completion& c) noexcept {
   const auto& d = gpu->driver();
   try {
     make_current();
@@ -183,7 +183,7 @@ std::string StreamState::wait(Completion& c) noexcept {
   } catch (const std::exception& e) {
     // A copy may still be under way to the memory that is let go after this.
     d.cuStreamSynchronize(stream);
-    return e.what();
+    return Failure(e);
   }
 }
 

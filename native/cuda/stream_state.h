@@ -32,12 +32,12 @@ class StreamState {
   void wait_for(StreamState& other);
   /// Ends the waiter when all is done; the ticket then settles.
   void finish(Ticket* ticket);
-  void keep_failure(const std::string& error) {
-    if (failure_.empty()) failure_ = error;
+  void keep_failure(const Failure& failure) {
+    if (failure_.empty()) failure_ = failure;
   }
   /// Throws what failed in a command without a ticket, once.
   void tell_failure() {
-    if (!failure_.empty()) throw Error(std::exchange(failure_, {}));
+    if (!failure_.empty()) std::exchange(failure_, {}).raise();
   }
 
   // Any thread.
@@ -57,10 +57,10 @@ class StreamState {
   void give_back(Completion* completion);
   /// Returns the ticket that waits for its end, if one does.
   Ticket* wait_loop();
-  std::string wait(Completion& completion) noexcept;
+  Failure wait(Completion& completion) noexcept;
   void destroy() noexcept;
 
-  std::string failure_;
+  Failure failure_;
   std::atomic<bool> closed_{false}, abandoned_{false};
   CUevent fence_ = nullptr;
   std::mutex mutex_;

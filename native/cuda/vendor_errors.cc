@@ -47,8 +47,10 @@ void check_cudnn(const Libraries& libraries, int status, const char* call) {
   const char* name = libraries.cudnn.cudnnGetErrorString(status);
   std::array<char, 512> words{};
   libraries.cudnn.cudnnGetLastErrorString(words.data(), words.size() - 1);
-  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error", words[0] ? ": " : "",
-       words.data(), ")", remedy_of_cudnn(status));
+  const auto what = text("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error",
+                         words[0] ? ": " : "", words.data(), ")", remedy_of_cudnn(status));
+  if (status == kCudnnNoHostMemory || status == kCudnnNoDeviceMemory) throw OutOfMemory(what);
+  throw Error(what);
 }
 
 void check_cublas(const Libraries& libraries, int status, const char* call) {
@@ -56,8 +58,10 @@ void check_cublas(const Libraries& libraries, int status, const char* call) {
   if (status == kCublasExecutionFailed) check_lost(libraries.driver, call);
   const char* name = libraries.cublaslt.cublasLtGetStatusName(status);
   const char* words = libraries.cublaslt.cublasLtGetStatusString(status);
-  fail("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error",
-       words ? text(": ", words) : "", ")", remedy_of_cublas(status));
+  const auto what = text("[cuda] ", call, " failed with ", status, " (", name ? name : "an unknown error",
+                         words ? text(": ", words) : "", ")", remedy_of_cublas(status));
+  if (status == kCublasNoMemory) throw OutOfMemory(what);
+  throw Error(what);
 }
 
 }  // namespace alexnode::cuda

@@ -1,5 +1,5 @@
-// Devices, buffers, streams, events and programs, as functions over numbers. lib/native/binding.ts is their only
-// caller.
+// Devices, buffers, streams, events and programs, as functions over numbers. lib/native/binding.ts is their
+// only caller.
 #include "cpu/device.h"
 
 #include <algorithm>

@@ -45,6 +45,13 @@ void Environment::end() {
   loaders.clear(), files.clear();
 }
 
+Napi::Error to_error(Napi::Env env, const Failure& failure) {
+  auto error = Napi::Error::New(env, failure.words);
+  if (failure.out_of_memory) error.Set("code", "ALEXNODE_OUT_OF_MEMORY");
+  if (failure.record) error.Set("record", double(*failure.record));
+  return error;
+}
+
 void Environment::deliver(Napi::Env env, Ticket& t) {
   Napi::HandleScope scope(env);
   napi_value function;
@@ -53,9 +60,9 @@ void Environment::deliver(Napi::Env env, Ticket& t) {
   napi_value undefined;
   napi_get_undefined(env, &undefined);
   args[0] = Napi::Number::New(env, t.id);
-  args[1] = t.error.empty() ? undefined : napi_value(Napi::String::New(env, t.error));
+  args[1] = t.failure.empty() ? undefined : napi_value(to_error(env, t.failure).Value());
   args[2] = undefined;
-  if (t.error.empty()) {
+  if (t.failure.empty()) {
     if (t.kernel) {
       auto result = Napi::Object::New(env);
       auto specs = Napi::Array::New(env, t.kernel->specs.size());

@@ -77,6 +77,10 @@ void export_device(Napi::Env env, Napi::Object exports);
 void export_cuda(Napi::Env env, Napi::Object exports);
 void export_loader(Napi::Env env, Napi::Object exports);
 
+/// The JavaScript error of a failure: `code` marks one of memory, `record` names a record that was not
+/// loaded.
+Napi::Error to_error(Napi::Env env, const Failure& failure);
+
 /// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that
 /// happens.
 template <class F>
@@ -94,7 +98,7 @@ void export_function(Napi::Env env, Napi::Object exports, const char* name, F f)
                           } catch (const Napi::Error&) {
                             throw;
                           } catch (const std::exception& e) {
-                            throw Napi::Error::New(info.Env(), e.what());
+                            throw to_error(info.Env(), Failure(e));
                           }
                         },
                         name));

@@ -43,7 +43,7 @@ void with_ticket(Environment& e, Napi::Value ticket_id, int parts, F&& start) {
     start(ticket);
   } catch (const std::exception& error) {
     ticket->parts = 1;
-    e.mailbox->settle(ticket, error.what());
+    e.mailbox->settle(ticket, Failure(error));
   }
 }
 

@@ -19,7 +19,7 @@ struct Loader::State {
     Batch batch;
     Ticket* ticket = nullptr;
     size_t begun = 0, done = 0;
-    std::string error;  // of the first record that failed; the rest is left out
+    Failure failure;  // of the first record that failed; the rest is left out
     Work* next = nullptr;
   };
 
@@ -50,7 +50,7 @@ void Loader::State::read(const Batch& batch, size_t i, std::unique_ptr<JpegDecod
 }
 
 void Loader::State::finish(Work& work) {
-  mailbox->settle(work.ticket, work.error);
+  mailbox->settle(work.ticket, work.failure);
   work.batch.records.clear(), work.batch.to = {};
   work.next = free;
   free = &work;
@@ -71,16 +71,17 @@ void Loader::State::loop() {
       first = work.next;
       if (!first) last = nullptr;
     }
-    const bool skip = !work.error.empty();
+    const bool skip = !work.failure.empty();
     lock.unlock();
-    std::string error;
+    Failure failure;
     try {
       if (!skip) read(work.batch, i, decoder);
     } catch (const std::exception& e) {
-      error = text(i, " ", e.what());
+      failure = Failure(e);
+      failure.record = i;
     }
     lock.lock();
-    if (work.error.empty()) work.error = error;
+    if (work.failure.empty()) work.failure = failure;
     // One that was closed while it was read is settled already.
     if (++work.done == work.batch.records.size()) finish(work);
   }
@@ -125,7 +126,7 @@ void Loader::load(const std::function<void(Batch&)>& fill, Ticket* ticket) {
   fill(work.batch);
   state_->free = work.next;
   work.ticket = ticket, work.begun = work.done = 0, work.next = nullptr;
-  work.error.clear();
+  work.failure = {};
   if (work.batch.records.empty()) return state_->finish(work);
   (state_->last ? state_->last->next : state_->first) = &work;
   state_->last = &work;

@@ -1,31 +1,24 @@
-/** Brings stored images into memory by threads of its own, so that JavaScript only says which, and where to. */
+/** Native threads that read and decode stored images into memory. JavaScript only says which, and where to. */
 import { availableParallelism } from 'node:os'
 import type { Buffer } from '../../engine/memory.ts'
 import { native, settled } from '../../native/binding.ts'
+import { Handle } from '../../native/handle.ts'
 
-/** A file that is read by memory map: what is never asked for is never read. */
-export class MappedFile {
+const REMEDY = ': open the data again'
+
+/** A memory-mapped file. Pages are read when they are used. */
+export class MappedFile extends Handle {
   readonly path: string
-  readonly #id: number
-  #closed = false
 
-  /** @throws Error where the file is not there, is empty, or cannot be mapped */
+  /** @throws Error if the file is missing, is empty, or cannot be mapped */
   constructor(path: string) {
+    super(`[data] ${path}`, native.openFile(path), REMEDY)
     this.path = path
-    this.#id = native.openFile(path)
   }
 
-  /** @internal */
-  get id(): number {
-    if (this.#closed) throw new Error(`[data] ${this.path} is closed: open the data again`)
-    return this.#id
-  }
-
-  /** What is being read of it is read to its end. */
+  /** Unmaps the file after the reads that run now. */
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    native.closeFile(this.#id)
+    this.release(native.closeFile)
   }
 
   [Symbol.dispose](): void {
@@ -35,7 +28,7 @@ export class MappedFile {
 
 /** How records become images. */
 export interface RecordFormat {
-  /** 'raw': a record is the image's bytes. JPEGs must have the height and width said here. */
+  /** 'raw': a record is the image's bytes. 'jpeg': a record is a JPEG file of this height and width. */
   readonly encoding: 'jpeg' | 'raw'
   readonly height: number
   readonly width: number
@@ -43,66 +36,39 @@ export interface RecordFormat {
   readonly channels: number
 }
 
-/** An image that cannot be read or decoded. */
-export class LoadError extends Error {
-  override name = 'LoadError'
-  /** Its place among the records that were asked for. */
-  readonly place: number
-
-  constructor(place: number, reason: string) {
-    super(reason)
-    this.place = place
-  }
-}
-
 /** Threads that read and decode. */
-export class Loader {
+export class Loader extends Handle {
   readonly threads: number
-  readonly #id: number
-  #closed = false
 
   /**
-   * @param threads how many. Default: as many as the machine gives this process
-   * @throws Error for `threads` that are no whole number from 1 to 1024
+   * @param threads number of threads, 1 to 1024. Default: `os.availableParallelism()`
+   * @throws Error for any other number
    */
   constructor(threads = availableParallelism()) {
+    super('[data] the loader', native.openLoader(threads), REMEDY)
     this.threads = threads
-    this.#id = native.openLoader(threads)
   }
 
   /**
-   * Reads images, one behind the other, into memory that the host writes.
+   * Reads images one after the other into memory that the host can write.
    *
-   * @param records file id, offset, bytes and CRC-32 of each image; -1 in place of the last is not looked at
-   * @param to staging memory, from `offset` on: u8 [image, row, column, channel]
-   * @returns when all of them are there
-   * @throws LoadError telling which image cannot be read or decoded, and why
+   * @param records four numbers for each image: a MappedFile's id, offset, bytes, and CRC-32 (-1: do not check).
+   * Copied before this returns
+   * @param to u8 [images, height, width, channels] from byte `offset` on
+   * @returns resolves when all images are there
+   * @throws LoadError for the first image that cannot be read or decoded, with its place and the reason
    */
-  async load(records: Float64Array, format: RecordFormat, to: Buffer, offset = 0): Promise<void> {
+  load(records: Float64Array, format: RecordFormat, to: Buffer, offset = 0): Promise<void> {
     const { encoding, height, width, channels } = format
     const shape = [height, width, channels] as const
-    try {
-      await settled<void>((ticket) =>
-        native.load(this.#open, ticket, records, encoding === 'jpeg', shape, to.id, offset)
-      )
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
-      const place = /^\d+(?= )/.exec(text)?.[0]
-      if (place === undefined) throw error
-      throw new LoadError(Number(place), text.slice(place.length + 1))
-    }
+    return settled((ticket) =>
+      native.load(this.id, ticket, records, encoding === 'jpeg', shape, to.id, offset)
+    )
   }
 
-  get #open(): number {
-    if (this.#closed) throw new Error('[data] the loader is closed: open the data again')
-    return this.#id
-  }
-
-  /** What has not begun fails; nothing is waited for. */
+  /** Ends the threads. Batches that have not begun are rejected. */
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    native.closeLoader(this.#id)
+    this.release(native.closeLoader)
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,8 @@
 /** Records that threads bring to their place, out of shards that are mapped into memory. */
 import type { Buffer } from '../../engine/memory.ts'
+import { LoadError } from '../../native/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
-import { LoadError, Loader, MappedFile } from './loader.ts'
+import { Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'
 import type { ImageFormat, Records } from './records.ts'
 

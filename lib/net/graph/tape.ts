@@ -7,9 +7,10 @@
 import type { Tensor } from '../../engine/memory.ts'
 import { copyOp, Op, type Operation } from '../../engine/op.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { type Fields, opTable, type Shape, type Spec } from '../../native/binding.ts'
+import { opTable } from '../../native/binding.ts'
 import { type DType, dtypeBytes } from '../../native/dtype.ts'
-import { denseLayout, elements, holdsElements } from '../../native/layout.ts'
+import { denseLayout, elements, holdsElements, type Shape } from '../../native/layout.ts'
+import type { Fields, Spec } from '../../native/op-info.ts'
 import type { Parameter } from './parameter.ts'
 import { Value } from './value.ts'
 

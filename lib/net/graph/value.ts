@@ -1,6 +1,6 @@
 import { Tensor } from '../../engine/memory.ts'
-import type { Shape } from '../../native/binding.ts'
 import type { DType } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 
 /** A tensor of a tape: at first only what it must be, then where it lies. */
 export class Value {

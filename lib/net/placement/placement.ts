@@ -4,7 +4,8 @@
  */
 import type { DeviceCore } from '../../engine/core.ts'
 import type { Device } from '../../engine/device.ts'
-import { Event, type Stream } from '../../engine/stream.ts'
+import { Event } from '../../engine/event.ts'
+import type { Stream } from '../../engine/stream.ts'
 
 /**
  * How devices share a net. 'model': each owns a slice of the channels. 'data': each has the whole net and a share

@@ -1,5 +1,5 @@
 /** A layer's output, as the devices that share a net's channels hold it. */
-import type { Shape } from '../../native/binding.ts'
+import type { Shape } from '../../native/layout.ts'
 import type { Value } from '../graph/value.ts'
 
 /**

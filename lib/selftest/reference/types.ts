@@ -1,5 +1,5 @@
-import type { Fields } from '../../native/binding.ts'
 import type { Shape } from '../../native/layout.ts'
+import type { Fields } from '../../native/op-info.ts'
 
 export type { Fields }
 

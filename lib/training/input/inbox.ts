@@ -4,8 +4,9 @@
  */
 
 import type { ImageSet } from '../../data/dataset.ts'
+import type { Event } from '../../engine/event.ts'
 import type { Buffer, Tensor } from '../../engine/memory.ts'
-import type { Event, Stream } from '../../engine/stream.ts'
+import type { Stream } from '../../engine/stream.ts'
 import { align } from '../../net/graph/arena.ts'
 import type { Net } from '../../net/net.ts'
 import type { Part, Rows } from '../../net/placement/placement.ts'

@@ -2,8 +2,8 @@
 
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Device } from '../../engine/device.ts'
-import type { Shape } from '../../native/binding.ts'
 import type { DType } from '../../native/dtype.ts'
+import type { Shape } from '../../native/layout.ts'
 import { elements } from '../../native/layout.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { InputRecipe, SettledInput } from './augment.ts'
