@@ -1,5 +1,5 @@
 /** 2,000 steps of a net must take no more memory than the first few hundred: on the device and on the host. */
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { open } from '../lib/engine/device.ts'
 import { netByName } from '../lib/net/models/index.ts'
 import { train } from '../lib/training/train.ts'

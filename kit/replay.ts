@@ -1,5 +1,5 @@
 /** A recorded step must equal the eager one: whole nets, several steps, every bit of the weights. */
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { type Device, open } from '../lib/engine/device.ts'
 import type { FloatDType } from '../lib/native/dtype.ts'
 import type { NetDefinition } from '../lib/net/definition.ts'

@@ -6,29 +6,23 @@ export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.
 export { type TrainArguments, trainArguments } from './cli/options.ts'
 export { program, UsageError } from './cli/program.ts'
 export { createReport, type ReportOptions } from './cli/report.ts'
-export {
-  type ArrayImageSetOptions,
-  arrayImageSet,
-  DataError,
-  type Dataset,
-  type ImageSet,
-  type ImageStats,
-  imageStats
-} from './data/dataset.ts'
-export { DownloadError, type DownloadProgress, OfflineError } from './data/download.ts'
+export { type ArrayImageSetOptions, arrayImageSet } from './data/array-image-set.ts'
+export { type ImageStats, imageStats } from './data/byte-counts.ts'
+export { DataError, type Dataset, type ImageSet } from './data/dataset.ts'
+export { DownloadError, type DownloadProgress, OfflineError } from './data/download/download.ts'
 export { type FashionMnistOptions, fashionMnist } from './data/fashion-mnist.ts'
 export { holdOut, subset } from './data/hold-out.ts'
-export { type LoadIdxOptions, loadIdxFolder } from './data/idx-folder.ts'
+export { type LoadIdxOptions, loadIdxFolder } from './data/idx/folder.ts'
 export { type OpenDataOptions, openData } from './data/open.ts'
 export { type DecodeOptions, decodePhoto, type Photo, PhotoError } from './data/photos/decode.ts'
-export { type Prepared, type PrepareOptions, prepare } from './data/photos/prepare.ts'
 export {
   type OpenPhotosOptions,
   openPhotos,
   type PhotoDataset,
   type PhotoSet
-} from './data/photos/reader.ts'
-export { type ShapesOptions, shapes } from './data/shapes.ts'
+} from './data/photos/open.ts'
+export { type Prepared, type PrepareOptions, prepare } from './data/photos/prepare/prepare.ts'
+export { type ShapesOptions, shapes } from './data/shapes/shapes.ts'
 export { chooseDevice, type DeviceChoice } from './doctor/cuda-probe.ts'
 export { type Device, type OpenOptions, open } from './engine/device.ts'
 export type { Event } from './engine/event.ts'

@@ -1,7 +1,7 @@
 // Updates from several batches: as from one larger batch, on devices, with a scaled loss, gone on with.
 import t, { type Test } from 'tap'
 import type { ImageSet } from '../lib/data/dataset.ts'
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { type Device, open } from '../lib/engine/device.ts'
 import { defineNet } from '../lib/net/definition.ts'
 import { conv2d } from '../lib/net/layers/conv2d.ts'

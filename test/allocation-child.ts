@@ -2,7 +2,7 @@
 // the counter's file, and 'prepare' to prepare an op meanwhile, or 'updates' for all that an update may have. Prints
 // the calls counted from step 3 to the last as JSON, with who made them.
 import { openSync, readSync, writeSync } from 'node:fs'
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { alexnet, open, train } from '../lib/index.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { arrayImageSet, DataError, imageStats } from '../lib/data/dataset.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import { imageStats } from '../lib/data/byte-counts.ts'
+import { DataError } from '../lib/data/dataset.ts'
 
 const classes = ['a', 'b', 'c']
 

@@ -10,7 +10,7 @@ import {
   type DownloadProgress,
   download,
   OfflineError
-} from '../lib/data/download.ts'
+} from '../lib/data/download/download.ts'
 import { failure } from './failure.ts'
 
 const body = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251))

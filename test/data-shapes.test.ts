@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { arrayImageSet, DataError, type ImageSet, imageStats } from '../lib/data/dataset.ts'
-import { shapes } from '../lib/data/shapes.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import { imageStats } from '../lib/data/byte-counts.ts'
+import { DataError, type ImageSet } from '../lib/data/dataset.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { permutation } from '../lib/util/random.ts'
 
 async function readAll(set: ImageSet, indices: Iterable<number>) {

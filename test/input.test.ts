@@ -1,7 +1,8 @@
 // How images become a net's input: recipes that are refused, what chance does, and the same numbers on any
 // device, for any split of a batch, and after a resume.
 import t, { type Test } from 'tap'
-import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import type { ImageSet } from '../lib/data/dataset.ts'
 import { type Device, open } from '../lib/engine/device.ts'
 import { defineNet } from '../lib/net/definition.ts'
 import { dense } from '../lib/net/layers/dense.ts'

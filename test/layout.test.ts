@@ -1,16 +1,6 @@
 import t from 'tap'
-import {
-  decode,
-  dtypeBytes,
-  dtypes,
-  encode,
-  fromBf16,
-  fromF16,
-  roundTo,
-  toBf16,
-  toF16,
-  typedArray
-} from '../lib/native/dtype.ts'
+import { decode, dtypeBytes, dtypes, encode, roundTo, typedArray } from '../lib/native/dtype.ts'
+import { fromBf16, fromF16, toBf16, toF16 } from '../lib/native/half.ts'
 import {
   denseLayout,
   elements,

@@ -1,5 +1,6 @@
 /** Nets of a few layers over noise: 2×12×12, three classes. */
-import { arrayImageSet, type ImageSet } from '../lib/data/dataset.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import type { ImageSet } from '../lib/data/dataset.ts'
 import { defineNet } from '../lib/net/definition.ts'
 import type { LayerNode } from '../lib/net/layer.ts'
 

@@ -3,9 +3,9 @@
 import { cp, open as openFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { Loader, MappedFile } from '../lib/data/photos/loader.ts'
-import { prepare } from '../lib/data/photos/prepare.ts'
-import { openPhotos, type PhotoSet } from '../lib/data/photos/reader.ts'
+import { openPhotos, type PhotoSet } from '../lib/data/photos/open.ts'
+import { prepare } from '../lib/data/photos/prepare/prepare.ts'
+import { Loader, MappedFile } from '../lib/data/photos/stored/loader.ts'
 import { open } from '../lib/engine/device.ts'
 import { classFiles, writeFiles } from './photo-files.ts'
 

@@ -5,7 +5,7 @@ import { readdir, readFile, truncate, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import t from 'tap'
 import { openData } from '../lib/data/open.ts'
-import { prepare } from '../lib/data/photos/prepare.ts'
+import { prepare } from '../lib/data/photos/prepare/prepare.ts'
 import { classFiles, picture, tarOf, writeFiles } from './photo-files.ts'
 import { Running, runProgram } from './programs.ts'
 

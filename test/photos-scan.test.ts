@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openSource } from '../lib/data/photos/scan/index.ts'
 import { parseList } from '../lib/data/photos/scan/lists.ts'
-import type { Source, SourcePart } from '../lib/data/photos/source.ts'
+import type { Source, SourcePart } from '../lib/data/photos/scan/source.ts'
 import { counting, writeSet } from './idx-files.ts'
 import { tarOf, writeFiles } from './photo-files.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { symmetricEigen } from '../lib/data/photos/eigen.ts'
-import { ordered } from '../lib/data/photos/ordered.ts'
-import { Statistics } from '../lib/data/photos/statistics.ts'
+import { symmetricEigen } from '../lib/data/photos/prepare/eigen.ts'
+import { Statistics } from '../lib/data/photos/prepare/statistics.ts'
+import { ordered } from '../lib/util/ordered.ts'
 
 t.test('eigenvalues and eigenvectors of symmetric matrices', async (t) => {
   const matrices = [

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { arrayImageSet, type Dataset } from '../lib/data/dataset.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import type { Dataset } from '../lib/data/dataset.ts'
 import { keepRunData, readRunData } from '../lib/run/data.ts'
 
 const [height, width, channels] = [2, 3, 3]

@@ -1,7 +1,7 @@
 // A batch as a net sees it, as pictures on a sheet, and the program that writes it.
 import { join } from 'node:path'
 import t from 'tap'
-import { arrayImageSet } from '../lib/data/dataset.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
 import { loadSharp } from '../lib/data/photos/sharp.ts'
 import { open } from '../lib/engine/device.ts'
 import { contactSheet } from '../lib/training/input/contact-sheet.ts'

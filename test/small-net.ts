@@ -1,6 +1,6 @@
 /** A net that holds every kind of layer and trains in milliseconds, and images for it. */
 import type { ImageSet } from '../lib/data/dataset.ts'
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { defineNet, type NetDefinition } from '../lib/net/definition.ts'
 import { sigmoid, tanh } from '../lib/net/layers/activation.ts'
 import { batchNorm } from '../lib/net/layers/batch-norm.ts'

@@ -1,6 +1,7 @@
 /** A run of a small net that was trained for some steps, and images for it. */
-import { arrayImageSet, type Dataset, type ImageSet } from '../lib/data/dataset.ts'
-import { shapes } from '../lib/data/shapes.ts'
+import { arrayImageSet } from '../lib/data/array-image-set.ts'
+import type { Dataset, ImageSet } from '../lib/data/dataset.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import type { Device } from '../lib/engine/device.ts'
 import { netByName } from '../lib/net/models/index.ts'
 import type { TrainSettings } from '../lib/run/settings.ts'

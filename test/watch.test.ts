@@ -1,7 +1,7 @@
 // What is wrong with a run is told, once and with its place; of a healthy one nothing, and its numbers stay.
 import t from 'tap'
 import type { ImageSet } from '../lib/data/dataset.ts'
-import { shapes } from '../lib/data/shapes.ts'
+import { shapes } from '../lib/data/shapes/shapes.ts'
 import { type Device, open } from '../lib/engine/device.ts'
 import { type BuildOptions, defineNet } from '../lib/index.ts'
 import type { NetDefinition } from '../lib/net/definition.ts'

@@ -7,7 +7,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { diskError } from '../util/files/errors.ts'
-import { arrayImageSet, ByteCounts, checkLabels, DataError, type Dataset } from './dataset.ts'
+import { arrayImageSet } from './array-image-set.ts'
+import { ByteCounts } from './byte-counts.ts'
+import { checkLabels } from './check.ts'
+import { DataError, type Dataset } from './dataset.ts'
 
 const SIDE = 32
 const PLANE = SIDE * SIDE

@@ -6,8 +6,8 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { DataError, type Dataset } from './dataset.ts'
-import { type DownloadProgress, download } from './download.ts'
-import { findIdxFiles, findIdxFolder, loadIdxFolder } from './idx-folder.ts'
+import { type DownloadProgress, download } from './download/download.ts'
+import { findIdxFiles, findIdxFolder, loadIdxFolder } from './idx/folder.ts'
 
 /** Where Fashion-MNIST comes from. */
 export interface FashionMnistOptions {

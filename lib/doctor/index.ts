@@ -1,7 +1,7 @@
 /** Says what this machine can train on, whatever is broken. Nothing here loads native code. */
 import { version } from '../native/version.ts'
 import type { Facts } from './facts.ts'
-import { type ProbeOptions, probe } from './probing.ts'
+import { type ProbeOptions, probe } from './probe.ts'
 import { systemFacts } from './system.ts'
 import { problemsOf, verdictOf } from './verdict.ts'
 

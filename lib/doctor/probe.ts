@@ -1,39 +1,144 @@
 /**
- * The doctor's child process: it loads the addon and NVIDIA's libraries, any of which may crash or hang it.
- * Before each such act it says so on file descriptor 3, so that its parent knows what it died of. Its argument
- * is JSON: the files that it must not touch, with the reason.
+ * Looks at the addon and at NVIDIA's libraries by a child process. When one of them ends or stops it, another
+ * child looks at the rest without that one; so a broken library hides nothing of the others.
  */
-import { writeSync } from 'node:fs'
-import { AddonError } from '../native/addon/error.ts'
-import { findAddon } from '../native/addon/load.ts'
-import { packageRoot } from '../native/addon/package-root.ts'
-import { ADDON, type Message } from './message.ts'
+import { spawn } from 'node:child_process'
+import { dirname, extname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { FoundAddon } from '../native/addon/found-addon.ts'
+import type { CpuInfo, CudaReport } from '../native/device-info.ts'
+import type { AddonFacts, CpuFacts, CudaFacts, LibraryFacts } from './facts.ts'
+import { ADDON, type Failure, type Message, type Step } from './message.ts'
 
-const say = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)
+export interface ProbeOptions {
+  /** Seconds that opening a library of CUDA, or one call of it, may take. Default 20. */
+  readonly timeout?: number
+  /** Ends it early. */
+  readonly signal?: AbortSignal
+}
 
-/** Loads the addon, or says why it does not load. */
-async function load() {
+export interface Probed {
+  readonly addon: AddonFacts
+  readonly cpu?: CpuFacts
+  readonly cuda?: CudaFacts
+  /** Why there is nothing of CUDA, though the addon loads. */
+  readonly failed?: string
+}
+
+/** How far a child came. */
+interface Outcome {
+  readonly addon?: FoundAddon
+  readonly failed?: Failure
+  readonly cpu?: CpuInfo
+  readonly cuda?: CudaReport
+  readonly step?: Step
+  /** How it ended before its work was done, such as `crashed (SIGSEGV)`. */
+  readonly end?: string
+}
+
+/** Of what a dying process writes, the last line tells most. */
+function lastLine(text: string): string {
+  const line = text.trim().split('\n').at(-1)?.trim() ?? ''
+  return line === '' ? '' : `, saying: ${line.slice(0, 200)}`
+}
+
+/** A process that is ended may leave half a line, and a library may write where it should not. */
+function messageOf(line: string): Message | undefined {
   try {
-    const addon = findAddon(packageRoot())
-    say({ addon })
-    say({ step: { file: ADDON, what: 'open', path: addon.file } })
-    const { native, cpuInfo } = await import('../native/binding.ts')
-    say({ cpu: cpuInfo })
-    return native
-  } catch (error) {
-    if (error instanceof AddonError) {
-      const text = error.message.replace(`\n${error.mend}`, '').replace(/^\[alexnode\] /, '')
-      say({ failed: { error: text, remedy: error.mend } })
-    } else say({ failed: { error: error instanceof Error ? error.message : String(error) } })
+    return JSON.parse(line)
+  } catch {
     return undefined
   }
 }
 
-const native = await load()
-if (native && process.platform === 'linux') {
-  const refused: Record<string, string> = JSON.parse(process.argv[2] ?? '{}')
-  const report = native.probeCuda(refused, (file, what, path) => {
-    say({ step: { file, what, path } })
+/** Seconds at least until the addon is there: Node starts, which takes time on a busy machine. */
+const START = 20
+
+function child(
+  refused: Readonly<Record<string, string>>,
+  timeout: number,
+  signal: AbortSignal | undefined
+): Promise<Outcome> {
+  // No `new URL`: webpack would take that for a file to be minified as a script.
+  const here = fileURLToPath(import.meta.url)
+  const program = join(dirname(here), `probe-child${extname(here)}`)
+  const args = [...process.execArgv, program, JSON.stringify(refused)]
+  const process_ = spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    ...(signal && { signal, killSignal: 'SIGKILL' })
   })
-  say({ cuda: report })
+  let outcome: Outcome = {}
+  let said = ''
+  let hung = 0
+  const give = (seconds: number) => {
+    hung = seconds
+    process_.kill('SIGKILL')
+  }
+  const wait = () => {
+    const seconds = outcome.cpu ? timeout : Math.max(timeout, START)
+    return setTimeout(() => give(seconds), seconds * 1000)
+  }
+  let timer = wait()
+  process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-4096)
+  })
+  const channel = process_.stdio[3]
+  if (channel && 'read' in channel) {
+    createInterface({ input: channel }).on('line', (line) => {
+      clearTimeout(timer)
+      outcome = { ...outcome, ...messageOf(line) }
+      timer = wait()
+      // Libraries may crash when the process ends, which would say nothing that matters here.
+      if (outcome.cuda) process_.kill('SIGKILL')
+    })
+  }
+  return new Promise((resolve) => {
+    process_.on('error', (error) => {
+      clearTimeout(timer)
+      resolve({ ...outcome, end: error.message })
+    })
+    process_.on('close', (code, signal) => {
+      clearTimeout(timer)
+      const ended = code === null ? `crashed (${signal})` : `ended the process (exit code ${code})`
+      const end = hung > 0 ? `hung (stopped after ${hung} s)` : `${ended}${lastLine(said)}`
+      resolve(outcome.cuda || code === 0 ? outcome : { ...outcome, end })
+    })
+  })
+}
+
+function addonFacts({ addon, failed, cpu, end = 'did not work' }: Outcome): AddonFacts {
+  const found = addon && { path: addon.file, origin: addon.origin }
+  if (cpu) return { loads: true, ...found }
+  const { error, remedy } = failed ?? { error: `the native addon: loading it ${end}` }
+  return { loads: false, ...found, error, ...(remedy !== undefined && { remedy }) }
+}
+
+function cpuFacts({ onednn, isa, bf16, fastBf16 }: CpuInfo): CpuFacts {
+  return { onednn, isa, bf16: fastBf16 ? 'fast' : bf16 ? 'slow' : 'none' }
+}
+
+/** Looks at everything; throws only the reason of `signal`. */
+export async function probe({ timeout = 20, signal }: ProbeOptions = {}): Promise<Probed> {
+  const dead = new Map<string, { step: Step; why: string }>()
+  for (;;) {
+    const refused = Object.fromEntries([...dead].map(([file, { why }]) => [file, why]))
+    const outcome = await child(refused, timeout, signal)
+    signal?.throwIfAborted()
+    const { cpu, cuda, step, end } = outcome
+    const addon = addonFacts(outcome)
+    if (!cpu) return { addon }
+    const known = { addon, cpu: cpuFacts(cpu) }
+    if (cuda) {
+      const libraries = cuda.libraries.map((library): LibraryFacts => {
+        const death = dead.get(library.file)
+        if (!death) return library
+        return { ...library, path: death.step.path, state: 'crashed' }
+      })
+      return { ...known, cuda: { ...cuda, libraries } }
+    }
+    if (end === undefined) return known
+    if (!step || step.file === ADDON || dead.has(step.file)) return { ...known, failed: end }
+    dead.set(step.file, { step, why: `${step.what === 'open' ? '' : `${step.what} `}${end}` })
+  }
 }

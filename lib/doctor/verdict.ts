@@ -1,7 +1,7 @@
 /** What the facts mean: what is wrong, what mends it, and one line about it all. */
 import { dirname } from 'node:path'
 import type { CudaFacts, Facts, LibraryFacts, Problem, SystemFacts } from './facts.ts'
-import type { Probed } from './probing.ts'
+import type { Probed } from './probe.ts'
 
 /** What cuInit says where the driver is sound, and every GPU absent or hidden. */
 const NO_DEVICE = 'CUDA_ERROR_NO_DEVICE'

@@ -6,7 +6,8 @@
  * no derivative, and the element is left out.
  */
 import { elements } from '../native/layout.ts'
-import { fnv1a, philox } from '../util/random.ts'
+import { philox } from '../util/philox.ts'
+import { fnv1a } from '../util/random.ts'
 import type { Forward, OpCase, Tolerance } from './case.ts'
 import { judge } from './compare.ts'
 import type { Data, Dense } from './reference/index.ts'

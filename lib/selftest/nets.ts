@@ -2,7 +2,7 @@
  * Ten steps of each named net, whole: on the CPU op by op and fused, whose losses must agree, on any
  * other device against the CPU, and in bf16 and f16, where the device has them, against f32.
  */
-import { shapes } from '../data/shapes.ts'
+import { shapes } from '../data/shapes/shapes.ts'
 import type { Device } from '../engine/device.ts'
 import type { FloatDType } from '../native/dtype.ts'
 import { netByName } from '../net/models/index.ts'

@@ -3,7 +3,8 @@
  */
 import { type DType, isFloat, roundTo } from '../native/dtype.ts'
 import { elements } from '../native/layout.ts'
-import { fnv1a, philox, toUniform } from '../util/random.ts'
+import { philox } from '../util/philox.ts'
+import { fnv1a, toUniform } from '../util/random.ts'
 import type { CaseSlot, CaseSlots, OpCase, Values } from './case.ts'
 import { type Data, type Dense, reference } from './reference/index.ts'
 

@@ -1,5 +1,6 @@
 /** Which of a data set's images: the training part, the test part, or both as one. */
-import { checkRead, type Dataset, type ImageSet } from '../data/dataset.ts'
+import { checkRead } from '../data/check.ts'
+import type { Dataset, ImageSet } from '../data/dataset.ts'
 
 export const splits = ['train', 'test', 'all'] as const
 export type Split = (typeof splits)[number]

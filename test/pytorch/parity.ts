@@ -3,7 +3,7 @@
  * losses of ten steps. Fused and unfused builds both.
  */
 import type { ImageSet } from '../../lib/data/dataset.ts'
-import { shapes } from '../../lib/data/shapes.ts'
+import { shapes } from '../../lib/data/shapes/shapes.ts'
 import type { Device } from '../../lib/engine/device.ts'
 import { unpack } from '../../lib/native/layout.ts'
 import type { NetDefinition } from '../../lib/net/definition.ts'

@@ -4,10 +4,10 @@ import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { removeFile } from '../../util/files/atomic.ts'
 import { DamagedFileError } from '../../util/files/errors.ts'
-import { MANIFEST } from './manifest.ts'
-import { type PrepareOptions, prepareSource } from './prepare.ts'
-import { openPhotos, type PhotoDataset } from './reader.ts'
+import { openPhotos, type PhotoDataset } from './open.ts'
+import { type PrepareOptions, prepareSource } from './prepare/prepare.ts'
 import { openSource } from './scan/index.ts'
+import { MANIFEST } from './stored/manifest.ts'
 
 export interface CachedOptions
   extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {

@@ -2,7 +2,7 @@
  * Compiles the addon in the installed package against the system's libraries, where no prebuilt one fits: by the
  * package's CMakeLists.txt, into build/Release, where it is looked for first.
  */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { constants, existsSync } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../../util/files/errors.ts'
 import { FolderLock } from '../../util/files/lock.ts'
+import { runProgram } from './run-program.ts'
 
 /** One thing that is done. */
 export interface CompileStep {
@@ -39,7 +40,7 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
     async run() {
       const args = [join(root, 'scripts/native-deps.cjs'), 'compile']
       // It says what is missing, with a command that must stay in one line.
-      await call(process.execPath, args, { signal, quiet: false }).catch((cause: unknown) => {
+      await runProgram(process.execPath, args, { signal, quiet: false }).catch((cause: unknown) => {
         signal.throwIfAborted()
         throw new Error('alexnode build: nothing was compiled.', { cause })
       })
@@ -58,12 +59,12 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
       async run() {
         const old = existsSync(cmake)
         try {
-          await call('cmake', configure, { signal, env })
+          await runProgram('cmake', configure, { signal, env })
         } catch (error) {
           // What is left of an earlier attempt may be of another place or compiler.
           if (!old || signal.aborted) throw error
           await rm(cmake, { recursive: true, force: true })
-          await call('cmake', configure, { signal, env })
+          await runProgram('cmake', configure, { signal, env })
         }
       }
     })
@@ -71,7 +72,7 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
     await step({
       what: `Compiling (JOBS: ${jobs}), which takes minutes`,
       run: (progress) =>
-        call('cmake', ['--build', cmake, '--parallel', jobs], {
+        runProgram('cmake', ['--build', cmake, '--parallel', jobs], {
           signal,
           env,
           onLine: percent(progress)
@@ -127,55 +128,4 @@ async function gpus(signal: AbortSignal): Promise<string> {
 const percent = (progress: (done: number) => void) => (line: string) => {
   const [, share] = /^\[ *(\d+)%\]/.exec(line) ?? []
   if (share !== undefined) progress(Number(share) / 100)
-}
-
-/** Lines of a failed program that are told. */
-const TOLD = 40
-
-interface CallOptions {
-  readonly signal: AbortSignal
-  /** Whether what it writes is kept for the error; else it goes to stderr. Default true. */
-  readonly quiet?: boolean
-  readonly onLine?: (line: string) => void
-  /** Besides this process's environment. */
-  readonly env?: Readonly<Record<string, string>>
-}
-
-/** @throws Error with the last lines that the program wrote, where it fails */
-async function call(program: string, args: readonly string[], options: CallOptions): Promise<void> {
-  const { signal, onLine, env, quiet = true } = options
-  signal.throwIfAborted()
-  const child = spawn(program, args, {
-    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
-    detached: true, // a group of its own: make and its compilers end with it
-    env: { ...process.env, ...env }
-  })
-  const end = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
-    } catch {} // it has ended
-  }
-  signal.addEventListener('abort', end)
-  const last: string[] = []
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = ''
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      last.push(...lines)
-      last.splice(0, last.length - TOLD)
-      for (const line of lines) onLine?.(line)
-    })
-    stream?.on('end', () => last.push(rest))
-  }
-  try {
-    const code = await new Promise<number | string | null>((resolve, reject) => {
-      child.on('error', reject)
-      child.on('close', (code, killed) => resolve(code ?? killed))
-    })
-    signal.throwIfAborted()
-    if (code !== 0) throw new Error(last.join('\n').trim() || `${program} ended with ${code}`)
-  } finally {
-    signal.removeEventListener('abort', end)
-  }
 }

@@ -1,6 +1,7 @@
 // Ops that draw numbers. Element i of the whole net's tensor takes lane i mod 4 of Philox4x32-10 at
 // the counter (⌊i / 4⌋ low, high, step, purpose) under the key rng[0], rng[1]; step is rng[2].
-import { philox, toUniform } from '../../util/random.ts'
+import { philox } from '../../util/philox.ts'
+import { toUniform } from '../../util/random.ts'
 import { build, images, input, map, number, shapeOf } from './fields.ts'
 import type { Dense, Fields, Reference } from './types.ts'
 

@@ -1,5 +1,6 @@
 /** How fast a net is, step by step and op by op, on input that lies on the device already. */
-import { arrayImageSet, type ImageSet } from '../../data/dataset.ts'
+import { arrayImageSet } from '../../data/array-image-set.ts'
+import type { ImageSet } from '../../data/dataset.ts'
 import type { Device } from '../../engine/device.ts'
 import type { Program } from '../../engine/program.ts'
 import type { FloatDType } from '../../native/dtype.ts'

@@ -1,7 +1,7 @@
 /** A data set whose pixels are ready, as a source: what comes as IDX files or in CIFAR's batches. */
 import type { Dataset, ImageSet } from '../../dataset.ts'
-import type { Source, SourcePart } from '../source.ts'
 import { stampOf } from './listing.ts'
+import type { Source, SourcePart } from './source.ts'
 
 /** @param kind what its files are, for people */
 export async function datasetSource(data: Dataset, kind: string): Promise<Source> {

@@ -1,6 +1,7 @@
 /** A folder of classes: the first folder below the part's is the class, whatever lies deeper. */
-import type { Skipped } from '../source.ts'
+
 import { type Group, type Item, isPictureName } from './listing.ts'
+import type { Skipped } from './source.ts'
 import type { SourceFile } from './tree.ts'
 
 /** Files of a part that lie in folders, or undefined where none does. */

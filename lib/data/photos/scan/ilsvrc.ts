@@ -3,8 +3,8 @@
  * The numbers are the challenge's own, by `map_clsloc.txt` of its development kit: `n02119789 1 kit_fox`.
  */
 import { DataError } from '../../dataset.ts'
-import type { Skipped } from '../source.ts'
 import type { Group, Item } from './listing.ts'
+import type { Skipped } from './source.ts'
 import type { SourceFile, Tree } from './tree.ts'
 
 const PICTURE = /(^|\/)ILSVRC\d+_val_0*(\d+)\.\w+$/i

@@ -1,6 +1,6 @@
 /** What a scan of files makes of them, and how that becomes a source. */
 import { createHash } from 'node:crypto'
-import type { Skipped, Source, SourcePart } from '../source.ts'
+import type { Skipped, Source, SourcePart } from './source.ts'
 import type { SourceFile, Tree } from './tree.ts'
 
 /** A file and its class. */

@@ -1,7 +1,7 @@
 /** Lists of pictures and their classes, a line each: `path label`. */
 import { DataError } from '../../dataset.ts'
-import type { Skipped } from '../source.ts'
 import type { Group, Item } from './listing.ts'
+import type { Skipped } from './source.ts'
 import type { SourceFile } from './tree.ts'
 
 /** A line of a list. */

@@ -1,6 +1,7 @@
 /** Pictures in one folder whose names carry the class, as ILSVRC's do: n01440764_tench.JPEG. */
-import type { Skipped } from '../source.ts'
+
 import { type Group, type Item, isPictureName } from './listing.ts'
+import type { Skipped } from './source.ts'
 import type { SourceFile } from './tree.ts'
 
 const pattern = /^(n\d{8})_(.+)\.\w+$/

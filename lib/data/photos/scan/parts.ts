@@ -1,11 +1,11 @@
 /** Finds out how a folder or tar of pictures is arranged: its parts, and where its classes stand. */
 import { DataError } from '../../dataset.ts'
-import type { Skipped } from '../source.ts'
 import { classFolders } from './folders.ts'
 import { groundTruth } from './ilsvrc.ts'
 import { type Group, isPictureName, isTextName, type Listing } from './listing.ts'
 import { listed, parseList } from './lists.ts'
 import { classNames } from './names.ts'
+import type { Skipped } from './source.ts'
 import type { SourceFile, Tree } from './tree.ts'
 
 const TRAIN = /(^|[_-])train(ing)?$/i

@@ -7,9 +7,9 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { readAll } from '../../../util/files/bytes.ts'
 import { diskError, errnoOf } from '../../../util/files/errors.ts'
+import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
 import { PhotoError } from '../decode.ts'
-import { ordered } from '../ordered.ts'
 import { type TarMember, tarMembers } from './tar.ts'
 
 /** A file of a source. */

@@ -1,7 +1,7 @@
 /** Fills shards, one after the other; each is whole on the disk before the next begins. */
 import { join } from 'node:path'
-import { replaceWith } from '../../util/files/atomic.ts'
-import { type FileDigest, writeBytes } from '../../util/files/bytes.ts'
+import { replaceWith } from '../../../util/files/atomic.ts'
+import { type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
 import type { ShardFile } from './manifest.ts'
 import { ENTRY_BYTES, imageSpace, type ShardHeader, type ShardImage, shardParts } from './shard.ts'
 

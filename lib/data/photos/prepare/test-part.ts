@@ -1,5 +1,5 @@
 /** What a net is tested on where its images come without a test part. */
-import type { SourcePart } from './source.ts'
+import type { SourcePart } from '../scan/source.ts'
 
 /** Of each class, every tenth image is held out. */
 const EVERY = 10

@@ -4,8 +4,10 @@
  * no single pixel tells anything. Image i of a split depends on the seed, the split and i alone.
  */
 import { setImmediate } from 'node:timers/promises'
-import { Random } from '../util/random.ts'
-import { ByteCounts, checkRead, DataError, type Dataset, type ImageSet } from './dataset.ts'
+import { Random } from '../../util/random.ts'
+import { ByteCounts } from '../byte-counts.ts'
+import { checkRead } from '../check.ts'
+import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
 import { figures } from './figures.ts'
 import { randomTexture } from './texture.ts'
 

@@ -17,8 +17,8 @@
  * it is: places are fixed, and an image of raw bytes begins on a line of the cache.
  */
 import { crc32 } from 'node:zlib'
-import { DamagedFileError } from '../../util/files/errors.ts'
-import { isObject } from '../../util/files/json.ts'
+import { DamagedFileError } from '../../../util/files/errors.ts'
+import { isObject } from '../../../util/files/json.ts'
 
 const MAGIC = 'alexnode shard 1\n'
 export const HEADER_BYTES = 512

@@ -1,11 +1,11 @@
 /** `dataset.json` of a prepared folder: what the folder holds. It is written last, and makes it whole. */
 import { join } from 'node:path'
-import { DamagedFileError, errnoOf } from '../../util/files/errors.ts'
-import { isObject, jsonText, readJson } from '../../util/files/json.ts'
-import type { ColourVariation } from '../dataset.ts'
-import type { Fit } from './decode.ts'
+import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
+import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
+import type { ColourVariation } from '../../dataset.ts'
+import type { Fit } from '../decode.ts'
+import type { Skipped } from '../scan/source.ts'
 import type { Form } from './shard.ts'
-import type { Skipped } from './source.ts'
 
 export const MANIFEST = 'dataset.json'
 export const FORMAT = 'alexnode photographs 1'

@@ -6,11 +6,11 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { constants, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { flushAll } from '../util/files/flush.ts'
-import { DiskError, DownloadError, OfflineError } from './download-errors.ts'
+import { flushAll } from '../../util/files/flush.ts'
+import { DiskError, DownloadError, OfflineError } from './errors.ts'
 import { request } from './http.ts'
 
-export { DownloadError, OfflineError } from './download-errors.ts'
+export { DownloadError, OfflineError } from './errors.ts'
 
 /** How far a download is. */
 export interface DownloadProgress {

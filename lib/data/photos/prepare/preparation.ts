@@ -1,14 +1,23 @@
 /** One preparation: image by image into shards, with statistics, and its state after each shard. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { removeFile, replaceFile, replaceWith } from '../../util/files/atomic.ts'
-import { digestFile, type FileDigest, writeBytes } from '../../util/files/bytes.ts'
-import { DataError } from '../dataset.ts'
+import { removeFile, replaceFile, replaceWith } from '../../../util/files/atomic.ts'
+import { digestFile, type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
+import { ordered } from '../../../util/ordered.ts'
+import { DataError } from '../../dataset.ts'
+import type { Source, SourcePart } from '../scan/source.ts'
+import {
+  FORMAT,
+  MANIFEST,
+  type Manifest,
+  MEAN_IMAGE,
+  manifestText,
+  type Part
+} from '../stored/manifest.ts'
+import { ShardWriter } from '../stored/shard-writer.ts'
 import { convert } from './convert.ts'
 import { Copies, noKey } from './copies.ts'
 import { clearFolder } from './folder.ts'
-import { FORMAT, MANIFEST, type Manifest, MEAN_IMAGE, manifestText, type Part } from './manifest.ts'
-import { ordered } from './ordered.ts'
 import type { Plan } from './plan.ts'
 import {
   noProgress,
@@ -18,9 +27,7 @@ import {
   readProgress,
   saveProgress
 } from './progress.ts'
-import type { Source, SourcePart } from './source.ts'
 import { Statistics } from './statistics.ts'
-import { ShardWriter } from './writer.ts'
 
 export interface PreparationOptions {
   /** Images that are worked on at a time. Default: twice the processors. */

@@ -2,14 +2,10 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import {
-  arrayImageSet,
-  ByteCounts,
-  checkLabels,
-  DataError,
-  type Dataset,
-  type ImageStats
-} from './dataset.ts'
+import { arrayImageSet } from '../array-image-set.ts'
+import { ByteCounts, type ImageStats } from '../byte-counts.ts'
+import { checkLabels } from '../check.ts'
+import { DataError, type Dataset } from '../dataset.ts'
 import { type IdxArray, readIdx } from './idx.ts'
 
 /** The four files, without the `.gz` that may follow. */

@@ -1,9 +1,9 @@
 /** Finds images whose files have the same bytes as another's, within a part and across parts. */
 import { join } from 'node:path'
-import { readShardIndex } from './file-records.ts'
+import type { SourcePart } from '../scan/source.ts'
+import { readShardIndex } from '../stored/file-records.ts'
+import { KEY_BYTES } from '../stored/shard.ts'
 import type { PartProgress } from './progress.ts'
-import { KEY_BYTES } from './shard.ts'
-import type { SourcePart } from './source.ts'
 
 /** Images of a part by the first bytes of the hashes of their files. */
 export class Copies {

@@ -1,12 +1,12 @@
 /** How a source is prepared, settled before the first image: what was asked for, and what suits it. */
 import { createHash } from 'node:crypto'
-import { DataError } from '../dataset.ts'
-import type { Fit } from './decode.ts'
-import { type Parts, partsOf } from './hold-out.ts'
-import { type Form, imageSpace } from './shard.ts'
-import { loadSharp } from './sharp.ts'
-import type { Source, SourcePart } from './source.ts'
+import { DataError } from '../../dataset.ts'
+import type { Fit } from '../decode.ts'
+import type { Source, SourcePart } from '../scan/source.ts'
+import { loadSharp } from '../sharp.ts'
+import { type Form, imageSpace } from '../stored/shard.ts'
 import type { Shape } from './statistics.ts'
+import { type Parts, partsOf } from './test-part.ts'
 
 /** What may be asked for. */
 export interface PlanOptions {

@@ -8,7 +8,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { DataError } from './dataset.ts'
+import { DataError } from '../dataset.ts'
 
 /** An array of bytes as an IDX file holds it. */
 export interface IdxArray {

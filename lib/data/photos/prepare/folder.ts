@@ -1,9 +1,9 @@
 /** The folder that a preparation fills: made, told from others', and cleared of earlier ones. */
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { diskError, errnoOf } from '../../util/files/errors.ts'
-import { DataError } from '../dataset.ts'
-import { MANIFEST, MEAN_IMAGE } from './manifest.ts'
+import { diskError, errnoOf } from '../../../util/files/errors.ts'
+import { DataError } from '../../dataset.ts'
+import { MANIFEST, MEAN_IMAGE } from '../stored/manifest.ts'
 import { PROGRESS } from './progress.ts'
 
 /** What a preparation writes, in the order in which it is removed: what makes it whole goes first. */

@@ -4,8 +4,9 @@
  * whole numbers and exact, so that their order changes nothing; each result is rounded once.
  */
 
-import { isJsonObject, type Json } from '../../util/files/json.ts'
-import type { ColourVariation, ImageStats } from '../dataset.ts'
+import { isJsonObject, type Json } from '../../../util/files/json.ts'
+import type { ImageStats } from '../../byte-counts.ts'
+import type { ColourVariation } from '../../dataset.ts'
 import { symmetricEigen } from './eigen.ts'
 
 export interface Shape {

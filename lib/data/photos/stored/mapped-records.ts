@@ -1,6 +1,6 @@
 /** Records that threads bring to their place, out of shards that are mapped into memory. */
-import type { Buffer } from '../../engine/memory.ts'
-import { LoadError } from '../../native/errors.ts'
+import type { Buffer } from '../../../engine/memory.ts'
+import { LoadError } from '../../../native/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
 import { Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'

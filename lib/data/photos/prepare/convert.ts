@@ -1,11 +1,11 @@
 /** One image, from its source to what a shard keeps. */
 import { createHash } from 'node:crypto'
-import { DiskError } from '../../util/files/errors.ts'
-import { decodeDefaults, decodePhoto, PhotoError } from './decode.ts'
+import { DiskError } from '../../../util/files/errors.ts'
+import { decodeDefaults, decodePhoto, PhotoError } from '../decode.ts'
+import type { SourcePart } from '../scan/source.ts'
+import { firstLine, loadSharp } from '../sharp.ts'
+import { KEY_BYTES } from '../stored/shard.ts'
 import type { Plan } from './plan.ts'
-import { KEY_BYTES } from './shard.ts'
-import { firstLine, loadSharp } from './sharp.ts'
-import type { SourcePart } from './source.ts'
 
 /** An image that is ready, or why it is not. */
 export type Converted =

@@ -1,5 +1,5 @@
 /** The bytes of a prepared part's images, one record an image, whatever they are kept in. */
-import type { Buffer } from '../../engine/memory.ts'
+import type { Buffer } from '../../../engine/memory.ts'
 import type { Form } from './shard.ts'
 
 /** What the records of a part hold. */

@@ -1,8 +1,8 @@
 /** Native threads that read and decode stored images into memory. JavaScript only says which, and where to. */
 import { availableParallelism } from 'node:os'
-import type { Buffer } from '../../engine/memory.ts'
-import { native, settled } from '../../native/binding.ts'
-import { Handle } from '../../native/handle.ts'
+import type { Buffer } from '../../../engine/memory.ts'
+import { native, settled } from '../../../native/binding.ts'
+import { Handle } from '../../../native/handle.ts'
 
 const REMEDY = ': open the data again'
 

@@ -1,5 +1,5 @@
 /** Random textures of `shapes`: grey patterns over the square from -1 to 1. */
-import type { Random } from '../util/random.ts'
+import type { Random } from '../../util/random.ts'
 
 const LATTICE = 7
 

@@ -4,17 +4,17 @@
  * a time. What is done is kept shard by shard: an interrupted preparation goes on.
  */
 
-import { sweep } from '../../util/files/atomic.ts'
-import { DamagedFileError } from '../../util/files/errors.ts'
-import { FolderLock } from '../../util/files/lock.ts'
-import { DataError } from '../dataset.ts'
+import { sweep } from '../../../util/files/atomic.ts'
+import { DamagedFileError } from '../../../util/files/errors.ts'
+import { FolderLock } from '../../../util/files/lock.ts'
+import { DataError } from '../../dataset.ts'
+import { openSource } from '../scan/index.ts'
+import type { Source } from '../scan/source.ts'
+import { loadSharp } from '../sharp.ts'
+import { type Manifest, readManifest } from '../stored/manifest.ts'
 import { clearFolder, makeFolder, refuseInside } from './folder.ts'
-import { type Manifest, readManifest } from './manifest.ts'
 import { type PlanOptions, planOf } from './plan.ts'
 import { Preparation, type PreparationOptions } from './preparation.ts'
-import { openSource } from './scan/index.ts'
-import { loadSharp } from './sharp.ts'
-import type { Source } from './source.ts'
 
 /** What is prepared, and how it goes on. */
 export interface PrepareOptions extends PlanOptions, PreparationOptions {}

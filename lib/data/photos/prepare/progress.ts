@@ -1,10 +1,10 @@
 /** `progress.json`: how far a preparation is, kept after each shard, gone when it is done. */
 import { join } from 'node:path'
-import { replaceFile } from '../../util/files/atomic.ts'
-import { DamagedFileError, errnoOf } from '../../util/files/errors.ts'
-import { isJsonObject, type Json, jsonText, readJson } from '../../util/files/json.ts'
-import type { ShardFile } from './manifest.ts'
-import type { Skipped } from './source.ts'
+import { replaceFile } from '../../../util/files/atomic.ts'
+import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
+import { isJsonObject, type Json, jsonText, readJson } from '../../../util/files/json.ts'
+import type { Skipped } from '../scan/source.ts'
+import type { ShardFile } from '../stored/manifest.ts'
 
 export const PROGRESS = 'progress.json'
 

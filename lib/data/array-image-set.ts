@@ -1,0 +1,79 @@
+import { imageStats } from './byte-counts.ts'
+import { checkLabels, checkRead } from './check.ts'
+import { DataError, type ImageSet } from './dataset.ts'
+
+/** Images in memory. */
+export interface ArrayImageSetOptions {
+  /** u8 [image, row, column, channel]; kept, not copied. */
+  readonly images: Uint8Array
+  /** One a image, from 0 to classes.length - 1; kept, not copied. */
+  readonly labels: Uint8Array | Int32Array
+  readonly height: number
+  readonly width: number
+  /** Default 1. */
+  readonly channels?: number
+  readonly classes: readonly string[]
+  /** One number a channel, as a fraction 0…1. Default: that of `images`. */
+  readonly mean?: readonly number[]
+  /** One number a channel, as a fraction 0…1. Default: that of `images`. */
+  readonly std?: readonly number[]
+}
+
+/**
+ * Labelled images that lie in memory: for data of one's own.
+ *
+ * @throws DataError when sizes disagree, there are no images, or a label is out of range
+ *
+ * @example
+ * const set = arrayImageSet({
+ *   images: new Uint8Array(2 * 8 * 8 * 3), labels: new Uint8Array([0, 1]),
+ *   height: 8, width: 8, channels: 3, classes: ['cat', 'dog']
+ * })
+ */
+export function arrayImageSet(options: ArrayImageSetOptions): ImageSet {
+  const { images, labels, height, width, channels = 1, classes } = options
+  for (const [what, value] of Object.entries({ height, width, channels })) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new DataError(`[data] expected ${what} to be a whole number from 1, got ${value}`)
+    }
+  }
+  const length = labels.length
+  const size = height * width * channels
+  if (length === 0) throw new DataError('[data] expected at least one image, got 0 labels')
+  if (images.length !== length * size) {
+    throw new DataError(
+      `[data] expected ${length} images of ${height}×${width}×${channels} = ${length * size}` +
+        ` bytes (one image for each label), got ${images.length}`
+    )
+  }
+  checkLabels(labels, classes.length)
+  for (const [what, value] of Object.entries({ mean: options.mean, std: options.std })) {
+    if (value !== undefined && value.length !== channels) {
+      throw new DataError(
+        `[data] expected ${what} to hold one number for each of ${channels} channels,` +
+          ` got ${value.length}`
+      )
+    }
+  }
+  const stats = options.mean && options.std ? undefined : imageStats(images, channels)
+  const mean = options.mean ?? stats?.mean ?? []
+  const std = options.std ?? stats?.std ?? []
+
+  return {
+    length,
+    height,
+    width,
+    channels,
+    classes,
+    mean,
+    std,
+    read(indices, outImages, outLabels) {
+      checkRead(this, indices, outImages, outLabels)
+      for (let i = 0; i < indices.length; i++) {
+        const from = indices[i]! * size
+        outImages.set(images.subarray(from, from + size), i * size)
+        outLabels[i] = labels[indices[i]!]!
+      }
+    }
+  }
+}
