@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { Fit } from '../data/photos/decode.ts'
-import { MOST_SIZE } from '../data/photos/prepare/plan.ts'
+import { MAX_SIZE } from '../data/photos/prepare/plan.ts'
 import { type Prepared, prepare } from '../data/photos/prepare/prepare.ts'
 import type { Form } from '../data/photos/stored/shard.ts'
 import { choice, command, parseWith, readers } from './command.ts'
@@ -44,7 +44,7 @@ async function readArguments() {
     .option(
       '--size <n>',
       'rows and columns (256; small images of one size keep theirs)',
-      whole(1, MOST_SIZE)
+      whole(1, MAX_SIZE)
     )
     .addOption(
       await choice('--fit <how>', 'cut out the centre, or stretch (crop)', ['crop', 'warp'])

@@ -2,27 +2,30 @@ import { imageStats } from './byte-counts.ts'
 import { checkLabels, checkRead } from './check.ts'
 import { DataError, type ImageSet } from './dataset.ts'
 
-/** Images in memory. */
+/** Options of `arrayImageSet`. */
 export interface ArrayImageSetOptions {
-  /** u8 [image, row, column, channel]; kept, not copied. */
+  /** u8 [image, row, column, channel]; not copied. */
   readonly images: Uint8Array
-  /** One a image, from 0 to classes.length - 1; kept, not copied. */
+  /** Labels [image], from 0 to classes.length - 1; not copied. */
   readonly labels: Uint8Array | Int32Array
+  /** Rows of an image. */
   readonly height: number
+  /** Columns of an image. */
   readonly width: number
-  /** Default 1. */
+  /** 1 (grey) or 3 (red, green, blue). Default 1. */
   readonly channels?: number
+  /** Class names by label. */
   readonly classes: readonly string[]
-  /** One number a channel, as a fraction 0…1. Default: that of `images`. */
+  /** Mean by channel, as a fraction 0…1 of 255. Default: that of `images`. Give a test set that of the training set. */
   readonly mean?: readonly number[]
-  /** One number a channel, as a fraction 0…1. Default: that of `images`. */
+  /** Standard deviation by channel, as a fraction 0…1 of 255. Default: that of `images`. */
   readonly std?: readonly number[]
 }
 
 /**
- * Labelled images that lie in memory: for data of one's own.
+ * Makes an image set from arrays in memory.
  *
- * @throws DataError when sizes disagree, there are no images, or a label is out of range
+ * @throws DataError if sizes disagree, there are no images, or a label is out of range
  *
  * @example
  * const set = arrayImageSet({

@@ -1,15 +1,21 @@
 /** Mean and standard deviation of images, from counts of byte values. */
 
-/** Mean and standard deviation of each channel, as fractions 0…1. */
+/** Mean and standard deviation of images. */
 export interface ImageStats {
+  /** Mean by channel, as a fraction 0…1 of 255. */
   readonly mean: readonly number[]
+  /** Standard deviation by channel, as a fraction 0…1 of 255; 1 for a channel that never varies. */
   readonly std: readonly number[]
 }
 
 /**
- * Mean and standard deviation of bytes in one pass, [..., channel] order, as fractions 0…1.
- * Exact: counts bytes first. A channel that never varies gets the standard deviation 1, so that
- * dividing by it is safe.
+ * Computes mean and standard deviation of images in one pass, exactly.
+ *
+ * @param images u8 [..., channel]
+ * @param channels number of channels. Default 1
+ *
+ * @example
+ * const { mean, std } = imageStats(images, 3)
  */
 export function imageStats(images: Uint8Array, channels = 1): ImageStats {
   const counts = new ByteCounts(channels)
@@ -17,7 +23,7 @@ export function imageStats(images: Uint8Array, channels = 1): ImageStats {
   return counts.stats()
 }
 
-/** How often each byte value occurs in each channel; from it, mean and standard deviation. */
+/** Counts byte values by channel, and computes mean and standard deviation from the counts. */
 export class ByteCounts {
   readonly #counts: Float64Array
   readonly #channels: number
@@ -27,7 +33,7 @@ export class ByteCounts {
     this.#counts = new Float64Array(256 * channels)
   }
 
-  /** Counts whole pixels: bytes in [..., channel] order. */
+  /** Counts whole pixels, u8 [..., channel]. */
   add(bytes: Uint8Array): void {
     const counts = this.#counts
     const channels = this.#channels
@@ -41,6 +47,7 @@ export class ByteCounts {
     }
   }
 
+  /** Statistics of all bytes so far. */
   stats(): ImageStats {
     const mean: number[] = []
     const std: number[] = []

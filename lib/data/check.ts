@@ -2,9 +2,9 @@
 import { DataError, type ImageSet } from './dataset.ts'
 
 /**
- * Checks what `read` was given, for whoever implements an ImageSet.
+ * Checks the arguments of `ImageSet.read`.
  *
- * @throws RangeError when an index is out of range or an output is too short
+ * @throws RangeError if an index is out of range or an output is too short
  */
 export function checkRead(
   set: Pick<ImageSet, 'length' | 'height' | 'width' | 'channels'>,
@@ -37,7 +37,7 @@ export function checkRead(
 /**
  * Checks that every label names a class.
  *
- * @param where put into the message, such as a file's name
+ * @param where names the labels in the message, such as a file's name
  * @throws DataError naming the first label that is out of range
  */
 export function checkLabels(

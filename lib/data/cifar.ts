@@ -1,12 +1,12 @@
 /**
- * CIFAR-10 and CIFAR-100 in their binary batches: for each image one label (CIFAR-100: a coarse one
- * before it), then 1024 bytes of red, of green and of blue, 32×32, row by row. From Krizhevsky,
- * "Learning multiple layers of features from tiny images", 2009.
+ * CIFAR-10 and CIFAR-100 as binary batches. A record is a label byte (CIFAR-100: a coarse one before it), then
+ * 1024 bytes each of red, green and blue, 32×32, row by row. From Krizhevsky, "Learning multiple layers of features
+ * from tiny images", 2009.
  */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { diskError } from '../util/files/errors.ts'
+import { onDisk } from '../util/files/errors.ts'
 import { arrayImageSet } from './array-image-set.ts'
 import { ByteCounts } from './byte-counts.ts'
 import { checkLabels } from './check.ts'
@@ -15,45 +15,52 @@ import { DataError, type Dataset } from './dataset.ts'
 const SIDE = 32
 const PLANE = SIDE * SIDE
 const PIXELS = 3 * PLANE
-/** Images turned before the event loop gets its turn. */
+/** Images to convert before the event loop gets a turn. */
 const TURN = 500
 
-/** A kind of CIFAR: its files and its records. */
+/** A variant of CIFAR: its files and records. */
 interface Kind {
   readonly name: string
   readonly folder: string
   readonly train: readonly string[]
   readonly test: readonly string[]
   readonly names: string
-  /** Bytes before the pixels, the last of which is the label. */
+  /** Bytes before the pixels; the last one is the label. */
   readonly lead: number
   readonly classes: number
 }
 
 const kinds: readonly Kind[] = [
   {
-    ...{ name: 'cifar-10', folder: 'cifar-10-batches-bin' },
+    name: 'cifar-10',
+    folder: 'cifar-10-batches-bin',
     train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
     test: ['test_batch.bin'],
-    ...{ names: 'batches.meta.txt', lead: 1, classes: 10 }
+    names: 'batches.meta.txt',
+    lead: 1,
+    classes: 10
   },
   {
-    ...{ name: 'cifar-100', folder: 'cifar-100-binary' },
-    ...{ train: ['train.bin'], test: ['test.bin'] },
-    ...{ names: 'fine_label_names.txt', lead: 2, classes: 100 }
+    name: 'cifar-100',
+    folder: 'cifar-100-binary',
+    train: ['train.bin'],
+    test: ['test.bin'],
+    names: 'fine_label_names.txt',
+    lead: 2,
+    classes: 100
   }
 ]
 
 /** Class names of CIFAR-10, by label. */
-const usual = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ')
+const cifar10Classes = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ')
 
-/** A folder with CIFAR's batches. */
+/** A folder with batches of CIFAR. */
 export interface CifarFolder {
   readonly path: string
   readonly kind: Kind
 }
 
-/** CIFAR's batches in a folder, or in the folder that its archive unpacks to in there. */
+/** Looks for batches of CIFAR in a folder, or in the folder that their archive unpacks to. */
 export async function findCifar(folder: string): Promise<CifarFolder | undefined> {
   for (const kind of kinds) {
     for (const path of [folder, join(folder, kind.folder)]) {
@@ -68,7 +75,8 @@ export async function findCifar(folder: string): Promise<CifarFolder | undefined
 /**
  * Loads CIFAR's batches into memory.
  *
- * @throws DataError where a batch is missing, cut short or holds a label that is none
+ * @throws DiskError if a batch cannot be read
+ * @throws DataError if a batch is truncated or has a label out of range
  *
  * @example
  * const found = await findCifar('/data/cifar-10-batches-bin')
@@ -89,7 +97,10 @@ export async function loadCifarFolder(
   const classes = await classNames(path, kind)
   const shape = { height: SIDE, width: SIDE, channels: 3, classes, ...counts.stats() }
   return {
-    ...{ name: kind.name, source: `found in ${path}`, classes, ...counts.stats() },
+    name: kind.name,
+    source: `found in ${path}`,
+    classes,
+    ...counts.stats(),
     train: arrayImageSet({ ...train, ...shape }),
     test: arrayImageSet({ ...test, ...shape })
   }
@@ -106,9 +117,7 @@ async function readBatches(
   for (const file of files) {
     const path = join(folder, file)
     signal?.throwIfAborted()
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw diskError('data', 'read', path, error)
-    })
+    const bytes = await onDisk('data', 'read', path, () => readFile(path))
     if (bytes.length === 0 || bytes.length % size !== 0) {
       throw new DataError(
         `[data] ${path}: expected images of ${size} bytes each, got ${bytes.length} bytes,` +
@@ -132,7 +141,7 @@ async function readBatches(
   return { images, labels }
 }
 
-/** From planes to pixels. */
+/** Converts planes [channel, row, column] to pixels [row, column, channel]. */
 function interleave(planes: Uint8Array, pixels: Uint8Array): void {
   for (let p = 0; p < PLANE; p++) {
     pixels[3 * p] = planes[p] ?? 0
@@ -145,5 +154,5 @@ async function classNames(folder: string, { names, classes }: Kind): Promise<rea
   const text = await readFile(join(folder, names), 'utf8').catch(() => '')
   const found = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   if (found.length === classes) return found
-  return classes === 10 ? usual : Array.from({ length: classes }, (_, k) => String(k))
+  return classes === 10 ? cifar10Classes : Array.from({ length: classes }, (_, k) => String(k))
 }

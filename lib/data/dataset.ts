@@ -1,71 +1,85 @@
-/** What a data set is, for training code and for people who bring their own images. */
+/** The interfaces of data sets: what training reads from, and what you implement to bring your own images. */
 import type { Buffer } from '../engine/memory.ts'
 
-/** A data set or a file of one is not as it should be. */
+/** A data set, or a file of one, is missing, damaged or inconsistent. The message says what to do. */
 export class DataError extends Error {
+  /** Always 'DataError'; a subclass has its own. */
   override name = 'DataError'
 }
 
-/** One split of labelled images: bytes, axis order [image, row, column, channel] (NHWC). */
+/**
+ * Labelled images of one size: u8 [image, row, column, channel] (NHWC). `arrayImageSet` makes one from memory;
+ * implement the interface for images that lie elsewhere.
+ */
 export interface ImageSet {
-  /** How many images. */
+  /** Number of images. */
   readonly length: number
   /** Rows of an image. */
   readonly height: number
   /** Columns of an image. */
   readonly width: number
+  /** 1 (grey) or 3 (red, green, blue). */
   readonly channels: number
-  /** Class names; label `k` means `classes[k]`. */
+  /** Class names by label. */
   readonly classes: readonly string[]
-  /** Mean of the training bytes, one number a channel, as a fraction 0…1. */
+  /** Mean of the training images by channel, as a fraction 0…1 of 255. */
   readonly mean: readonly number[]
-  /** Standard deviation of the training bytes, one number a channel, as a fraction 0…1. */
+  /** Standard deviation of the training images by channel, as a fraction 0…1 of 255. */
   readonly std: readonly number[]
-  /** Of sets of photographs: the mean of the training images, 0…255, [row, column, channel]. */
+  /** Mean of the training images, 0…255, f32 [row, column, channel]. Sets of photographs have it. */
   readonly meanImage?: Float32Array
-  /** Of sets of photographs: how each was brought to the size of all; see `decodePhoto`. */
+  /** How photographs were resized to the common size; see `decodePhoto`. */
   readonly fit?: 'crop' | 'warp' | 'keep'
-  /** Of sets of photographs: how the colours of the training pixels vary. */
+  /** Principal components of the training pixels' colours. Sets of photographs have them. */
   readonly colours?: ColourVariation
   /**
-   * Copies image and label number `indices[i]` to place i. Never holds the event loop for longer
-   * than the copying of a batch takes; a set that has more to do returns a promise.
+   * Copies images and labels to the outputs, in the order of `indices`. A set that does more than copying returns
+   * a promise, so that the event loop is not blocked.
    *
-   * @param indices which images, each from 0 to length - 1, in any order, repeated or not
+   * @param indices image numbers from 0 to length - 1, in any order; they may repeat
    * @param images u8 [indices.length, height, width, channels], or longer
    * @param labels i32 [indices.length], or longer
-   * @throws RangeError when an index is out of range or an output is too short
+   * @throws RangeError if an index is out of range or an output is too short
    */
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): void | Promise<void>
   /**
-   * As `read`, into a device's staging memory from `offset` on, by threads of the set's own: no byte of
-   * an image passes through JavaScript. Labels are there at once, images when the promise resolves.
+   * Like `read`, but native threads write the images to a staging buffer. Optional; training prefers it.
+   *
+   * @param indices image numbers from 0 to length - 1
+   * @param to staging buffer: u8 [indices.length, height, width, channels] from byte `offset` on
+   * @param offset first byte in the buffer
+   * @param labels i32 [indices.length], or longer; written before this returns
+   * @returns resolves when all images are written
    */
   load?(indices: Uint32Array, to: Buffer, offset: number, labels: Int32Array): Promise<void>
 }
 
-/** The principal components of RGB values, 0…255, over all training pixels; the largest comes first. */
+/** Principal components of the RGB values 0…255 of all training pixels, largest first. */
 export interface ColourVariation {
-  /** Eigenvalues of the covariance; their roots are standard deviations. */
+  /** Eigenvalues of the covariance matrix: variances along the eigenvectors. */
   readonly eigenvalues: readonly number[]
-  /** `eigenvectors[i]` is the unit vector of `eigenvalues[i]`: one number a channel. */
+  /** Unit eigenvectors [component, channel], in the order of `eigenvalues`. */
   readonly eigenvectors: readonly (readonly number[])[]
 }
 
-/** A data set: its splits, class names and statistics. */
+/** A data set: training and test images, class names and statistics. */
 export interface Dataset {
+  /** Such as 'fashion-mnist'. */
   readonly name: string
-  /** Where it came from, for people: "found in …", "downloaded from … to …", "generated …". */
+  /** Origin, for people: 'found in …', 'downloaded from … to …', 'generated …'. */
   readonly source: string
-  /** What else a person should know, such as why it is not the data set that was expected. */
+  /** A notice for people, such as why this is not the expected data set. */
   readonly notice?: string
+  /** Class names by label. */
   readonly classes: readonly string[]
-  /** Mean of the training bytes, one number a channel, as a fraction 0…1. */
+  /** Mean of the training images by channel, as a fraction 0…1 of 255. */
   readonly mean: readonly number[]
-  /** Standard deviation of the training bytes, one number a channel, as a fraction 0…1. */
+  /** Standard deviation of the training images by channel, as a fraction 0…1 of 255. */
   readonly std: readonly number[]
+  /** Images to train on. */
   readonly train: ImageSet
+  /** Images to test on. */
   readonly test: ImageSet
-  /** Whether the images came as one part, of which `test` was taken. */
+  /** True if `test` was held out of the training images, since there were no others. */
   readonly heldOut?: boolean
 }

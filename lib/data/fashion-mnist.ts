@@ -9,24 +9,25 @@ import { DataError, type Dataset } from './dataset.ts'
 import { type DownloadProgress, download } from './download/download.ts'
 import { findIdxFiles, findIdxFolder, loadIdxFolder } from './idx/folder.ts'
 
-/** Where Fashion-MNIST comes from. */
+/** Options of `fashionMnist`. */
 export interface FashionMnistOptions {
   /**
-   * A folder that holds the four IDX files, or a `fashion-mnist` folder that does. Default: the
-   * environment's ALEXNODE_DATA, else the cache.
+   * A folder with the four IDX files, or with a `fashion-mnist` folder that has them. Default: the environment
+   * variable ALEXNODE_DATA, else the cache.
    */
   readonly data?: string | undefined
   /**
-   * The folder in which `fashion-mnist` is looked for and downloaded to. Default: `alexnode` in
+   * The cache: its folder `fashion-mnist` is searched and receives downloads. Default: `alexnode` in
    * XDG_CACHE_HOME or ~/.cache.
    */
   readonly cache?: string | undefined
-  /** Stops downloading and reading. */
+  /** Aborts downloading and reading. */
   readonly signal?: AbortSignal | undefined
+  /** Called as bytes of a download arrive. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
-  /** Told what a person may want to know while a download goes on. */
+  /** Called with notices for people during a download, such as a mirror that failed. */
   readonly onNotice?: ((text: string) => void) | undefined
-  /** Addresses that the four .gz files' names are put behind. Default: the official two. */
+  /** Base addresses of the four .gz files. Default: the official two. */
   readonly mirrors?: readonly string[] | undefined
   /** MD5 of each .gz file by name. Default: the published ones. */
   readonly md5?: Readonly<Record<string, string>> | undefined
@@ -43,25 +44,25 @@ const MD5: Readonly<Record<string, string>> = {
   't10k-labels-idx1-ubyte.gz': 'bb300cfdad3c16e7a12a480ee83cd310'
 }
 
-/** The folder named by ALEXNODE_DATA, if any. */
+/** The folder that ALEXNODE_DATA names, if any. */
 export function dataFolder(): string | undefined {
   return process.env.ALEXNODE_DATA || undefined
 }
 
-/** Where downloads are kept: `alexnode` in XDG_CACHE_HOME (if absolute) or ~/.cache. */
+/** The default cache: `alexnode` in XDG_CACHE_HOME (if absolute) or ~/.cache. */
 export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME
   return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'alexnode')
 }
 
 /**
- * Loads Fashion-MNIST: from `data`, else from ALEXNODE_DATA, else from the cache, which is filled
- * by download where a file is missing. Downloads are verified by MD5; copies found on disk are
- * checked for structure.
+ * Loads Fashion-MNIST, 60,000 training and 10,000 test images [28, 28, 1] of ten classes, into memory. It looks in
+ * `data`, else in ALEXNODE_DATA, else in the cache, and downloads what the cache lacks (30 MB). Downloads are
+ * verified by MD5. Source: Xiao, Rasul and Vollgraf 2017, MIT licence.
  *
- * @throws DataError when a folder that was named is missing or lacks a file, or a file is damaged
- * @throws OfflineError when a download is needed and no mirror answers
- * @throws DownloadError when no mirror serves the right file, or the cache cannot be written
+ * @throws DataError if a named folder is missing or lacks a file, or a file is damaged
+ * @throws OfflineError if a download is needed and no mirror answers
+ * @throws DownloadError if no mirror serves the right file, or the cache cannot be written
  *
  * @example
  * const data = await fashionMnist()
@@ -92,9 +93,9 @@ export async function fashionMnist(options: FashionMnistOptions = {}): Promise<D
 }
 
 /**
- * Loads the folder that a person named, never another one.
+ * Loads a folder that the user named, never another one.
  *
- * @param said how the person named it, for messages
+ * @param said how the user named it, for messages
  */
 async function loadNamed(
   folder: string,

@@ -1,15 +1,26 @@
 import { permutation } from '../util/random.ts'
 import { DataError, type ImageSet } from './dataset.ts'
 
+/** A set in two parts. */
+export interface HeldOut {
+  /** Images to train on, in the order of the set. */
+  readonly rest: ImageSet
+  /** Images to validate on, in the order of the set. */
+  readonly held: ImageSet
+}
+
 /**
- * Parts a set in two: images drawn by `seed` that are kept back for validation, and the rest, each in its order.
- * @throws DataError where nothing would be left to train on
+ * Splits a set at random: `count` images for validation, the rest for training.
+ *
+ * @param count number of images to hold out, from 1 to set.length - 1
+ * @param seed decides which; a whole number from 0 to 2^53 - 1
+ * @throws DataError for any other count
+ *
+ * @example
+ * const { rest, held } = holdOut(data.train, 5000, 1)
+ * train(net, rest, { epochs: 10, lr: 0.01, validation: { set: held } })
  */
-export function holdOut(
-  set: ImageSet,
-  count: number,
-  seed: number
-): { readonly rest: ImageSet; readonly held: ImageSet } {
+export function holdOut(set: ImageSet, count: number, seed: number): HeldOut {
   if (!Number.isInteger(count) || count < 1 || count >= set.length) {
     throw new DataError(
       `[data] expected to hold out from 1 to ${set.length - 1} of ${set.length} images, got ${count}`
@@ -20,11 +31,25 @@ export function holdOut(
   return { held: part(0, count), rest: part(count, set.length) }
 }
 
-/** Image i of it is image `numbers[i]` of `set`. */
+/**
+ * Makes a set of some images of another. It copies nothing.
+ *
+ * @param numbers image i of the result is image `numbers[i]` of `set`
+ * @throws RangeError from `read` for an index out of range
+ *
+ * @example
+ * const firstThousand = subset(data.train, Uint32Array.from({ length: 1000 }, (_, i) => i))
+ */
 export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
   const { height, width, channels, classes, mean, std, meanImage, colours } = set
   return {
-    ...{ length: numbers.length, height, width, channels, classes, mean, std },
+    length: numbers.length,
+    height,
+    width,
+    channels,
+    classes,
+    mean,
+    std,
     ...(meanImage && { meanImage }),
     ...(colours && { colours }),
     read(indices, images, labels) {

@@ -1,4 +1,4 @@
-/** From what a person says, or does not say, to a data set. */
+/** Opens a data set by name or path. */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -13,33 +13,36 @@ import { PROGRESS } from './photos/prepare/progress.ts'
 import { MANIFEST } from './photos/stored/manifest.ts'
 import { type ShapesOptions, shapes } from './shapes/shapes.ts'
 
-/** Names that `openData` knows. */
+/** Names of data sets that `openData` accepts. */
 export const dataNames: readonly string[] = ['fashion-mnist', 'shapes']
 
-/** Options of the data sets that `openData` may open. */
+/** Options of `openData`. */
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
-  /** How `shapes` is drawn, if it comes to that. */
+  /** Options of `shapes`, if that is opened. */
   readonly shapes?: ShapesOptions | undefined
-  /** Threads that read and decode photographs. Default: as many as the machine gives this process. */
+  /** Number of threads that read and decode photographs. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
-  /** Told of each image that is prepared: how many of how many, and how many were skipped. */
+  /** Called for each photograph that is prepared: images done, images in all, images skipped. */
   readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }
 
 /**
- * Opens a data set by name ('fashion-mnist', 'shapes') or by path: a folder with four IDX files (or
- * with a `fashion-mnist` folder that has them), CIFAR's binary batches, a folder that `alexnode
- * prepare` has filled, or pictures in any arrangement that it takes, which are prepared into the
- * cache when they are first used. With nothing named: Fashion-MNIST from ALEXNODE_DATA, from the
- * cache or by download, and where it cannot be downloaded, `shapes`, with a `notice` that says why.
- * A folder that is named (ALEXNODE_DATA names one, too) is never replaced by something else.
+ * Opens a data set.
  *
- * @throws DataError when the name is unknown, or what is there is incomplete or damaged
- * @throws DamagedFileError when a prepared folder is
- * @throws OfflineError, DownloadError when 'fashion-mnist' was named and cannot be downloaded
+ * - 'fashion-mnist' or 'shapes': that set.
+ * - A path: a folder with four IDX files, CIFAR's binary batches, a set that `prepare` made, or pictures in an
+ *   arrangement that `prepare` accepts. Pictures are prepared into the cache on first use.
+ * - Nothing: Fashion-MNIST; without a network `shapes`, with a `notice` that says why. A folder that ALEXNODE_DATA
+ *   names is never replaced by `shapes`.
+ *
+ * @throws DataError if the name is unknown, or the data are incomplete or damaged
+ * @throws DamagedFileError if a file of a prepared set is damaged
+ * @throws OfflineError if 'fashion-mnist' was named and no mirror answers
+ * @throws DownloadError if 'fashion-mnist' was named and cannot be downloaded
  *
  * @example
- * const data = await openData(process.argv[2])
+ * const data = await openData('photos', { onNotice: console.log })
+ * console.log(data.source, data.classes)
  */
 export async function openData(
   nameOrFolder?: string,
@@ -52,7 +55,7 @@ export async function openData(
     return await fashionMnist(options)
   } catch (error) {
     if (!(error instanceof OfflineError || error instanceof DownloadError)) throw error
-    return instead(error, options)
+    return shapesInstead(error, options)
   }
 }
 
@@ -73,13 +76,16 @@ async function openPath(path: string, options: OpenDataOptions): Promise<Dataset
     return openPhotos(path, { threads: options.workers })
   }
   return openCached(path, {
-    ...{ cache: options.cache ?? cacheFolder(), workers: options.workers, signal },
-    ...{ onNotice: options.onNotice, onProgress: options.onPrepare }
+    cache: options.cache ?? cacheFolder(),
+    workers: options.workers,
+    signal,
+    onNotice: options.onNotice,
+    onProgress: options.onPrepare
   })
 }
 
-/** `shapes` in place of Fashion-MNIST, and says so. */
-function instead(error: Error, options: OpenDataOptions): Dataset {
+/** `shapes` in place of Fashion-MNIST, with a notice. */
+function shapesInstead(error: Error, options: OpenDataOptions): Dataset {
   const data = shapes(options.shapes)
   const why = error instanceof OfflineError ? 'no network' : 'the download failed'
   const cache = join(resolve(options.cache ?? cacheFolder()), 'fashion-mnist')

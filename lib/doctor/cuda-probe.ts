@@ -1,42 +1,42 @@
 /**
- * Whether GPUs can be used, told by a child process: a broken set of NVIDIA's libraries may end the process that
- * opens it, and this one opens them only when they were seen to work.
+ * Tests in a child process if GPUs can be used: broken libraries of NVIDIA may end the process that opens them. This
+ * process opens them only after the test has passed.
  */
 import { examine } from './index.ts'
 import { hasNvidiaDriver } from './system.ts'
 
-/** What was seen. */
+/** Result of the test. */
 export interface CudaProbe {
-  /** Files that must not be touched, with the reason: opening or calling them ended a process. */
+  /** Files that must not be opened, with the reason: they ended the child process. */
   readonly refused: Readonly<Record<string, string>>
-  /** The doctor's verdict on CUDA: 'ready (1 device)'. */
+  /** The doctor's verdict on CUDA, such as 'ready (1 device)'. */
   readonly verdict: string
 }
 
 let probed: Promise<CudaProbe> | undefined
 
 /**
- * Looks once a process, by a child that opens and calls NVIDIA's libraries.
+ * Tests NVIDIA's libraries, once per process unless that fails.
  *
- * @throws Error with the doctor's verdict, problems and remedies, where no GPU can be used
+ * @throws Error with the doctor's verdict, problems and remedies if no GPU can be used
  */
 export function probeCuda(): Promise<CudaProbe> {
-  probed ??= look()
-  const looking = probed
-  // What was mended is seen at the next try.
-  looking.catch(() => {
-    if (probed === looking) probed = undefined
+  probed ??= test()
+  const testing = probed
+  // A repaired installation is found by the next call.
+  testing.catch(() => {
+    if (probed === testing) probed = undefined
   })
-  return looking
+  return testing
 }
 
 /**
- * Seconds that a call may take before it counts as hung: a driver that is not kept loaded begins with every GPU of
- * the machine, and cuBLASLt is half a gigabyte that may lie on a slow disk.
+ * Seconds after which a call counts as hung. A driver that is not kept loaded first initialises every GPU, and
+ * cuBLASLt is half a gigabyte, perhaps on a slow disk.
  */
 const PATIENCE = 60
 
-async function look(): Promise<CudaProbe> {
+async function test(): Promise<CudaProbe> {
   const { ready, verdicts, problems, cuda } = await examine({ timeout: PATIENCE })
   const verdict = verdicts.cuda
   if (!ready.cuda) {
@@ -52,15 +52,17 @@ async function look(): Promise<CudaProbe> {
   return { refused, verdict }
 }
 
-/** A device, and why it was taken. */
+/** A device and the reason for choosing it. */
 export interface DeviceChoice {
+  /** Name for `open`: 'cuda:0' or 'cpu'. */
   readonly name: string
+  /** For people: 'there is no NVIDIA driver'. */
   readonly reason: string
 }
 
 /**
- * What to compute on where nobody has said: the first GPU where one is ready, else the CPU. Where there is no
- * NVIDIA driver, that is seen from a few files, and nothing is opened.
+ * Chooses the first GPU if it can be used, else the CPU. Never rejects. Without an NVIDIA driver no library is
+ * opened.
  *
  * @example
  * const { name, reason } = await chooseDevice()

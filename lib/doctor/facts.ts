@@ -1,75 +1,79 @@
-/** What `alexnode doctor` knows of a machine: the object that `--json` prints. */
+/** What `alexnode doctor` finds out: the object that `--json` prints. */
 import type { AddonOrigin } from '../native/addon/found-addon.ts'
 import type { CudaDevice, CudaLibrary } from '../native/device-info.ts'
 
-/** The machine, without any of our native code. */
+/** The machine, as Node and the kernel describe it. */
 export interface SystemFacts {
-  /** As in `process.platform`. */
+  /** `process.platform`. */
   readonly platform: string
-  /** As in `process.arch`. */
+  /** `process.arch`. */
   readonly arch: string
-  /** The C library and its version, where known; `none` where the system has another kind. */
+  /** The C library, and its version if known; `none` is any other one. */
   readonly libc: { readonly name: 'glibc' | 'musl' | 'none'; readonly version?: string }
-  /** The processor's name. */
+  /** Name of the processor. */
   readonly cpu: string
-  /** Physical cores, logical processors, and the threads that training takes when not told. */
+  /** Number of physical cores. */
   readonly cores: number
+  /** Number of logical processors. */
   readonly processors: number
+  /** Default number of threads of training. */
   readonly threads: number
-  /** Bytes: all, and what could be taken now. Limits of a container count. */
+  /** Bytes of memory, within the limits of a container. */
   readonly memory: { readonly total: number; readonly available: number }
-  /** NVIDIA's display devices on the PCI bus, by address, whether there is a driver or not. */
+  /** PCI addresses of NVIDIA's display devices, with or without a driver. */
   readonly nvidia: readonly string[]
-  /** The version of NVIDIA's kernel driver, where one is loaded. */
+  /** Version of NVIDIA's kernel driver, if it is loaded. */
   readonly driver?: string
 }
 
-/** One of NVIDIA's libraries. `crashed`: opening or calling it ended the process, or did not end. */
+/** One of NVIDIA's libraries. `crashed`: opening or calling it ended the process, or hung. */
 export interface LibraryFacts extends Omit<CudaLibrary, 'state'> {
   readonly state: CudaLibrary['state'] | 'crashed'
 }
 
+/** NVIDIA's libraries and GPUs. */
 export interface CudaFacts {
-  /** In the order in which they are opened; cuDNN's parts have names such as `cudnn_ops`. */
+  /** In the order in which they are opened. cuDNN's parts have names such as `cudnn_ops`. */
   readonly libraries: readonly LibraryFacts[]
   readonly devices: readonly CudaDevice[]
-  /** Folders that were looked in before the system's own. */
+  /** Folders that were searched before the system's. */
   readonly places: readonly string[]
-  /** Whether there is a device and every library that it needs. */
+  /** True if there are a device and all libraries that it needs. */
   readonly complete: boolean
 }
 
+/** The native addon. */
 export interface AddonFacts {
   readonly loads: boolean
   readonly path?: string
-  /** How it was found: compiled here, prebuilt in the package, or named by ALEXNODE_PREBUILD. */
+  /** Where it was found: compiled here, prebuilt in the package, or elsewhere. */
   readonly origin?: AddonOrigin
   /** Why it does not load. */
   readonly error?: string
-  /** The command that mends it. */
+  /** The command that repairs it. */
   readonly remedy?: string
 }
 
-/** What the CPU computes with. */
+/** How the CPU computes. */
 export interface CpuFacts {
-  /** oneDNN's version. */
+  /** Version of oneDNN. */
   readonly onednn: string
-  /** The widest instruction set in use: AVX2, AVX-512, AMX, … */
+  /** Widest instruction set in use: AVX2, AVX-512, AMX, … */
   readonly isa: string
-  /** Whether training in bf16 is possible, and by AMX. */
+  /** 'fast' with AMX, 'slow' with AVX-512 alone. */
   readonly bf16: 'none' | 'slow' | 'fast'
 }
 
-/** Something that is wrong, and what mends it. */
+/** A problem and its remedy. */
 export interface Problem {
   readonly about: 'node' | 'addon' | 'cuda'
   readonly problem: string
   readonly remedy: string
 }
 
-/** All of it. What could not be found out is left out. */
+/** All facts. What could not be found out is missing. */
 export interface Facts {
-  /** The version of alexnode. */
+  /** Version of alexnode. */
   readonly version: string
   readonly node: {
     readonly version: string
@@ -81,10 +85,10 @@ export interface Facts {
   readonly cpu?: CpuFacts
   readonly cuda?: CudaFacts
   readonly problems: readonly Problem[]
-  /** What can train. */
+  /** What training is possible on. */
   readonly ready: { readonly cpu: boolean; readonly cuda: boolean }
-  /** One line: `cpu: ready · cuda: no driver (libcuda.so.1 not found)` */
+  /** One line for people: `cpu: ready · cuda: no driver (libcuda.so.1 not found)` */
   readonly verdict: string
-  /** The parts of it, without their names: `ready`, `no driver (libcuda.so.1 not found)` */
+  /** The verdict in parts: `ready` and `no driver (libcuda.so.1 not found)`. */
   readonly verdicts: { readonly cpu: string; readonly cuda: string }
 }

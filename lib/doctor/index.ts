@@ -1,14 +1,14 @@
-/** Says what this machine can train on, whatever is broken. Nothing here loads native code. */
+/** Finds out what this machine can train on, even if libraries are broken. Loads no native code itself. */
 import { version } from '../native/version.ts'
 import type { Facts } from './facts.ts'
 import { type ProbeOptions, probe } from './probe.ts'
 import { systemFacts } from './system.ts'
 import { problemsOf, verdictOf } from './verdict.ts'
 
-/** As in package.json's `engines`. */
+/** Oldest supported Node, as in package.json's `engines`. */
 const LEAST_NODE = '20.19.0'
 
-/** Whether a version, such as `v20.20.0`, is at least another. */
+/** True if a version, such as `v20.20.0`, is at least another. */
 export function atLeast(version: string, least: string): boolean {
   const numbers = (text: string) => text.replace(/^v/, '').split('.').map(Number)
   const given = numbers(version)
@@ -20,8 +20,7 @@ export function atLeast(version: string, least: string): boolean {
 }
 
 /**
- * Looks at Node, the system, the addon, and NVIDIA's driver and libraries. What is dangerous is done in a
- * child process.
+ * Examines Node, the system, the addon, and NVIDIA's driver and libraries. A child process does what may crash.
  *
  * @example
  * const { verdict, problems } = await examine()
@@ -33,7 +32,10 @@ export async function examine(options: ProbeOptions = {}): Promise<Facts> {
   const probed = await probe(options)
   const { addon, cpu, cuda } = probed
   return {
-    ...{ version, node, system, addon },
+    version,
+    node,
+    system,
+    addon,
     ...(cpu && { cpu }),
     ...(cuda && { cuda }),
     problems: problemsOf({ node, system }, probed),

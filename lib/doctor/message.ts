@@ -1,8 +1,8 @@
-/** What the doctor's child process tells its parent. */
+/** Messages of the doctor's child process to its parent. */
 import type { FoundAddon } from '../native/addon/found-addon.ts'
 import type { CpuInfo, CudaReport } from '../native/device-info.ts'
 
-/** One line on file descriptor 3, as JSON. */
+/** A message: one line of JSON on file descriptor 3. */
 export type Message =
   | { readonly step: Step }
   | { readonly addon: FoundAddon }
@@ -10,7 +10,7 @@ export type Message =
   | { readonly cpu: CpuInfo }
   | { readonly cuda: CudaReport }
 
-/** What it does next: open a file, or call a function of it. */
+/** The next act of the child: opening a file, or calling a function of it. */
 export interface Step {
   readonly file: string
   readonly what: string
@@ -23,5 +23,5 @@ export interface Failure {
   readonly remedy?: string
 }
 
-/** The file of the step that loads the addon. */
+/** Name of the addon in a step. */
 export const ADDON = 'alexnode.node'

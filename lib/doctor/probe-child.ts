@@ -1,7 +1,7 @@
 /**
- * The doctor's child process: it loads the addon and NVIDIA's libraries, any of which may crash or hang it.
- * Before each such act it says so on file descriptor 3, so that its parent knows what it died of. Its argument
- * is JSON: the files that it must not touch, with the reason.
+ * The doctor's child process. It loads the addon and NVIDIA's libraries, any of which may crash or hang it. It
+ * announces each act on file descriptor 3, so that its parent knows what ended it. Its argument is JSON: the files
+ * that it must not open, with the reason.
  */
 import { writeSync } from 'node:fs'
 import { AddonError } from '../native/addon/error.ts'
@@ -9,22 +9,22 @@ import { findAddon } from '../native/addon/load.ts'
 import { packageRoot } from '../native/addon/package-root.ts'
 import { ADDON, type Message } from './message.ts'
 
-const say = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)
+const send = (message: Message) => writeSync(3, `${JSON.stringify(message)}\n`)
 
-/** Loads the addon, or says why it does not load. */
+/** Loads the addon, or sends why it does not load. */
 async function load() {
   try {
     const addon = findAddon(packageRoot())
-    say({ addon })
-    say({ step: { file: ADDON, what: 'open', path: addon.file } })
+    send({ addon })
+    send({ step: { file: ADDON, what: 'open', path: addon.file } })
     const { native, cpuInfo } = await import('../native/binding.ts')
-    say({ cpu: cpuInfo })
+    send({ cpu: cpuInfo })
     return native
   } catch (error) {
     if (error instanceof AddonError) {
       const text = error.message.replace(`\n${error.mend}`, '').replace(/^\[alexnode\] /, '')
-      say({ failed: { error: text, remedy: error.mend } })
-    } else say({ failed: { error: error instanceof Error ? error.message : String(error) } })
+      send({ failed: { error: text, remedy: error.mend } })
+    } else send({ failed: { error: error instanceof Error ? error.message : String(error) } })
     return undefined
   }
 }
@@ -33,7 +33,7 @@ const native = await load()
 if (native && process.platform === 'linux') {
   const refused: Record<string, string> = JSON.parse(process.argv[2] ?? '{}')
   const report = native.probeCuda(refused, (file, what, path) => {
-    say({ step: { file, what, path } })
+    send({ step: { file, what, path } })
   })
-  say({ cuda: report })
+  send({ cuda: report })
 }

@@ -1,6 +1,6 @@
 /**
- * Looks at the addon and at NVIDIA's libraries by a child process. When one of them ends or stops it, another
- * child looks at the rest without that one; so a broken library hides nothing of the others.
+ * Tests the addon and NVIDIA's libraries in a child process. If a library ends or hangs it, another child tests the
+ * rest without that library.
  */
 import { spawn } from 'node:child_process'
 import { dirname, extname, join } from 'node:path'
@@ -11,39 +11,41 @@ import type { CpuInfo, CudaReport } from '../native/device-info.ts'
 import type { AddonFacts, CpuFacts, CudaFacts, LibraryFacts } from './facts.ts'
 import { ADDON, type Failure, type Message, type Step } from './message.ts'
 
+/** Options of a probe. */
 export interface ProbeOptions {
-  /** Seconds that opening a library of CUDA, or one call of it, may take. Default 20. */
+  /** Seconds after which opening a library, or one call of it, counts as hung. Default 20. */
   readonly timeout?: number
-  /** Ends it early. */
+  /** Aborts the probe. */
   readonly signal?: AbortSignal
 }
 
+/** Result of a probe. */
 export interface Probed {
   readonly addon: AddonFacts
   readonly cpu?: CpuFacts
   readonly cuda?: CudaFacts
-  /** Why there is nothing of CUDA, though the addon loads. */
+  /** Why `cuda` is missing though the addon loads. */
   readonly failed?: string
 }
 
-/** How far a child came. */
+/** What a child has sent before it ended. */
 interface Outcome {
   readonly addon?: FoundAddon
   readonly failed?: Failure
   readonly cpu?: CpuInfo
   readonly cuda?: CudaReport
   readonly step?: Step
-  /** How it ended before its work was done, such as `crashed (SIGSEGV)`. */
+  /** How it ended, if too early: `crashed (SIGSEGV)`. */
   readonly end?: string
 }
 
-/** Of what a dying process writes, the last line tells most. */
+/** The last line of stderr, which mostly names the reason. */
 function lastLine(text: string): string {
   const line = text.trim().split('\n').at(-1)?.trim() ?? ''
   return line === '' ? '' : `, saying: ${line.slice(0, 200)}`
 }
 
-/** A process that is ended may leave half a line, and a library may write where it should not. */
+/** Parses a line. A killed process may leave half a line, and a library may write to the wrong descriptor. */
 function messageOf(line: string): Message | undefined {
   try {
     return JSON.parse(line)
@@ -52,15 +54,15 @@ function messageOf(line: string): Message | undefined {
   }
 }
 
-/** Seconds at least until the addon is there: Node starts, which takes time on a busy machine. */
-const START = 20
+/** Least timeout in seconds until the addon is loaded: Node starts slowly on a busy machine. */
+const START_TIMEOUT = 20
 
-function child(
+function runChild(
   refused: Readonly<Record<string, string>>,
   timeout: number,
   signal: AbortSignal | undefined
 ): Promise<Outcome> {
-  // No `new URL`: webpack would take that for a file to be minified as a script.
+  // No `new URL`: webpack would bundle that file as a script.
   const here = fileURLToPath(import.meta.url)
   const program = join(dirname(here), `probe-child${extname(here)}`)
   const args = [...process.execArgv, program, JSON.stringify(refused)]
@@ -69,19 +71,19 @@ function child(
     ...(signal && { signal, killSignal: 'SIGKILL' })
   })
   let outcome: Outcome = {}
-  let said = ''
+  let errors = ''
   let hung = 0
-  const give = (seconds: number) => {
+  const stop = (seconds: number) => {
     hung = seconds
     process_.kill('SIGKILL')
   }
   const wait = () => {
-    const seconds = outcome.cpu ? timeout : Math.max(timeout, START)
-    return setTimeout(() => give(seconds), seconds * 1000)
+    const seconds = outcome.cpu ? timeout : Math.max(timeout, START_TIMEOUT)
+    return setTimeout(() => stop(seconds), seconds * 1000)
   }
   let timer = wait()
   process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-4096)
+    errors = (errors + text).slice(-4096)
   })
   const channel = process_.stdio[3]
   if (channel && 'read' in channel) {
@@ -89,7 +91,7 @@ function child(
       clearTimeout(timer)
       outcome = { ...outcome, ...messageOf(line) }
       timer = wait()
-      // Libraries may crash when the process ends, which would say nothing that matters here.
+      // The result is complete. A regular exit could crash in a library.
       if (outcome.cuda) process_.kill('SIGKILL')
     })
   }
@@ -101,7 +103,7 @@ function child(
     process_.on('close', (code, signal) => {
       clearTimeout(timer)
       const ended = code === null ? `crashed (${signal})` : `ended the process (exit code ${code})`
-      const end = hung > 0 ? `hung (stopped after ${hung} s)` : `${ended}${lastLine(said)}`
+      const end = hung > 0 ? `hung (stopped after ${hung} s)` : `${ended}${lastLine(errors)}`
       resolve(outcome.cuda || code === 0 ? outcome : { ...outcome, end })
     })
   })
@@ -118,12 +120,15 @@ function cpuFacts({ onednn, isa, bf16, fastBf16 }: CpuInfo): CpuFacts {
   return { onednn, isa, bf16: fastBf16 ? 'fast' : bf16 ? 'slow' : 'none' }
 }
 
-/** Looks at everything; throws only the reason of `signal`. */
+/**
+ * Tests the addon and all libraries.
+ * @throws the signal's reason if aborted, nothing else
+ */
 export async function probe({ timeout = 20, signal }: ProbeOptions = {}): Promise<Probed> {
   const dead = new Map<string, { step: Step; why: string }>()
   for (;;) {
     const refused = Object.fromEntries([...dead].map(([file, { why }]) => [file, why]))
-    const outcome = await child(refused, timeout, signal)
+    const outcome = await runChild(refused, timeout, signal)
     signal?.throwIfAborted()
     const { cpu, cuda, step, end } = outcome
     const addon = addonFacts(outcome)

@@ -1,4 +1,4 @@
-/** The machine's facts, from Node and the kernel's files alone. */
+/** Facts of the machine from Node and the kernel's files. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ function libc(): SystemFacts['libc'] {
   return { name: musl ? 'musl' : 'none' }
 }
 
-/** Cores by the kernel's list of processors: two threads of one core have the same pair of numbers. */
+/** Counts cores in /proc/cpuinfo: threads of one core have the same pair of ids. */
 function physicalCores(processors: number): number {
   const blocks = (read('/proc/cpuinfo') ?? '').split('\n\n')
   const pairs = blocks.map((block) => {
@@ -40,7 +40,7 @@ function physicalCores(processors: number): number {
   return known.size || processors
 }
 
-/** PCI's class 0x03 is displays, and 0x10de is NVIDIA. */
+/** PCI class 0x03 is displays; vendor 0x10de is NVIDIA. */
 function nvidiaDevices(): string[] {
   const bus = '/sys/bus/pci/devices'
   return list(bus).filter((address) => {
@@ -49,18 +49,15 @@ function nvidiaDevices(): string[] {
   })
 }
 
-/** The driver's file says `NVRM version: NVIDIA UNIX … Kernel Module  580.65.06  …`. */
+/** The driver's file has a line `NVRM version: NVIDIA UNIX … Kernel Module  580.65.06  …`. */
 function kernelDriver(): string | undefined {
   return /Module.*?\s(\d+\.[\d.]+)\s/.exec(read('/proc/driver/nvidia/version') ?? '')?.[1]
 }
 
-/** Files of which one is there where a driver is: the kernel's, a container's, and that of Windows' Linux. */
+/** A driver has at least one of these: on Linux, in a container, in WSL. */
 const DRIVER_FILES = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/nvidia0', '/dev/dxg']
 
-/**
- * Whether there may be an NVIDIA driver: a glance that opens nothing. A driver that ALEXNODE_CUDA_PATH names
- * counts.
- */
+/** True if files suggest an NVIDIA driver, also one that ALEXNODE_CUDA_PATH names. Opens nothing. */
 export function hasNvidiaDriver(env: NodeJS.ProcessEnv = process.env): boolean {
   if (process.platform !== 'linux') return false
   const folders = (env.ALEXNODE_CUDA_PATH ?? '').split(':').filter(Boolean)
@@ -68,10 +65,11 @@ export function hasNvidiaDriver(env: NodeJS.ProcessEnv = process.env): boolean {
   return [...DRIVER_FILES, ...named].some((file) => existsSync(file))
 }
 
+/** Collects the facts of the machine. */
 export function systemFacts(): SystemFacts {
   const processors = cpus()
   const driver = kernelDriver()
-  // A Node that is too old has not all of these, and is to be told of it.
+  // A Node that is too old lacks these; the doctor must still run to say so.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY
   const available = process.availableMemory?.() ?? freemem()
   return {

@@ -1,9 +1,9 @@
-/** What the facts mean: what is wrong, what mends it, and one line about it all. */
+/** Derives problems, remedies and the verdict from the facts. */
 import { dirname } from 'node:path'
 import type { CudaFacts, Facts, LibraryFacts, Problem, SystemFacts } from './facts.ts'
 import type { Probed } from './probe.ts'
 
-/** What cuInit says where the driver is sound, and every GPU absent or hidden. */
+/** Error of cuInit if the driver works, but no GPU is present or visible. */
 const NO_DEVICE = 'CUDA_ERROR_NO_DEVICE'
 
 /** Names for people. */
@@ -17,12 +17,12 @@ const TITLES: Readonly<Record<string, string>> = {
   nccl: 'NCCL'
 }
 
-/** What a library is called among people. */
+/** Name of a library for people. */
 export function titleOf({ name, file }: LibraryFacts): string {
   return TITLES[name] ?? file
 }
 
-/** The wheel of pip that holds a library, for CUDA 12 or 13. */
+/** The pip package of a library, for CUDA 12 or 13. */
 function wheelOf(name: string, major: 12 | 13): string {
   const suffix = major === 12 ? '-cu12' : ''
   if (name.startsWith('nvrtc')) return `nvidia-cuda-nvrtc${suffix}`
@@ -30,10 +30,10 @@ function wheelOf(name: string, major: 12 | 13): string {
   return name === 'nccl' ? `nvidia-nccl-cu${major}` : `nvidia-cudnn-cu${major}`
 }
 
-/** NCCL joins several GPUs: without it, one trains. */
-const needed = ({ name }: LibraryFacts) => name !== 'nccl'
+/** NCCL connects several GPUs; one GPU trains without it. */
+const isNeeded = ({ name }: LibraryFacts) => name !== 'nccl'
 
-/** What is said of a library that is not ready. */
+/** State of a library that is not ready, for people. */
 export function stateOf(library: LibraryFacts): string {
   const { state, file, error = '' } = library
   if (state === 'missing') return `${file} not found`
@@ -71,13 +71,13 @@ function driverProblem(driver: LibraryFacts, { driver: kernel, nvidia }: SystemF
   )
 }
 
-/** The CUDA to install libraries for: the newest that the driver knows. */
+/** Major version of CUDA that the driver supports. */
 function majorOf({ libraries }: CudaFacts): 12 | 13 {
   const driver = libraries.find(({ name }) => name === 'driver')
   return Number.parseInt(driver?.version ?? '', 10) < 13 ? 12 : 13
 }
 
-/** Those that are there and no good; several with the same error are one problem. */
+/** Libraries that were found but do not work. Equal errors are one problem. */
 function brokenLibraries(cuda: CudaFacts): Problem[] {
   const groups = new Map<string, LibraryFacts[]>()
   for (const library of cuda.libraries) {
@@ -95,7 +95,7 @@ function brokenLibraries(cuda: CudaFacts): Problem[] {
   })
 }
 
-/** What to install when a library lacks one of the system's. */
+/** The command that installs a system library that is missing. */
 function systemPackage(error: string): string | undefined {
   const packages: Readonly<Record<string, string>> = {
     'libz.so.1': 'zlib1g',
@@ -107,7 +107,7 @@ function systemPackage(error: string): string | undefined {
   return name === undefined ? undefined : `apt install ${name}`
 }
 
-/** Where libraries lie, if what is said of them does not tell. */
+/** Folders of libraries, unless the error names them. */
 function placesOf(libraries: readonly LibraryFacts[], error: string): string {
   const folders = libraries.flatMap(({ path }) => (path?.includes('/') ? [dirname(path)] : []))
   const told = [...new Set(folders)].filter((folder) => !error.includes(folder))
@@ -117,14 +117,14 @@ function placesOf(libraries: readonly LibraryFacts[], error: string): string {
 function missingLibraries(cuda: CudaFacts): Problem[] {
   const nvrtc = cuda.libraries.find(({ name }) => name === 'nvrtc')
   const missing = cuda.libraries.filter(({ name, state }) => {
-    // What lies beside a library comes and goes with it.
-    const comesAlong =
+    // These are installed together with another library.
+    const isPart =
       name.startsWith('cudnn_') || (name === 'nvrtc-builtins' && nvrtc?.state !== 'ready')
-    return state === 'missing' && !comesAlong
+    return state === 'missing' && !isPart
   })
   if (missing.length === 0) return []
   const wheels = [...new Set(missing.map(({ name }) => wheelOf(name, majorOf(cuda))))]
-  const only = missing.some(needed) ? '' : ' (needed for several GPUs only)'
+  const only = missing.some(isNeeded) ? '' : ' (needed for several GPUs only)'
   return [
     {
       about: 'cuda',
@@ -143,7 +143,7 @@ function cudaProblems({ cuda, failed }: Probed, system: SystemFacts): Problem[] 
   }
   if (!cuda) return []
   const driver = cuda.libraries.find(({ name }) => name === 'driver')
-  // Without a driver, other libraries that are missing are missed by nobody.
+  // Without a driver, other missing libraries do not matter.
   if (driver?.state !== 'ready') {
     return [...(driver ? [driverProblem(driver, system)] : []), ...brokenLibraries(cuda)]
   }
@@ -153,6 +153,7 @@ function cudaProblems({ cuda, failed }: Probed, system: SystemFacts): Problem[] 
   return [{ about: 'cuda', problem: 'The driver sees no device.', remedy }, ...problems]
 }
 
+/** All problems, with remedies. */
 export function problemsOf(
   { node, system }: Pick<Facts, 'node' | 'system'>,
   probed: Probed
@@ -179,7 +180,7 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
   if (!addon.loads) return 'not looked at'
   if (platform !== 'linux') return 'only on Linux'
   if (!cuda || failed !== undefined) return 'could not be looked at'
-  const wrong = cuda.libraries.find((library) => library.state !== 'ready' && needed(library))
+  const wrong = cuda.libraries.find((library) => library.state !== 'ready' && isNeeded(library))
   if (wrong?.name === 'driver') {
     if (wrong.error?.includes(NO_DEVICE)) return 'no device'
     return `${wrong.state === 'missing' ? 'no' : 'broken'} driver (${stateOf(wrong)})`
@@ -191,7 +192,7 @@ function cudaVerdict({ cuda, addon, failed }: Probed, { platform }: SystemFacts)
   return `ready (${devices})`
 }
 
-/** What can train, and the line that says so. */
+/** What training is possible on, and the verdict in one line. */
 export function verdictOf(
   { node, system }: Pick<Facts, 'node' | 'system'>,
   probed: Probed

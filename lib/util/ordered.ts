@@ -1,8 +1,8 @@
-/** Many things at once, in order. */
-
 /**
- * Runs `work` on items, so many at a time, and gives what comes of them in the items' order. A
- * failure is thrown in its turn; then, and where the caller stops early, what was begun is awaited.
+ * Runs `work` on items concurrently, and yields the results in the order of the items. An error is thrown in its
+ * turn. At the end, also an early one, all work that has begun is awaited.
+ *
+ * @param atOnce largest number of items at a time
  *
  * @example
  * for await (const text of ordered(paths, 8, (path) => readFile(path, 'utf8'))) console.log(text)
@@ -12,21 +12,21 @@ export async function* ordered<Item, Result>(
   atOnce: number,
   work: (item: Item) => Promise<Result>
 ): AsyncGenerator<Result> {
-  const flying: Promise<Result>[] = []
-  const launch = (item: Item) => {
-    const flight = work(item)
-    // It is awaited in its turn; until then a failure is nobody's.
-    flight.catch(() => {})
-    flying.push(flight)
+  const running: Promise<Result>[] = []
+  const start = (item: Item) => {
+    const result = work(item)
+    // Awaited below, in its turn; until then a rejection must not count as unhandled.
+    result.catch(() => {})
+    running.push(result)
   }
   try {
     for (const item of items) {
-      launch(item)
-      const first = flying.length < atOnce ? undefined : flying.shift()
+      start(item)
+      const first = running.length < atOnce ? undefined : running.shift()
       if (first) yield await first
     }
-    for (let first = flying.shift(); first; first = flying.shift()) yield await first
+    for (let first = running.shift(); first; first = running.shift()) yield await first
   } finally {
-    await Promise.allSettled(flying)
+    await Promise.allSettled(running)
   }
 }

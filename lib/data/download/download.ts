@@ -1,57 +1,58 @@
 /**
- * Downloads a file that is known by its MD5: from the first of several mirrors that serves it,
- * into `<path>.part`, from where an earlier attempt stopped, renamed when it is verified.
+ * Downloads a file and verifies its MD5. Mirrors are tried in order. Bytes go to `<path>.part`, which a later
+ * attempt continues and the last one renames.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { constants, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { flushAll } from '../../util/files/flush.ts'
-import { DiskError, DownloadError, OfflineError } from './errors.ts'
+import { DownloadError, OfflineError, WriteError } from './errors.ts'
 import { request } from './http.ts'
 
 export { DownloadError, OfflineError } from './errors.ts'
 
-/** How far a download is. */
+/** Progress of a download. */
 export interface DownloadProgress {
   /** Name of the file. */
   readonly file: string
+  /** Address that serves it. */
   readonly url: string
-  /** Bytes that are there, earlier attempts' included. */
+  /** Bytes received, earlier attempts included. */
   readonly received: number
-  /** Bytes in the whole file, where the server says so. */
+  /** Bytes of the whole file, if the server tells. */
   readonly total?: number
 }
 
-/** What to download, and how. */
+/** Options of `download`. */
 export interface DownloadOptions {
-  /** Places of the file, tried in order: http or https. */
+  /** Addresses of the file, http or https, tried in order. */
   readonly urls: readonly string[]
-  /** Where it goes. Its folder is made. */
+  /** Path of the file. Its folder is made. */
   readonly path: string
-  /** MD5 of the whole file, in hexadecimal. */
+  /** MD5 of the file, in hexadecimal. */
   readonly md5: string
-  /** Stops the download; what has come stays for the next attempt. */
+  /** Aborts the download. The part that arrived stays for the next attempt. */
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
-  /** Told what a person may want to know: a part that was deleted, a mirror that failed. */
+  /** Called with notices for people: a part that was deleted, a mirror that failed. */
   readonly onNotice?: ((text: string) => void) | undefined
-  /** Milliseconds, all mirrors together, after which silence means: no network. Default 4500. */
+  /** Milliseconds without an answer, of all mirrors together, that mean: no network. Default 4500. */
   readonly offlineAfter?: number | undefined
-  /** Milliseconds without a byte after which a mirror is given up. Default 20,000. */
+  /** Milliseconds without a byte that mean: this mirror failed. Default 20,000. */
   readonly stallAfter?: number | undefined
 }
 
-/** Attempts at one mirror, as long as each gets further. */
+/** Attempts at one mirror, as long as each adds bytes. */
 const ATTEMPTS = 4
 
 /**
  * Downloads a file and verifies it.
  *
  * @returns the URL that served it
- * @throws OfflineError when no mirror answered
- * @throws DownloadError when mirrors answered but none served the right file, or the disk failed
- * @throws the signal's reason when aborted
+ * @throws OfflineError if no mirror answers
+ * @throws DownloadError if none serves the right file, or it cannot be written
+ * @throws the signal's reason if aborted
  *
  * @example
  * await download({ urls: ['https://example.org/a.gz'], path: '/data/a.gz', md5: '8d4f…' })
@@ -68,28 +69,28 @@ export async function download(options: DownloadOptions): Promise<string> {
     if (answered) onNotice?.(`[download] ${basename(path)}:\n${failure}`)
   }
 
-  await onDisk(path, () => mkdir(dirname(path), { recursive: true }))
+  await writing(path, () => mkdir(dirname(path), { recursive: true }))
   for (const [k, url] of urls.entries()) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       signal?.throwIfAborted()
       const offset = await sizeOf(part)
       try {
-        // Until a mirror has answered, those that are left share the time that is left.
+        // Until a mirror has answered, the remaining ones share the remaining time.
         const patience = answered
           ? stallAfter
           : Math.max(0, deadline - performance.now()) / (urls.length - k)
         await fetchPart({ ...options, stallAfter }, part, url, offset, patience, () => {
           answered = true
         })
-        const got = await settle(part, path, md5)
+        const got = await verify(part, path, md5)
         if (got === md5) return url
         await rm(part, { force: true })
         report(url, `expected MD5 ${md5},\n    got ${got}; deleted what had come`)
-        // What an earlier attempt left may have been the fault: once more, from the start.
+        // The part of an earlier attempt may be wrong: try once more from the start.
         if (offset === 0) break
       } catch (error) {
         signal?.throwIfAborted()
-        if (error instanceof DiskError) throw new DownloadError(error.message, { cause: error })
+        if (error instanceof WriteError) throw new DownloadError(error.message, { cause: error })
         report(url, reason(error))
         if ((await sizeOf(part)) <= offset) break
       }
@@ -106,7 +107,7 @@ export async function download(options: DownloadOptions): Promise<string> {
   )
 }
 
-/** One request: goes on at `offset` if the server can, else starts again. */
+/** One request. It continues at `offset` if the server supports that, else starts again. */
 async function fetchPart(
   options: DownloadOptions & { readonly stallAfter: number },
   part: string,
@@ -122,7 +123,7 @@ async function fetchPart(
   try {
     const { statusCode = 0 } = response
     if (statusCode === 416) {
-      // Nothing comes after what is there. It may be the whole file; the hash will tell.
+      // Nothing follows `offset`: the part may be complete. The hash decides.
       return
     }
     if (statusCode !== 200 && statusCode !== 206) throw new Error(`HTTP status ${statusCode}`)
@@ -133,13 +134,13 @@ async function fetchPart(
     let at = statusCode === 206 ? offset : 0
     const length = response.headers['content-length']
     const total = length === undefined ? undefined : at + Number(length)
-    const file = await onDisk(part, () => open(part, constants.O_RDWR | constants.O_CREAT, 0o644))
+    const file = await writing(part, () => open(part, constants.O_RDWR | constants.O_CREAT, 0o644))
     try {
-      // A server that starts again writes over what is there; should it stop early, a later
-      // attempt goes on behind its last byte, so the rest of the old part must not stay.
-      if (at < offset) await onDisk(part, () => file.truncate(0))
+      // The server starts again. If it stops early, the next attempt continues after the last byte: no bytes of
+      // the old part may be left there.
+      if (at < offset) await writing(part, () => file.truncate(0))
       for await (const chunk of response.body) {
-        await onDisk(part, () => file.write(chunk, 0, chunk.length, at))
+        await writing(part, () => file.write(chunk, 0, chunk.length, at))
         at += chunk.length
         onProgress?.({
           file: basename(path),
@@ -148,7 +149,7 @@ async function fetchPart(
           ...(total !== undefined && { total })
         })
       }
-      await onDisk(part, () => flushAll(file))
+      await writing(part, () => flushAll(file))
     } finally {
       await file.close()
     }
@@ -157,18 +158,18 @@ async function fetchPart(
   }
 }
 
-/** Renames the part if it is the right file. Returns its MD5. */
-async function settle(part: string, path: string, md5: string): Promise<string> {
+/** Renames the part if its MD5 is right. Returns the MD5. */
+async function verify(part: string, path: string, md5: string): Promise<string> {
   try {
     const got = await hashOf(part)
     if (got === md5) await rename(part, path)
     return got
   } catch (error) {
-    // Another process fetched the same file, wrote the same bytes to the same places, and was first.
+    // Another process downloaded the same file into the same part and finished first.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return onDisk(path, () => hashOf(path))
+      return writing(path, () => hashOf(path))
     }
-    throw new DiskError(writeFailure(path, error), { cause: error })
+    throw new WriteError(writeFailure(path, error), { cause: error })
   }
 }
 
@@ -186,12 +187,12 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Runs a file operation; its failure is the disk's, not the mirror's. */
-async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Runs a file operation; a failure becomes a WriteError. */
+async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw new DiskError(writeFailure(path, error), { cause: error })
+    throw new WriteError(writeFailure(path, error), { cause: error })
   }
 }
 
@@ -202,7 +203,7 @@ function writeFailure(path: string, error: unknown): string {
   )
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+const MEANINGS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'name not found',
   EAI_AGAIN: 'no answer from a name server',
   ECONNREFUSED: 'connection refused',
@@ -211,11 +212,11 @@ const WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'host out of reach'
 }
 
-/** An error in a few words. With several addresses tried, Node's own message is empty. */
+/** An error in a few words. Node's message is empty if several addresses were tried. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? String(error.code) : error.name
-  return WORDS[code] ?? (error.message || code)
+  return MEANINGS[code] ?? (error.message || code)
 }
 
 function hostOf(url: string): string {

@@ -1,14 +1,14 @@
-/** What can go wrong with a download. */
-
-/** No mirror answered: there seems to be no network. */
+/** No mirror answered a download: there seems to be no network. */
 export class OfflineError extends Error {
+  /** Always 'OfflineError'. */
   override name = 'OfflineError'
 }
 
-/** Mirrors answered but none served the right file, or it could not be written. */
+/** Mirrors answered, but none served the right file, or it could not be written. */
 export class DownloadError extends Error {
+  /** Always 'DownloadError'. */
   override name = 'DownloadError'
 }
 
-/** The disk failed, not the mirror: no other mirror would help. */
-export class DiskError extends DownloadError {}
+/** Writing failed, not the mirror: another mirror would not help. */
+export class WriteError extends DownloadError {}

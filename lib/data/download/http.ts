@@ -1,16 +1,16 @@
 /**
- * A GET request as a download needs it. Unlike `fetch`, it never unpacks what it gets (a checksum
- * is of the bytes as they lie on the server), and it has a limit on each wait.
+ * A GET request for downloads. Unlike `fetch` it never decompresses (checksums are of the bytes on the server) and
+ * limits each wait.
  */
 import { get as httpGet, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 
-/** A server's answer, whose body has yet to be read. */
+/** A server's answer. The body is still to be read. */
 export interface Response {
   readonly statusCode: number | undefined
   readonly headers: IncomingHttpHeaders
   readonly body: AsyncIterable<Uint8Array>
-  /** Lets go of the connection. Must be called. */
+  /** Closes the connection. Must be called. */
   close(): void
 }
 
@@ -18,16 +18,16 @@ export interface Response {
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal | undefined
-  /** Milliseconds until the answer begins, redirects included. */
+  /** Limit in milliseconds until the answer begins, redirects included. */
   readonly patience: number
-  /** Milliseconds between two pieces of the body. */
+  /** Limit in milliseconds between two pieces of the body. */
   readonly stallAfter: number
 }
 
 const MAX_REDIRECTS = 5
 const REDIRECTS = [301, 302, 303, 307, 308]
 
-/** Asks for `url`, follows redirects, and resolves when the answer's head is there. */
+/** Requests `url` and follows redirects. Resolves when the headers have arrived. */
 export async function request(url: string, options: RequestOptions): Promise<Response> {
   const { headers, signal, patience, stallAfter } = options
   const stop = new AbortController()
@@ -49,7 +49,7 @@ export async function request(url: string, options: RequestOptions): Promise<Res
     signal?.throwIfAborted()
     let target = new URL(url)
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const message = await ask(target, headers, stop.signal)
+      const message = await get(target, headers, stop.signal)
       const { statusCode = 0 } = message
       const location = message.headers.location
       if (!REDIRECTS.includes(statusCode) || location === undefined) {
@@ -81,7 +81,7 @@ export async function request(url: string, options: RequestOptions): Promise<Res
   }
 }
 
-function ask(
+function get(
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal
@@ -89,9 +89,9 @@ function ask(
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new Error(`expected an http or https address, got ${url.href}`)
   }
-  const get = url.protocol === 'https:' ? httpsGet : httpGet
+  const send = url.protocol === 'https:' ? httpsGet : httpGet
   const all = { 'accept-encoding': 'identity', 'user-agent': 'alexnode', ...headers }
   return new Promise((resolve, reject) => {
-    get(url, { headers: all, signal, agent: false }, resolve).on('error', reject)
+    send(url, { headers: all, signal, agent: false }, resolve).on('error', reject)
   })
 }

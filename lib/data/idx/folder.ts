@@ -1,4 +1,4 @@
-/** A folder of four IDX files, as MNIST, Fashion-MNIST, KMNIST and others come. */
+/** Loads a folder of four IDX files: MNIST, Fashion-MNIST, KMNIST and others. */
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { checkLabels } from '../check.ts'
 import { DataError, type Dataset } from '../dataset.ts'
 import { type IdxArray, readIdx } from './idx.ts'
 
-/** The four files, without the `.gz` that may follow. */
+/** Names of the four files, without `.gz`. */
 export const idxNames = {
   trainImages: 'train-images-idx3-ubyte',
   trainLabels: 'train-labels-idx1-ubyte',
@@ -19,10 +19,11 @@ export const idxNames = {
 /** Paths of the four files. */
 export type IdxPaths = Readonly<Record<keyof typeof idxNames, string>>
 
-/** How a folder is loaded. */
+/** Options of `loadIdxFolder`. */
 export interface LoadIdxOptions {
-  /** Said to people. Default: found in the folder. */
+  /** The set's `source`, for people. Default: 'found in …'. */
   readonly source?: string
+  /** Aborts reading. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -40,11 +41,11 @@ export const fashionClasses: readonly string[] = [
   'Ankle boot'
 ]
 
-/** The first training labels of Fashion-MNIST, by which its files are known in any folder. */
+/** The first training labels of Fashion-MNIST. They identify its files in any folder. */
 const FASHION_LABELS = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9]
 const COUNT_CHUNK = 1 << 20
 
-/** Names in a folder; empty when there is no such folder. */
+/** Names in a folder; none if the folder is missing. */
 async function list(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
@@ -58,7 +59,7 @@ async function list(folder: string): Promise<string[]> {
   }
 }
 
-/** Which of the four files are in a folder (plain before gzipped), and the names of the others. */
+/** Finds the four files in a folder (plain before gzipped), and names the missing ones. */
 export async function findIdxFiles(
   folder: string
 ): Promise<{ found: Partial<IdxPaths>; missing: string[] }> {
@@ -77,8 +78,8 @@ export async function findIdxFiles(
 }
 
 /**
- * The folder that holds the IDX files: `folder` itself or `fashion-mnist` in it; undefined when
- * neither holds one of the four.
+ * Finds the folder with IDX files: `folder` itself or `fashion-mnist` in it. Undefined if neither has one of the
+ * four.
  */
 export async function findIdxFolder(folder: string): Promise<string | undefined> {
   for (const place of [folder, join(folder, 'fashion-mnist')]) {
@@ -89,12 +90,11 @@ export async function findIdxFolder(folder: string): Promise<string | undefined>
 }
 
 /**
- * Loads the four IDX files of a folder, gzipped or not, and checks their structure. The classes
- * are Fashion-MNIST's if the files or the folder's name say so, else the digits, or as many
- * numbers as the training labels need.
+ * Loads the four IDX files of a folder, gzipped or not, into memory: grey images [row, column, 1]. The classes are
+ * those of Fashion-MNIST if the files or the folder's name say so, else '0', '1', …, at least ten.
  *
- * @throws DataError when a file is missing or damaged, when counts or sizes disagree, or when a
- * label is out of range
+ * @param folder has train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-… and t10k-labels-…
+ * @throws DataError if a file is missing or damaged, counts or sizes disagree, or a label is out of range
  *
  * @example
  * const data = await loadIdxFolder('/data/kmnist')
@@ -155,14 +155,14 @@ function checkPair(imagePath: string, images: IdxArray, labelPath: string, label
   )
 }
 
-/** Class names '0', '1', …: ten, or as many as the labels need. */
+/** Class names '0', '1', …: ten, or more if the labels need them. */
 function numbered(labels: Uint8Array): string[] {
   let most = 9
   for (const label of labels) if (label > most) most = label
   return Array.from({ length: most + 1 }, (_, k) => String(k))
 }
 
-/** Mean and standard deviation in one pass that gives the event loop its turns. */
+/** Mean and standard deviation, with turns for the event loop. */
 async function byteStats(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<ImageStats> {
   const counts = new ByteCounts(1)
   for (let at = 0; at < bytes.length; at += COUNT_CHUNK) {

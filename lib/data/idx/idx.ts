@@ -1,16 +1,15 @@
 /**
- * Reader of IDX files, the format of MNIST and its family: a magic number (0, 0, type, number of
- * dimensions), each dimension as a big-endian 32-bit number, then the values, last dimension
- * fastest. Described at the end of http://yann.lecun.com/exdb/mnist/. Gzipped files are known by
- * their first bytes, whatever their name. Inflating runs on the thread pool.
+ * Reads IDX files, the format of MNIST: a magic number (0, 0, type, number of dimensions), each dimension as a
+ * big-endian 32-bit number, then the values, last dimension fastest. Format: end of
+ * http://yann.lecun.com/exdb/mnist/. Gzipped files are recognised by their first bytes.
  */
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { withFile } from '../../util/files/bytes.ts'
 import { DataError } from '../dataset.ts'
 
-/** An array of bytes as an IDX file holds it. */
+/** The array of bytes in an IDX file. */
 export interface IdxArray {
   /** Sizes, slowest dimension first. */
   readonly dims: readonly number[]
@@ -18,25 +17,25 @@ export interface IdxArray {
   readonly data: Uint8Array
 }
 
-/** How an IDX file is read. */
+/** Options of `readIdx`. */
 export interface ReadIdxOptions {
-  /** Number of dimensions that is expected: 1 for labels, 3 for grey images. */
+  /** Expected number of dimensions: 1 for labels, 3 for grey images. */
   readonly rank: number
-  /** Stops reading. */
+  /** Aborts reading. */
   readonly signal?: AbortSignal | undefined
 }
 
 const CHUNK = 1 << 18
 const UNSIGNED_BYTE = 0x08
-/** Deflate never packs better than this; a header that promises more is wrong. */
+/** Largest compression ratio of deflate; a header that promises more is wrong. */
 const MAX_DEFLATE_RATIO = 1032
 const MEND = 'delete the file and fetch it again'
 
 /**
- * Reads a file of unsigned bytes, gzipped or not, and checks it whole.
+ * Reads a file of unsigned bytes, gzipped or not, and checks all of it.
  *
- * @throws DataError when the file is missing, truncated, damaged, too long, or not an IDX file of
- * bytes with `rank` dimensions; the message names the file, what was expected, what was found
+ * @throws DataError if the file is missing, truncated, damaged, too long, or not an IDX file of bytes with `rank`
+ * dimensions
  *
  * @example
  * const { dims, data } = await readIdx('train-images-idx3-ubyte.gz', { rank: 3 })
@@ -46,7 +45,7 @@ export async function readIdx(path: string, { rank, signal }: ReadIdxOptions): P
   const reader = new IdxReader(path, rank, gzipped ? size * MAX_DEFLATE_RATIO : size)
   const file = createReadStream(path, { highWaterMark: CHUNK })
   const gunzip = gzipped ? createGunzip({ chunkSize: CHUNK }) : undefined
-  // An error of either stream surfaces in the loop below, so there is nothing to do with it here.
+  // Errors of both streams surface in the loop below.
   const bytes: AsyncIterable<Uint8Array> = gunzip ? pipeline(file, gunzip, () => {}) : file
   try {
     for await (const chunk of bytes) {
@@ -69,14 +68,11 @@ export async function readIdx(path: string, { rank, signal }: ReadIdxOptions): P
 
 async function probe(path: string): Promise<{ size: number; gzipped: boolean }> {
   try {
-    const file = await open(path)
-    try {
+    return await withFile(path, 'r', async (file) => {
       const { size } = await file.stat()
       const { buffer, bytesRead } = await file.read(new Uint8Array(2), 0, 2, 0)
       return { size, gzipped: bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b }
-    } finally {
-      await file.close()
-    }
+    })
   } catch (error) {
     throw describe(error, path)
   }
@@ -108,7 +104,7 @@ function describe(error: unknown, path: string): unknown {
   return error
 }
 
-/** Takes the bytes of a file as they come: header first, then values into one array. */
+/** Parses a file from chunks: the header first, then the values into one array. */
 class IdxReader {
   readonly #path: string
   readonly #rank: number
@@ -133,7 +129,7 @@ class IdxReader {
       from = Math.min(headerSize - this.#taken, chunk.length)
       this.#header.set(chunk.subarray(0, from), this.#taken)
       this.#taken += from
-      // A wrong file is named as such even where it is too short for a header.
+      // Checked first, so that the error of a wrong file says so, even if it is shorter than a header.
       if (this.#taken >= 4) this.#checkMagic()
       if (this.#taken < headerSize) return
     }

@@ -1,4 +1,4 @@
-/** Pictures that are prepared when they are first used, and found again when they are used next. */
+/** Prepares pictures into the cache on first use, and finds them there later. */
 import { createHash } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -6,23 +6,25 @@ import { removeFile } from '../../util/files/atomic.ts'
 import { DamagedFileError } from '../../util/files/errors.ts'
 import { openPhotos, type PhotoDataset } from './open.ts'
 import { type PrepareOptions, prepareSource } from './prepare/prepare.ts'
+import { hasOwnTest } from './prepare/test-part.ts'
 import { openSource } from './scan/index.ts'
 import { MANIFEST } from './stored/manifest.ts'
 
+/** Options of `openCached`. */
 export interface CachedOptions
   extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {
-  /** The folder in which prepared ones are kept. */
+  /** The cache folder. */
   readonly cache: string
-  /** Threads that read and decode. Default: as many as the machine gives this process. */
+  /** Number of threads that read and decode. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
 }
 
 /**
- * Opens a folder, tar or list of pictures: prepares it into the cache, unless it lies there and
- * nothing in the source has changed since, by sizes and times, and it is whole.
+ * Opens a folder, tar or list of pictures. Prepares it into the cache, unless an intact copy is there and the sizes
+ * and times of the source are the same.
  *
- * @throws DataError where the source holds no usable images
- * @throws DiskError where the disk refuses
+ * @throws DataError if the source holds no usable images
+ * @throws DiskError if the disk refuses
  */
 export async function openCached(path: string, options: CachedOptions): Promise<PhotoDataset> {
   const { cache, workers, onNotice, ...rest } = options
@@ -42,8 +44,9 @@ export async function openCached(path: string, options: CachedOptions): Promise<
     }
     const preparation = {
       ...rest,
-      // Files of the same names and sizes may hold other pictures: times tell.
-      ...{ salt: source.stamp, replace: true },
+      // Files of the same name and size may differ. The stamp has their times.
+      salt: source.stamp,
+      replace: true,
       ...(onNotice && { onNotice }),
       onProgress: (done: number, total: number, skipped: number) => {
         tell()
@@ -56,7 +59,7 @@ export async function openCached(path: string, options: CachedOptions): Promise<
       if (told) for (const note of notes) onNotice?.(note)
       const left =
         skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
-      const own = testing.startsWith('the source') ? '' : `; ${testing}`
+      const own = hasOwnTest(testing) ? '' : `; ${testing}`
       return openPhotos(folder, {
         threads: workers,
         source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`

@@ -1,39 +1,46 @@
 /**
- * Photographs as RGB bytes of one size. The paper's way: the short side is scaled to the size and
- * the centre cut out; Caffe's: the whole picture is warped to it. Kinds are known by content, never
- * by name; EXIF's rotation is applied; grey, palette, 16-bit, CMYK and pictures with a colour
- * profile become sRGB of 8 bits; what is transparent is laid on white.
+ * Decodes photographs to RGB bytes of one size: cropped, as in the paper, or warped, as by Caffe. The format is
+ * recognised by content. EXIF rotation is applied; grey, palette, 16-bit, CMYK and profiled pictures become 8-bit
+ * sRGB; transparent pixels get a white background.
  */
-import { open } from 'node:fs/promises'
-import { diskError } from '../../util/files/errors.ts'
+import { withFile } from '../../util/files/bytes.ts'
+import { onDisk } from '../../util/files/errors.ts'
 import { DataError } from '../dataset.ts'
 import { firstLine, loadSharp } from './sharp.ts'
 
-/** How a photograph becomes bytes. */
-export interface DecodeOptions {
-  /** Rows and columns of what comes out, or one number for both. Default 256. */
-  readonly size?: number | { readonly height: number; readonly width: number }
-  /**
-   * 'crop' scales the picture until it covers the size, and cuts out the centre; 'warp' stretches
-   * it to the size; 'keep' leaves its own. Default 'crop'.
-   */
-  readonly fit?: Fit
-  /** Pixels of the picture as it is stored, above which it is refused. Default 100 million. */
-  readonly maxPixels?: number
-  /** Bytes of the file, above which it is refused. Default 256 MiB. */
-  readonly maxBytes?: number
-}
-
-export type Fit = 'crop' | 'warp' | 'keep'
-
-/** A photograph, decoded. */
-export interface Photo {
-  /** u8 [height, width, 3], RGB. */
-  readonly data: Uint8Array
+/** Size of a picture in pixels. */
+export interface PhotoSize {
+  /** Rows. */
   readonly height: number
+  /** Columns. */
   readonly width: number
 }
 
+/** Options of `decodePhoto`. */
+export interface DecodeOptions {
+  /** Size of the result; a number is a square. Default 256. */
+  readonly size?: number | PhotoSize
+  /** How the picture is resized. Default 'crop'. */
+  readonly fit?: Fit
+  /** Largest number of pixels of the stored picture. Default 100 million. */
+  readonly maxPixels?: number
+  /** Largest size of the file in bytes. Default 256 MiB. */
+  readonly maxBytes?: number
+}
+
+/**
+ * How a picture is resized. 'crop' scales it until it covers the size, and cuts out the centre. 'warp' stretches it
+ * to the size. 'keep' leaves its own size.
+ */
+export type Fit = 'crop' | 'warp' | 'keep'
+
+/** A decoded photograph. */
+export interface Photo extends PhotoSize {
+  /** u8 [height, width, 3], RGB. */
+  readonly data: Uint8Array
+}
+
+/** Defaults of `decodePhoto`. */
 export const decodeDefaults = {
   size: 256,
   fit: 'crop',
@@ -41,12 +48,14 @@ export const decodeDefaults = {
   maxBytes: 256 * 2 ** 20
 } as const satisfies DecodeOptions
 
-/** A photograph cannot be used. */
+/** A photograph is empty, too large, of an unknown format, truncated or damaged. */
 export class PhotoError extends DataError {
+  /** Always 'PhotoError'. */
   override name = 'PhotoError'
-  /** Why, in a few words without its name: "is empty". */
+  /** The reason without the file's name: 'is empty'. */
   readonly reason: string
 
+  /** @internal */
   constructor(reason: string, name = 'photograph', cause?: unknown) {
     super(`[photos] ${name}: expected a JPEG, PNG or WebP picture, got one that ${reason}`, {
       cause
@@ -56,12 +65,12 @@ export class PhotoError extends DataError {
 }
 
 /**
- * Decodes a JPEG, PNG or WebP picture.
+ * Decodes a JPEG, PNG or WebP picture to 8-bit sRGB, by the optional dependency sharp.
  *
- * @param photo a file's path, or its bytes
- * @throws PhotoError when it is empty, too large, of another kind, truncated or damaged
- * @throws DiskError when the file cannot be read
- * @throws DataError when sharp is not there
+ * @param photo path or content of a file
+ * @throws PhotoError if it is empty, too large, of another format, truncated or damaged
+ * @throws DiskError if the file cannot be read
+ * @throws DataError if sharp is not installed
  *
  * @example
  * const { data, height, width } = await decodePhoto('cat.jpg', { size: 227 })
@@ -75,7 +84,7 @@ export async function decodePhoto(
   const { height, width } = typeof size === 'number' ? { height: size, width: size } : size
   const name = typeof photo === 'string' ? photo : undefined
   const bytes = typeof photo === 'string' ? await readPhoto(photo, maxBytes) : photo
-  checkKind(bytes, maxBytes, name)
+  checkFormat(bytes, maxBytes, name)
   try {
     const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels }).autoOrient()
     if (fit !== 'keep') picture.resize(width, height, { fit: fit === 'crop' ? 'cover' : 'fill' })
@@ -91,29 +100,28 @@ export async function decodePhoto(
   }
 }
 
-/** The bytes of a picture's file, unless they are too many. */
+/** Reads a file, unless it is too large. */
 async function readPhoto(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const file = await open(path)
-    try {
+  return onDisk('photos', 'read', path, () =>
+    withFile(path, 'r', async (file) => {
       const { size } = await file.stat()
       if (size > maxBytes) throw new PhotoError(tooLong(size, maxBytes), path)
-      return await file.readFile()
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    throw diskError('photos', 'read', path, error)
-  }
+      return file.readFile()
+    })
+  )
 }
 
 const tooLong = (size: number, most: number) => `has ${size} bytes, more than ${most}`
 
-/** Kinds of files by their first bytes, as Latin-1: where these begin, and what they are. */
-const kinds: readonly (readonly [number, string, string])[] = [
-  [0, '\xff\xd8\xff', 'JPEG'],
-  [0, '\x89PNG\r\n\x1a\n', 'PNG'],
-  [8, 'WEBP', 'WebP'],
+/** First bytes of the formats that are decoded, as Latin-1: [offset, bytes]. */
+const accepted: readonly (readonly [number, string])[] = [
+  [0, '\xff\xd8\xff'], // JPEG
+  [0, '\x89PNG\r\n\x1a\n'],
+  [8, 'WEBP']
+]
+
+/** Reason for refusing other formats: [offset, bytes, reason]. */
+const refused: readonly (readonly [number, string, string])[] = [
   [0, 'GIF8', 'is a GIF'],
   [0, 'BM', 'is a BMP'],
   [0, 'II*\0', 'is a TIFF'],
@@ -125,16 +133,16 @@ const kinds: readonly (readonly [number, string, string])[] = [
   [0, '\0\0\0\0', 'begins with zeros']
 ]
 
-function checkKind(bytes: Uint8Array, maxBytes: number, name: string | undefined): void {
+function checkFormat(bytes: Uint8Array, maxBytes: number, name: string | undefined): void {
   if (bytes.length === 0) throw new PhotoError('is empty (0 bytes)', name)
   if (bytes.length > maxBytes) throw new PhotoError(tooLong(bytes.length, maxBytes), name)
   const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
-  const kind = kinds.find(([at, mark]) => head.startsWith(mark, at))?.[2]
-  if (kind && ['JPEG', 'PNG', 'WebP'].includes(kind)) return
-  throw new PhotoError(kind ?? 'is of no kind known here', name)
+  if (accepted.some(([at, mark]) => head.startsWith(mark, at))) return
+  const reason = refused.find(([at, mark]) => head.startsWith(mark, at))?.[2]
+  throw new PhotoError(reason ?? 'is of no kind known here', name)
 }
 
-/** What sharp says, in plain words. */
+/** The reason of an error of sharp. */
 async function reasonOf(error: unknown, bytes: Uint8Array, maxPixels: number): Promise<string> {
   const text = error instanceof Error ? error.message : String(error)
   if (/pixel limit/.test(text)) {

@@ -1,4 +1,4 @@
-/** A prepared folder as a data set. */
+/** Opens a prepared folder as a data set. */
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -15,44 +15,52 @@ import { openMappedRecords } from './stored/mapped-records.ts'
 import type { Records } from './stored/records.ts'
 import type { Form } from './stored/shard.ts'
 
-/** Images of a prepared part. */
+/** The training or test images of a prepared folder. */
 export interface PhotoSet extends ImageSet {
-  /** Names of the images in what they were prepared from. */
+  /** Name of image i in the source that it was prepared from. */
   name(i: number): string
-  /** What the shard holds of image i: raw bytes, or a JPEG file. */
+  /** Stored bytes of image i: u8 [height, width, channels], or a JPEG file. */
   record(i: number): Uint8Array | Promise<Uint8Array>
   /**
-   * See `ImageSet`.
+   * Copies images and labels to the outputs; see `ImageSet.read`.
    *
-   * @throws DamagedFileError naming a shard that was altered, and the image
-   * @throws DiskError where the disk refuses
+   * @throws DamagedFileError naming the shard that is damaged, and the image
+   * @throws DiskError if a shard cannot be read
    */
   read(indices: Uint32Array, images: Uint8Array, labels: Int32Array): Promise<void>
 }
 
-/** A prepared folder, open. */
+/** A prepared folder that is open. */
 export interface PhotoDataset extends Dataset {
+  /** Images to train on. */
   readonly train: PhotoSet
+  /** Images to test on: a part of their own, or the training images if there are none. */
   readonly test: PhotoSet
+  /** Content of `dataset.json`. */
   readonly manifest: Manifest
+  /** Closes the shards. A second call does nothing. */
   close(): Promise<void>
+  /** Closes the shards at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Options of `openPhotos`. */
 export interface OpenPhotosOptions {
-  /** Said to people. Default: prepared in the folder. */
+  /** The set's `source`, for people. Default: 'prepared in …'. */
   readonly source?: string
-  /** What else a person should know. */
+  /** The set's `notice`, for people. Default: none. */
   readonly notice?: string
-  /** Threads that read and decode. Default: as many as the machine gives this process. */
+  /** Number of threads that read and decode, 1 to 1024. Default: `os.availableParallelism()`. */
   readonly threads?: number | undefined
 }
 
 /**
- * Opens a folder that `alexnode prepare` has filled.
+ * Opens a folder that `prepare` or `alexnode prepare` made. Shards are mapped into memory; each image is checked
+ * when it is first read.
  *
- * @throws DataError where it is none, or was not finished
- * @throws DamagedFileError naming what is missing, cut short or altered
+ * @throws DataError if it is no prepared folder, or its preparation was interrupted
+ * @throws DamagedFileError naming the file that is missing, truncated or altered
+ * @throws DiskError if a file cannot be read
  *
  * @example
  * await using data = await openPhotos('prepared')
@@ -81,7 +89,12 @@ export async function openPhotos(
     if (test !== train) await test.close()
   }
   return {
-    ...{ name, classes, mean, std, manifest, close },
+    name,
+    classes,
+    mean,
+    std,
+    manifest,
+    close,
     source: source ?? `prepared in ${folder}`,
     ...(notice !== undefined && { notice }),
     ...(isHeldOut(manifest.testing) && { heldOut: true }),

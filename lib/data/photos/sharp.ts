@@ -1,13 +1,10 @@
-/**
- * sharp, which decodes and encodes photographs, loaded when it is first needed: an optional
- * dependency, since nets also train on images that lie ready as bytes.
- */
+/** Loads sharp, which decodes and encodes photographs. It is an optional dependency and loaded on first use. */
 import { DataError } from '../dataset.ts'
 
-/** What the module `sharp` exports. */
+/** The default export of sharp. */
 export type Sharp = typeof import('sharp').default
 
-/** @throws DataError saying what to install, where sharp is missing or does not load */
+/** @throws DataError if sharp is missing or does not load, with the command that installs it */
 export async function loadSharp(load: () => Promise<{ default: Sharp }> = () => import('sharp')) {
   try {
     return (await load()).default
@@ -22,7 +19,7 @@ export async function loadSharp(load: () => Promise<{ default: Sharp }> = () => 
   }
 }
 
-/** The first line of an error that says something. */
+/** First line of an error's message that is not blank. */
 export function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return text.split('\n').find((line) => line.trim() !== '') ?? 'no reason given'

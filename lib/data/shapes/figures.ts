@@ -1,7 +1,6 @@
 /**
- * The ten figures of `shapes`, each as a signed distance: negative inside, positive outside, about
- * one unit a unit of length, so that an edge can be drawn smoothly. A figure is about one unit from
- * its centre to its rim.
+ * The ten figures of `shapes` as approximate signed distances: negative inside, positive outside, so that edges are
+ * drawn smoothly. The radius of a figure is about 1.
  */
 
 /** Signed distance of the point (x, y) from the edge of a figure. */

@@ -1,7 +1,7 @@
 /**
- * `shapes`: a data set that needs no file. Ten classes of figures at random places, sizes, angles
- * and contrasts, with textures, things in front of them and noise: a net has to learn form, since
- * no single pixel tells anything. Image i of a split depends on the seed, the split and i alone.
+ * `shapes`, a generated data set. Ten classes of figures at random places, sizes, angles and contrasts, with
+ * textures, occlusion and noise: no single pixel tells the class. Image i of a split depends only on the seed, the
+ * split and i.
  */
 import { setImmediate } from 'node:timers/promises'
 import { Random } from '../../util/random.ts'
@@ -11,7 +11,7 @@ import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
 import { figures } from './figures.ts'
 import { randomTexture } from './texture.ts'
 
-/** How `shapes` are drawn. */
+/** Options of `shapes`. */
 export interface ShapesOptions {
   /** 1 (grey, the default) or 3 (red, green, blue). */
   readonly channels?: number
@@ -21,27 +21,27 @@ export interface ShapesOptions {
   readonly train?: number
   /** Number of test images. Default 10,000. */
   readonly test?: number
-  /** A whole number from 0 to 2^53 - 1. Default 1. */
+  /** Seed of all images, a whole number from 0 to 2^53 - 1. Default 1. */
   readonly seed?: number
 }
 
 const MIN_SIZE = 16
-/** Drawing gives the event loop a turn at least this often, in milliseconds. */
+/** Milliseconds of drawing between two turns of the event loop. */
 const TURN_MS = 4
-/** Statistics come from this many images, of at most this size: size hardly changes them. */
+/** Statistics come from this many images of at most this size; size hardly changes them. */
 const SAMPLE = 256
 const SAMPLE_SIZE = 28
-/** Sum of four random bytes: mean 510, standard deviation 147.8; near enough to a normal number. */
+/** Sum of four random bytes: nearly normal, with mean 510 and standard deviation 147.8. */
 const BYTES_MEAN = 510
 const BYTES_STD = Math.sqrt((4 * (256 * 256 - 1)) / 12)
 
 const classes: readonly string[] = figures.map(([name]) => name)
 
 /**
- * The generated data set `shapes`. Images are drawn when they are read, about 0.1 ms each at
- * 28×28, and nothing is kept.
+ * Makes the generated data set `shapes`: u8 images [size, size, channels] of ten classes, for trials without a
+ * network. Images are drawn each time they are read, about 0.1 ms each at 28×28.
  *
- * @throws DataError for a size under 16, channels other than 1 and 3, counts under 1
+ * @throws DataError for a size below 16, channels other than 1 and 3, and counts below 1
  *
  * @example
  * const data = shapes({ channels: 3, size: 32, seed: 7 })
@@ -112,19 +112,19 @@ function draw(random: Random, size: number, channels: number, image: Uint8Array)
   const label = random.integer(figures.length)
   const figure = figures[label]![1]
 
-  // The figure's place: radius and centre so that most of it is in the picture.
+  // Radius and centre such that most of the figure is in the picture.
   const radius = random.uniform(0.6, 0.9)
   const reach = 1.05 - radius
   const centreX = random.uniform(-reach, reach)
   const centreY = random.uniform(-reach, reach)
-  // Leaning up to 31 degrees either way (tangent 0.6).
+  // Rotated by up to 31 degrees either way (tangent 0.6).
   const tilt = random.uniform(-0.6, 0.6)
   const cosine = 1 / Math.sqrt(1 + tilt * tilt)
   const sine = tilt * cosine
   const ux = cosine / radius
   const uy = sine / radius
 
-  // Ground and figure differ by `contrast`; which of them is the lighter one is a coin's toss.
+  // Ground and figure differ by `contrast`; which one is lighter is random.
   const contrast = random.uniform(0.35, 0.7)
   const dark = random.uniform(0.1, 0.9 - contrast)
   const light = random.chance()
@@ -135,7 +135,7 @@ function draw(random: Random, size: number, channels: number, image: Uint8Array)
   const inkTexture = randomTexture(random)
   const inkDepth = random.uniform(0, 0.12)
 
-  // Something in front: a stripe across the picture, a spot, or nothing.
+  // Occlusion: a stripe across the picture, a spot, or nothing.
   const cover = random.integer(3)
   const [coverX, coverY] = random.direction()
   const coverAt = random.uniform(-0.6, 0.6)

@@ -1,4 +1,4 @@
-/** Random textures of `shapes`: grey patterns over the square from -1 to 1. */
+/** Random textures of `shapes`: grey patterns on the square from -1 to 1. */
 import type { Random } from '../../util/random.ts'
 
 const LATTICE = 7
@@ -8,10 +8,10 @@ function wave(t: number): number {
   return Math.abs(t - Math.floor(t) - 0.5) * 4 - 1
 }
 
-/** A pattern: its value, from -1 to 1, at the point (x, y). */
+/** Value of a pattern, from -1 to 1, at the point (x, y). */
 export type Texture = (x: number, y: number) => number
 
-/** Draws one of five kinds of pattern: flat, slope, waves, checks, blobs. */
+/** Draws one of five patterns: flat, slope, waves, checks, blobs. */
 export function randomTexture(random: Random): Texture {
   const kind = random.integer(5)
   const [dx, dy] = random.direction()
@@ -26,7 +26,7 @@ export function randomTexture(random: Random): Texture {
   return (x, y) => (wave(ax * x + ay * y + phase) * wave(ax * y - ay * x + phase) > 0 ? 1 : -1)
 }
 
-/** Smooth spots: random heights on a lattice, bilinear between. */
+/** Smooth spots: random values on a lattice, interpolated bilinearly. */
 function blobs(random: Random): Texture {
   const heights = Float64Array.from({ length: LATTICE * LATTICE }, () => random.uniform(-1, 1))
   const scale = (LATTICE - 1.001) / 2

@@ -1,4 +1,4 @@
-/** One image, from its source to what a shard keeps. */
+/** Converts an image of a source to what a shard stores. */
 import { createHash } from 'node:crypto'
 import { DiskError } from '../../../util/files/errors.ts'
 import { decodeDefaults, decodePhoto, PhotoError } from '../decode.ts'
@@ -7,32 +7,32 @@ import { firstLine, loadSharp } from '../sharp.ts'
 import { KEY_BYTES } from '../stored/shard.ts'
 import type { Plan } from './plan.ts'
 
-/** An image that is ready, or why it is not. */
+/** A converted image, or the reason why it is skipped. */
 export type Converted =
   | {
       readonly pixels: Uint8Array
-      /** What the shard keeps: the pixels, or a JPEG of them. */
+      /** What the shard stores: the pixels, or a JPEG of them. */
       readonly bytes: Uint8Array
-      /** Undefined where the source has no files, so that none can be another's copy. */
+      /** Identifies copies. Undefined for sources without files. */
       readonly key: Uint8Array | undefined
     }
   | { readonly reason: string; readonly key?: undefined }
 
-/** Never fails on account of the image. */
+/** Converts image i of a part. A bad image gives a reason, not an error. */
 export async function convert(part: SourcePart, i: number, plan: Plan): Promise<Converted> {
   try {
-    // Asked before the bytes are read: they might not fit the memory.
+    // Checked before reading: the file may not fit in memory.
     const size = part.bytes(i)
     const { maxBytes } = decodeDefaults
     if (size > maxBytes) return { reason: `has ${size} bytes, more than ${maxBytes}` }
     const image = await part.read(i)
-    if ('pixels' in image) return { ...(await keep(image.pixels, plan)), key: undefined }
+    if ('pixels' in image) return { ...(await encode(image.pixels, plan)), key: undefined }
     const { encoded } = image
     if (encoded.length < size) return { reason: 'is cut short' }
     const { height, width, fit, maxPixels } = plan
     const key = createHash('sha256').update(encoded).digest().subarray(0, KEY_BYTES)
     const { data } = await decodePhoto(encoded, { size: { height, width }, fit, maxPixels })
-    return { ...(await keep(data, plan)), key }
+    return { ...(await encode(data, plan)), key }
   } catch (error) {
     if (error instanceof PhotoError) return { reason: error.reason }
     if (error instanceof DiskError) return { reason: `cannot be read (${error.code})` }
@@ -40,7 +40,7 @@ export async function convert(part: SourcePart, i: number, plan: Plan): Promise<
   }
 }
 
-async function keep(pixels: Uint8Array, { form, height, width, quality }: Plan) {
+async function encode(pixels: Uint8Array, { form, height, width, quality }: Plan) {
   if (form === 'raw') return { pixels, bytes: pixels }
   const sharp = await loadSharp()
   const picture = sharp(pixels, { raw: { height, width, channels: 3 } })

@@ -1,11 +1,11 @@
 /**
- * Eigenvalues and eigenvectors of a small symmetric matrix, by Jacobi's rotations (Golub and Van
- * Loan, "Matrix Computations", 8.5). Only + - × ÷ and square roots: the same bits everywhere.
+ * Eigenvalues and eigenvectors of a small symmetric matrix by Jacobi's method (Golub and Van Loan, "Matrix
+ * Computations", 8.5). It uses only + - × ÷ and square roots, so all platforms give the same bits.
  */
 
 const SWEEPS = 50
 
-/** Largest value first; `vectors[i]` has length 1, and its largest component is positive. */
+/** Largest value first. `vectors[i]` has length 1; its largest component is positive. */
 export function symmetricEigen(matrix: readonly (readonly number[])[]): {
   readonly values: number[]
   readonly vectors: number[][]
@@ -21,12 +21,15 @@ export function symmetricEigen(matrix: readonly (readonly number[])[]): {
     }
     if (!rotated) break
   }
-  const pairs = a.map((row, i) => ({ value: row[i]!, vector: upright(v.map((row) => row[i]!)) }))
+  const pairs = a.map((row, i) => ({
+    value: row[i]!,
+    vector: withPositiveSign(v.map((row) => row[i]!))
+  }))
   pairs.sort((left, right) => right.value - left.value)
   return { values: pairs.map(({ value }) => value), vectors: pairs.map(({ vector }) => vector) }
 }
 
-/** Makes a[p][q] zero. Returns false where it is next to nothing already. */
+/** Rotates a[p][q] to zero. Returns false if it is negligible already. */
 function rotate(a: number[][], v: number[][], p: number, q: number): boolean {
   const apq = a[p]![q]!
   const [app, aqq] = [a[p]![p]!, a[q]![q]!]
@@ -51,7 +54,7 @@ function turn(row: number[], p: number, q: number, c: number, s: number): void {
   row[q] = s * low + c * high
 }
 
-function upright(vector: number[]): number[] {
+function withPositiveSign(vector: number[]): number[] {
   const largest = vector.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most))
   return largest < 0 ? vector.map((value) => -value) : vector
 }

@@ -1,4 +1,4 @@
-/** How a source is prepared, settled before the first image: what was asked for, and what suits it. */
+/** Chooses how a source is prepared, before its first image is read. */
 import { createHash } from 'node:crypto'
 import { DataError } from '../../dataset.ts'
 import type { Fit } from '../decode.ts'
@@ -8,27 +8,27 @@ import { type Form, imageSpace } from '../stored/shard.ts'
 import type { Shape } from './statistics.ts'
 import { type Parts, partsOf } from './test-part.ts'
 
-/** What may be asked for. */
+/** Options of a plan. */
 export interface PlanOptions {
-  /** Rows and columns, up to 2048. Default: 256; for images that are small and all of one size, their own. */
+  /** Rows and columns, 1 to 2048. Default: 256; small images that all have one size keep it. */
   readonly size?: number | undefined
-  /** 'crop' cuts out the centre, 'warp' stretches. Default 'crop'. */
+  /** 'crop' scales the short side to the size and cuts out the centre; 'warp' stretches. Default 'crop'. */
   readonly fit?: Exclude<Fit, 'keep'> | undefined
-  /** Raw bytes, or JPEG. Default: raw, unless that takes more than 4 GiB. */
+  /** Stores raw bytes or JPEG files. Default: 'raw', unless that takes more than 4 GiB. */
   readonly store?: Form | undefined
-  /** Of JPEG, 1…100. Default 90. */
+  /** Quality of JPEG, 1 to 100. Default 90. */
   readonly quality?: number | undefined
-  /** Take images whose files have the same bytes as another's, too. Default false. */
+  /** Keeps images whose files have the same bytes as another's. Default false. */
   readonly duplicates?: boolean | undefined
-  /** Pixels above which a picture is skipped. Default 100 million. */
+  /** Largest number of pixels of a picture; larger ones are skipped. Default 100 million. */
   readonly maxPixels?: number | undefined
-  /** Bytes of a shard. Default 128 MiB. */
+  /** Approximate bytes of a shard. Default 128 MiB. */
   readonly shardBytes?: number | undefined
-  /** Taken into the plan's hash: sets with another are not this one. */
+  /** Is part of the plan's hash: a set with another salt is another set. Default: none. */
   readonly salt?: string | undefined
 }
 
-/** What was settled. */
+/** A plan: options with their defaults, and the parts. */
 export interface Plan extends Shape, Parts {
   readonly fit: Fit
   readonly form: Form
@@ -36,7 +36,7 @@ export interface Plan extends Shape, Parts {
   readonly duplicates: boolean
   readonly maxPixels: number
   readonly shardBytes: number
-  /** A hash of all that decides the bytes that come out, short of the bytes that go in. */
+  /** Hash of all that decides the result, except the content of the files. */
   readonly hash: string
 }
 
@@ -44,16 +44,16 @@ const SIZE = 256
 const QUALITY = 90
 const MAX_PIXELS = 100e6
 const SHARD_BYTES = 128 * 2 ** 20
-/** The sums of larger images would be longer than a text can be, as which they are kept. */
-export const MOST_SIZE = 2048
-/** More raw bytes than this are many for a disk and for its cache. */
+/** Largest size. The sums of larger images would exceed the longest string, as which they are saved. */
+export const MAX_SIZE = 2048
+/** Larger sets are stored as JPEG, to fit disks and their cache. */
 const RAW_BYTES = 4 * 2 ** 30
-/** Images up to this side keep their size, where all have the same. */
+/** Images up to this side keep their size, if all have the same. */
 const SMALL = 64
-/** How many are looked at to know that. */
-const LOOKS = 32
+/** Number of images that are examined for that. */
+const SAMPLES = 32
 
-/** @throws DataError where the source cannot be prepared as asked */
+/** @throws DataError if the source cannot be prepared with these options */
 export async function planOf(source: Source, options: PlanOptions): Promise<Plan> {
   const parts = partsOf(source.train, source.test)
   const { shape } = source
@@ -64,9 +64,9 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     )
   }
   const side = options.size
-  if (side !== undefined && !(Number.isSafeInteger(side) && side >= 1 && side <= MOST_SIZE)) {
+  if (side !== undefined && !(Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIZE)) {
     throw new DataError(
-      `[photos] size: expected a whole number from 1 to ${MOST_SIZE}, got ${side}; choose a size in between`
+      `[photos] size: expected a whole number from 1 to ${MAX_SIZE}, got ${side}; choose a size in between`
     )
   }
   const found = shape ?? (side === undefined ? await smallSize(source.train) : undefined)
@@ -81,7 +81,10 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     )
   }
   const settled = {
-    ...{ height, width, channels, form },
+    height,
+    width,
+    channels,
+    form,
     fit: shape ? 'keep' : (options.fit ?? 'crop'),
     quality: options.quality ?? QUALITY,
     duplicates: options.duplicates ?? false,
@@ -91,12 +94,12 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
   return { ...settled, ...parts, hash: hashOf(source, parts, { ...settled, salt: options.salt }) }
 }
 
-/** The size of all images, where they are small and have one. */
+/** The common size of small images; undefined if they differ or are larger. */
 async function smallSize(part: SourcePart): Promise<Pick<Shape, 'height' | 'width'> | undefined> {
   const sharp = await loadSharp()
   const sizes = new Set<string>()
   let last: { height: number; width: number } | undefined
-  const step = Math.max(1, Math.floor(part.length / LOOKS))
+  const step = Math.max(1, Math.floor(part.length / SAMPLES))
   for (let i = 0; i < part.length && sizes.size < 2; i += step) {
     const image = await part.read(i).catch(() => undefined)
     if (!image || !('encoded' in image)) continue

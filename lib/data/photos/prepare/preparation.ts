@@ -1,4 +1,4 @@
-/** One preparation: image by image into shards, with statistics, and its state after each shard. */
+/** Runs a preparation: converts images in order, writes shards, and saves its progress after each shard. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { removeFile, replaceFile, replaceWith } from '../../../util/files/atomic.ts'
@@ -29,17 +29,19 @@ import {
 } from './progress.ts'
 import { Statistics } from './statistics.ts'
 
+/** Options of a preparation. */
 export interface PreparationOptions {
-  /** Images that are worked on at a time. Default: twice the processors. */
+  /** Number of images that are converted at a time. Default: 2 × `os.availableParallelism()`. */
   readonly atOnce?: number | undefined
-  /** Stops after the images that are under way; what is in whole shards stays. */
+  /** Aborts after the images in progress. Finished shards stay. */
   readonly signal?: AbortSignal | undefined
-  /** Told of each image that is done: how many of how many, and how many were skipped. */
+  /** Called for each image: images done, images in all, images skipped. */
   readonly onProgress?: ((done: number, total: number, skipped: number) => void) | undefined
-  /** Told what a person should know, in a sentence each. */
+  /** Called with notices for people, a sentence each. */
   readonly onNotice?: ((text: string) => void) | undefined
 }
 
+/** One preparation of a source into a folder. */
 export class Preparation {
   readonly #source: Source
   readonly #plan: Plan
@@ -60,7 +62,7 @@ export class Preparation {
     this.#trained = new Copies(plan.train)
   }
 
-  /** @returns the manifest, and how many images an earlier run had dealt with */
+  /** @returns the manifest, and the number of images that an earlier run had finished */
   async run(): Promise<{ readonly manifest: Manifest; readonly resumed: number }> {
     const { train, test } = this.#plan
     const resumed = await this.#resume()
@@ -76,16 +78,16 @@ export class Preparation {
     return { manifest: await this.#finish(), resumed }
   }
 
-  /** Takes up what is there. Returns how many images are done. */
+  /** Restores the progress of an earlier run. Returns the number of finished images. */
   async #resume(): Promise<number> {
     const { onNotice } = this.#options
     const found = await readProgress(this.#out, this.#plan.hash)
-    const why = found && (await this.#useless(found))
+    const why = found && (await this.#restore(found))
     if (found === undefined || found === 'other' || why !== undefined) {
       if (why !== undefined) onNotice?.(`${why}: it begins again.`)
       this.#statistics.reset()
       await clearFolder(this.#out)
-      // From here on the folder is known as one that was begun.
+      // Marks the folder as one of a preparation.
       await this.#save()
       return 0
     }
@@ -100,8 +102,8 @@ export class Preparation {
     await saveProgress(this.#out, this.#plan.hash, this.#progress)
   }
 
-  /** Why an earlier state cannot be taken up; else its statistics are. */
-  async #useless(found: Progress | 'other'): Promise<string | undefined> {
+  /** Restores the statistics, and checks the shards. Returns why that failed, if it did. */
+  async #restore(found: Progress | 'other'): Promise<string | undefined> {
     if (found === 'other' || !this.#statistics.restore(found.statistics)) {
       return 'What was begun there was of other files or options'
     }
@@ -124,10 +126,10 @@ export class Preparation {
     const kind = { form, height, width, channels, shardBytes }
     const writer = new ShardWriter({ folder: this.#out, part: name, ...kind }, shards.length)
     await copies.addShards(this.#out, progress)
-    // What was held out of the training part must not be in it.
+    // Held-out images must not be copies of training images.
     const held = name === 'test' && !this.#source.test
     const { classes } = this.#source
-    const copied = (i: number, key: Uint8Array) => {
+    const copyOf = (i: number, key: Uint8Array) => {
       if (duplicates) return
       const label = part.label(i)
       const there = held ? this.#trained.reason(key, label, classes) : undefined
@@ -148,7 +150,7 @@ export class Preparation {
       const i = done++
       const file = part.name(i)
       const { key } = image
-      const copy = key && copied(i, key)
+      const copy = key && copyOf(i, key)
       if ('reason' in image) skipped.push({ file, reason: image.reason })
       else if (copy !== undefined) skipped.push({ file, reason: copy })
       else {
@@ -194,14 +196,25 @@ export class Preparation {
     const colours = this.#statistics.colours()
     const own = this.#plan.test && test.shards.length > 0
     const manifest: Manifest = {
-      ...{ format: FORMAT, name, kind, form, ...(form === 'jpeg' && { quality }) },
-      ...{ fit, height, width, channels, classes, train: part(train) },
+      format: FORMAT,
+      name,
+      kind,
+      form,
+      ...(form === 'jpeg' && { quality }),
+      fit,
+      height,
+      width,
+      channels,
+      classes,
+      train: part(train),
       ...(own && { test: part(test) }),
       testing: own || !this.#plan.test ? testing : 'no test image can be used: tested on all',
       ...this.#statistics.stats(),
       ...(colours && { colours }),
       meanImage: { file: MEAN_IMAGE, sha256: digest?.sha256 ?? '' },
-      ...{ skipped, notes: [...this.#notes, ...fewOf(this.#plan.train, classes)], plan: hash }
+      skipped,
+      notes: [...this.#notes, ...smallClasses(this.#plan.train, classes)],
+      plan: hash
     }
     await replaceFile(join(this.#out, MANIFEST), manifestText(manifest))
     await removeFile(join(this.#out, PROGRESS))
@@ -209,8 +222,8 @@ export class Preparation {
   }
 }
 
-/** Tells of classes with next to nothing to learn from. */
-function fewOf(part: SourcePart, classes: readonly string[]): string[] {
+/** Notes on classes with no or one training image. */
+function smallClasses(part: SourcePart, classes: readonly string[]): string[] {
   const counts = new Array<number>(classes.length).fill(0)
   for (let i = 0; i < part.length; i++) counts[part.label(i)]!++
   const of = (count: number) => classes.filter((_, label) => counts[label] === count)

@@ -1,7 +1,7 @@
 /**
- * From a folder, tar or list of pictures to a prepared folder: shards, class names, checksums, mean
- * image and statistics, in one pass. The same files give the same bytes, however many are decoded at
- * a time. What is done is kept shard by shard: an interrupted preparation goes on.
+ * Prepares a folder, tar or list of pictures: shards, class names, checksums, mean image and statistics, in one
+ * pass. Equal files give equal bytes, however many are decoded at a time. An interrupted preparation continues
+ * after its last shard.
  */
 
 import { sweep } from '../../../util/files/atomic.ts'
@@ -16,28 +16,34 @@ import { clearFolder, makeFolder, refuseInside } from './folder.ts'
 import { type PlanOptions, planOf } from './plan.ts'
 import { Preparation, type PreparationOptions } from './preparation.ts'
 
-/** What is prepared, and how it goes on. */
+/** Options of `prepare`. */
 export interface PrepareOptions extends PlanOptions, PreparationOptions {}
 
-/** What came of it. */
+/** Result of `prepare`. */
 export interface Prepared {
+  /** Content of the folder's `dataset.json`. */
   readonly manifest: Manifest
-  /** Images that an earlier, interrupted run had dealt with. */
+  /** Number of images that an earlier, interrupted run had finished. */
   readonly resumed: number
 }
 
 /**
- * Prepares `source` into `out`, which is new, empty, or holds what an interrupted preparation of the
- * same source left. Where it holds the finished set already, nothing is done.
+ * Prepares pictures for training: decodes, resizes and stores them, with statistics of their colours. Pictures that
+ * are damaged or copies of others are skipped and named in the manifest.
  *
- * @throws DataError where the source holds no usable images, or `out` holds something else
- * @throws DiskError where the disk refuses; run it again when it does not
- * @throws FolderInUseError where another process prepares there
- * @throws the signal's reason where it was aborted
+ * @param source a folder of class folders, perhaps in `train` and `val` or `test`; a folder of pictures named like
+ * n01440764_tench.JPEG; a list of lines 'path label'; a tar of any of these; CIFAR's batches; or IDX files
+ * @param out the folder to fill: new, empty, or left by an interrupted preparation of the same source. If it holds
+ * the finished set, nothing is done
+ * @throws DataError if the source holds no usable images, or `out` holds something else
+ * @throws DiskError if the disk refuses; a later call continues
+ * @throws FolderInUseError if another process prepares there
+ * @throws the signal's reason if aborted
  *
  * @example
- * const { manifest } = await prepare('photos', 'prepared')
+ * const { manifest } = await prepare('photos', 'prepared', { size: 256 })
  * console.log(manifest.train.images, manifest.skipped)
+ * await using data = await openPhotos('prepared')
  */
 export async function prepare(
   source: string,
@@ -54,9 +60,9 @@ export async function prepare(
 }
 
 /**
- * The same, of a source that is open.
+ * Prepares a source that is open.
  *
- * @param options `replace`: a finished set of other files or options is replaced. Default false
+ * @param options `replace`: replaces a finished set of other files or options. Default false
  */
 export async function prepareSource(
   source: Source,

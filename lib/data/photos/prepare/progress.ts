@@ -1,4 +1,4 @@
-/** `progress.json`: how far a preparation is, kept after each shard, gone when it is done. */
+/** `progress.json`: the progress of a preparation. Written after each shard, removed at the end. */
 import { join } from 'node:path'
 import { replaceFile } from '../../../util/files/atomic.ts'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
@@ -8,15 +8,15 @@ import type { ShardFile } from '../stored/manifest.ts'
 
 export const PROGRESS = 'progress.json'
 
-/** How far one part is. */
+/** Progress of one part. */
 export interface PartProgress {
-  /** Images of the source that have been dealt with: written or skipped. */
+  /** Images of the source that were written or skipped. */
   done: number
   readonly shards: ShardFile[]
   readonly skipped: Skipped[]
 }
 
-/** How far all is. */
+/** Progress of a preparation. */
 export interface Progress {
   readonly train: PartProgress
   readonly test: PartProgress
@@ -29,10 +29,7 @@ export const noProgress = (): Progress => ({
   statistics: undefined
 })
 
-/**
- * What an earlier run of the same plan left; undefined where there is nothing, 'other' where it was
- * of another plan, or is not whole.
- */
+/** Reads the progress of an earlier run. 'other': it is of another plan, or damaged. Undefined: there is none. */
 export async function readProgress(
   folder: string,
   plan: string
@@ -56,7 +53,9 @@ function partOf(value: Json | undefined): PartProgress | undefined {
   return {
     done,
     shards: shards.filter(isJsonObject).map(({ file, images, bytes, sha256 }) => ({
-      ...{ file: String(file), images: Number(images), bytes: Number(bytes) },
+      file: String(file),
+      images: Number(images),
+      bytes: Number(bytes),
       sha256: String(sha256)
     })),
     skipped: skipped

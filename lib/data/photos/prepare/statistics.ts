@@ -1,7 +1,7 @@
 /**
- * What training wants to know of a set of images, gathered one by one: the mean image, mean and
- * standard deviation of each channel, and the principal components of the colours. All sums are of
- * whole numbers and exact, so that their order changes nothing; each result is rounded once.
+ * Statistics of a set of images: the mean image, mean and standard deviation by channel, and the principal
+ * components of the colours. Sums are of whole numbers and exact, so the order of images does not matter; each
+ * result is rounded once.
  */
 
 import { isJsonObject, type Json } from '../../../util/files/json.ts'
@@ -9,12 +9,14 @@ import type { ImageStats } from '../../byte-counts.ts'
 import type { ColourVariation } from '../../dataset.ts'
 import { symmetricEigen } from './eigen.ts'
 
+/** Size of images. */
 export interface Shape {
   readonly height: number
   readonly width: number
   readonly channels: number
 }
 
+/** Gathers statistics image by image. */
 export class Statistics {
   readonly #shape: Shape
   /** Sum of each byte of an image: below 2^53 for any number of images. */
@@ -30,7 +32,10 @@ export class Statistics {
     this.#products = Array.from({ length: (channels * (channels + 1)) / 2 }, () => 0n)
   }
 
-  /** @param pixels u8 [height, width, channels] */
+  /**
+   * Adds an image.
+   * @param pixels u8 [height, width, channels]
+   */
   add(pixels: Uint8Array): void {
     this.#images++
     if (this.#shape.channels === 3) this.#addColours(pixels)
@@ -68,13 +73,13 @@ export class Statistics {
     this.#products[0]! += BigInt(squares)
   }
 
-  /** The mean of the images, 0…255, [height, width, channels]. */
+  /** Mean of the images, 0…255, f32 [height, width, channels]. */
   meanImage(): Float32Array {
     const images = this.#images
     return Float32Array.from(this.#image, (sum) => (images === 0 ? 0 : sum / images))
   }
 
-  /** Mean and standard deviation, as fractions 0…1; a channel that never varies has 1. */
+  /** Mean and standard deviation by channel, as fractions 0…1; 1 is the deviation of a constant channel. */
   stats(): ImageStats {
     const { channels } = this.#shape
     const covariance = this.#covariance()
@@ -87,7 +92,7 @@ export class Statistics {
     return { mean, std }
   }
 
-  /** The principal components of the colours; undefined for grey images. */
+  /** Principal components of the colours; undefined for grey images. */
   colours(): ColourVariation | undefined {
     if (this.#shape.channels !== 3) return
     const { values, vectors } = symmetricEigen(this.#covariance())
@@ -123,14 +128,14 @@ export class Statistics {
     return rows
   }
 
-  /** Begins again. */
+  /** Forgets all images. */
   reset(): void {
     this.#images = 0
     this.#image.fill(0)
     this.#products.fill(0n)
   }
 
-  /** All of it, for a run that goes on later. */
+  /** Saves the sums as JSON, for a run that continues later. */
   save(): Json {
     const { buffer, byteOffset, byteLength } = this.#image
     return {
@@ -140,7 +145,7 @@ export class Statistics {
     }
   }
 
-  /** Takes up what `save` gave; false, and nothing is taken, where it does not fit. */
+  /** Restores what `save` gave. Returns false, without a change, if it does not fit. */
   restore(saved: Json | undefined): boolean {
     if (saved === undefined || !isJsonObject(saved)) return false
     const { images, image, products } = saved
@@ -160,7 +165,7 @@ export class Statistics {
   }
 }
 
-/** a / b, to the precision of a double: the whole part is exact, the rest is below 1. */
+/** a / b as a double: the whole part is exact, then the fraction is added. */
 function quotient(a: bigint, b: bigint): number {
   const whole = a / b
   const scale = 1n << 53n

@@ -1,24 +1,29 @@
-/** What a net is tested on where its images come without a test part. */
+/** Chooses the test images of a source that has no test part. */
 import type { SourcePart } from '../scan/source.ts'
 
-/** Of each class, every tenth image is held out. */
+/** One of so many images of each class is held out. */
 const EVERY = 10
 
-/** What tells of a test that was taken from the training part. */
+// How the test part was chosen. The manifest keeps this text alone, so it is read back from it here.
+const OWN = "the source's own test part"
 const HELD_OUT = `no test part: every ${EVERY}th image of each class is held out`
 
-/** Whether a test came about so, by what was told of it. */
+/** True if the test images were held out of the training part; `testing` is the manifest's. */
 export const isHeldOut = (testing: string) => testing === HELD_OUT
 
-/** The parts, and how the test came about, for people. */
+/** True if the source has a test part of its own. */
+export const hasOwnTest = (testing: string) => testing === OWN
+
+/** Training and test images. */
 export interface Parts {
   readonly train: SourcePart
-  /** Undefined: the training part serves as the test, too. */
+  /** Undefined if the test is on the training images. */
   readonly test?: SourcePart
+  /** How the test part was chosen, for people. */
   readonly testing: string
 }
 
-/** The images of a part that are at some places, in order. */
+/** Images of a part, by their places in it. */
 function subset(part: SourcePart, places: readonly number[]): SourcePart {
   const at = (i: number) => places[i] ?? -1
   return {
@@ -31,11 +36,11 @@ function subset(part: SourcePart, places: readonly number[]): SourcePart {
 }
 
 /**
- * The source's own test part; else every tenth image of each class, in the order of their names;
- * else, where no class has ten, none: the training images are the test, too.
+ * Takes the source's own test part. Without one, holds out every tenth image of each class, in the order of their
+ * names. If no class has ten images, the test is on the training images.
  */
 export function partsOf(train: SourcePart, test?: SourcePart): Parts {
-  if (test) return { train, test, testing: "the source's own test part" }
+  if (test) return { train, test, testing: OWN }
   const kept: number[] = []
   const held: number[] = []
   const seen = new Map<number, number>()
@@ -49,8 +54,5 @@ export function partsOf(train: SourcePart, test?: SourcePart): Parts {
   if (held.length === 0) {
     return { train, testing: 'no test part, and too few images to hold some out: tested on all' }
   }
-  return {
-    ...{ train: subset(train, kept), test: subset(train, held) },
-    testing: HELD_OUT
-  }
+  return { train: subset(train, kept), test: subset(train, held), testing: HELD_OUT }
 }

@@ -1,14 +1,20 @@
-/** A data set whose pixels are ready, as a source: what comes as IDX files or in CIFAR's batches. */
+/** A data set in memory as a source: IDX files and CIFAR's batches. */
 import type { Dataset, ImageSet } from '../../dataset.ts'
 import { stampOf } from './listing.ts'
 import type { Source, SourcePart } from './source.ts'
 
-/** @param kind what its files are, for people */
+/**
+ * Makes a source of a data set.
+ * @param kind kind of its files, for people
+ */
 export async function datasetSource(data: Dataset, kind: string): Promise<Source> {
   const { name, classes, train, test } = data
   const { height, width, channels } = train
   return {
-    ...{ name, kind, classes, shape: { height, width, channels } },
+    name,
+    kind,
+    classes,
+    shape: { height, width, channels },
     train: await partOf(train, 'train'),
     test: await partOf(test, 'test'),
     skipped: [],

@@ -1,10 +1,10 @@
-/** A folder of classes: the first folder below the part's is the class, whatever lies deeper. */
+/** A folder of classes: the first folder below the part's names the class, at any depth below. */
 
 import { type Group, type Item, isPictureName } from './listing.ts'
 import type { Skipped } from './source.ts'
 import type { SourceFile } from './tree.ts'
 
-/** Files of a part that lie in folders, or undefined where none does. */
+/** Groups a part's files by folder; undefined if none is in a folder. */
 export function classFolders(
   files: readonly SourceFile[],
   prefix: string,

@@ -1,6 +1,6 @@
 /**
- * ILSVRC's validation pictures, whose labels come as numbers, a line each, in the pictures' order.
- * The numbers are the challenge's own, by `map_clsloc.txt` of its development kit: `n02119789 1 kit_fox`.
+ * ILSVRC's validation pictures. Their labels are numbers, one a line, in the order of the pictures. `map_clsloc.txt`
+ * of the development kit maps them to classes: `n02119789 1 kit_fox`.
  */
 import { DataError } from '../../dataset.ts'
 import type { Group, Item } from './listing.ts'
@@ -12,9 +12,9 @@ const TRUTH = /(^|\/)ILSVRC\d+_(clsloc_)?validation_ground_truth\.txt$/i
 const MAP = /(^|\/)map_clsloc\.txt$/i
 
 /**
- * The validation part, or undefined where it is none of ILSVRC's or has no such labels.
+ * Labels the validation part; undefined if it is not ILSVRC's, or there are no such labels.
  *
- * @throws DataError where the labels are there and what they mean is not
+ * @throws DataError if there are labels, but no map of their numbers
  */
 export async function groundTruth(
   tree: Tree,

@@ -1,6 +1,6 @@
-/** From a path to a source of images. */
+/** Opens a path as a source of images. */
 import { stat } from 'node:fs/promises'
-import { diskError } from '../../../util/files/errors.ts'
+import { onDisk } from '../../../util/files/errors.ts'
 import { findCifar, loadCifarFolder } from '../../cifar.ts'
 import { DataError } from '../../dataset.ts'
 import { findIdxFolder, loadIdxFolder } from '../../idx/folder.ts'
@@ -12,15 +12,13 @@ import type { Source } from './source.ts'
 import { openTree } from './tree.ts'
 
 /**
- * Opens a folder, tar or list of labelled images: nothing is decoded yet.
+ * Opens a folder, tar or list of labelled images. Decodes nothing.
  *
- * @throws DataError where it holds none, or is damaged or compressed
- * @throws DiskError where it cannot be read
+ * @throws DataError if it holds none, or is damaged or compressed
+ * @throws DiskError if it cannot be read
  */
 export async function openSource(path: string, signal?: AbortSignal): Promise<Source> {
-  const stats = await stat(path).catch((error: unknown) => {
-    throw diskError('photos', 'read', path, error)
-  })
+  const stats = await onDisk('photos', 'read', path, () => stat(path))
   if (stats.isDirectory()) {
     const idx = await findIdxFolder(path)
     if (idx !== undefined) return datasetSource(await loadIdxFolder(idx, { signal }), 'IDX files')

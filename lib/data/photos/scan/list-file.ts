@@ -1,25 +1,28 @@
-/** A list file that is itself the source; its paths are absolute, or begin at its folder. */
+/** A list file as a source. Its paths are absolute or relative to its folder. */
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { diskError } from '../../../util/files/errors.ts'
+import { onDisk } from '../../../util/files/errors.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
 import type { Listing } from './listing.ts'
 import { listed, parseList } from './lists.ts'
 import { listTree, type SourceFile, stamp, type Tree } from './tree.ts'
 
-/** Files that may hold the names of numbered classes, one a line. */
+/** Files that may name numbered classes, one a line. */
 const classFiles = ['classes.txt', 'labels.txt', 'synsets.txt']
 
-/** @throws DiskError where the list cannot be read */
+/**
+ * Lists the pictures of a list file.
+ *
+ * @throws DiskError if the list cannot be read
+ * @throws DataError if it names no picture with a class
+ */
 export async function scanListFile(
   path: string
 ): Promise<{ readonly tree: Tree; readonly listing: Listing }> {
   const list = basename(path)
   const folder = dirname(resolve(path))
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw diskError('photos', 'read', path, error)
-  })
+  const text = await onDisk('photos', 'read', path, () => readFile(path, 'utf8'))
   const lines = parseList(text, list)
   const found = new Map<string, SourceFile>()
   const stamps = [list, text]

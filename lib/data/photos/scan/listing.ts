@@ -1,4 +1,4 @@
-/** What a scan of files makes of them, and how that becomes a source. */
+/** Labelled files, and how they become a source. */
 import { createHash } from 'node:crypto'
 import type { Skipped, Source, SourcePart } from './source.ts'
 import type { SourceFile, Tree } from './tree.ts'
@@ -27,14 +27,14 @@ export interface Listing {
   readonly notes: readonly string[]
 }
 
-/** Names that pictures have. Others may be pictures, too, where they lie in a class's folder. */
+/** True for names of pictures. In a class's folder any other file may be a picture, too. */
 export const isPictureName = (name: string) =>
   /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|avif)$/i.test(name)
 
-/** Names of lists and notes. */
+/** True for names of lists and notes. */
 export const isTextName = (name: string) => /\.(txt|csv|tsv|lst|list)$/i.test(name)
 
-/** A source of files that are read when they are asked for. */
+/** Makes a source of files. They are read on demand. */
 export function fileSource(tree: Tree, listing: Listing): Source {
   const { kind, classes, skipped, notes, train, test } = listing
   const part = (items: readonly Item[]): SourcePart => {
@@ -52,7 +52,11 @@ export function fileSource(tree: Tree, listing: Listing): Source {
     }
   }
   return {
-    ...{ name: tree.name, kind, classes, skipped, notes },
+    name: tree.name,
+    kind,
+    classes,
+    skipped,
+    notes,
     train: part(train),
     ...(test && { test: part(test) }),
     stamp: stampOf(tree.stamps),
@@ -60,6 +64,7 @@ export function fileSource(tree: Tree, listing: Listing): Source {
   }
 }
 
+/** Hash of lines. */
 export function stampOf(lines: readonly string[]): string {
   const hash = createHash('sha256')
   for (const line of lines) hash.update(`${line}\n`)

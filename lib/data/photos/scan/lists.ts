@@ -1,4 +1,4 @@
-/** Lists of pictures and their classes, a line each: `path label`. */
+/** Parses lists of pictures with their classes: a line `path label` each. */
 import { DataError } from '../../dataset.ts'
 import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
@@ -7,21 +7,22 @@ import type { SourceFile } from './tree.ts'
 /** A line of a list. */
 export interface Line {
   readonly path: string
-  /** Undefined where the line has none. */
+  /** Undefined if the line has none. */
   readonly label: string | undefined
-  /** From 1. */
+  /** Number of the line, from 1. */
   readonly line: number
 }
 
-const MOST_CLASSES = 1_000_000
-/** A first line that names the columns: `image,label`, `ImageId,PredictionString`, `file_name,class`. */
+/** Larger class numbers are taken for mistakes. */
+const MAX_CLASSES = 1_000_000
+/** A header line: `image,label`, `ImageId,PredictionString`, `file_name,class`. */
 const HEADING =
   /^"?((image|img|file|picture|photo)[ _]?(id|name|path|file)?|path|name|id)"?\s*[,\t]/i
 
 /**
- * Reads a list. The columns are set apart by tabs; else, in a `.csv`, by commas; else the label is
- * what follows the last blank, so that paths may have some. More columns are passed over, and in a
- * `.csv` all of the second but its first word; blank lines and those that begin with # are no lines.
+ * Parses a list. Columns are separated by tabs, or in a `.csv` by commas; otherwise the label follows the last
+ * blank, so that paths may contain blanks. Further columns are ignored, and in a `.csv` all words of the second
+ * column but the first. Blank lines and lines that begin with # are skipped.
  */
 export function parseList(text: string, name: string): Line[] {
   const csv = /\.csv$/i.test(name)
@@ -41,21 +42,22 @@ export function parseList(text: string, name: string): Line[] {
   })
 }
 
+/** Options of `listed`. */
 export interface ListOptions {
   /** The list's name, for messages. */
   readonly list: string
-  /** The file of a path, where there is one. */
+  /** Finds the file of a path. */
   readonly find: (path: string, label: string) => SourceFile | undefined
-  /** Classes that are settled already, by the training part. */
+  /** Classes of the training part, if they are known already. */
   readonly known?: readonly string[]
   /** Names of numbered classes. */
   readonly names?: readonly string[] | undefined
 }
 
 /**
- * The labelled files of a list's lines.
+ * Labels the files that a list names.
  *
- * @throws DataError where a class has a number beyond all reason
+ * @throws DataError for a class number that is too large
  */
 export function listed(lines: readonly Line[], options: ListOptions): Group {
   const { list, find, known, names } = options
@@ -82,7 +84,7 @@ export function listed(lines: readonly Line[], options: ListOptions): Group {
   return { kind: 'a list', classes, items, skipped }
 }
 
-/** Class names: those of the lines, sorted, or as many numbers as they need. */
+/** Class names: the labels, sorted; or for numbers, '0' up to the largest. */
 function classesOf(
   lines: readonly Line[],
   list: string,
@@ -92,9 +94,9 @@ function classesOf(
   if (![...labels].every((label) => /^\d+$/.test(label))) return [...labels].sort()
   let most = -1
   for (const label of labels) most = Math.max(most, Number(label))
-  if (most >= MOST_CLASSES) {
+  if (most >= MAX_CLASSES) {
     throw new DataError(
-      `[photos] ${list}: expected class numbers below ${MOST_CLASSES}, got ${most}; correct the line`
+      `[photos] ${list}: expected class numbers below ${MAX_CLASSES}, got ${most}; correct the line`
     )
   }
   if (names && names.length > most) return names

@@ -1,4 +1,4 @@
-/** Pictures in one folder whose names carry the class, as ILSVRC's do: n01440764_tench.JPEG. */
+/** Pictures whose names begin with the class, as ILSVRC's: n01440764_tench.JPEG. */
 
 import { type Group, type Item, isPictureName } from './listing.ts'
 import type { Skipped } from './source.ts'
@@ -6,7 +6,7 @@ import type { SourceFile } from './tree.ts'
 
 const pattern = /^(n\d{8})_(.+)\.\w+$/
 
-/** Files of a part by the class in their names, or undefined where most have none. */
+/** Groups a part's files by the class in their names; undefined if most have none. */
 export function classNames(
   files: readonly SourceFile[],
   prefix: string,
@@ -19,7 +19,7 @@ export function classNames(
   }))
   if (parsed.filter(({ found }) => found).length * 2 <= pictures.length) return
 
-  // Where all of a class have the same word behind the number, the class is named by both.
+  // If all pictures of a class have the same word after the number, the class is named by both.
   const words = new Map<string, string | undefined>()
   for (const { found } of parsed) {
     const [, wnid = '', rest = ''] = found ?? []

@@ -1,4 +1,4 @@
-/** Finds out how a folder or tar of pictures is arranged: its parts, and where its classes stand. */
+/** Recognises how a folder or tar of pictures is arranged: its parts, and how they name classes. */
 import { DataError } from '../../dataset.ts'
 import { classFolders } from './folders.ts'
 import { groundTruth } from './ilsvrc.ts'
@@ -12,36 +12,38 @@ const TRAIN = /(^|[_-])train(ing)?$/i
 const VALIDATION = /(^|[_-])val(id|idation)?$/i
 const TEST = /(^|[_-])test(ing)?$/i
 
-/** Lines of a text that are looked at to know whether it is a list. */
-const GLANCE = 50
-/** A text longer than this is no list. */
-const MOST_BYTES = 256 * 2 ** 20
+/** Number of lines that decide if a text is a list. */
+const SAMPLE_LINES = 50
+/** Longer texts are no lists. */
+const MAX_LIST_BYTES = 256 * 2 ** 20
 
 /**
- * Lists a tree's pictures with their classes. The training part comes from class folders, from
- * names, or from a list, whichever is there; the other part is `val`, or else `test`.
+ * Lists a tree's pictures with their classes. Class folders, names or a list give the classes. The test part is
+ * `val`, or else `test`.
  *
- * @throws DataError where no picture has a class
+ * @param said names the tree in errors
+ * @throws DataError if no picture has a class
  */
 export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   const folders = [...new Set(tree.files.map(({ name }) => topOf(name)))]
   const train = folders.find((name) => TRAIN.test(name))
   const notes = [
     ...tree.empty.map((name) => `The folder ${name} is empty: it is no class.`),
-    ...tree.rounds.map((name) => `${name} is left out: it links to a folder that it lies in.`),
-    ...tree.cut.map(
+    ...tree.cyclic.map((name) => `${name} is left out: it links to a folder that it lies in.`),
+    ...tree.truncated.map(
       (name) => `${name} has no end: it was cut short, and files that followed are missing.`
     )
   ]
   if (train === undefined || train === '') {
     const group = await groupOf(tree, '', undefined)
-    if (!group || group.items.length === 0) throw nothing(tree, said, group?.skipped)
+    if (!group || group.items.length === 0) throw noPictures(tree, said, group?.skipped)
     const { kind, classes, items, skipped } = group
     return { kind, classes, train: items, skipped, notes }
   }
 
   const first = await groupOf(tree, `${train}/`, undefined)
-  if (!first || first.items.length === 0) throw nothing(tree, `${said}: ${train}`, first?.skipped)
+  if (!first || first.items.length === 0)
+    throw noPictures(tree, `${said}: ${train}`, first?.skipped)
   const others = [VALIDATION, TEST].flatMap((pattern) =>
     folders.filter((name) => name !== '' && name !== train && pattern.test(name))
   )
@@ -60,14 +62,17 @@ export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   }
   return {
     kind: `${first.kind}, in parts`,
-    ...{ classes: first.classes, train: first.items, skipped, notes },
+    classes: first.classes,
+    train: first.items,
+    skipped,
+    notes,
     ...(second && { test: second.items })
   }
 }
 
 const topOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')))
 
-/** The pictures of a part. With classes already known, lists come first: they are of the test. */
+/** Labels the pictures of a part. If the classes are known, it is the test part: lists come first. */
 async function groupOf(
   tree: Tree,
   prefix: string,
@@ -83,12 +88,12 @@ async function groupOf(
     return (await inList()) ?? (await truth()) ?? inFolders() ?? inNames()
   }
   if (!deep) return inNames() ?? (await inList())
-  // One folder of pictures is no class, where a list says what they are.
+  // A list goes before a single folder, which may be no class.
   const group = inFolders()
   return group && group.classes.length > 1 ? group : ((await inList()) ?? group)
 }
 
-/** A list, in the part's folder or named like it, most of whose first lines name pictures. */
+/** Labels by a list in the part's folder, or named like the part, if most of its first lines name pictures. */
 async function fromList(
   tree: Tree,
   files: readonly SourceFile[],
@@ -98,7 +103,7 @@ async function fromList(
   const word = [TRAIN, VALIDATION, TEST].find((pattern) => pattern.test(prefix.slice(0, -1)))
   const names = word && new RegExp(word.source.replace('$', '([_-].*)?\\.\\w+$'), 'i')
   const lists = tree.files.filter(({ name, bytes }) => {
-    if (!isTextName(name) || bytes > MOST_BYTES) return false
+    if (!isTextName(name) || bytes > MAX_LIST_BYTES) return false
     const inside = name.startsWith(prefix) && !name.includes('/', prefix.length)
     return inside || (!name.includes('/') && names?.test(name))
   })
@@ -106,7 +111,7 @@ async function fromList(
   const byName = new Map<string, SourceFile>()
   for (const file of files) {
     byName.set(file.name, file)
-    byName.set(withoutKind(file.name), file)
+    byName.set(withoutExtension(file.name), file)
   }
   const find = (path: string, label: string) => {
     const plain = path.replace(/^(\.?\/)+/, '')
@@ -115,9 +120,9 @@ async function fromList(
   }
   for (const list of lists) {
     const lines = parseList(Buffer.from(await tree.read(list)).toString('utf8'), list.name)
-    const glance = lines.slice(0, GLANCE)
-    const hits = glance.filter(({ path, label = '' }) => find(path, label)).length
-    if (hits > 0 && hits * 2 >= glance.length) {
+    const sample = lines.slice(0, SAMPLE_LINES)
+    const hits = sample.filter(({ path, label = '' }) => find(path, label)).length
+    if (hits > 0 && hits * 2 >= sample.length) {
       const rest = new Set(files.filter(({ name }) => isPictureName(name)))
       const group = listed(lines, { list: list.name, find, ...(known && { known }) })
       for (const { file } of group.items) rest.delete(file)
@@ -131,9 +136,9 @@ async function fromList(
   return
 }
 
-const withoutKind = (name: string) => name.replace(/\.\w+$/, '')
+const withoutExtension = (name: string) => name.replace(/\.\w+$/, '')
 
-function nothing(tree: Tree, said: string, skipped: readonly Skipped[] = []): DataError {
+function noPictures(tree: Tree, said: string, skipped: readonly Skipped[] = []): DataError {
   const names = tree.files.slice(0, 3).map(({ name }) => name)
   const got =
     tree.files.length === 0

@@ -1,47 +1,52 @@
-/** What photographs are prepared from: parts of named, labelled images, read one by one. */
+/** A source of labelled images: what `prepare` reads. */
 
-/** Something that was left out, and why. */
+/** A picture that was skipped. */
 export interface Skipped {
   /** Its name in the source. */
   readonly file: string
+  /** The reason, without the name: 'is empty (0 bytes)'. */
   readonly reason: string
 }
 
-/** An image as its source holds it: a file to decode, or pixels that are ready. */
+/** An image of a source: a file to decode, or pixels. */
 export type SourceImage =
   | { readonly encoded: Uint8Array }
-  /** u8 [height, width, channels] of the source's size. */
+  /** u8 [height, width, channels] of the source's shape. */
   | { readonly pixels: Uint8Array }
 
-/** The images of the train or test part, in the order in which they are written. */
+/** The images of the training or test part, in the order in which they are stored. */
 export interface SourcePart {
   readonly length: number
   /** Name of an image in the source. */
   name(i: number): string
   label(i: number): number
-  /** Bytes of its file; it is read later, and may be gone by then. */
+  /** Bytes of its file when the source was scanned. */
   bytes(i: number): number
-  /** @throws DiskError, DataError where it cannot be read */
+  /**
+   * Reads an image.
+   * @throws DiskError if it cannot be read
+   * @throws DataError if it cannot be used
+   */
   read(i: number): Promise<SourceImage>
 }
 
 /** A folder, tar or list of labelled images. */
 export interface Source {
-  /** Of the data set, for people. */
+  /** Name of the data set. */
   readonly name: string
-  /** What it was taken for: "a folder of classes". */
+  /** How it was recognised, for people: 'a folder of classes'. */
   readonly kind: string
   readonly classes: readonly string[]
   readonly train: SourcePart
-  /** Absent where the source has none. */
+  /** Missing if the source has none. */
   readonly test?: SourcePart
-  /** Of sources whose pixels are ready. */
+  /** Size of the images, for sources of pixels. */
   readonly shape?: { readonly height: number; readonly width: number; readonly channels: number }
-  /** What the listing left out. */
+  /** Pictures that the scan skipped. */
   readonly skipped: readonly Skipped[]
-  /** What a person should know. */
+  /** Notes for people. */
   readonly notes: readonly string[]
-  /** A hash of sizes and times on the disk: the same while nothing there changes. */
+  /** Hash of the files' sizes and times. */
   readonly stamp: string
   close(): Promise<void>
 }

@@ -1,8 +1,7 @@
 /**
- * What lies where in a tar: its members' names, places and sizes, so that each can be read alone,
- * in any order, from several threads, and again where an interrupted run goes on. Libraries for tar
- * give streams, for which all bytes before a member must be read. Formats: POSIX ustar and pax, and
- * GNU's long names (IEEE Std 1003.1, "pax Interchange Format"; GNU tar's manual, "Basic Tar Format").
+ * Lists the members of a tar with their offsets and sizes, so that each can be read alone and in any order.
+ * Libraries for tar give streams, which read all bytes before a member. Formats: POSIX ustar and pax, and GNU's long
+ * names (IEEE Std 1003.1, "pax Interchange Format"; GNU tar's manual, "Basic Tar Format").
  */
 import type { FileHandle } from 'node:fs/promises'
 import { readAll } from '../../../util/files/bytes.ts'
@@ -10,41 +9,41 @@ import { DataError } from '../../dataset.ts'
 
 /** A regular file in a tar. */
 export interface TarMember {
-  /** As in the tar, without a leading `./`. */
+  /** Name in the tar, without a leading `./`. */
   readonly name: string
-  /** Where its bytes begin, from the start of the file on the disk. */
+  /** Offset of its bytes in the file on the disk. */
   readonly offset: number
   readonly bytes: number
-  /** Whether the tar ends before the member does. */
-  readonly short: boolean
+  /** True if the tar ends before the member does. */
+  readonly truncated: boolean
 }
 
 const BLOCK = 512
-/** A long name or a pax header that claims more is damage. */
-const MOST_TEXT = 1 << 20
+/** Longer names and pax headers are taken for damage. */
+const MAX_TEXT = 1 << 20
 
 /**
- * Walks over a tar's headers.
+ * Lists the regular files of a tar.
  *
- * @param name for messages
- * @param from where the tar begins in the file: a tar may lie in another
- * @param to where it ends
- * @param onCut called where it ends without the block of zeros that ends a tar: more may have followed
- * @throws DataError where a header is none
+ * @param name names the tar in errors
+ * @param from offset of the tar in the file: a tar may be a member of another
+ * @param to offset of its end
+ * @param onTruncated called if the block of zeros at the end is missing: members may be missing, too
+ * @throws DataError for a wrong header
  */
 export async function* tarMembers(
   file: FileHandle,
   name: string,
   from: number,
   to: number,
-  onCut: () => void
+  onTruncated: () => void
 ): AsyncGenerator<TarMember> {
   const block = Buffer.alloc(BLOCK)
   let next: { path?: string; size?: number } = {}
   for (let at = from; at === from || at + BLOCK <= to; ) {
     await readAll(file, block, at)
     if (at > from && block.every((byte) => byte === 0)) return
-    if (!sumHolds(block)) {
+    if (!hasValidChecksum(block)) {
       throw new DataError(
         `[tar] ${name}: expected the header of a member at byte ${at - from}, got other bytes;` +
           ' it is no tar, or damaged: fetch it again'
@@ -55,27 +54,28 @@ export async function* tarMembers(
     const offset = at + BLOCK
     at = offset + Math.ceil(bytes / BLOCK) * BLOCK
     if (kind === 'L' || kind === 'x') {
-      if (bytes > MOST_TEXT || offset + bytes > to) break
+      if (bytes > MAX_TEXT || offset + bytes > to) break
       const text = Buffer.alloc(bytes)
       await readAll(file, text, offset)
       next = { ...next, ...(kind === 'L' ? { path: upToZero(text) } : paxOf(text)) }
     } else if (kind !== 'g') {
       const path = (next.path ?? pathOf(block)).replace(/^(\.\/)+/, '')
       next = {}
-      if ('0\x007'.includes(kind)) yield { name: path, offset, bytes, short: offset + bytes > to }
+      if ('0\x007'.includes(kind))
+        yield { name: path, offset, bytes, truncated: offset + bytes > to }
     }
   }
-  onCut()
+  onTruncated()
 }
 
-/** Whether the header's checksum, taken with blanks in its own place, is right. */
-function sumHolds(block: Buffer): boolean {
+/** Checks the header's checksum, which counts its own bytes as blanks. */
+function hasValidChecksum(block: Buffer): boolean {
   let sum = 8 * 32
   for (const [i, byte] of block.entries()) if (i < 148 || i >= 156) sum += byte
   return sum === number(block, 148, 8)
 }
 
-/** A number in octal digits, or in binary where the first bit is set. */
+/** A number in octal digits, or in binary if the first bit is set. */
 function number(block: Buffer, at: number, length: number): number {
   if ((block[at] ?? 0) & 0x80) return Number(block.readBigUInt64BE(at + length - 8))
   return Number.parseInt(block.toString('latin1', at, at + length).replace(/\0/g, ' '), 8) || 0
@@ -93,7 +93,7 @@ function upToZero(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end)
 }
 
-/** `length key=value\n`, again and again; the length counts itself. */
+/** Parses records `length key=value\n`; the length includes itself. */
 function paxOf(text: Buffer): { path?: string; size?: number } {
   const found: { path?: string; size?: number } = {}
   for (let at = 0; at < text.length; ) {

@@ -1,6 +1,6 @@
 /**
- * The files of a source, as one list of names, wherever they lie: in a folder and the folders in it,
- * in a tar, or in the tars of a tar. A tar stands in the names as a folder without its `.tar`.
+ * Lists the files of a source by name: of a folder and its folders, of a tar, and of tars in a tar. A tar appears in
+ * names as a folder, without `.tar`.
  */
 import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
@@ -14,39 +14,44 @@ import { type TarMember, tarMembers } from './tar.ts'
 
 /** A file of a source. */
 export interface SourceFile {
-  /** From the source's root, with `/`. */
+  /** Path from the source's root, with `/`. */
   readonly name: string
   readonly bytes: number
   /** The file on the disk that holds it. */
   readonly path: string
-  /** Where it begins in there, for a member of a tar. */
+  /** Offset in that file, for a member of a tar. */
   readonly offset?: number
-  /** Why it cannot be read, where that is known already. */
+  /** Why it cannot be read, if that is known already. */
   readonly fault?: string
 }
 
-/** What was found, sorted by name. */
+/** The files of a source, sorted by name. */
 export interface Tree {
   /** Name of the folder or tar, without `.tar`. */
   readonly name: string
   readonly files: readonly SourceFile[]
-  /** Folders that hold nothing. */
+  /** Empty folders. */
   readonly empty: readonly string[]
-  /** Links to a folder that they lie in. */
-  readonly rounds: readonly string[]
-  /** Tars that may have lost their last members. */
-  readonly cut: readonly string[]
-  /** Sizes and times of what lies on the disk: the same while nothing there changes. */
+  /** Links to a folder that contains them. */
+  readonly cyclic: readonly string[]
+  /** Tars that may lack their last members. */
+  readonly truncated: readonly string[]
+  /** Names, sizes and times of the files on the disk. */
   readonly stamps: readonly string[]
-  /** @throws DiskError; DataError where it is cut short */
+  /**
+   * Reads a file.
+   * @throws DiskError if it cannot be read
+   * @throws PhotoError if the scan found a fault
+   */
   read(file: SourceFile): Promise<Uint8Array>
   close(): Promise<void>
 }
 
-/** Files that systems leave in folders, of no concern to anybody. */
-const litter = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|lost\+found)$/i
+/** Files of operating systems, which are ignored. */
+const ignored = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|lost\+found)$/i
 
-const packed: readonly (readonly [string, string])[] = [
+/** First bytes, in hex, of compressed files. */
+const compressed: readonly (readonly [string, string])[] = [
   ['fd377a585a00', 'xz'],
   ['1f8b', 'gzip'],
   ['28b52ffd', 'zstd'],
@@ -57,8 +62,8 @@ const packed: readonly (readonly [string, string])[] = [
 /**
  * Lists a folder or a tar.
  *
- * @throws DataError where a tar is compressed or damaged
- * @throws DiskError where the folder or file cannot be read
+ * @throws DataError if a tar is compressed or damaged
+ * @throws DiskError if the folder or file cannot be read
  */
 export async function openTree(path: string, signal?: AbortSignal): Promise<Tree> {
   const walk = new Walk(signal)
@@ -73,7 +78,7 @@ export async function openTree(path: string, signal?: AbortSignal): Promise<Tree
   return treeOf(path, walk)
 }
 
-/** The files that a list names, which may lie anywhere. */
+/** The tree of files that a list names, anywhere on the disk. */
 export function listTree(list: string, files: readonly SourceFile[], stamps: readonly string[]) {
   const walk = new Walk(undefined)
   walk.files.push(...files)
@@ -86,8 +91,8 @@ function treeOf(path: string, walk: Walk): Tree {
     name: basename(resolve(path)).replace(/\.(tar|txt|csv|tsv|lst|list)$/i, ''),
     files: unwrapped(walk.files.sort(byName)),
     empty: walk.empty.sort(),
-    rounds: walk.rounds.sort(),
-    cut: walk.cut.sort(),
+    cyclic: walk.cyclic.sort(),
+    truncated: walk.truncated.sort(),
     stamps: walk.stamps.sort(),
     read: (file) => walk.read(file),
     close: () => walk.close()
@@ -98,7 +103,7 @@ const byName = (a: SourceFile, b: SourceFile) => (a.name < b.name ? -1 : a.name 
 
 const withoutTar = (name: string) => name.replace(/\.tar$/i, '')
 
-/** Where all lies in one folder of the root, that folder is the root. */
+/** If all files are in one folder of the root, that folder is the root. */
 function unwrapped(files: readonly SourceFile[]): readonly SourceFile[] {
   const slash = files[0]?.name.indexOf('/') ?? -1
   const folder = files[0]?.name.slice(0, slash + 1) ?? ''
@@ -106,11 +111,12 @@ function unwrapped(files: readonly SourceFile[]): readonly SourceFile[] {
   return unwrapped(files.map((file) => ({ ...file, name: file.name.slice(folder.length) })))
 }
 
+/** Collects files. */
 class Walk {
   readonly files: SourceFile[] = []
   readonly empty: string[] = []
-  readonly rounds: string[] = []
-  readonly cut: string[] = []
+  readonly cyclic: string[] = []
+  readonly truncated: string[] = []
   readonly stamps: string[] = []
   readonly #signal: AbortSignal | undefined
   readonly #tars = new Map<string, Promise<FileHandle>>()
@@ -120,12 +126,13 @@ class Walk {
   }
 
   /**
-   * Adds what is in a folder, which stands in the names as `prefix`.
-   * @param way the folders from the root to it: a link to one of them would lead round and round
+   * Adds the files of a folder.
+   * @param prefix begins their names
+   * @param parents the folders from the root to this one: a link to one of them would not end
    */
-  async folder(path: string, prefix: string, way: readonly Stats[]): Promise<void> {
+  async folder(path: string, prefix: string, parents: readonly Stats[]): Promise<void> {
     this.#signal?.throwIfAborted()
-    const names = (await readdir(path)).filter((name) => !litter.test(name))
+    const names = (await readdir(path)).filter((name) => !ignored.test(name))
     if (names.length === 0 && prefix !== '') this.empty.push(prefix.slice(0, -1))
     const looked = ordered(names, 32, async (name) => ({
       name,
@@ -137,9 +144,9 @@ class Walk {
         const fault = faultOf(name, stats)
         this.files.push({ name: prefix + name, bytes: 0, path: inner, fault })
       } else if (stats.isDirectory()) {
-        if (way.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) {
-          this.rounds.push(prefix + name)
-        } else await this.folder(inner, `${prefix}${name}/`, [...way, stats])
+        if (parents.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) {
+          this.cyclic.push(prefix + name)
+        } else await this.folder(inner, `${prefix}${name}/`, [...parents, stats])
       } else if (/\.tar$/i.test(name)) {
         await this.tar(inner, `${prefix}${withoutTar(name)}/`, stats)
       } else if (stats.isFile()) {
@@ -149,26 +156,26 @@ class Walk {
     }
   }
 
-  /** Adds what is in a tar on the disk. */
+  /** Adds the members of a tar on the disk. */
   async tar(path: string, prefix: string, stats: Stats): Promise<void> {
     const file = await this.#open(path)
-    await refusePacked(file, path)
+    await refuseCompressed(file, path)
     this.stamps.push(stamp(prefix, stats))
     await this.#members(path, path, prefix, 0, stats.size)
   }
 
-  /** Adds the members of a tar that may itself be a member. */
+  /** Adds the members of a tar, which may itself be a member from byte `from` to byte `to`. */
   async #members(path: string, said: string, prefix: string, from: number, to: number) {
     const file = await this.#open(path)
-    const onCut = () => this.cut.push(said)
-    for await (const member of tarMembers(file, said, from, to, onCut)) {
+    const onTruncated = () => this.truncated.push(said)
+    for await (const member of tarMembers(file, said, from, to, onTruncated)) {
       this.#signal?.throwIfAborted()
-      const { name, offset, bytes, short } = member
-      if (litter.test(basename(name))) continue
+      const { name, offset, bytes } = member
+      if (ignored.test(basename(name))) continue
       if (/\.tar$/i.test(name)) {
         const inside = `${prefix}${withoutTar(name)}/`
         await this.#members(path, `${said}, ${name}`, inside, offset, Math.min(to, offset + bytes))
-      } else this.files.push(memberFile(path, prefix, member, short))
+      } else this.files.push(memberFile(path, prefix, member))
     }
   }
 
@@ -188,7 +195,7 @@ class Walk {
     }
   }
 
-  /** Tars stay open. */
+  /** Opens a tar, which stays open. */
   #open(path: string): Promise<FileHandle> {
     const known = this.#tars.get(path)
     if (known) return known
@@ -203,24 +210,25 @@ class Walk {
   }
 }
 
-/** Why a file that is listed cannot be looked at. */
+/** Why a listed file has no stats. */
 function faultOf(name: string, code: string): string {
   if (code !== 'ENOENT') return `cannot be read (${code})`
   return name.includes('\ufffd') ? 'has a name that is not UTF-8' : 'is a link to nothing'
 }
 
-function memberFile(path: string, prefix: string, member: TarMember, short: boolean): SourceFile {
-  const { name, offset, bytes } = member
-  const fault = short ? 'is cut short, as its tar is' : undefined
+function memberFile(path: string, prefix: string, member: TarMember): SourceFile {
+  const { name, offset, bytes, truncated } = member
+  const fault = truncated ? 'is cut short, as its tar is' : undefined
   return { name: prefix + name, bytes, path, offset, ...(fault !== undefined && { fault }) }
 }
 
+/** Name, size and time of a file. */
 export const stamp = (name: string, { size, mtimeMs }: Stats) => `${name}\t${size}\t${mtimeMs}`
 
-async function refusePacked(file: FileHandle, path: string): Promise<void> {
+async function refuseCompressed(file: FileHandle, path: string): Promise<void> {
   const head = Buffer.alloc(6)
   await readAll(file, head, 0)
-  const kind = packed.find(([mark]) => head.toString('hex').startsWith(mark))?.[1]
+  const kind = compressed.find(([mark]) => head.toString('hex').startsWith(mark))?.[1]
   if (kind === undefined) return
   const how = kind === 'zip' ? 'unzip' : 'tar xf'
   throw new DataError(

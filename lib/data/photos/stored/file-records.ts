@@ -1,15 +1,15 @@
-/** Records read from shards by position. Each is checked when it is read for the first time. */
+/** Reads records from shards. Each is checked when it is first read. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { readAll } from '../../../util/files/bytes.ts'
-import { DamagedFileError, diskError } from '../../../util/files/errors.ts'
+import { readAll, withFile } from '../../../util/files/bytes.ts'
+import { DamagedFileError, diskError, errnoOf } from '../../../util/files/errors.ts'
 import type { Part, ShardFile } from './manifest.ts'
 import type { Records } from './records.ts'
 import { ENTRY_BYTES, HEADER_BYTES, parseShardHeader, ShardIndex } from './shard.ts'
 
-/** Shards kept open at a time: far below what systems allow. */
-const MOST_OPEN = 64
+/** Largest number of shards that are open at a time, far below the limits of systems. */
+const MAX_OPEN = 64
 
 interface Shard {
   readonly path: string
@@ -19,10 +19,10 @@ interface Shard {
 }
 
 /**
- * Opens the shards of a part: sizes and indices are checked, images later.
+ * Opens the shards of a part. Sizes and indices are checked now, images later.
  *
- * @throws DamagedFileError naming a shard that is missing, cut short or altered
- * @throws DiskError where one cannot be read
+ * @throws DamagedFileError naming a shard that is missing, truncated or altered
+ * @throws DiskError if one cannot be read
  */
 export async function openFileRecords(folder: string, part: Part): Promise<FileRecords> {
   const shards: Shard[] = []
@@ -35,24 +35,19 @@ export async function openFileRecords(folder: string, part: Part): Promise<FileR
   return new FileRecords(shards, first)
 }
 
-/** @throws DamagedFileError, DiskError */
+/**
+ * Reads and checks the index of a shard.
+ *
+ * @throws DamagedFileError if the shard is missing, truncated or altered
+ * @throws DiskError if it cannot be read
+ */
 export async function readShardIndex(path: string, shard: ShardFile): Promise<ShardIndex> {
   const wrong = (expected: string, got: string) =>
     new DamagedFileError(
       `[photos] ${path}: expected ${expected}, got ${got}; fetch the shard again, or remove` +
         ' the folder and prepare the set again'
     )
-  let file: FileHandle
-  try {
-    file = await open(path)
-  } catch (error) {
-    const failure = diskError('photos', 'read', path, error)
-    if (failure instanceof Error && 'code' in failure && failure.code === 'ENOENT') {
-      throw wrong(`a shard of ${shard.bytes} bytes`, 'none')
-    }
-    throw failure
-  }
-  try {
+  const read = async (file: FileHandle) => {
     const { size } = await file.stat()
     if (size !== shard.bytes) {
       const how = size < shard.bytes ? 'it was cut short' : 'something was added'
@@ -68,14 +63,16 @@ export async function readShardIndex(path: string, shard: ShardFile): Promise<Sh
     const index = Buffer.alloc(rest)
     await readAll(file, index, HEADER_BYTES)
     return new ShardIndex(header, index, path)
+  }
+  try {
+    return await withFile(path, 'r', read)
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw wrong(`a shard of ${shard.bytes} bytes`, 'none')
     throw diskError('photos', 'read', path, error)
-  } finally {
-    await file.close()
   }
 }
 
-/** Where a record lies. */
+/** Place of a record. */
 export interface RecordPlace {
   readonly path: string
   readonly offset: number
@@ -83,12 +80,13 @@ export interface RecordPlace {
   readonly crc: number
 }
 
+/** Records that are read through file handles. */
 export class FileRecords implements Records {
   readonly length: number
   readonly #shards: readonly Shard[]
-  /** Which records have been found to be whole. */
+  /** 1 for records whose checksum was right. */
   readonly #checked: Uint8Array
-  /** Open shards, the one used last at the end. */
+  /** Open shards, the least recently used first. */
   readonly #open = new Map<Shard, Promise<FileHandle>>()
   readonly #reading = new Map<Shard, number>()
   #closed = false
@@ -99,7 +97,7 @@ export class FileRecords implements Records {
     this.#checked = new Uint8Array(length)
   }
 
-  #at(i: number): Shard {
+  #shardOf(i: number): Shard {
     let [low, high] = [0, this.#shards.length - 1]
     while (low < high) {
       const middle = (low + high + 1) >> 1
@@ -112,23 +110,23 @@ export class FileRecords implements Records {
   }
 
   label(i: number): number {
-    const { index, first } = this.#at(i)
+    const { index, first } = this.#shardOf(i)
     return index.label(i - first)
   }
 
   name(i: number): string {
-    const { index, first } = this.#at(i)
+    const { index, first } = this.#shardOf(i)
     return index.name(i - first)
   }
 
   place(i: number): RecordPlace {
-    const { path, index, first } = this.#at(i)
+    const { path, index, first } = this.#shardOf(i)
     const k = i - first
     return { path, offset: index.offset(k), bytes: index.bytes(k), crc: index.crc(k) }
   }
 
   async bytes(i: number): Promise<Uint8Array> {
-    const shard = this.#at(i)
+    const shard = this.#shardOf(i)
     const { index, first } = shard
     const into = new Uint8Array(index.bytes(i - first))
     await this.#using(shard, async (file) => {
@@ -146,7 +144,7 @@ export class FileRecords implements Records {
     return into
   }
 
-  /** The error of a record that is not what was written. */
+  /** The error of a damaged record. */
   damaged(i: number, reason: string): DamagedFileError {
     return new DamagedFileError(
       `[photos] ${this.place(i).path}, image ${i} (${this.name(i)}): ${reason}; fetch the shard` +
@@ -172,10 +170,10 @@ export class FileRecords implements Records {
     }
   }
 
-  /** Closes what has not been used for longest. */
+  /** Closes the least recently used shards. */
   #trim(): void {
     for (const [shard, opened] of this.#open) {
-      if (this.#open.size <= MOST_OPEN && !this.#closed) return
+      if (this.#open.size <= MAX_OPEN && !this.#closed) return
       if (this.#reading.has(shard)) continue
       this.#open.delete(shard)
       opened.then((file) => file.close()).catch(() => {})

@@ -1,4 +1,4 @@
-/** `dataset.json` of a prepared folder: what the folder holds. It is written last, and makes it whole. */
+/** `dataset.json` describes a prepared folder. It is written last: a folder without it is unfinished. */
 import { join } from 'node:path'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
@@ -7,59 +7,93 @@ import type { Fit } from '../decode.ts'
 import type { Skipped } from '../scan/source.ts'
 import type { Form } from './shard.ts'
 
+/** Name of the manifest's file. */
 export const MANIFEST = 'dataset.json'
+/** Format of the manifest and its version. */
 export const FORMAT = 'alexnode photographs 1'
+/** Name of the mean image's file. */
 export const MEAN_IMAGE = 'mean-image.f32'
 
-/** A shard of a part. */
+/** A shard: a file of images. */
 export interface ShardFile {
+  /** Name of the file. */
   readonly file: string
+  /** Number of images. */
   readonly images: number
+  /** Size of the file in bytes. */
   readonly bytes: number
+  /** SHA-256 of the file, in lower-case hex. */
   readonly sha256: string
 }
 
+/** The training or test part of a prepared folder. */
 export interface Part {
+  /** Number of images. */
   readonly images: number
+  /** Its shards, in order. */
   readonly shards: readonly ShardFile[]
 }
 
+/** The mean image of a prepared folder. */
+export interface MeanImageFile {
+  /** Name of the file: f32 [height, width, channels], little-endian, 0…255. */
+  readonly file: string
+  /** SHA-256 of the file, in lower-case hex. */
+  readonly sha256: string
+}
+
+/** Content of `dataset.json`. */
 export interface Manifest {
+  /** Format and its version. */
   readonly format: typeof FORMAT
+  /** Name of the set. */
   readonly name: string
-  /** What it was made from: "a folder of classes". */
+  /** Kind of the source, for people: 'a folder of classes'. */
   readonly kind: string
+  /** How images are stored. */
   readonly form: Form
-  /** Of JPEG. */
+  /** Quality of JPEG, 1 to 100; missing for raw images. */
   readonly quality?: number
+  /** How pictures were resized. */
   readonly fit: Fit
+  /** Rows of an image. */
   readonly height: number
+  /** Columns of an image. */
   readonly width: number
+  /** 1 (grey) or 3 (red, green, blue). */
   readonly channels: number
+  /** Class names by label. */
   readonly classes: readonly string[]
+  /** Images to train on. */
   readonly train: Part
-  /** Absent where the training part serves as the test, too. */
+  /** Images to test on; missing if the test is on the training images. */
   readonly test?: Part
-  /** How the test part came about. */
+  /** How the test part was chosen, for people. */
   readonly testing: string
+  /** Mean of the training images by channel, as a fraction 0…1 of 255. */
   readonly mean: readonly number[]
+  /** Standard deviation of the training images by channel, as a fraction 0…1 of 255. */
   readonly std: readonly number[]
+  /** Principal components of the training images' colours; missing for grey images. */
   readonly colours?: ColourVariation
-  readonly meanImage: { readonly file: string; readonly sha256: string }
+  /** Mean of the training images. */
+  readonly meanImage: MeanImageFile
+  /** Pictures that were skipped, with reasons. */
   readonly skipped: readonly Skipped[]
+  /** Notes for people, a sentence each. */
   readonly notes: readonly string[]
-  /** A hash of the names, sizes and classes of what it was made from, and of how. */
+  /** Hash of the source's names, sizes and classes, and of the options. */
   readonly plan: string
 }
 
-/** The manifest's text. */
+/** The manifest as JSON. */
 export const manifestText = (manifest: Manifest) => jsonText(manifest, 'dataset')
 
 /**
- * The manifest of a prepared folder, or undefined where there is none.
+ * Reads the manifest of a folder; undefined if there is none.
  *
- * @throws DamagedFileError where it is not whole
- * @throws DiskError where it cannot be read
+ * @throws DamagedFileError if it is damaged or of another format
+ * @throws DiskError if it cannot be read
  */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const path = join(folder, MANIFEST)

@@ -1,4 +1,4 @@
-/** Records that threads bring to their place, out of shards that are mapped into memory. */
+/** Loads records by native threads from memory-mapped shards. */
 import type { Buffer } from '../../../engine/memory.ts'
 import { LoadError } from '../../../native/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
@@ -6,16 +6,15 @@ import { Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'
 import type { ImageFormat, Records } from './records.ts'
 
-/** Numbers that the loader takes for a record. */
+/** Numbers that describe a record to the loader. */
 const NUMBERS = 4
 
 /**
- * Opens the shards of a part. Sizes and indices are checked, and each image when it is read for the
- * first time.
+ * Opens the shards of a part. Sizes and indices are checked now, each image when it is first read.
  *
- * @param threads that read and decode. Default: as many as the machine gives this process
- * @throws DamagedFileError naming a shard that is missing, cut short or altered
- * @throws DiskError where one cannot be read
+ * @param threads number of threads that read and decode. Default: `os.availableParallelism()`
+ * @throws DamagedFileError naming a shard that is missing, truncated or altered
+ * @throws DiskError if one cannot be read
  */
 export async function openMappedRecords(
   folder: string,
@@ -32,7 +31,7 @@ class MappedRecords implements Records {
   readonly #format: ImageFormat
   readonly #loader: Loader
   readonly #maps = new Map<string, MappedFile>()
-  /** Which records have been found to be whole. */
+  /** 1 for records whose checksum was right. */
   readonly #checked: Uint8Array
   #records = new Float64Array()
 
@@ -67,7 +66,7 @@ class MappedRecords implements Records {
     }
     const { form: encoding, height, width, channels } = this.#format
     try {
-      // What they say is read before this returns, so the next call may write over them.
+      // The loader copies `records` before it returns, so the next call may overwrite them.
       await this.#loader.load(records, { encoding, height, width, channels }, to, offset)
     } catch (error) {
       if (!(error instanceof LoadError)) throw error

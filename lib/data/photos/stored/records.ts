@@ -1,8 +1,8 @@
-/** The bytes of a prepared part's images, one record an image, whatever they are kept in. */
+/** Access to the stored images of a part, one record each. */
 import type { Buffer } from '../../../engine/memory.ts'
 import type { Form } from './shard.ts'
 
-/** What the records of a part hold. */
+/** Format of the records. */
 export interface ImageFormat {
   readonly form: Form
   readonly height: number
@@ -10,23 +10,23 @@ export interface ImageFormat {
   readonly channels: number
 }
 
+/** The records of a part. */
 export interface Records {
   readonly length: number
   label(i: number): number
   /** Its name in the source. */
   name(i: number): string
   /**
-   * The bytes of record i, raw or a JPEG file; not to be written to.
+   * The bytes of record i: raw, or a JPEG file. They must not be changed.
    *
-   * @throws DamagedFileError where they are not those that were written
-   * @throws DiskError where the disk refuses
+   * @throws DamagedFileError if their checksum is wrong
+   * @throws DiskError if they cannot be read
    */
   bytes(i: number): Uint8Array | Promise<Uint8Array>
   /**
-   * Brings images into staging memory from `offset` on, one behind the other, by threads; absent where
-   * there are none.
+   * Reads and decodes images into staging memory by native threads; see `ImageSet.load`.
    *
-   * @throws DamagedFileError where a record is not what was written
+   * @throws DamagedFileError if a record's checksum is wrong
    */
   load?(indices: Uint32Array, to: Buffer, offset: number): Promise<void>
   close(): void | Promise<void>

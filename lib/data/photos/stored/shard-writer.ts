@@ -1,32 +1,34 @@
-/** Fills shards, one after the other; each is whole on the disk before the next begins. */
+/** Writes shards one after the other, each atomically. */
 import { join } from 'node:path'
 import { replaceWith } from '../../../util/files/atomic.ts'
 import { type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
 import type { ShardFile } from './manifest.ts'
 import { ENTRY_BYTES, imageSpace, type ShardHeader, type ShardImage, shardParts } from './shard.ts'
 
+/** Options of a shard writer. */
 export interface ShardWriterOptions
   extends Pick<ShardHeader, 'form' | 'height' | 'width' | 'channels'> {
   readonly folder: string
-  /** The part's name, which the files begin with. */
+  /** Name of the part: the prefix of its files. */
   readonly part: string
-  /** Bytes after which a shard is full. */
+  /** A shard with so many bytes is full. */
   readonly shardBytes: number
 }
 
+/** Collects images and writes them as shards. */
 export class ShardWriter {
   readonly #options: ShardWriterOptions
   #images: ShardImage[] = []
   #bytes = 0
   #number: number
 
-  /** @param number how many shards there are already */
+  /** @param number number of shards that exist already */
   constructor(options: ShardWriterOptions, number: number) {
     this.#options = options
     this.#number = number
   }
 
-  /** Images that are not on the disk yet. */
+  /** Number of images that are not written yet. */
   get pending(): number {
     return this.#images.length
   }
@@ -41,9 +43,9 @@ export class ShardWriter {
   }
 
   /**
-   * Writes what there is as a shard.
+   * Writes the collected images as a shard.
    *
-   * @throws DiskError; nothing is left then
+   * @throws DiskError if the disk refuses; no file is left then
    */
   async flush(): Promise<ShardFile> {
     const { folder, part, form, height, width, channels } = this.#options

@@ -1,35 +1,39 @@
 /**
- * The format of a shard, a file of labelled images. Numbers are little-endian; n is the number of
- * images. The first 512 bytes are text, so that `head` tells what a shard is.
+ * The format of a shard, a file of labelled images. Numbers are little-endian; n is the number of images. The first
+ * 512 bytes are text, so that `head` shows what a shard is.
  *
  *     0        "alexnode shard 1\n", a line of JSON (`ShardHeader`), blanks up to byte 512
  *     512      index: n entries of 32 bytes
- *                0  u64  where the image's bytes begin in the file, a multiple of 64
- *                8  u32  how many there are
+ *                0  u64  offset of the image's bytes in the file, a multiple of 64
+ *                8  u32  number of these bytes
  *               12  i32  label
  *               16  u32  CRC-32 of the bytes
- *               20  u32  where its name ends in the names
- *               24  8 bytes: the first of the SHA-256 of what it was made from
- *     …        names, UTF-8, one behind the other
+ *               20  u32  end of its name in the names
+ *               24  8 bytes: the first of the SHA-256 of the source's file
+ *     …        names, UTF-8, concatenated
  *     payload  a multiple of 4096: the images, each at a multiple of 64
  *
- * An image is raw bytes [row, column, channel], or a JPEG file. A shard can be mapped into memory as
- * it is: places are fixed, and an image of raw bytes begins on a line of the cache.
+ * An image is raw bytes [row, column, channel], or a JPEG file. A shard can be mapped into memory: offsets are fixed,
+ * and each image begins at a cache line.
  */
 import { crc32 } from 'node:zlib'
 import { DamagedFileError } from '../../../util/files/errors.ts'
 import { isObject } from '../../../util/files/json.ts'
 
 const MAGIC = 'alexnode shard 1\n'
+/** Bytes of the header. */
 export const HEADER_BYTES = 512
+/** Bytes of an entry of the index. */
 export const ENTRY_BYTES = 32
+/** Bytes of a key. */
 export const KEY_BYTES = 8
 const LINE = 64
 const PAGE = 4096
 
-/** How images lie in a shard. */
+/** How a shard stores images: raw bytes [row, column, channel], or JPEG files. */
 export type Form = 'raw' | 'jpeg'
 
+/** The header of a shard. */
 export interface ShardHeader {
   readonly images: number
   readonly form: Form
@@ -38,7 +42,7 @@ export interface ShardHeader {
   readonly channels: number
   /** Bytes of the names. */
   readonly names: number
-  /** Where the images begin. */
+  /** Offset of the first image. */
   readonly payload: number
   /** Bytes of the whole file. */
   readonly bytes: number
@@ -46,19 +50,19 @@ export interface ShardHeader {
   readonly check: number
 }
 
-/** An image on its way into a shard. */
+/** An image to write to a shard. */
 export interface ShardImage {
   readonly bytes: Uint8Array
   readonly label: number
   readonly name: string
-  /** The first 8 bytes of the SHA-256 of what it was made from. */
+  /** The first 8 bytes of the SHA-256 of the source's file. */
   readonly key: Uint8Array
 }
 
-const up = (value: number, step: number) => Math.ceil(value / step) * step
+const roundUp = (value: number, step: number) => Math.ceil(value / step) * step
 
 /** Bytes that an image takes in the payload. */
-export const imageSpace = (bytes: number) => up(bytes, LINE)
+export const imageSpace = (bytes: number) => roundUp(bytes, LINE)
 
 /** The parts of a shard's file, in order. */
 export function shardParts(
@@ -67,7 +71,7 @@ export function shardParts(
 ): Uint8Array[] {
   const names = Buffer.from(images.map(({ name }) => name).join(''))
   const index = Buffer.alloc(images.length * ENTRY_BYTES)
-  const payload = up(HEADER_BYTES + index.length + names.length, PAGE)
+  const payload = roundUp(HEADER_BYTES + index.length + names.length, PAGE)
   const body: Uint8Array[] = []
   let at = payload
   let nameEnd = 0
@@ -86,7 +90,10 @@ export function shardParts(
   const header: ShardHeader = {
     images: images.length,
     ...kind,
-    ...{ names: names.length, payload, bytes: at, check: crc32(names, crc32(index)) }
+    names: names.length,
+    payload,
+    bytes: at,
+    check: crc32(names, crc32(index))
   }
   const head = Buffer.alloc(HEADER_BYTES, ' ')
   head.write(`${MAGIC}${JSON.stringify(header)}\n`)
@@ -95,9 +102,9 @@ export function shardParts(
 }
 
 /**
- * Reads a shard's first bytes.
+ * Parses a shard's header.
  *
- * @throws DamagedFileError where they are not a shard's
+ * @throws DamagedFileError if it is not one
  */
 export function parseShardHeader(head: Buffer, name: string): ShardHeader {
   const text = head.toString('utf8')
@@ -129,22 +136,28 @@ function headerOf(line: string): ShardHeader | undefined {
       : Number.NaN
   }
   const header: ShardHeader = {
-    ...{ images: number('images'), form, height: number('height'), width: number('width') },
-    ...{ channels: number('channels'), names: number('names'), payload: number('payload') },
-    ...{ bytes: number('bytes'), check: number('check') }
+    images: number('images'),
+    form,
+    height: number('height'),
+    width: number('width'),
+    channels: number('channels'),
+    names: number('names'),
+    payload: number('payload'),
+    bytes: number('bytes'),
+    check: number('check')
   }
   return Object.values(header).some((value) => Number.isNaN(value)) ? undefined : header
 }
 
-/** A shard's index and names, as they lie in the file. */
+/** The index and names of a shard. */
 export class ShardIndex {
   readonly length: number
   readonly #bytes: Buffer
   readonly #names: Buffer
 
   /**
-   * @param bytes the file's, from the end of the header on: index, then names
-   * @throws DamagedFileError where they are not what the header says
+   * @param bytes index and names, from the end of the header on
+   * @throws DamagedFileError if their checksum is not the header's
    */
   constructor(header: ShardHeader, bytes: Buffer, name: string) {
     this.length = header.images
