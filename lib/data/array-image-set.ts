@@ -16,7 +16,7 @@ export interface ArrayImageSetOptions {
   readonly channels?: number
   /** Class names by label. */
   readonly classes: readonly string[]
-  /** Mean by channel, as a fraction 0…1 of 255. Default: that of `images`. Give a test set that of the training set. */
+  /** Mean by channel, as a fraction 0…1 of 255. Default: that of `images`; give a test set that of the training set. */
   readonly mean?: readonly number[]
   /** Standard deviation by channel, as a fraction 0…1 of 255. Default: that of `images`. */
   readonly std?: readonly number[]

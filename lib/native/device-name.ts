@@ -1,14 +1,16 @@
-/** What devices are called: see `open`. */
-
+/** A parsed device name; see `open`. */
 export interface DeviceName {
   readonly kind: 'cpu' | 'cuda'
-  /** Which CPU that programs speak of, or which GPU of the machine. */
+  /** Number of the GPU, or of a device on the CPU. */
   readonly ordinal: number
-  /** Which of the devices that share one GPU. */
+  /** Number of the device on its GPU. */
   readonly share: number
 }
 
-/** @throws Error for what is no device's name */
+/**
+ * Parses a device name.
+ * @throws Error for any other text
+ */
 export function parseDeviceName(name: string): DeviceName {
   const found =
     /^(?<kind>cpu|cuda)(?::(?<ordinal>\d{1,2}))?(?:#(?<share>\d{1,2}))?$/.exec(name)?.groups ?? {}

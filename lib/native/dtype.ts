@@ -1,11 +1,13 @@
-/** Element types: names, sizes, and the typed arrays that hold them on the JavaScript side. */
+/** Element types: names, sizes, typed arrays, and the conversion of numbers. */
 
 import { fromBf16, fromF16, toBf16, toF16 } from './half.ts'
 
-/** bf16 is the upper half of an f32, f16 an IEEE half; both travel in a Uint16Array. */
+/** Element type of a tensor. bf16 is the upper half of an f32, f16 is IEEE binary16; a Uint16Array holds both. */
 export type DType = 'f32' | 'bf16' | 'f16' | 'u8' | 'i32' | 'u32'
-/** What nets compute in. */
+/** Element types that nets compute in. */
 export type FloatDType = 'f32' | 'bf16' | 'f16'
+
+/** Elements on the JavaScript side; bf16 and f16 are bit patterns in a Uint16Array. */
 export type TypedArray = Float32Array | Uint16Array | Uint8Array | Int32Array | Uint32Array
 
 const sizes: Record<DType, number> = { f32: 4, bf16: 2, f16: 2, u8: 1, i32: 4, u32: 4 }
@@ -13,10 +15,10 @@ const sizes: Record<DType, number> = { f32: 4, bf16: 2, f16: 2, u8: 1, i32: 4, u
 /** All element types. */
 export const dtypes: readonly DType[] = ['f32', 'bf16', 'f16', 'u8', 'i32', 'u32']
 
-/** Those that nets compute in. */
+/** Element types that nets compute in. */
 export const floatDTypes: readonly FloatDType[] = ['f32', 'bf16', 'f16']
 
-/** Whether nets compute in it. */
+/** True for element types that nets compute in. */
 export function isFloat(dtype: DType): dtype is FloatDType {
   return dtype === 'f32' || dtype === 'bf16' || dtype === 'f16'
 }
@@ -26,7 +28,7 @@ export function dtypeBytes(dtype: DType): number {
   return sizes[dtype]
 }
 
-/** The typed array over `buffer` that holds elements of `dtype`. */
+/** Views a buffer as elements of `dtype`. */
 export function typedArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
   switch (dtype) {
     case 'f32':
@@ -43,10 +45,7 @@ export function typedArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
   }
 }
 
-/**
- * Numbers as elements of `dtype`: rounded to nearest even in f32, bf16 and f16, taken modulo 2^bits
- * in the integer types.
- */
+/** Converts numbers to elements of `dtype`. Floats are rounded to nearest even; integers wrap modulo 2^bits. */
 export function encode(values: ArrayLike<number>, dtype: DType): TypedArray {
   switch (dtype) {
     case 'f32':
@@ -64,13 +63,13 @@ export function encode(values: ArrayLike<number>, dtype: DType): TypedArray {
   }
 }
 
-/** The numbers that `elements` of `dtype` stand for; exact. */
+/** Converts elements of `dtype` to numbers; exact. */
 export function decode(elements: TypedArray, dtype: DType): Float64Array {
   if (!(elements instanceof Uint16Array)) return Float64Array.from(elements)
   return Float64Array.from(dtype === 'f16' ? fromF16(elements) : fromBf16(elements))
 }
 
-/** The numbers that `dtype` has for `values`. */
+/** Rounds numbers to values of `dtype`. */
 export function roundTo(values: ArrayLike<number>, dtype: DType): Float64Array {
   return decode(encode(values, dtype), dtype)
 }

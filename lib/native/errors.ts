@@ -16,6 +16,7 @@ export const OUT_OF_MEMORY = 'ALEXNODE_OUT_OF_MEMORY'
  * }
  */
 export class OutOfMemoryError extends Error {
+  /** Always 'OutOfMemoryError'. */
   override readonly name = 'OutOfMemoryError'
   /** Always 'ALEXNODE_OUT_OF_MEMORY'. */
   readonly code = OUT_OF_MEMORY

@@ -18,22 +18,23 @@ export function toBf16(values: Float32Array): Uint16Array {
   return out
 }
 
-/** The f32 numbers of bf16 bit patterns; exact. */
+/** Converts bf16 bit patterns to f32; exact. */
 export function fromBf16(bits: Uint16Array): Float32Array {
   const words = new Uint32Array(bits.length)
   for (let i = 0; i < words.length; i++) words[i] = bits[i]! << 16
   return new Float32Array(words.buffer)
 }
 
-/** From here on numbers round to infinity: half a unit above f16's largest, 65504. */
+/** Least number that rounds to infinity: half a unit above f16's largest, 65504. */
 const F16_OVERFLOW = 65520
-/** f16's smallest normal number, and its smallest of all. */
+/** Smallest normal number of f16. */
 const F16_NORMAL = 2 ** -14
+/** Smallest positive number of f16. */
 const F16_LEAST = 2 ** -24
 
 /**
- * Rounds f32 numbers to IEEE halves, to nearest and ties to even: 65520 and above to infinity, below 2^-14
- * to multiples of 2^-24. NaN stays NaN.
+ * Rounds f32 numbers to f16, to nearest and ties to even. 65520 and above become infinity; below 2^-14 results are
+ * multiples of 2^-24. NaN stays NaN.
  *
  * @returns the bit patterns
  * @example
@@ -47,7 +48,7 @@ export function toF16(values: Float32Array): Uint16Array {
     const value = Math.abs(values[i]!)
     const sign = (word >>> 16) & 0x8000
     const rest = word & 0x7fffffff
-    // Adding and taking away 2^52 rounds an f64 to whole numbers, ties to even.
+    // Adding and subtracting 2^52 rounds an f64 to a whole number, ties to even.
     if (value < F16_NORMAL) out[i] = sign | (value / F16_LEAST + 2 ** 52 - 2 ** 52)
     else if (value < F16_OVERFLOW) {
       out[i] = sign | ((rest - 0x38000000 + 0xfff + ((rest >>> 13) & 1)) >>> 13)
@@ -56,7 +57,7 @@ export function toF16(values: Float32Array): Uint16Array {
   return out
 }
 
-/** The f32 numbers of IEEE halves; exact. */
+/** Converts f16 bit patterns to f32; exact. */
 export function fromF16(bits: Uint16Array): Float32Array {
   return Float32Array.from(bits, (half) => {
     const exponent = (half >>> 10) & 31

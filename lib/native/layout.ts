@@ -1,53 +1,62 @@
 /**
- * How a tensor lies in memory, in oneDNN's tag notation: the letters are the tensor's dimensions,
- * `a` the first, from the outermost in memory to the innermost. A capital letter says that the
- * dimension is cut into blocks, and the numbers with a letter at the end are the blocks. A blocked
- * dimension is filled up with zeros to whole blocks.
+ * Memory layout of a tensor in oneDNN's tag notation. Letters are dimensions, `a` the first, from the outermost in
+ * memory to the innermost. A capital letter marks a dimension that is divided into blocks; numbers with a letter at
+ * the end are the block sizes. A blocked dimension is padded with zeros to whole blocks.
  *
  *     ab       row-major matrix
  *     abcd     NCHW (images) or OIHW (weights), row-major
  *     acdb     NHWC
  *     aBcd8b   channels in blocks of 8
- *     ABcd8b8a both in blocks; the 8 outputs of one input lie together
+ *     ABcd8b8a both in blocks; the 8 outputs of one input are contiguous
  *
  * Source of the notation: oneDNN developer guide, "Memory format propagation" and `format_tag`.
  */
 export interface Layout {
-  /** The layout as it was written. */
+  /** The tag. */
   readonly tag: string
   /** Number of dimensions. */
   readonly rank: number
-  /** Dimensions from the outermost in memory to the innermost, blocks left out. */
+  /** Dimensions from the outermost in memory to the innermost, without blocks. */
   readonly order: readonly number[]
-  /** The blocks inside them, outermost first. */
+  /** Blocks, outermost first. */
   readonly blocks: readonly { readonly dimension: number; readonly size: number }[]
 }
 
-/** Sizes of a tensor, outermost dimension first: [N, C, H, W], [O, I, H, W], [N, C] … */
+/** Sizes of a tensor, outermost dimension first: images [N, C, H, W], filters [O, I, H, W], vectors [N, C]. */
 export type Shape = readonly number[]
 
-/** Number of elements of `shape`; 1 for a scalar. */
+/**
+ * Number of elements of a shape; 1 for [].
+ *
+ * @example
+ * elements([2, 3]) // 6
+ */
 export function elements(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** The row-major layout of `rank` dimensions: `a`, `ab`, `abc` … */
+/**
+ * The row-major layout of up to 12 dimensions.
+ *
+ * @example
+ * denseLayout(4) // 'abcd'
+ */
 export function denseLayout(rank: number): string {
   return 'abcdefghijkl'.slice(0, rank)
 }
 
 /**
- * Whether a layout holds a tensor's own elements, and not what Winograd's method makes of filters
- * (`winograd5x3s1p32`), of which a CPU alone knows how they lie, and which nothing turns back.
+ * True if a layout holds the tensor's elements. False for filters that were transformed for Winograd's method
+ * (`winograd5x3s1p32`): their layout is the CPU backend's own, and they cannot be transformed back.
  */
 export function holdsElements(layout: string): boolean {
   return !layout.startsWith('winograd')
 }
 
 /**
- * Reads a layout.
+ * Parses a layout.
  *
- * @throws when `tag` is not of this notation, or names a dimension twice or not at all
+ * @throws Error if `tag` is not in this notation, or names a dimension twice or not at all
  */
 export function parseLayout(tag: string): Layout {
   const match = /^([a-lA-L]+)((?:[1-9][0-9]*[a-l])*)$/.exec(tag)
@@ -76,7 +85,7 @@ function malformed(tag: string): Error {
   )
 }
 
-/** Where each index of one dimension lies: `offsets[dimension][index]`, to be added up. */
+/** Offset of each index by dimension, `tables[dimension][index]`; an element's offset is their sum. */
 function offsetTables(shape: Shape, layout: Layout): { tables: Float64Array[]; total: number } {
   if (shape.length !== layout.rank) {
     throw new Error(
@@ -88,10 +97,10 @@ function offsetTables(shape: Shape, layout: Layout): { tables: Float64Array[]; t
     layout.blocks.reduce((size, block) => (block.dimension === d ? size * block.size : size), 1)
   )
   const tables = shape.map((size) => new Float64Array(size))
-  // From the innermost out: `stride` elements lie inside; `inside[d]` of dimension d are placed.
+  // From the innermost outwards: `stride` elements are inside, and `inside[d]` indices of dimension d.
   const inside = shape.map(() => 1)
   let stride = 1
-  const place = (dimension: number, size: number) => {
+  const assign = (dimension: number, size: number) => {
     const table = tables[dimension]!
     const done = inside[dimension]!
     for (let i = 0; i < table.length; i++) {
@@ -100,21 +109,19 @@ function offsetTables(shape: Shape, layout: Layout): { tables: Float64Array[]; t
     inside[dimension] = done * size
     stride *= size
   }
-  for (const { dimension, size } of layout.blocks.toReversed()) place(dimension, size)
+  for (const { dimension, size } of layout.blocks.toReversed()) assign(dimension, size)
   for (const dimension of layout.order.toReversed()) {
-    place(dimension, Math.ceil(shape[dimension]! / inBlocks[dimension]!))
+    assign(dimension, Math.ceil(shape[dimension]! / inBlocks[dimension]!))
   }
   return { tables, total: stride }
 }
 
-/** Elements that `shape` takes in `layout`, padding of blocks included. */
+/** Number of elements in memory, padding of blocks included. */
 export function layoutElements(shape: Shape, layout: string): number {
   return offsetTables(shape, parseLayout(layout)).total
 }
 
-/**
- * Where each element lies: entry i is the physical position of the i-th element in row-major order.
- */
+/** Offset in memory of each element, in row-major order. */
 export function layoutOffsets(shape: Shape, layout: string): Float64Array {
   const { tables } = offsetTables(shape, parseLayout(layout))
   let offsets = new Float64Array(1)
@@ -129,11 +136,11 @@ export function layoutOffsets(shape: Shape, layout: string): Float64Array {
 }
 
 /**
- * Lays row-major `values` out in `layout`. What fills up the blocks is zero.
+ * Converts row-major values to a layout. Padding is zero.
  *
  * @example
  * pack([1, 2, 3, 4, 5, 6], [1, 3, 1, 2], 'acdb') // 1, 3, 5, 2, 4, 6
- * @throws when there are more or fewer values than `shape` says, or the layout does not fit
+ * @throws Error for another number of values than the shape has, or a layout of another rank
  */
 export function pack(values: ArrayLike<number>, shape: Shape, layout: string): Float64Array {
   expectCount(values, elements(shape), shape)
@@ -143,7 +150,7 @@ export function pack(values: ArrayLike<number>, shape: Shape, layout: string): F
   return out
 }
 
-/** The reverse of {@link pack}: row-major values of a tensor that lies in `layout`. */
+/** Converts values in a layout to row-major ones: the inverse of {@link pack}. */
 export function unpack(values: ArrayLike<number>, shape: Shape, layout: string): Float64Array {
   expectCount(values, layoutElements(shape, layout), shape)
   return layoutOffsets(shape, layout).map((offset) => values[offset]!)

@@ -1,4 +1,3 @@
-/** The version of this package, which package.json alone tells. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from './addon/package-root.ts'
@@ -7,5 +6,5 @@ const manifest: { version: string } = JSON.parse(
   readFileSync(join(packageRoot(), 'package.json'), 'utf8')
 )
 
-/** The version of this package. */
+/** Version of this package, from its package.json. */
 export const { version } = manifest

@@ -34,7 +34,8 @@ export interface SgdOptions {
   /** Weight decay λ, from 0. Default 0. */
   readonly weightDecay?: number
   /**
-   * Where the learning rate ε applies. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. 'paper': v ← m·v - ε·λ·w - ε·g, w ← w + v.
+   * Where the learning rate ε applies. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. 'paper': v ← m·v - ε·λ·w - ε·g,
+   * w ← w + v.
    * The two differ once the rate changes. Default 'pytorch'.
    */
   readonly form?: 'pytorch' | 'paper'

@@ -29,7 +29,7 @@ export type Courses = (parameter: { readonly layer: string; readonly kind: strin
 
 const plain: Course = {}
 
-/** The same course for all parameters: the run's rate and decay. */
+/** @internal The same course for all parameters: the run's rate and decay. */
 export const uniform: Courses = () => plain
 
 /** The factor 1 at every step. */
@@ -137,7 +137,7 @@ export interface Plateau extends Schedule {
   }
 }
 
-/** True for a schedule that needs `observe` to be called. */
+/** @internal True for a schedule that needs `observe` to be called. */
 export function isPlateau(schedule: Schedule): schedule is Plateau {
   return 'observe' in schedule && 'state' in schedule
 }

@@ -1,14 +1,15 @@
 /**
- * What a binary was built for and whether it is whole, from its first 64 bytes. glibc's loader says only "no
- * such file" of a binary for another machine, and one that is cut short may end the process.
- * Formats: System V ABI (ELF), Apple's mach-o/loader.h, Microsoft's PE.
+ * Reads from a binary's header what it was built for and if it is complete. glibc's loader reports "no such file" for
+ * a binary of another machine, and a truncated one may crash the process. Formats: System V ABI (ELF), Apple's
+ * mach-o/loader.h, Microsoft's PE.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
+/** What the header tells. */
 export interface Binary {
-  /** Such as linux-x64, in the words of process.platform and process.arch; undefined: no binary. */
+  /** Platform and architecture, such as linux-x64; undefined for other files. */
   readonly target: string | undefined
-  /** Whether the file is as long as it says. */
+  /** False if the file is shorter than its header says. */
   readonly whole: boolean
 }
 
@@ -26,7 +27,10 @@ const elfMachines: Readonly<Record<number, string>> = {
 }
 const machMachines: Readonly<Record<number, string>> = { 16777223: 'x64', 16777228: 'arm64' }
 
-/** @throws the system's error where the file cannot be read */
+/**
+ * Reads the header of a file.
+ * @throws the system's error if the file cannot be read
+ */
 export function readBinary(file: string): Binary {
   const header = new Uint8Array(HEADER)
   const handle = openSync(file, 'r')
@@ -44,7 +48,7 @@ export function readBinary(file: string): Binary {
     const machine = view.getUint16(18, littleEndian)
     const target = `linux-${elfMachines[machine] ?? `machine${machine}`}`
     if (header[4] !== 2) return { target, whole: true }
-    // The table of sections lies at the end of the file.
+    // The table of sections is at the end of the file.
     const sections = Number(view.getBigUint64(40, littleEndian))
     const bytes = view.getUint16(58, littleEndian) * view.getUint16(60, littleEndian)
     return { target, whole: sections + bytes <= size }

@@ -1,6 +1,6 @@
 /**
- * Compiles the addon in the installed package against the system's libraries, where no prebuilt one fits: by the
- * package's CMakeLists.txt, into build/Release, where it is looked for first.
+ * Compiles the addon in the installed package, against the system's libraries: `alexnode build`. CMake writes it to
+ * build/Release, where it is looked for first.
  */
 import { execFile } from 'node:child_process'
 import { constants, existsSync } from 'node:fs'
@@ -12,25 +12,28 @@ import { errnoOf } from '../../util/files/errors.ts'
 import { FolderLock } from '../../util/files/lock.ts'
 import { runProgram } from './run-program.ts'
 
-/** One thing that is done. */
+/** A step of compiling. */
 export interface CompileStep {
-  /** What it does, as one phrase. */
+  /** What the step does, as a phrase for people. */
   readonly what: string
-  /** @param progress - told now and then, from 0 to 1, where it is known */
+  /** @param progress called from time to time with the share that is done, 0 to 1, if it is known */
   run(progress: (done: number) => void): Promise<void>
 }
 
+/** Options of `compileAddon`. */
 export interface CompileOptions {
   /** The package's folder. */
   readonly root: string
+  /** Aborts compiling. */
   readonly signal: AbortSignal
-  /** Runs a step and says so. */
+  /** Runs a step and reports it. */
   readonly step: (step: CompileStep) => Promise<void>
 }
 
 /**
- * @throws Error that says what is missing, what the compiler said, or why the folder cannot be written
- * @throws FolderInUseError when another process compiles there
+ * Compiles the addon.
+ * @throws Error naming what is missing, the compiler's error, or why the folder cannot be written
+ * @throws FolderInUseError if another process compiles there
  */
 export async function compileAddon({ root, signal, step }: CompileOptions): Promise<void> {
   await mustBeWritable(root)
@@ -39,14 +42,16 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
     what: 'Looking for what compiling needs',
     async run() {
       const args = [join(root, 'scripts/native-deps.cjs'), 'compile']
-      // It says what is missing, with a command that must stay in one line.
+      // Its output goes to stderr as it is: it has a command that must stay in one line.
       await runProgram(process.execPath, args, { signal, quiet: false }).catch((cause: unknown) => {
         signal.throwIfAborted()
         throw new Error('alexnode build: nothing was compiled.', { cause })
       })
     }
   })
-  const env = { ALEXNODE_CUDA_ARCHS: process.env.ALEXNODE_CUDA_ARCHS ?? (await gpus(signal)) }
+  const env = {
+    ALEXNODE_CUDA_ARCHS: process.env.ALEXNODE_CUDA_ARCHS ?? (await gpuArchitectures(signal))
+  }
   const build = join(root, 'build')
   await mkdir(build, { recursive: true })
   const lock = await FolderLock.take(build)
@@ -61,14 +66,14 @@ export async function compileAddon({ root, signal, step }: CompileOptions): Prom
         try {
           await runProgram('cmake', configure, { signal, env })
         } catch (error) {
-          // What is left of an earlier attempt may be of another place or compiler.
+          // The folder may be left by an attempt in another place or with another compiler.
           if (!old || signal.aborted) throw error
           await rm(cmake, { recursive: true, force: true })
           await runProgram('cmake', configure, { signal, env })
         }
       }
     })
-    const jobs = process.env.JOBS || String(jobsHere())
+    const jobs = process.env.JOBS || String(defaultJobs())
     await step({
       what: `Compiling (JOBS: ${jobs}), which takes minutes`,
       run: (progress) =>
@@ -100,7 +105,7 @@ async function mustBeWritable(root: string): Promise<void> {
   }
 }
 
-/** CMake's own test of the compiler fails in such a folder, with pages of what is no help. */
+/** CMake's test of the compiler fails in such a folder, with a long and useless message. */
 function mustSuitCMake(root: string): void {
   if (!root.includes('"')) return
   throw new Error(
@@ -108,23 +113,23 @@ function mustSuitCMake(root: string): void {
   )
 }
 
-/** A file takes up to 1 GiB while it compiles. */
-const jobsHere = () =>
+/** Number of parallel jobs: each may take 1 GiB. */
+const defaultJobs = () =>
   Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 30)))
 
-/** Compute capabilities of the GPUs that are here, such as '90 120'; kernels for others would take minutes. */
-async function gpus(signal: AbortSignal): Promise<string> {
+/** Compute capabilities of this machine's GPUs, such as '90 120'. Compiling kernels for all takes minutes. */
+async function gpuArchitectures(signal: AbortSignal): Promise<string> {
   try {
     const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
     const { stdout } = await promisify(execFile)('nvidia-smi', query, { signal, timeout: 10_000 })
     return stdout.replaceAll('.', '').split('\n').join(' ').trim()
   } catch {
     signal.throwIfAborted()
-    return '' // no driver, or one that does not answer
+    return '' // no driver, or it does not answer
   }
 }
 
-/** Reads the share that make prints: `[ 42%] Building CXX object …`. */
+/** Parses the progress that make prints: `[ 42%] Building CXX object …`. */
 const percent = (progress: (done: number) => void) => (line: string) => {
   const [, share] = /^\[ *(\d+)%\]/.exec(line) ?? []
   if (share !== undefined) progress(Number(share) / 100)

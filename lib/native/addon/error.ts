@@ -1,24 +1,28 @@
-/** The error that tells why the addon does not load. */
-
+/** Why the addon does not load, and the remedy. */
 export interface Advice {
-  /** What is wrong, on one line. */
+  /** The problem, in one line. */
   readonly problem: string
-  /** What was looked for, and where. */
+  /** What was searched for, and where. */
   readonly looked: string
-  /** What mends it: mostly a command. */
+  /** The remedy, mostly a command. */
   readonly mend: string
 }
 
-/** The addon was not found, or does not load. The message says what was looked for, where, and what to do. */
+/**
+ * The native addon was not found or does not load. The message says what was searched for, where, and what to do.
+ * Importing alexnode throws it.
+ */
 export class AddonError extends Error {
+  /** Always 'AddonError'. */
   override name = 'AddonError'
-  /** The file that does not load; undefined: none was found. */
+  /** The file that does not load; undefined if none was found. */
   readonly file: string | undefined
-  /** What is wrong, on one line. */
+  /** The problem, in one line. */
   readonly problem: string
-  /** What mends it: mostly a command. */
+  /** The remedy, mostly a command. */
   readonly mend: string
 
+  /** @internal */
   constructor({ problem, looked, mend }: Advice, file?: string, cause?: unknown) {
     super(
       `[alexnode] the native addon does not load: ${problem}\n${looked}\n${mend}`,

@@ -1,4 +1,4 @@
-/** Why the addon does not load, in plain words, and the command that mends it. */
+/** Explains why the addon does not load, and names the command that repairs it. */
 import { basename } from 'node:path'
 import { readBinary } from './binary.ts'
 import type { Advice } from './error.ts'
@@ -6,10 +6,13 @@ import type { FoundAddon } from './found-addon.ts'
 import { glibc } from './glibc.ts'
 import { compileIt, installAgain } from './manager.ts'
 
-/** Variables by which node-gyp-build looks elsewhere, or for another system. */
+/** Variables that make node-gyp-build search elsewhere, or for another system. */
 const redirecting = ['ALEXNODE_PREBUILD', 'npm_config_platform', 'npm_config_arch']
 
-/** No binary fits this system. `prebuilds` are those there are, as linux-x64/alexnode.glibc.node. */
+/**
+ * Advice if no binary fits this system.
+ * @param prebuilds the prebuilt ones, such as linux-x64/alexnode.glibc.node
+ */
 export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice {
   const system = `${process.platform}-${process.arch}`
   const forSystem = prebuilds.filter((file) => file.startsWith(`${system}/`))
@@ -40,7 +43,10 @@ export function adviceOnNone(root: string, prebuilds: readonly string[]): Advice
   }
 }
 
-/** A binary that the system's loader refused; `words` are the loader's. */
+/**
+ * Advice on a binary that the system's loader refused.
+ * @param words the loader's message
+ */
 export function adviceOnFailure(root: string, found: FoundAddon, words: string): Advice {
   const looked = `Loaded ${where(found)}. The loader said: ${words}`
   const compile = found.origin === 'elsewhere' ? otherPlace : compileIt(root)
@@ -64,7 +70,7 @@ export function adviceOnFailure(root: string, found: FoundAddon, words: string):
   if (/libc\.musl|ld-musl/.test(words)) {
     return say('it was built for musl (Alpine), and this system has glibc.', compile)
   }
-  // What musl's loader says about a library of glibc; but it may miss another one first.
+  // Messages of musl's loader about glibc. It may complain of another library first.
   const fromGlibc = process.platform === 'linux' && basename(found.file).includes('.glibc.')
   if (
     /ld-linux|Error relocating|libc\.so\.6: No such file/.test(words) ||
@@ -102,7 +108,7 @@ export function adviceOnFailure(root: string, found: FoundAddon, words: string):
   return say('the loader refused it.', again)
 }
 
-/** The addon, or a library beside it, is cut short. */
+/** Advice on an addon, or a library beside it, that is truncated. */
 export function adviceOnDamage(root: string, found: FoundAddon, damaged: string): Advice {
   return {
     problem: `the file ${basename(damaged)} is damaged: it is shorter than it says.`,

@@ -1,4 +1,4 @@
-/** Finds the addon's file and loads it, or says why that failed and what mends it. */
+/** Finds and loads the addon's file. */
 import { existsSync, readdirSync } from 'node:fs'
 import module from 'node:module'
 import { dirname, join, relative } from 'node:path'
@@ -9,9 +9,9 @@ import { adviceOnDamage, adviceOnFailure, adviceOnNone } from './load-advice.ts'
 import { packageRoot } from './package-root.ts'
 
 /**
- * The file to load, by node-gyp-build's rules: build/Release before prebuilds/.
+ * Finds the file by node-gyp-build's rules: build/Release before prebuilds/.
  *
- * @throws AddonError where there is none for this system
+ * @throws AddonError if there is none for this system
  */
 export function findAddon(root: string): FoundAddon {
   const nodeGypBuild: { resolve(folder: string): string } = requireHere()('node-gyp-build')
@@ -31,9 +31,10 @@ export function findAddon(root: string): FoundAddon {
 }
 
 /**
- * What the addon exports.
+ * Loads the addon.
  *
- * @throws AddonError
+ * @returns its exports
+ * @throws AddonError if it is missing, truncated, or refused by the system's loader
  */
 export function loadAddon(root: string): unknown {
   const found = findAddon(root)
@@ -49,21 +50,21 @@ export function loadAddon(root: string): unknown {
 }
 
 /**
- * Made only when it is needed: in a bundle of CommonJS `import.meta.url` is undefined, and packageRoot's error
- * says so better. Called on the module, since webpack replaces a `createRequire` that is imported by name.
+ * Makes a `require` on demand: in a CommonJS bundle packageRoot throws first, with the better error. Called on the
+ * module, since webpack replaces a `createRequire` that is imported by name.
  */
 const requireHere = () => module.createRequire(join(packageRoot(), 'package.json'))
 
 const list = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
 
-/** The addon and the libraries that lie beside it. */
+/** The addon and the libraries beside it. */
 function withNeighbours(file: string): string[] {
   const folder = dirname(file)
   const libraries = list(folder).filter((name) => /^lib.*\.(so[.\d]*|dylib)$/.test(name))
   return [file, ...libraries.map((name) => join(folder, name))]
 }
 
-/** The prebuilt binaries of the package: linux-x64/alexnode.glibc.node and so on. */
+/** Prebuilt binaries of the package, such as linux-x64/alexnode.glibc.node. */
 function prebuilds(root: string): string[] {
   return list(join(root, 'prebuilds')).flatMap((system) =>
     list(join(root, 'prebuilds', system))

@@ -1,18 +1,19 @@
-/** What to type to run alexnode's program or install the package again: each package manager has its own words. */
+/** Commands of package managers that run alexnode's program or install the package again. */
 import { existsSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
+/** Commands of a package manager. */
 export interface Manager {
   /** Runs the program of the installed package. */
   readonly program: string
-  /** Brings the package, where its folder was taken away. */
+  /** Installs the package again after its folder was removed. */
   readonly install: string
 }
 
-/** Whether the package's folder is a clone of its repository. */
+/** True if the package's folder is a clone of the repository. */
 export const isClone = (root: string) => existsSync(join(root, 'scripts/setup.cjs'))
 
-/** The manager that has put the package in `root`; npm's words where there is no sign of another. */
+/** The manager that installed the package in `root`; npm if there is no sign of another. */
 export function managerOf(root: string): Manager {
   if (process.versions.pnp !== undefined) return { program: 'yarn alexnode', install: 'yarn' }
   if (root.split(sep).includes('.pnpm')) {
@@ -21,7 +22,7 @@ export function managerOf(root: string): Manager {
   return { program: 'npx alexnode', install: 'npm install' }
 }
 
-/** Sentence of the command that compiles the addon. */
+/** A sentence with the command that compiles the addon. */
 export function compileIt(root: string): string {
   if (process.platform === 'win32')
     return 'alexnode does not run on Windows itself: run it in WSL 2.'
@@ -29,7 +30,7 @@ export function compileIt(root: string): string {
   return `Compile it: \`${managerOf(root).program} build\`, which says first what that needs.`
 }
 
-/** Sentence of the command that brings the prebuilt addon again. */
+/** A sentence with the command that installs the prebuilt addon again. */
 export function installAgain(root: string): string {
   if (isClone(root)) return 'Build it again: `npm run prebuilds`.'
   return `Install the package again: \`rm -rf "${root}" && ${managerOf(root).install}\`.`

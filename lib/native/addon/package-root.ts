@@ -1,17 +1,17 @@
-/** The package's folder, which holds the addon; or an error, where a bundler took the code out of it. */
+/** Finds the package's folder, which holds the addon. */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AddonError, type Advice } from './error.ts'
 
-/** As package.json has it. */
+/** Name in package.json. */
 const NAME = 'alexnode'
 
 /**
- * The package's folder: this file lies below lib/ in a clone, and below dist/lib/ in a package.
+ * Finds the nearest package.json above this file, which is below lib/ in a clone and below dist/lib/ in a package.
  *
- * @param url - of this file; a bundler that writes CommonJS leaves it undefined
- * @throws AddonError where the nearest package.json above is not the package's own: the code was bundled
+ * @param url address of this file; undefined in a CommonJS bundle
+ * @throws AddonError if that package.json is not alexnode's: the code was bundled
  */
 export function packageRoot(url: string | undefined = import.meta.url): string {
   const file = url?.startsWith('file:') ? fileURLToPath(url) : undefined
@@ -22,11 +22,11 @@ export function packageRoot(url: string | undefined = import.meta.url): string {
 
 interface Nearest {
   readonly folder: string
-  /** Undefined: its package.json tells none. */
+  /** Name of the package, if its package.json has one. */
   readonly name: string | undefined
 }
 
-/** The nearest folder with a package.json, from `folder` up to the root of the file system. */
+/** The nearest folder with a package.json, from `folder` upwards. */
 function nearestPackage(folder: string): Nearest | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const text = textOf(join(at, 'package.json'))
@@ -52,7 +52,10 @@ function nameIn(text: string): string | undefined {
   }
 }
 
-/** `from`: where the code runs, if that is known. */
+/**
+ * Advice on bundled code.
+ * @param from the running file, if it is known
+ */
 function adviceOnBundle(from: string | undefined, nearest: Nearest | undefined): Advice {
   const found = nearest
     ? `found that of ${nearest.name ?? 'a package without a name'} in ${nearest.folder}`

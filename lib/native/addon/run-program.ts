@@ -1,19 +1,26 @@
 /** Runs a program as a child process. */
 import { spawn } from 'node:child_process'
 
-/** Lines of a failed program that are told. */
-const TOLD = 40
+/** Number of last lines in the error of a failed program. */
+const LAST_LINES = 40
 
+/** Options of `runProgram`. */
 export interface RunOptions {
+  /** Aborts the program and its children. */
   readonly signal: AbortSignal
-  /** Whether what it writes is kept for the error; else it goes to stderr. Default true. */
+  /** Keeps its output for the error; else the output goes to stderr. Default true. */
   readonly quiet?: boolean
+  /** Called with each line of its output. */
   readonly onLine?: (line: string) => void
-  /** Besides this process's environment. */
+  /** Variables in addition to this process's environment. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** @throws Error with the last lines that the program wrote, where it fails */
+/**
+ * Runs a program.
+ * @throws Error with the last lines of its output if it fails
+ * @throws the signal's reason if aborted
+ */
 export async function runProgram(
   program: string,
   args: readonly string[],
@@ -23,7 +30,7 @@ export async function runProgram(
   signal.throwIfAborted()
   const child = spawn(program, args, {
     stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
-    detached: true, // a group of its own: make and its compilers end with it
+    detached: true, // a process group of its own, so that compilers end with make
     env: { ...process.env, ...env }
   })
   const end = () => {
@@ -39,7 +46,7 @@ export async function runProgram(
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
       last.push(...lines)
-      last.splice(0, last.length - TOLD)
+      last.splice(0, last.length - LAST_LINES)
       for (const line of lines) onLine?.(line)
     })
     stream?.on('end', () => last.push(rest))

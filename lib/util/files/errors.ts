@@ -27,6 +27,7 @@ const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: strin
  * The message names the path and what to do.
  */
 export class DiskError extends Error {
+  /** Always 'DiskError'. */
   override readonly name = 'DiskError'
   /** The errno, such as 'ENOSPC'. */
   readonly code: string
@@ -40,6 +41,7 @@ export class DiskError extends Error {
 
 /** A file is truncated, altered, or not of the expected format. The message names it and what to do. */
 export class DamagedFileError extends Error {
+  /** Always 'DamagedFileError'. */
   override readonly name = 'DamagedFileError'
 }
 

@@ -22,6 +22,7 @@ const GUARD_MS = 10_000
 
 /** Another process works in the folder. The message names the process and what to do. */
 export class FolderInUseError extends Error {
+  /** Always 'FolderInUseError'. */
   override readonly name = 'FolderInUseError'
 }
 
