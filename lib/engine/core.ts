@@ -79,7 +79,12 @@ export class DeviceCore {
   }
 
   /** The fastest dtype of this device with its reason: bf16 or f16 on a GPU, bf16 on a CPU with AMX, else f32. */
-  get preferredDType(): { readonly dtype: FloatDType; readonly reason: string } {
+  get preferredDType(): {
+    /** The dtype. */
+    readonly dtype: FloatDType
+    /** Why, for people. */
+    readonly reason: string
+  } {
     if (this.gpu) {
       return this.gpu.bf16
         ? { dtype: 'bf16', reason: `tensor cores of ${this.gpu.name} take bf16` }

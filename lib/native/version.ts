@@ -7,4 +7,4 @@ const manifest: { version: string } = JSON.parse(
 )
 
 /** Version of this package, from its package.json. */
-export const { version } = manifest
+export const version: string = manifest.version

@@ -7,7 +7,7 @@
 import { DamagedFileError } from './errors.ts'
 import { isObject } from './json.ts'
 
-const ELEMENT_BYTES = {
+const ELEMENT_BYTES: Readonly<Record<FileDtype, number>> = {
   f64: 8,
   i64: 8,
   u64: 8,
@@ -21,13 +21,26 @@ const ELEMENT_BYTES = {
   i8: 1,
   u8: 1,
   bool: 1
-} as const
+}
 
 /** Largest header in bytes, as in the reference implementation. */
 export const HEADER_LIMIT = 100_000_000
 
 /** Dtype of a tensor in a file. The file has it in upper case: `BF16`. */
-export type FileDtype = keyof typeof ELEMENT_BYTES
+export type FileDtype =
+  | 'f64'
+  | 'i64'
+  | 'u64'
+  | 'f32'
+  | 'i32'
+  | 'u32'
+  | 'f16'
+  | 'bf16'
+  | 'i16'
+  | 'u16'
+  | 'i8'
+  | 'u8'
+  | 'bool'
 
 /** A tensor of a file: row-major, little-endian. */
 export interface TensorData {
