@@ -89,12 +89,12 @@ t.test('what a loader refuses', async (t) => {
   const path = `${await writeFiles(folder, { 'no.jpg': 'this is no picture' })}/no.jpg`
   using file = new MappedFile(path)
   using staging = device.staging(bytes)
-  const format = { encoding: 'jpeg', height: size, width: size, channels: 3 } as const
+  const format = { form: 'jpeg', height: size, width: size, channels: 3 } as const
   const record = Float64Array.of(file.id, 0, 18, -1)
   using loader = new Loader(1)
   await t.rejects(loader.load(record, format, staging), { name: 'LoadError', place: 0 })
   await t.rejects(loader.load(record, format, staging, 1), /do not fit/)
-  const raw = { ...format, encoding: 'raw' } as const
+  const raw = { ...format, form: 'raw' } as const
   await t.rejects(loader.load(record, raw, staging), /expected records of 3072 bytes, got 18/)
   loader.close()
   await t.rejects(loader.load(record, format, staging), /the loader is closed/)

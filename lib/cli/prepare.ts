@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import type { Fit } from '../data/photos/decode.ts'
+import type { Fit } from '../data/dataset.ts'
 import { MAX_SIZE } from '../data/photos/prepare/plan.ts'
 import { type Prepared, prepare } from '../data/photos/prepare/prepare.ts'
 import type { Form } from '../data/photos/stored/shard.ts'

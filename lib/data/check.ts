@@ -1,5 +1,5 @@
 /** Checks that implementations of ImageSet share. */
-import { DataError, type ImageSet } from './dataset.ts'
+import { DataError, type ImageShape } from './dataset.ts'
 
 /**
  * Checks the arguments of `ImageSet.read`.
@@ -7,7 +7,7 @@ import { DataError, type ImageSet } from './dataset.ts'
  * @throws RangeError if an index is out of range or an output is too short
  */
 export function checkRead(
-  set: Pick<ImageSet, 'length' | 'height' | 'width' | 'channels'>,
+  set: ImageShape & { readonly length: number },
   indices: Uint32Array,
   images: Uint8Array,
   labels: Int32Array

@@ -7,19 +7,29 @@ export class DataError extends Error {
   override name = 'DataError'
 }
 
+/** Size of images. */
+export interface ImageShape {
+  /** Rows. */
+  readonly height: number
+  /** Columns. */
+  readonly width: number
+  /** 1 (grey) or 3 (red, green, blue). */
+  readonly channels: number
+}
+
+/**
+ * How pictures are resized to one size. 'crop' scales a picture until it covers the size, and cuts out the centre.
+ * 'warp' stretches it to the size. 'keep' leaves its own size.
+ */
+export type Fit = 'crop' | 'warp' | 'keep'
+
 /**
  * Labelled images of one size: u8 [image, row, column, channel] (NHWC). `arrayImageSet` makes one from memory;
  * implement the interface for images that lie elsewhere.
  */
-export interface ImageSet {
+export interface ImageSet extends ImageShape {
   /** Number of images. */
   readonly length: number
-  /** Rows of an image. */
-  readonly height: number
-  /** Columns of an image. */
-  readonly width: number
-  /** 1 (grey) or 3 (red, green, blue). */
-  readonly channels: number
   /** Class names by label. */
   readonly classes: readonly string[]
   /** Mean of the training images by channel, as a fraction 0…1 of 255. */
@@ -28,8 +38,8 @@ export interface ImageSet {
   readonly std: readonly number[]
   /** Mean of the training images, 0…255, f32 [row, column, channel]. Sets of photographs have it. */
   readonly meanImage?: Float32Array
-  /** How photographs were resized to the common size; see `decodePhoto`. */
-  readonly fit?: 'crop' | 'warp' | 'keep'
+  /** How photographs were resized to the common size. */
+  readonly fit?: Fit
   /** Principal components of the training pixels' colours. Sets of photographs have them. */
   readonly colours?: ColourVariation
   /**

@@ -1,7 +1,7 @@
 /** Photographs in files of their own, without labels, as a net's data were made from theirs. */
 import { checkRead } from '../data/check.ts'
-import type { ImageSet } from '../data/dataset.ts'
-import { decodePhoto, type Fit, PhotoError } from '../data/photos/decode.ts'
+import type { Fit, ImageSet } from '../data/dataset.ts'
+import { decodePhoto, PhotoError } from '../data/photos/decode.ts'
 import { DiskError } from '../util/files/errors.ts'
 
 export interface PhotoFilesOptions {

@@ -5,16 +5,11 @@
  */
 import { withFile } from '../../util/files/bytes.ts'
 import { onDisk } from '../../util/files/errors.ts'
-import { DataError } from '../dataset.ts'
+import { DataError, type Fit, type ImageShape } from '../dataset.ts'
 import { firstLine, loadSharp } from './sharp.ts'
 
 /** Size of a picture in pixels. */
-export interface PhotoSize {
-  /** Rows. */
-  readonly height: number
-  /** Columns. */
-  readonly width: number
-}
+export type PhotoSize = Omit<ImageShape, 'channels'>
 
 /** Options of `decodePhoto`. */
 export interface DecodeOptions {
@@ -27,12 +22,6 @@ export interface DecodeOptions {
   /** Largest size of the file in bytes. Default 256 MiB. */
   readonly maxBytes?: number
 }
-
-/**
- * How a picture is resized. 'crop' scales it until it covers the size, and cuts out the centre. 'warp' stretches it
- * to the size. 'keep' leaves its own size.
- */
-export type Fit = 'crop' | 'warp' | 'keep'
 
 /** A decoded photograph. */
 export interface Photo extends PhotoSize {

@@ -1,11 +1,10 @@
 /** Chooses how a source is prepared, before its first image is read. */
 import { createHash } from 'node:crypto'
-import { DataError } from '../../dataset.ts'
-import type { Fit } from '../decode.ts'
+import { DataError, type Fit } from '../../dataset.ts'
+import type { PhotoSize } from '../decode.ts'
 import type { Source, SourcePart } from '../scan/source.ts'
 import { loadSharp } from '../sharp.ts'
-import { type Form, imageSpace } from '../stored/shard.ts'
-import type { Shape } from './statistics.ts'
+import { type Form, type ImageFormat, imageSpace } from '../stored/shard.ts'
 import { type Parts, partsOf } from './test-part.ts'
 
 /** Options of a plan. */
@@ -29,9 +28,8 @@ export interface PlanOptions {
 }
 
 /** A plan: options with their defaults, and the parts. */
-export interface Plan extends Shape, Parts {
+export interface Plan extends ImageFormat, Parts {
   readonly fit: Fit
-  readonly form: Form
   readonly quality: number
   readonly duplicates: boolean
   readonly maxPixels: number
@@ -95,7 +93,7 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
 }
 
 /** The common size of small images; undefined if they differ or are larger. */
-async function smallSize(part: SourcePart): Promise<Pick<Shape, 'height' | 'width'> | undefined> {
+async function smallSize(part: SourcePart): Promise<PhotoSize | undefined> {
   const sharp = await loadSharp()
   const sizes = new Set<string>()
   let last: { height: number; width: number } | undefined

@@ -6,26 +6,19 @@
 
 import { isJsonObject, type Json } from '../../../util/files/json.ts'
 import type { ImageStats } from '../../byte-counts.ts'
-import type { ColourVariation } from '../../dataset.ts'
+import type { ColourVariation, ImageShape } from '../../dataset.ts'
 import { symmetricEigen } from './eigen.ts'
-
-/** Size of images. */
-export interface Shape {
-  readonly height: number
-  readonly width: number
-  readonly channels: number
-}
 
 /** Gathers statistics image by image. */
 export class Statistics {
-  readonly #shape: Shape
+  readonly #shape: ImageShape
   /** Sum of each byte of an image: below 2^53 for any number of images. */
   readonly #image: Float64Array
   #images = 0
   /** Sums of channel a times channel b, a ≤ b, by row of the triangle. */
   readonly #products: bigint[]
 
-  constructor(shape: Shape) {
+  constructor(shape: ImageShape) {
     this.#shape = shape
     const { height, width, channels } = shape
     this.#image = new Float64Array(height * width * channels)

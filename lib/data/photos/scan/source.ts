@@ -1,4 +1,5 @@
 /** A source of labelled images: what `prepare` reads. */
+import type { ImageShape } from '../../dataset.ts'
 
 /** A picture that was skipped. */
 export interface Skipped {
@@ -41,7 +42,7 @@ export interface Source {
   /** Missing if the source has none. */
   readonly test?: SourcePart
   /** Size of the images, for sources of pixels. */
-  readonly shape?: { readonly height: number; readonly width: number; readonly channels: number }
+  readonly shape?: ImageShape
   /** Pictures that the scan skipped. */
   readonly skipped: readonly Skipped[]
   /** Notes for people. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Buffer } from '../../../engine/memory.ts'
 import { native, settled } from '../../../native/binding.ts'
 import { Handle } from '../../../native/handle.ts'
+import type { ImageFormat } from './shard.ts'
 
 const REMEDY = ': open the data again'
 
@@ -24,16 +25,6 @@ export class MappedFile extends Handle {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** How records become images. */
-export interface RecordFormat {
-  /** 'raw': a record is the image's bytes. 'jpeg': a record is a JPEG file of this height and width. */
-  readonly encoding: 'jpeg' | 'raw'
-  readonly height: number
-  readonly width: number
-  /** 3 (RGB) or 1 (grey). */
-  readonly channels: number
 }
 
 /** Threads that read and decode. */
@@ -58,11 +49,11 @@ export class Loader extends Handle {
    * @returns resolves when all images are there
    * @throws LoadError for the first image that cannot be read or decoded, with its place and the reason
    */
-  load(records: Float64Array, format: RecordFormat, to: Buffer, offset = 0): Promise<void> {
-    const { encoding, height, width, channels } = format
+  load(records: Float64Array, format: ImageFormat, to: Buffer, offset = 0): Promise<void> {
+    const { form, height, width, channels } = format
     const shape = [height, width, channels] as const
     return settled((ticket) =>
-      native.load(this.id, ticket, records, encoding === 'jpeg', shape, to.id, offset)
+      native.load(this.id, ticket, records, form === 'jpeg', shape, to.id, offset)
     )
   }
 

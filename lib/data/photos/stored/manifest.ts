@@ -2,10 +2,9 @@
 import { join } from 'node:path'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
-import type { ColourVariation } from '../../dataset.ts'
-import type { Fit } from '../decode.ts'
+import type { ColourVariation, Fit } from '../../dataset.ts'
 import type { Skipped } from '../scan/source.ts'
-import type { Form } from './shard.ts'
+import type { ImageFormat } from './shard.ts'
 
 /** Name of the manifest's file. */
 export const MANIFEST = 'dataset.json'
@@ -43,25 +42,17 @@ export interface MeanImageFile {
 }
 
 /** Content of `dataset.json`. */
-export interface Manifest {
+export interface Manifest extends ImageFormat {
   /** Format and its version. */
   readonly format: typeof FORMAT
   /** Name of the set. */
   readonly name: string
   /** Kind of the source, for people: 'a folder of classes'. */
   readonly kind: string
-  /** How images are stored. */
-  readonly form: Form
   /** Quality of JPEG, 1 to 100; missing for raw images. */
   readonly quality?: number
   /** How pictures were resized. */
   readonly fit: Fit
-  /** Rows of an image. */
-  readonly height: number
-  /** Columns of an image. */
-  readonly width: number
-  /** 1 (grey) or 3 (red, green, blue). */
-  readonly channels: number
   /** Class names by label. */
   readonly classes: readonly string[]
   /** Images to train on. */

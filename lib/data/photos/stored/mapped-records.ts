@@ -4,7 +4,8 @@ import { LoadError } from '../../../native/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
 import { Loader, MappedFile } from './loader.ts'
 import type { Part } from './manifest.ts'
-import type { ImageFormat, Records } from './records.ts'
+import type { Records } from './records.ts'
+import type { ImageFormat } from './shard.ts'
 
 /** Numbers that describe a record to the loader. */
 const NUMBERS = 4
@@ -64,10 +65,9 @@ class MappedRecords implements Records {
       const crc = this.#checked[i] ? -1 : place.crc
       records.set([this.#map(place.path).id, place.offset, place.bytes, crc], k * NUMBERS)
     }
-    const { form: encoding, height, width, channels } = this.#format
     try {
       // The loader copies `records` before it returns, so the next call may overwrite them.
-      await this.#loader.load(records, { encoding, height, width, channels }, to, offset)
+      await this.#loader.load(records, this.#format, to, offset)
     } catch (error) {
       if (!(error instanceof LoadError)) throw error
       throw this.#files.damaged(indices[error.place] ?? 0, error.message)

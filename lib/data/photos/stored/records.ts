@@ -1,14 +1,5 @@
 /** Access to the stored images of a part, one record each. */
 import type { Buffer } from '../../../engine/memory.ts'
-import type { Form } from './shard.ts'
-
-/** Format of the records. */
-export interface ImageFormat {
-  readonly form: Form
-  readonly height: number
-  readonly width: number
-  readonly channels: number
-}
 
 /** The records of a part. */
 export interface Records {

@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import { replaceWith } from '../../../util/files/atomic.ts'
 import { type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
 import type { ShardFile } from './manifest.ts'
-import { ENTRY_BYTES, imageSpace, type ShardHeader, type ShardImage, shardParts } from './shard.ts'
+import { ENTRY_BYTES, type ImageFormat, imageSpace, type ShardImage, shardParts } from './shard.ts'
 
 /** Options of a shard writer. */
-export interface ShardWriterOptions
-  extends Pick<ShardHeader, 'form' | 'height' | 'width' | 'channels'> {
+export interface ShardWriterOptions extends ImageFormat {
   readonly folder: string
   /** Name of the part: the prefix of its files. */
   readonly part: string

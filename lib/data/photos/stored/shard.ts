@@ -19,6 +19,7 @@
 import { crc32 } from 'node:zlib'
 import { DamagedFileError } from '../../../util/files/errors.ts'
 import { isObject } from '../../../util/files/json.ts'
+import type { ImageShape } from '../../dataset.ts'
 
 const MAGIC = 'alexnode shard 1\n'
 /** Bytes of the header. */
@@ -33,13 +34,16 @@ const PAGE = 4096
 /** How a shard stores images: raw bytes [row, column, channel], or JPEG files. */
 export type Form = 'raw' | 'jpeg'
 
-/** The header of a shard. */
-export interface ShardHeader {
-  readonly images: number
+/** How the images of a part are stored, and their size. */
+export interface ImageFormat extends ImageShape {
+  /** How they are stored. */
   readonly form: Form
-  readonly height: number
-  readonly width: number
-  readonly channels: number
+}
+
+/** The header of a shard. */
+export interface ShardHeader extends ImageFormat {
+  /** Number of images. */
+  readonly images: number
   /** Bytes of the names. */
   readonly names: number
   /** Offset of the first image. */
@@ -65,10 +69,7 @@ const roundUp = (value: number, step: number) => Math.ceil(value / step) * step
 export const imageSpace = (bytes: number) => roundUp(bytes, LINE)
 
 /** The parts of a shard's file, in order. */
-export function shardParts(
-  images: readonly ShardImage[],
-  kind: Pick<ShardHeader, 'form' | 'height' | 'width' | 'channels'>
-): Uint8Array[] {
+export function shardParts(images: readonly ShardImage[], format: ImageFormat): Uint8Array[] {
   const names = Buffer.from(images.map(({ name }) => name).join(''))
   const index = Buffer.alloc(images.length * ENTRY_BYTES)
   const payload = roundUp(HEADER_BYTES + index.length + names.length, PAGE)
@@ -89,7 +90,7 @@ export function shardParts(
   }
   const header: ShardHeader = {
     images: images.length,
-    ...kind,
+    ...format,
     names: names.length,
     payload,
     bytes: at,
