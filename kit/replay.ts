@@ -6,7 +6,7 @@ import type { NetDefinition } from '../lib/net/definition.ts'
 import { netByName } from '../lib/net/models/index.ts'
 import type { Net } from '../lib/net/net.ts'
 import { sgd } from '../lib/optim/optimizer.ts'
-import { Trainer } from '../lib/training/trainer.ts'
+import { Trainer } from '../lib/training/step/trainer.ts'
 import { partArguments, say } from './arguments.ts'
 import { thin } from './thin.ts'
 

@@ -132,10 +132,10 @@ export {
   type Evaluation,
   evaluate,
   type JudgedBatch
-} from './training/evaluate.ts'
+} from './training/evaluate/evaluate.ts'
 export { type ColourNoise, checkInput, type InputRecipe } from './training/input/augment.ts'
-export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './training/loss-scale.ts'
-export { type FitOptions, fitSteps } from './training/pace.ts'
+export { type FitOptions, fitSteps } from './training/loop/fit-steps.ts'
+export type { LossScaleOptions, LossScaleState, ScaledOutcome } from './training/loop/loss-scale.ts'
 export {
   type Diagnosis,
   NonFiniteError,

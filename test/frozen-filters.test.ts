@@ -18,7 +18,7 @@ import { maxPool } from '../lib/net/layers/pool.ts'
 import type { Net } from '../lib/net/net.ts'
 import { compare } from '../lib/selftest/compare.ts'
 import { conv2d as reference } from '../lib/selftest/reference/convolution.ts'
-import { evaluate } from '../lib/training/evaluate.ts'
+import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { run as steps, weights } from './courses.ts'
 import { smallSet } from './small-net.ts'
 

@@ -17,7 +17,7 @@ import { relu } from '../lib/net/layers/relu.ts'
 import type { Net } from '../lib/net/net.ts'
 import { sgd } from '../lib/optim/optimizer.ts'
 import { Feed } from '../lib/training/input/feed.ts'
-import { Trainer } from '../lib/training/trainer.ts'
+import { Trainer } from '../lib/training/step/trainer.ts'
 import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>

@@ -5,7 +5,7 @@ import { exportTensors } from '../lib/net/graph/parameters.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import type { Net } from '../lib/net/net.ts'
-import { evaluate } from '../lib/training/evaluate.ts'
+import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { rates, run, seed } from './courses.ts'
 import { define, noise } from './noise.ts'
 

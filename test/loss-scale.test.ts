@@ -3,7 +3,7 @@ import t from 'tap'
 import { open } from '../lib/engine/device.ts'
 import type { Net } from '../lib/net/net.ts'
 import { adam, sgd } from '../lib/optim/optimizer.ts'
-import { LossScale, type ScaledOutcome } from '../lib/training/loss-scale.ts'
+import { LossScale, type ScaledOutcome } from '../lib/training/loop/loss-scale.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/training/train.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

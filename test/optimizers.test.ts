@@ -11,8 +11,8 @@ import { relu } from '../lib/net/layers/relu.ts'
 import type { Net } from '../lib/net/net.ts'
 import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { constant, cosine, exponential, plateau, step, warmUp } from '../lib/optim/schedule.ts'
+import { Trainer } from '../lib/training/step/trainer.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'
-import { Trainer } from '../lib/training/trainer.ts'
 import { define, noise } from './noise.ts'
 
 type Weights = ReadonlyMap<string, PublicTensor>

@@ -1,7 +1,7 @@
 // Runs that choose their own length, once they know how fast they are.
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
-import { fitSteps } from '../lib/training/pace.ts'
+import { fitSteps } from '../lib/training/loop/fit-steps.ts'
 import { type Snapshot, train } from '../lib/training/train.ts'
 import { smallNet, smallSet } from './small-net.ts'
 

@@ -7,7 +7,7 @@ import { openData } from '../lib/data/open.ts'
 import { open } from '../lib/engine/device.ts'
 import { netByName } from '../lib/net/models/index.ts'
 import { adam } from '../lib/optim/optimizer.ts'
-import { evaluate } from '../lib/training/evaluate.ts'
+import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { train } from '../lib/training/train.ts'
 import { objects, runProgram } from './programs.ts'
 

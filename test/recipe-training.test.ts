@@ -14,7 +14,7 @@ import { netOf, planOf, testInputOf } from '../lib/run/recipes/plan.ts'
 import type { Recipe } from '../lib/run/recipes/recipe.ts'
 import { recipeCourses, recipeOptimizer } from '../lib/run/recipes/run.ts'
 import { SettingsError, settle, type TrainSettings } from '../lib/run/settings.ts'
-import type { Snapshot } from '../lib/training/state.ts'
+import type { Snapshot } from '../lib/training/loop/train-state.ts'
 import { train } from '../lib/training/train.ts'
 
 const classes = ['circle', 'square', 'triangle', 'star']

@@ -6,7 +6,7 @@ import { loadSharp } from '../lib/data/photos/sharp.ts'
 import { open } from '../lib/engine/device.ts'
 import { contactSheet } from '../lib/training/input/contact-sheet.ts'
 import { seenBatch } from '../lib/training/input/seen-batch.ts'
-import { Order } from '../lib/training/order.ts'
+import { Order } from '../lib/training/loop/image-order.ts'
 import { writeSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
 

@@ -6,7 +6,7 @@ import type { Device } from '../lib/engine/device.ts'
 import { netByName } from '../lib/net/models/index.ts'
 import type { TrainSettings } from '../lib/run/settings.ts'
 import { openTraining } from '../lib/run/training-run.ts'
-import { evaluate } from '../lib/training/evaluate.ts'
+import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { train } from '../lib/training/train.ts'
 
 const SIZE = 32

@@ -1,5 +1,5 @@
 /** `alexnode predict`: what a trained net takes photographs for. */
-import { evaluate, type JudgedBatch } from '../training/evaluate.ts'
+import { evaluate, type JudgedBatch } from '../training/evaluate/evaluate.ts'
 import { photoFiles } from '../use/photo-files.ts'
 import { ranked } from '../use/scores.ts'
 import { choice, command, parse, readers } from './command.ts'

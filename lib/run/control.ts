@@ -6,7 +6,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RateChange, RateControl } from '../training/rate.ts'
+import type { RateChange, RateControl } from '../training/loop/learning-rate.ts'
 import { replaceFile } from '../util/files/atomic.ts'
 import { diskError, errnoOf } from '../util/files/errors.ts'
 import { isJsonObject, type Json, jsonText, readJson } from '../util/files/json.ts'

@@ -1,6 +1,6 @@
 import type { Dataset, ImageSet } from '../data/dataset.ts'
 import { holdOut } from '../data/hold-out.ts'
-import type { ValidationOptions } from '../training/validation.ts'
+import type { ValidationOptions } from '../training/loop/validation.ts'
 import type { TrainSettings } from './settings.ts'
 
 /** Whether settings ask for validations while the run goes on. */

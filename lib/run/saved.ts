@@ -1,9 +1,9 @@
 /** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
 
-import type { LossScaleState, ScaledOutcome } from '../training/loss-scale.ts'
-import type { RateChange } from '../training/rate.ts'
-import type { TrainState } from '../training/state.ts'
-import type { ValidationState } from '../training/validation.ts'
+import type { RateChange } from '../training/loop/learning-rate.ts'
+import type { LossScaleState, ScaledOutcome } from '../training/loop/loss-scale.ts'
+import type { TrainState } from '../training/loop/train-state.ts'
+import type { ValidationState } from '../training/loop/validation.ts'
 import { isJsonObject, type Json, type JsonObject } from '../util/files/json.ts'
 
 /** Throws the error that names the file. */

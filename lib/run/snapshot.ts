@@ -1,7 +1,7 @@
 // The trainer's snapshots as checkpoints and back: f32 tensors by name, and where the run stands.
 
 import type { PublicTensor } from '../net/graph/parameters.ts'
-import type { Snapshot } from '../training/state.ts'
+import type { Snapshot } from '../training/loop/train-state.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import type { TensorData, Tensors } from '../util/files/safetensors.ts'
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'

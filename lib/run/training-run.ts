@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import type { Net } from '../net/net.ts'
-import type { Evaluation } from '../training/evaluate.ts'
+import type { Evaluation } from '../training/evaluate/evaluate.ts'
 import type { Diagnosis, Snapshot, Step, Validation } from '../training/train.ts'
 import { isObject } from '../util/files/json.ts'
 import { RunControl } from './control.ts'

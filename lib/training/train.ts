@@ -3,22 +3,22 @@ import type { Net } from '../net/net.ts'
 import { sgd } from '../optim/optimizer.ts'
 import { constant, isPlateau, type Progress, uniform } from '../optim/schedule.ts'
 import { requireNumber, requireShare, requireWhole } from '../util/require.ts'
-import { Length } from './length.ts'
-import { LossScale } from './loss-scale.ts'
-import { explain } from './not-finite.ts'
+import { Order } from './loop/image-order.ts'
+import { LiveRate, type RateChange } from './loop/learning-rate.ts'
+import { LossScale } from './loop/loss-scale.ts'
+import { Length } from './loop/run-length.ts'
+import type { TrainState } from './loop/train-state.ts'
+import { Validator } from './loop/validation.ts'
 import type { Step, TrainOptions } from './options.ts'
-import { Order } from './order.ts'
-import { LiveRate, type RateChange } from './rate.ts'
-import type { TrainState } from './state.ts'
-import { type QueuedStep, Trainer } from './trainer.ts'
-import { Validator } from './validation.ts'
+import { explain } from './step/non-finite-error.ts'
+import { type QueuedStep, Trainer } from './step/trainer.ts'
 import { Watcher } from './watch/watcher.ts'
 
-export { NonFiniteError } from './not-finite.ts'
+export type { RateChange, RateControl } from './loop/learning-rate.ts'
+export type { Snapshot, TrainState } from './loop/train-state.ts'
+export type { Validation, ValidationOptions, ValidationState } from './loop/validation.ts'
 export type { Step, TrainOptions } from './options.ts'
-export type { RateChange, RateControl } from './rate.ts'
-export type { Snapshot, TrainState } from './state.ts'
-export type { Validation, ValidationOptions, ValidationState } from './validation.ts'
+export { NonFiniteError } from './step/non-finite-error.ts'
 export type { Diagnosis } from './watch/diagnosis.ts'
 export type { WatchOptions } from './watch/watcher.ts'
 
@@ -28,7 +28,7 @@ const TIMED = 10
 /**
  * Trains a net, a step at a time. The device is always one step ahead of what is yielded, so it never
  * waits for JavaScript; leaving the loop waits for it and gives back what the run took. In f16 a step
- * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/training/loss-scale.ts. With `ema`
+ * whose gradients overflow is skipped, and the loss is scaled less from then on: see lib/training/loop/loss-scale.ts. With `ema`
  * the net holds the averaged weights when the loop has ended, however it did.
  *
  * @throws NonFiniteError naming the layer where a value first was not finite

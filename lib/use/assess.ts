@@ -1,6 +1,6 @@
 /** How often one or several trained nets are right, judged together by the mean of their probabilities. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
-import { type EvaluateOptions, evaluate, type JudgedBatch } from '../training/evaluate.ts'
+import { type EvaluateOptions, evaluate, type JudgedBatch } from '../training/evaluate/evaluate.ts'
 import { Scores } from './scores.ts'
 import type { Trained } from './trained.ts'
 

@@ -2,9 +2,9 @@
 
 import type { ImageSet } from '../data/dataset.ts'
 import type { Net } from '../net/net.ts'
+import { rowsOf } from '../training/evaluate/metrics.ts'
 import type { InputRecipe } from '../training/input/augment.ts'
 import { Feed } from '../training/input/feed.ts'
-import { rowsOf } from '../training/metrics.ts'
 
 /** Outputs of some images that follow each other in a set. */
 export interface OutputBatch {

@@ -13,7 +13,7 @@ import { type Optimizer, sgd } from '../../optim/optimizer.ts'
 import { median } from '../../util/median.ts'
 import { Random } from '../../util/random.ts'
 import { Feed } from '../input/feed.ts'
-import { Trainer } from '../trainer.ts'
+import { Trainer } from '../step/trainer.ts'
 import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
 import { type Span, spansOf } from './timeline.ts'
 

@@ -7,8 +7,8 @@
 import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import { requireNumber } from '../../util/require.ts'
-import type { NonFiniteError } from '../not-finite.ts'
-import type { Trainer } from '../trainer.ts'
+import type { NonFiniteError } from '../step/non-finite-error.ts'
+import type { Trainer } from '../step/trainer.ts'
 import {
   type Diagnosis,
   deadDiagnosis,

@@ -2,14 +2,14 @@
  * Several views of a batch, judged as one: the forward passes run one after another on the device, and
  * what is counted is the mean of their softmaxes.
  */
-import type { Buffer, Tensor } from '../engine/memory.ts'
-import type { Stream } from '../engine/stream.ts'
-import { dtypeBytes } from '../native/dtype.ts'
-import { type BoundCall, Tape } from '../net/graph/tape.ts'
-import type { Value } from '../net/graph/value.ts'
-import type { Net } from '../net/net.ts'
-import type { StepIO } from '../net/trace.ts'
-import type { NetInput } from './input/net-input.ts'
+import type { Buffer, Tensor } from '../../engine/memory.ts'
+import type { Stream } from '../../engine/stream.ts'
+import { dtypeBytes } from '../../native/dtype.ts'
+import { type BoundCall, Tape } from '../../net/graph/tape.ts'
+import type { Value } from '../../net/graph/value.ts'
+import type { Net } from '../../net/net.ts'
+import type { StepIO } from '../../net/trace.ts'
+import type { NetInput } from '../input/net-input.ts'
 import type { Judged } from './metrics.ts'
 
 export class Views {

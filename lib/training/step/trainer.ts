@@ -1,25 +1,25 @@
 /** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
 
-import type { ImageSet } from '../data/dataset.ts'
-import type { Tensor } from '../engine/memory.ts'
-import type { Program } from '../engine/program.ts'
-import type { BoundCall } from '../net/graph/tape.ts'
-import type { PlannedSlab } from '../net/memory-plan.ts'
-import type { Net } from '../net/net.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import type { Progress } from '../optim/schedule.ts'
-import { type Span, spansOf } from './bench/timeline.ts'
-import type { InputRecipe } from './input/augment.ts'
-import { Feed } from './input/feed.ts'
-import { type Stats, statsOf } from './metrics.ts'
+import type { ImageSet } from '../../data/dataset.ts'
+import type { Tensor } from '../../engine/memory.ts'
+import type { Program } from '../../engine/program.ts'
+import type { BoundCall } from '../../net/graph/tape.ts'
+import type { PlannedSlab } from '../../net/memory-plan.ts'
+import type { Net } from '../../net/net.ts'
+import type { Optimizer } from '../../optim/optimizer.ts'
+import type { Progress } from '../../optim/schedule.ts'
+import { type Span, spansOf } from '../bench/timeline.ts'
+import { type Stats, statsOf } from '../evaluate/metrics.ts'
+import type { InputRecipe } from '../input/augment.ts'
+import { Feed } from '../input/feed.ts'
 import {
   Accumulation,
   type MicroBatch,
   type RoundKind,
   roundsOf,
   updates
-} from './update/accumulation.ts'
-import { type TrainedTensors, Update, type UpdateOptions } from './update/update.ts'
+} from '../update/accumulation.ts'
+import { type TrainedTensors, Update, type UpdateOptions } from '../update/update.ts'
 
 /** What one batch size needs to be trained on. */
 interface Stage {

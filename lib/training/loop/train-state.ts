@@ -1,7 +1,7 @@
+import type { TrainedTensors } from '../update/update.ts'
+import type { Place } from './image-order.ts'
+import type { RateChange } from './learning-rate.ts'
 import type { LossScaleState } from './loss-scale.ts'
-import type { Place } from './order.ts'
-import type { RateChange } from './rate.ts'
-import type { TrainedTensors } from './update/update.ts'
 import type { ValidationState } from './validation.ts'
 
 /** Where a run stands; with the tensors, all that going on needs. */

@@ -1,5 +1,5 @@
 /** The learning rate that schedules are factors on, and how it is changed while a run goes on. */
-import { requireNumber } from '../util/require.ts'
+import { requireNumber } from '../../util/require.ts'
 
 /** A change of the rate, kept with the run so that it is made again when the run goes on from before it. */
 export interface RateChange {

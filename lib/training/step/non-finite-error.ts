@@ -1,5 +1,5 @@
-import type { Progress } from '../optim/schedule.ts'
-import { findNonFinite } from './inspect.ts'
+import type { Progress } from '../../optim/schedule.ts'
+import { findNonFinite } from './find-non-finite.ts'
 import type { Trainer } from './trainer.ts'
 
 /** A loss or gradient was not finite. The weights are those from before the step. */

@@ -1,6 +1,6 @@
-import { Tensor } from '../engine/memory.ts'
-import { dtypeBytes, isFloat } from '../native/dtype.ts'
-import type { Net } from '../net/net.ts'
+import { Tensor } from '../../engine/memory.ts'
+import { dtypeBytes, isFloat } from '../../native/dtype.ts'
+import type { Net } from '../../net/net.ts'
 
 /**
  * Runs a net's step on what lies in its input, one op at a time, and looks at each result.

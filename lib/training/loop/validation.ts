@@ -1,8 +1,8 @@
-import type { ImageSet } from '../data/dataset.ts'
-import type { Net } from '../net/net.ts'
-import { isPlateau, type Plateau, type Schedule } from '../optim/schedule.ts'
-import { requireNumber } from '../util/require.ts'
-import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts'
+import type { ImageSet } from '../../data/dataset.ts'
+import type { Net } from '../../net/net.ts'
+import { isPlateau, type Plateau, type Schedule } from '../../optim/schedule.ts'
+import { requireNumber } from '../../util/require.ts'
+import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.ts'
 
 /** How a run is looked at while it goes on; the rest is as `evaluate` takes it. */
 export interface ValidationOptions extends Omit<EvaluateOptions, 'signal'> {

@@ -1,4 +1,4 @@
-import { permutation } from '../util/random.ts'
+import { permutation } from '../../util/random.ts'
 
 /** A place in the order of images. */
 export interface Place {

@@ -1,8 +1,8 @@
-import type { ImageSet } from '../data/dataset.ts'
-import type { Net } from '../net/net.ts'
-import { type InputRecipe, settleInput } from './input/augment.ts'
-import { Feed } from './input/feed.ts'
-import { tenViews } from './input/net-input.ts'
+import type { ImageSet } from '../../data/dataset.ts'
+import type { Net } from '../../net/net.ts'
+import { type InputRecipe, settleInput } from '../input/augment.ts'
+import { Feed } from '../input/feed.ts'
+import { tenViews } from '../input/net-input.ts'
 import { type Judged, rowsOf, type Stats, statsOf } from './metrics.ts'
 import { Views } from './views.ts'
 

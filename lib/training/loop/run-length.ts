@@ -1,4 +1,4 @@
-import { requireNumber } from '../util/require.ts'
+import { requireNumber } from '../../util/require.ts'
 
 /** How many steps tell the pace, by their median; the first, which touches fresh memory, does not count. */
 const PACE_STEPS = 16

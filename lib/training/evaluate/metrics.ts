@@ -1,6 +1,6 @@
-import type { Tensor } from '../engine/memory.ts'
-import { decode } from '../native/dtype.ts'
-import type { Net } from '../net/net.ts'
+import type { Tensor } from '../../engine/memory.ts'
+import { decode } from '../../native/dtype.ts'
+import type { Net } from '../../net/net.ts'
 
 /** What cross_entropy counts over a batch, read from the device. */
 export interface Stats {
