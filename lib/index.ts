@@ -131,7 +131,7 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
-  type JudgedBatch
+  type PredictedBatch
 } from './training/evaluate/evaluate.ts'
 export { type ColourNoise, checkInput, type InputRecipe } from './training/input/augment.ts'
 export { type FitOptions, fitSteps } from './training/loop/fit-steps.ts'

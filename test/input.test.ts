@@ -7,8 +7,8 @@ import { type Device, open } from '../lib/engine/device.ts'
 import { defineNet } from '../lib/net/definition.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
-import { evaluate, type JudgedBatch } from '../lib/training/evaluate/evaluate.ts'
-import { checkInput, type InputRecipe, settleInput } from '../lib/training/input/augment.ts'
+import { evaluate, type PredictedBatch } from '../lib/training/evaluate/evaluate.ts'
+import { checkInput, type InputRecipe, resolveInput } from '../lib/training/input/augment.ts'
 import { tenViews } from '../lib/training/input/net-input.ts'
 import { type Snapshot, train } from '../lib/training/train.ts'
 import { weights } from './courses.ts'
@@ -75,17 +75,17 @@ t.test('what a recipe leaves open', async (t) => {
   const net = { height: 56, width: 56 }
   const usual = { shared: 1, mean: 'channel', divide: 'std', colour: undefined }
   const whole = { ...usual, fit: 'resize', flip: false, offsets: [1, 1] }
-  t.match(settleInput(undefined, set(64, 70), net), {
+  t.match(resolveInput(undefined, set(64, 70), net), {
     ...usual,
     ...{ fit: 'crop', flip: true, offsets: [9, 15] }
   })
-  t.match(settleInput(undefined, set(28), net), whole, 'smaller images are resized')
-  t.match(settleInput(undefined, set(56), net), whole, 'and those of the same size')
-  t.match(settleInput(undefined, set(32), { height: 28, width: 28 }), whole, 'and small ones')
-  t.match(settleInput({}, set(64), net), { fit: 'crop', flip: false }, 'a recipe is whole')
-  t.match(settleInput({ fit: 'crop', offsets: 3 }, set(64), net), { offsets: [3, 3] })
+  t.match(resolveInput(undefined, set(28), net), whole, 'smaller images are resized')
+  t.match(resolveInput(undefined, set(56), net), whole, 'and those of the same size')
+  t.match(resolveInput(undefined, set(32), { height: 28, width: 28 }), whole, 'and small ones')
+  t.match(resolveInput({}, set(64), net), { fit: 'crop', flip: false }, 'a recipe is whole')
+  t.match(resolveInput({ fit: 'crop', offsets: 3 }, set(64), net), { offsets: [3, 3] })
   const mean = { ...set(64), meanImage: new Float32Array(64 * 64 * 3) }
-  t.match(settleInput({ mean: 'pixel' }, mean, net), { divide: 1 })
+  t.match(resolveInput({ mean: 'pixel' }, mean, net), { divide: 1 })
   const refused: readonly [InputRecipe, RegExp][] = [
     [{ fit: 'crop' }, /images to crop, got images of 50×64 for an input of 56×56: use fit/],
     [{ offsets: 1 }, /expected offsets that fit, got 1 with fit "resize"/],
@@ -93,9 +93,9 @@ t.test('what a recipe leaves open', async (t) => {
     [{ colour: { form: 'deviation', sigma: 0.1 } }, /that tells its colours .* got none/]
   ]
   for (const [recipe, message] of refused) {
-    t.throws(() => settleInput(recipe, set(50, 64), net), { message })
+    t.throws(() => resolveInput(recipe, set(50, 64), net), { message })
   }
-  t.throws(() => settleInput({ offsets: 10 }, set(64), net), /offsets that fit, got 10/)
+  t.throws(() => resolveInput({ offsets: 10 }, set(64), net), /offsets that fit, got 10/)
 })
 
 t.test('what chance does', async (t) => {
@@ -334,7 +334,7 @@ async function views(t: Test, device: Device, dtype: 'f32' | 'bf16'): Promise<vo
       }
     })
   }
-  const batches: JudgedBatch[] = []
+  const batches: PredictedBatch[] = []
   const result = await evaluate(net, set, {
     ...{ views: 10, input: { fit: 'crop' } },
     onBatch: (batch) => void batches.push(batch)

@@ -45,7 +45,7 @@ export async function makeInput(
   try {
     const images = new Uint8Array(indices.length * set.height * set.width * set.channels)
     await set.read(indices, images, new Int32Array(indices.length))
-    stream.write(made.inbox, images)
+    stream.write(made.bytes, images)
     stream.write(rng.value.place, Uint32Array.of(seed, 0, step, first))
     for (const [i, numbers] of made.scalarsAt(epoch).entries()) {
       const to = made.scalars[i]

@@ -6,7 +6,7 @@ import { loadSharp } from '../lib/data/photos/sharp.ts'
 import { open } from '../lib/engine/device.ts'
 import { contactSheet } from '../lib/training/input/contact-sheet.ts'
 import { seenBatch } from '../lib/training/input/seen-batch.ts'
-import { Order } from '../lib/training/loop/image-order.ts'
+import { ImageOrder } from '../lib/training/loop/image-order.ts'
 import { writeSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
 
@@ -68,7 +68,7 @@ t.test('the program', async (t) => {
   const { width, height, format } = await sharp(out).metadata()
   t.same([width, height, format], [3 * 226 + 2, 2 * 226 + 2, 'png'])
 
-  const order = new Order(12, 5, 1)
+  const order = new ImageOrder(12, 5, 1)
   for (let step = 0; step < 4; step++) order.next()
   const later = await show('--step', '4')
   t.same(

@@ -1,5 +1,5 @@
 /** `alexnode predict`: what a trained net takes photographs for. */
-import { evaluate, type JudgedBatch } from '../training/evaluate/evaluate.ts'
+import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { photoFiles } from '../use/photo-files.ts'
 import { ranked } from '../use/scores.ts'
 import { choice, command, parse, readers } from './command.ts'
@@ -57,7 +57,7 @@ await program(async (signal) => {
   const { net, classes, facts } = trained
   const set = photoFiles(images, facts.data)
   const predictions: { file: string; top: readonly Named[] }[] = []
-  const onBatch = ({ first, labels, probabilities }: JudgedBatch) => {
+  const onBatch = ({ first, labels, probabilities }: PredictedBatch) => {
     for (const row of labels.keys()) {
       const file = images[first + row] ?? ''
       if (set.failures.has(first + row)) continue

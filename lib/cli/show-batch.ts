@@ -12,7 +12,7 @@ import { coloured, suitInput } from '../run/recipes/input.ts'
 import type { InputRecipe } from '../training/input/augment.ts'
 import { contactSheet } from '../training/input/contact-sheet.ts'
 import { type SeenBatch, seenBatch } from '../training/input/seen-batch.ts'
-import { Order } from '../training/loop/image-order.ts'
+import { ImageOrder } from '../training/loop/image-order.ts'
 import { replaceWith } from '../util/files/atomic.ts'
 import { choice, command, parse, readers } from './command.ts'
 import { entry, onePiece } from './format.ts'
@@ -106,7 +106,7 @@ await program(async (signal) => {
   const { size, input, set, notes } = inputOf(given, data.train)
   const perEpoch = Math.ceil(set.length / batch)
   const place = { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * batch }
-  const indices = new Order(set.length, batch, seed, place).next()
+  const indices = new ImageOrder(set.length, batch, seed, place).next()
   await using device = await open('cpu')
   const epoch = step / perEpoch
   const options = { indices, size, input, training: !test, step, epoch, seed }

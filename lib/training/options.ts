@@ -6,107 +6,126 @@ import type { RateChange, RateControl } from './loop/learning-rate.ts'
 import type { LossScaleOptions } from './loop/loss-scale.ts'
 import type { Snapshot } from './loop/train-state.ts'
 import type { ValidationOptions } from './loop/validation.ts'
-import type { WatchOptions } from './watch/watcher.ts'
+import type { WatchOptions } from './watch/options.ts'
 
+/** Options of `train`. */
 export interface TrainOptions {
-  /** Times through the set. Default 1, unless `steps` is given. */
+  /** Learning rate: a number from 0. */
+  readonly lr: number
+  /** Passes over the set, with a fraction if you like. Default 1, unless `steps` is given. */
   readonly epochs?: number | undefined
   /**
-   * Updates in all, instead of epochs. A function is told the pace of the first few steps, in images a
-   * second, and chooses then; it gets no more than `epochs` says.
+   * Updates in all, instead of epochs. A function gets the pace of the first 16 steps, in images a second, and
+   * returns the number; it is cut to what `epochs` says. See `fitSteps`.
    */
   readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
-  /** Learning rate. */
-  readonly lr: number
-  /** Default 0. Not with `optimizer`. */
+  /** Momentum of SGD. Default 0. It has no effect with `optimizer`. */
   readonly momentum?: number
-  /** Default 0. Not with `optimizer`. */
+  /** Weight decay of SGD. Default 0. It has no effect with `optimizer`. */
   readonly weightDecay?: number
   /** Default: `sgd({ momentum, weightDecay })`. */
   readonly optimizer?: Optimizer
-  /** Factor on the rate. Default: constant. */
+  /** Factor on the learning rate. Default: `schedules.constant()`. */
   readonly schedule?: Schedule
   /**
-   * Changes the rate while the run goes on; the schedule is a factor on the new one. Changes are kept in what is
-   * saved, and hold from there on when the run goes on, whatever `lr` says. Default: it stays as `lr` says.
+   * Changes the learning rate of a run that is under way; the schedule multiplies the new rate. Snapshots keep the
+   * changes, and a resumed run goes on with the last one, whatever `lr` says. Default: the rate stays.
    */
   readonly control?: RateControl | undefined
-  /** Factors of each parameter on rate and decay besides. Default: none. */
+  /** Factors on the rate and the decay of each parameter. Default: 1. */
   readonly courses?: Courses | undefined
   /**
-   * How images become the net's input. Default: photographs that are larger than it are cropped, and
-   * mirrored, by chance; other images are resized to it.
+   * How images become the net's input. Default: photographs that are larger than the input are cropped at random and
+   * flipped at random; other images are resized.
    */
   readonly input?: InputRecipe | undefined
   /**
-   * Share of the loss's target that goes to all classes alike, from 0 to below 1: the class of an image gets the
-   * rest. The loss of a step is then that of this target; evaluations are without it. Default 0.
+   * Label smoothing: the fraction of the target that is spread over all classes, from 0 to below 1. A step's loss
+   * is that of the smoothed target; evaluations do not smooth. Default 0. Source: Szegedy et al. 2016.
    */
   readonly labelSmoothing?: number | undefined
   /**
-   * The largest norm of the gradient, of all trained parameters together: where it is larger, the gradient is
-   * made shorter (PyTorch's clip_grad_norm_). Infinity: it is measured alone. Default: neither.
+   * Clips the gradient of all trained parameters together to this norm, as PyTorch's `clip_grad_norm_`. Infinity
+   * measures the norm without clipping. Default: neither.
    */
   readonly clipNorm?: number | undefined
   /**
-   * How much of the weights' moving average is left after a step, from 0 to below 1. Validations are made with the
-   * averaged weights, checkpoints have them as weights, and the net holds them in the end. Default: no average.
+   * Decay of an exponential moving average of the weights, from 0 to below 1. Validations use the averaged weights,
+   * checkpoints hold them as weights, and the net holds them when the loop ends. Default: no average.
    */
   readonly ema?: number | undefined
   /**
-   * Batches whose gradients make one update, which is one step: as from one batch of all their images, but that
-   * batch norm looks at each by itself. Default 1.
+   * Gradient accumulation: batches an update, which is one step. The result is that of one batch with all their
+   * images, except that batch norm sees each batch by itself. Default 1.
    */
   readonly accumulate?: number | undefined
-  /** Scaling of the loss's gradient. Default: on for nets in f16, off for others. */
+  /** Dynamic loss scaling. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
-  /** Decides the order of images and all draws. Default: the net's. */
+  /** Seeds the order of images and all random draws. Default: the net's seed. */
   readonly seed?: number
-  /** Ends the run after the steps that are under way, without an error. */
+  /** Ends the run after the steps that are in flight, without an error. */
   readonly signal?: AbortSignal | undefined
-  /** Goes on from here. */
+  /** Resumes from this snapshot. */
   readonly from?: Snapshot | undefined
-  /** Evaluates the net on other images from time to time; the schedule `plateau` needs it. */
+  /** Evaluates the net on other images between steps. The schedule `plateau` needs it. Default: no validation. */
   readonly validation?: ValidationOptions | undefined
-  /** Looks now and then whether something is wrong with the run, and says what. Default: it does not. */
+  /** Diagnoses failures such as dead ReLUs between steps. Default: off. */
   readonly watch?: WatchOptions | undefined
+  /** Saves snapshots. Default: none. */
+  readonly checkpoint?: CheckpointOptions
   /**
-   * Called after every so many steps, after a validation that was the best, after the last step, and after an
-   * abort, with the whole state.
+   * Called once with the time of each call of a step: of the tenth step from the start, or of the last if there are
+   * fewer. See `writeTrace`.
    */
-  readonly checkpoint?: {
-    readonly every?: number | undefined
-    save(snapshot: Snapshot): void | Promise<void>
-  }
-  /** Told when each call of a step ran: of the tenth from the start, or the last of fewer. For `writeTrace`. */
   readonly onTimeline?: ((spans: readonly Span[], step: number) => void | Promise<void>) | undefined
 }
 
+/** When and how `train` saves. */
+export interface CheckpointOptions {
+  /**
+   * Steps from one snapshot to the next. There is always one after the last step, after an abort, and after a
+   * validation that was the best. Default: those alone.
+   */
+  readonly every?: number | undefined
+  /** Saves a snapshot. `train` awaits it before it queues the next step. */
+  save(snapshot: Snapshot): void | Promise<void>
+}
+
+/** The options that decide what one step computes. */
+export type TrainerOptions = UpdateOptions &
+  Pick<TrainOptions, 'input' | 'labelSmoothing' | 'accumulate'>
+
+/** The options that decide how gradients become new weights. */
+export type UpdateOptions = Pick<TrainOptions, 'courses' | 'clipNorm' | 'ema'>
+
 /** One step that is done. */
 export interface Step {
-  /** From 1. */
+  /** The step's number, from 1. */
   readonly step: number
-  /** Steps in all. */
+  /** Steps in all, as far as that is known. */
   readonly steps: number
-  /** Epochs done, with fraction. */
+  /** Epochs done, with a fraction. */
   readonly epoch: number
-  /** Mean cross-entropy of the batch, in nats; with label smoothing, that of the smoothed target. */
+  /** Mean cross-entropy of the step's images before the update, in nats; with `labelSmoothing`, of the smoothed target. */
   readonly loss: number
-  /** Fraction of the batch whose class came first. */
+  /** Fraction of the step's images whose class came first. */
   readonly top1: number
-  /** Fraction of the batch whose class was among the first five. */
+  /** Fraction of the step's images whose class was among the first five. */
   readonly top5: number
+  /** The learning rate, with the schedule's factor. */
   readonly lr: number
-  /** Where this step is the first with another rate. */
+  /** On the first step after a change of the rate by `control`. */
   readonly rateChange?: RateChange
+  /** Images of the step. */
   readonly images: number
+  /** Pace, from the step before. */
   readonly imagesPerSecond: number
-  /** Seconds for which the device had nothing to do, since the images of this step were not there yet. */
+  /** Seconds for which the device waited for images. */
   readonly waited: number
-  /** With `clipNorm`: the gradient's norm before it was clipped. */
+  /** With `clipNorm`: the norm of the gradient before clipping. */
   readonly gradientNorm?: number
-  /** Of runs whose loss is scaled: the factor on the gradient that this step had. */
+  /** With a loss scale: the scale of this step. */
   readonly lossScale?: number
-  /** Of runs whose loss is scaled: no update was made, since gradients overflowed in this step or the one before. */
+  /** With a loss scale: true if there was no update, as gradients overflowed in this step or in the one before. */
   readonly skipped?: boolean
 }

@@ -1,6 +1,10 @@
 /** How often one or several trained nets are right, judged together by the mean of their probabilities. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
-import { type EvaluateOptions, evaluate, type JudgedBatch } from '../training/evaluate/evaluate.ts'
+import {
+  type EvaluateOptions,
+  evaluate,
+  type PredictedBatch
+} from '../training/evaluate/evaluate.ts'
 import { Scores } from './scores.ts'
 import type { Trained } from './trained.ts'
 
@@ -29,7 +33,7 @@ export async function assess(
   const { onProgress, ...rest } = options
   const orders = nets.map((net) => orderOf(net, first))
   const scores = new Scores(first.classes)
-  const each = async (number: number, net: Trained, onBatch: (batch: JudgedBatch) => void) => {
+  const each = async (number: number, net: Trained, onBatch: (batch: PredictedBatch) => void) => {
     const before = number * set.length
     await evaluate(net.net, net.take(set), {
       ...{ ...rest, input: net.facts.input, onBatch },

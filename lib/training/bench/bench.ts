@@ -1,4 +1,3 @@
-/** How fast a net is, step by step and op by op, on input that lies on the device already. */
 import { arrayImageSet } from '../../data/array-image-set.ts'
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Device } from '../../engine/device.ts'
@@ -17,57 +16,66 @@ import { Trainer } from '../step/trainer.ts'
 import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
 import { type Span, spansOf } from './timeline.ts'
 
+/** Options of `bench`. */
 export interface BenchOptions {
+  /** Images in a batch. */
   readonly batch: number
-  /** Default 'f32'. */
+  /** Floating-point format. Default 'f32'. */
   readonly dtype?: FloatDType
-  /** How several devices share the net: as `build` takes it. */
+  /** How several devices share the net. Default: as `build`. */
   readonly parallel?: Parallel
-  /** 'train': forward, backward, update. 'infer': forward. Default 'train'. */
+  /** 'train': forward, backward and update. 'infer': forward. Default 'train'. */
   readonly mode?: 'train' | 'infer'
-  /** As of a build. Default true. */
+  /** Allow Winograd convolutions. Default true. */
   readonly winograd?: boolean
-  /** Default: SGD with momentum and weight decay. */
+  /** Default: `sgd({ momentum: 0.9, weightDecay: 0.0005 })`. */
   readonly optimizer?: Optimizer
-  /** Steps that are timed. Default 10. */
+  /** Timed steps. Default 10. */
   readonly steps?: number
-  /** Steps before, which are not. Default 2. */
+  /** Steps before them that are not timed. Default 2. */
   readonly warmUp?: number
-  /** Tell when each call of one more step ran. Default false. */
+  /** Time each call of one more step. Default false. */
   readonly timeline?: boolean
 }
 
-/** What a run of steps took. */
+/** Times of steps that ran one after another. */
 export interface Burst {
   /** Milliseconds of each step. */
   readonly steps: readonly number[]
-  /** Milliseconds a step: CPU time of the whole process, all threads; and the call that queues the step. */
+  /** Milliseconds a step: CPU time of the process over all threads, and the JavaScript call that queues the step. */
   readonly host: { readonly cpuMs: number; readonly callMs: number }
 }
 
-/** A step, call by call. */
+/** Times of a step's calls. */
 export interface Profile {
-  /** In the order of the step. */
+  /** In the order of the step; medians of a few steps. */
   readonly calls: readonly CallTime[]
   /** The same by layer and pass. */
   readonly layers: readonly LayerTime[]
-  /** Milliseconds of a step in which no op ran; undefined where several streams work side by side. */
+  /** Milliseconds of a step in which no op ran; undefined if several devices work in parallel. */
   readonly outsideMs: number | undefined
 }
 
+/** Result of `bench`. */
 export interface BenchResult extends Burst, Profile {
-  /** Milliseconds: the median step. */
+  /** Milliseconds of the median step. */
   readonly stepMs: number
-  /** From the median step; from the slowest; from the fastest. */
+  /** Pace of the median, the slowest and the fastest step. */
   readonly imagesPerSecond: { readonly median: number; readonly min: number; readonly max: number }
-  /** Where that was asked for; see `chromeTrace`. */
+  /** With `timeline`: when each call of a step ran. See `chromeTrace`. */
   readonly timeline?: readonly Span[]
 }
 
-/** Steps whose ops are timed one by one. */
+/** Steps whose calls are timed. */
 const PROFILES = 3
 
-/** A net with a generated batch on its device, to be timed as often as one likes. */
+/**
+ * A net with a generated batch on its device, to be timed repeatedly. `bench` does that once.
+ *
+ * @example
+ * await using benchmark = await Benchmark.create(alexnet(), device, { batch: 128 })
+ * const { steps } = await benchmark.run({ seconds: 10 })
+ */
 export class Benchmark {
   readonly net: Net
   readonly #program: Program
@@ -79,7 +87,10 @@ export class Benchmark {
     this.#calls = calls
   }
 
-  /** @throws Error where the net does not fit the device */
+  /**
+   * Builds the net and brings a batch to it.
+   * @throws Error where the net does not fit the device
+   */
   static async create(
     definition: NetDefinition,
     on: Device | readonly Device[],
@@ -89,7 +100,11 @@ export class Benchmark {
     const { optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 }) } = options
     const training = mode === 'train'
     const net = await definition.build(on, {
-      ...{ batch, dtype, training, winograd, optimizer },
+      batch,
+      dtype,
+      training,
+      winograd,
+      optimizer,
       ...(parallel && { parallel })
     })
     try {
@@ -97,10 +112,10 @@ export class Benchmark {
       const indices = Uint32Array.from({ length: batch }, (_, i) => i)
       if (training) {
         const trainer = await Trainer.create(net, set, optimizer)
-        // Brings the batch and the scalars to the device, where they stay.
+        // Brings the batch and the scalars to the device, where they remain.
         const scale = dtype === 'f16' ? 1024 : 1
         await (await trainer.step(indices, { step: 0, seed: 1, lr: 1e-4, scale })).result
-        const { program, calls } = (await trainer.stage(batch)).round('only')
+        const { program, calls } = (await trainer.recorded(batch)).program('only')
         return new Benchmark(net, program, calls)
       }
       const feed = net.own(await Feed.create(net, set))
@@ -115,7 +130,7 @@ export class Benchmark {
     }
   }
 
-  /** Runs so many steps, and more until so many seconds are over. */
+  /** Runs `steps` steps (default 1), and more until `seconds` (default 0) are over. */
   async run({ steps = 1, seconds = 0 }: { steps?: number; seconds?: number }): Promise<Burst> {
     const program = this.#program
     const times: number[] = []
@@ -129,7 +144,7 @@ export class Benchmark {
     const before = process.cpuUsage()
     const start = performance.now()
     let last = start
-    // One more is always queued, so that the device does not wait for JavaScript.
+    // Always one step ahead, so that the device does not wait for JavaScript.
     for (let next: Promise<void> | undefined = queue(); next; ) {
       const now: Promise<void> = next
       const queued = times.length + 1
@@ -145,7 +160,7 @@ export class Benchmark {
     return { steps: times, host }
   }
 
-  /** Times each op of a few steps. */
+  /** Times each call of three steps and takes medians. */
   async profile(): Promise<Profile> {
     const { net } = this
     const bound = this.#calls
@@ -162,7 +177,7 @@ export class Benchmark {
         if (i < PROFILES) next = this.#program.profile()
         const ms = await now
         const time = performance.now()
-        // Before the first there was nothing queued.
+        // Nothing was queued before the first.
         if (i > 0) {
           profiles.push(ms)
           outside.push(time - last - ms.reduce((sum, one) => sum + one, 0))
@@ -175,12 +190,12 @@ export class Benchmark {
     return { calls, layers, outsideMs: outside.length > 0 ? median(outside) : undefined }
   }
 
-  /** Runs a step and tells when each of its calls ran. */
+  /** Runs one step and returns when each of its calls ran. */
   timeline(): Promise<Span[]> {
     return spansOf(this.net, this.#program, this.#calls)
   }
 
-  /** Closes the net, too. */
+  /** Closes the net and frees its memory. */
   close(): Promise<void> {
     return this.net.close()
   }
@@ -191,8 +206,11 @@ export class Benchmark {
 }
 
 /**
- * Times steps of a net on a generated batch.
+ * Measures the speed of a net on a generated batch that is on the device already: step times, then the time of each
+ * call, summed by layer and pass.
  *
+ * @param definition of the net
+ * @param on one device, or several that share the net
  * @throws Error where the net does not fit the device
  *
  * @example
@@ -216,12 +234,15 @@ export async function bench(
   }
   const profile = await benchmark.profile()
   return {
-    ...{ ...burst, ...profile, stepMs, imagesPerSecond },
+    ...burst,
+    ...profile,
+    stepMs,
+    imagesPerSecond,
     ...(timeline && { timeline: await benchmark.timeline() })
   }
 }
 
-/** A batch of noise of the net's own size. */
+/** A batch of noise in the size of the net's input. */
 function generated(input: InputShape, classes: number, batch: number): ImageSet {
   const random = new Random({ seed: 1, purpose: 'bench' })
   const { channels, height, width } = input
@@ -230,7 +251,9 @@ function generated(input: InputShape, classes: number, batch: number): ImageSet 
   return arrayImageSet({
     images,
     labels: Int32Array.from({ length: batch }, () => random.integer(classes)),
-    ...{ height, width, channels },
+    height,
+    width,
+    channels,
     classes: Array.from({ length: classes }, (_, i) => String(i))
   })
 }

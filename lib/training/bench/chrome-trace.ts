@@ -1,22 +1,18 @@
-/**
- * A step as a trace that chrome://tracing and ui.perfetto.dev show: a process for each device, a thread for each of
- * its streams, an event for each call. The format: Google's "Trace Event Format", in its form as an object.
- */
 import { replaceFile } from '../../util/files/atomic.ts'
 import type { Span } from './timeline.ts'
 
-/** A call ('X'), or the name of a process or thread ('M'). */
+/** An event of a trace: a call ('X'), or the name of a process or thread ('M'). */
 export type TraceEvent =
   | {
       readonly ph: 'X'
       readonly name: string
-      /** What kind of work: to be filtered by. */
+      /** Category, to filter by. */
       readonly cat: Span['pass'] | 'exchange'
       readonly pid: number
       readonly tid: number
-      /** Microseconds from the step's beginning. */
+      /** Microseconds from the start of the step. */
       readonly ts: number
-      /** Microseconds. */
+      /** Duration in microseconds. */
       readonly dur: number
       readonly args: Omit<Span, 'start' | 'ms'>
     }
@@ -28,6 +24,7 @@ export type TraceEvent =
       readonly args: { readonly name: string }
     }
 
+/** A trace in Google's "Trace Event Format", JSON object form. */
 export interface ChromeTrace {
   readonly displayTimeUnit: 'ms'
   readonly traceEvents: readonly TraceEvent[]
@@ -36,7 +33,10 @@ export interface ChromeTrace {
 const threads = ['compute', 'exchange'] as const
 
 /**
- * What `train` and `bench` have told of a step, as a trace.
+ * Converts the timeline of a step to a trace for chrome://tracing and ui.perfetto.dev: a process for each device, a
+ * thread for each of its streams, an event for each call.
+ *
+ * @param spans from `bench`, or from `train`'s option `onTimeline`
  *
  * @example
  * const { timeline = [] } = await bench(alexnet(), devices.all, { batch: 128, timeline: true })
@@ -61,20 +61,29 @@ export function chromeTrace(spans: readonly Span[]): ChromeTrace {
       ph: 'X',
       name: to === undefined ? `${layer} ${op}` : `${layer} to ${to}`,
       cat: stream === 'exchange' ? stream : pass,
-      ...{ pid: devices.indexOf(device), tid: threads.indexOf(stream) },
-      ...{ ts: start * 1000, dur: ms * 1000, args }
+      pid: devices.indexOf(device),
+      tid: threads.indexOf(stream),
+      ts: start * 1000,
+      dur: ms * 1000,
+      args
     }
   })
   return { displayTimeUnit: 'ms', traceEvents: [...names, ...calls] }
 }
 
 /**
- * Writes a step as a trace, whole or not at all; a file that is there is replaced.
- * @throws DiskError where the disk refuses
+ * Writes the timeline of a step as a trace: see `chromeTrace`. An existing file is replaced atomically.
+ *
+ * @param path of a JSON file
+ * @throws DiskError when the disk refuses
+ *
+ * @example
+ * const onTimeline = (spans: readonly Span[]) => writeTrace('trace.json', spans)
+ * for await (const step of train(net, data.train, { lr: 0.01, onTimeline })) console.log(step.loss)
  */
 export async function writeTrace(path: string, spans: readonly Span[]): Promise<void> {
   const { traceEvents, ...rest } = chromeTrace(spans)
-  // A line an event, for people and their tools.
+  // One event a line, for people and line-based tools.
   const events = traceEvents.map((event) => JSON.stringify(event)).join(',\n')
   const head = JSON.stringify(rest).slice(0, -1)
   await replaceFile(path, `${head},"traceEvents":[\n${events}\n]}\n`)

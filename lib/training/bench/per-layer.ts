@@ -1,12 +1,10 @@
-/** What each layer's pass of a step takes: time, arithmetic, and bytes read and written. */
-
 import { dtypeBytes } from '../../native/dtype.ts'
 import { elements } from '../../native/layout.ts'
 import type { BoundCall, Pass } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 
-/** One op call of a step. */
+/** How long one call of a step took. */
 export interface CallTime {
   readonly device: string
   readonly layer: string
@@ -17,23 +15,24 @@ export interface CallTime {
   readonly ms: number
 }
 
-/** A layer's calls of one pass. */
+/** How long one pass of a layer took, with its arithmetic and memory traffic. */
 export interface LayerTime {
   readonly layer: string
   readonly pass: Pass
+  /** Milliseconds of all its calls. */
   readonly ms: number
-  /** Multiplications and additions of its products by their definition, also where fewer are made (Winograd). */
+  /** Multiplications and additions of its products by definition, even if fewer are made (Winograd). */
   readonly flop: number
-  /** Of all tensors that its calls read and write, as they lie in memory. */
+  /** Bytes that its calls read and write, padding included. */
   readonly bytes: number
-  /** Of what comes from other layers or passes, and of what goes there: read once, written once. */
+  /** Bytes from other layers and passes, read once, and bytes for them, written once. */
   readonly leastBytes: number
-  /** Calls that do nothing but change layouts. */
+  /** Calls that only change a layout. */
   readonly reorders: number
   readonly calls: readonly CallTime[]
 }
 
-/** A value as a call has it. */
+/** How a call uses a value. */
 interface Touch {
   readonly value: Value
   readonly reads: boolean
@@ -51,39 +50,21 @@ const times = ({ reads, writes }: Touch) => Number(reads) + Number(writes)
 const dense = ({ dims, dtype }: Value) => elements(dims) * dtypeBytes(dtype)
 
 /**
- * Sums calls up by layer and pass, in the order in which they first appear.
+ * Sums calls by layer and pass, in order of first appearance.
  * @param ms of each call
  */
 export function perLayer(net: Net, bound: readonly BoundCall[], ms: readonly number[]) {
-  const keyOf = ({ layer, pass }: { layer: string; pass: Pass }) => `${layer} ${pass}`
-  const calls = bound.map(
-    ({ call: { op, stream, layer, pass } }, i): CallTime => ({
-      ...{ device: stream.device.name, layer, pass },
-      ...{ op: op.name, implementation: op.implementation, ms: ms[i] ?? 0 }
-    })
-  )
-  const readers = new Map<Value, Set<string>>()
-  for (const one of bound) {
-    for (const { value, reads } of touches(one)) {
-      if (!reads) continue
-      const keys = readers.get(value.root) ?? new Set()
-      readers.set(value.root, keys.add(keyOf(one.call)))
+  const groups = groupsOf(bound, ms)
+  const readers = new Map<Value, Set<Group>>()
+  for (const group of groups) {
+    for (const { value, reads } of group.touched) {
+      if (reads) readers.set(value.root, (readers.get(value.root) ?? new Set()).add(group))
     }
   }
   const macs = new Map(net.layers.map((layer) => [layer.name, layer.macs]))
-  const groups = new Map<string, { own: CallTime[]; touched: Touch[] }>()
-  for (const [i, call] of calls.entries()) {
-    const group = groups.get(keyOf(call)) ?? { own: [], touched: [] }
-    groups.set(keyOf(call), group)
-    const here = bound[i]
-    group.own.push(call)
-    if (here) group.touched.push(...touches(here))
-  }
-  const layers = [...groups].flatMap(([key, { own, touched }]): LayerTime[] => {
-    const [first] = own
-    if (!first) return []
-    const { layer, pass } = first
-    const products = own.filter(({ op }) => /^(conv2d|dense)(_|$)/.test(op)).length
+  const layers = groups.map((group): LayerTime => {
+    const { layer, pass, calls, touched } = group
+    const products = calls.filter(({ op }) => /^(conv2d|dense)(_|$)/.test(op)).length
     const made = new Set<Value>()
     const brought = new Map<Value, number>()
     const sent = new Map<Value, number>()
@@ -92,24 +73,59 @@ export function perLayer(net: Net, bound: readonly BoundCall[], ms: readonly num
       if (reads && !made.has(root)) brought.set(root, dense(value))
       if (!writes) continue
       made.add(root)
-      const leaves = root.permanent || [...(readers.get(root) ?? [])].some((other) => other !== key)
+      const leaves =
+        root.permanent || [...(readers.get(root) ?? [])].some((other) => other !== group)
       if (leaves) sent.set(root, dense(value))
     }
-    const sum = (values: Iterable<number>) => [...values].reduce((all, one) => all + one, 0)
-    return [
-      {
-        ...{ layer, pass, ms: sum(own.map((call) => call.ms)), calls: own },
-        flop: 2 * products * net.batch * (macs.get(layer) ?? 0),
-        bytes: sum(touched.map((touch) => times(touch) * touch.value.bytes)),
-        leastBytes: sum(brought.values()) + sum(sent.values()),
-        reorders: own.filter(({ op }) => op === 'reorder').length
-      }
-    ]
+    return {
+      layer,
+      pass,
+      ms: sum(calls.map((call) => call.ms)),
+      calls,
+      flop: 2 * products * net.batch * (macs.get(layer) ?? 0),
+      bytes: sum(touched.map((touch) => times(touch) * touch.value.bytes)),
+      leastBytes: sum(brought.values()) + sum(sent.values()),
+      reorders: calls.filter(({ op }) => op === 'reorder').length
+    }
   })
-  return { calls, layers }
+  return { calls: bound.map((one, i) => callTime(one, ms[i] ?? 0)), layers }
 }
 
-/** A layer's pass as JSON files have it. */
+/** The calls of one layer and pass. */
+interface Group {
+  readonly layer: string
+  readonly pass: Pass
+  readonly calls: CallTime[]
+  readonly touched: Touch[]
+}
+
+function groupsOf(bound: readonly BoundCall[], ms: readonly number[]): readonly Group[] {
+  const groups: Group[] = []
+  const known = new Map<string, Map<Pass, Group>>()
+  for (const [i, one] of bound.entries()) {
+    const { layer, pass } = one.call
+    const passes = known.get(layer) ?? new Map<Pass, Group>()
+    known.set(layer, passes)
+    const group = passes.get(pass) ?? { layer, pass, calls: [], touched: [] }
+    if (!passes.has(pass)) groups.push(group)
+    passes.set(pass, group)
+    group.calls.push(callTime(one, ms[i] ?? 0))
+    group.touched.push(...touches(one))
+  }
+  return groups
+}
+
+function callTime({ call }: BoundCall, ms: number): CallTime {
+  const { op, stream, layer, pass } = call
+  const { name, implementation } = op
+  return { device: stream.device.name, layer, pass, op: name, implementation, ms }
+}
+
+function sum(values: Iterable<number>): number {
+  return [...values].reduce((all, one) => all + one, 0)
+}
+
+/** A layer's pass for JSON files. */
 export function layerJson({ leastBytes, flop, ms, ...layer }: LayerTime) {
   return { ...layer, ms, flop, gflop_per_s: flop / ms / 1e6, least_bytes: leastBytes }
 }

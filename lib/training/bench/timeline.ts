@@ -1,32 +1,30 @@
-/** When the calls of a step ran, on which device and stream. */
-
 import type { Program } from '../../engine/program.ts'
 import type { BoundCall, Pass } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
 
-/** One call of a step: of an op, or a copy. */
+/** When one call of a step ran: an op or a copy. */
 export interface Span {
   /** The device whose stream it ran on. */
   readonly device: string
-  /** The stream that computes, or the one beside it that copies to other devices. */
+  /** 'compute', or 'exchange' for the stream that copies to other devices. */
   readonly stream: 'compute' | 'exchange'
-  /** Of a copy between devices: where to. */
+  /** For a copy to another device: that device. */
   readonly to?: string
   readonly layer: string
   readonly pass: Pass
   readonly op: string
   readonly implementation: string
-  /** What it reads and writes; of a copy, what it copies. */
+  /** Bytes that it reads and writes; for a copy, bytes copied. */
   readonly bytes: number
-  /** Milliseconds from the beginning of the step's first call to that of this one. */
+  /** Milliseconds from the start of the step's first call to the start of this one. */
   readonly start: number
-  /** Milliseconds that it took. */
+  /** Duration in milliseconds. */
   readonly ms: number
 }
 
 /**
- * Runs a program once and tells when each of its calls ran.
- * @param calls what `net.record` has made the program of
+ * Runs a program once and times each of its calls.
+ * @param calls the calls that the program was recorded from
  * @returns in the order of the calls
  */
 export async function spansOf(
@@ -38,7 +36,7 @@ export async function spansOf(
   // The run may have waited for the one before.
   const origin = times.reduce((least, time, i) => (i % 2 ? least : Math.min(least, time)), Infinity)
   const { streams, links } = net.placement
-  // The times come stream by stream.
+  // `times` goes stream by stream.
   const at = new Map<BoundCall, number>()
   for (const stream of streams) {
     for (const bound of calls) if (bound.call.stream === stream) at.set(bound, at.size)
@@ -47,15 +45,20 @@ export async function spansOf(
     const { op, stream, layer, pass } = bound.call
     const i = 2 * (at.get(bound) ?? 0)
     return {
-      ...{ device: stream.device.name, stream: links.includes(stream) ? 'exchange' : 'compute' },
-      ...{ layer, pass, op: op.name, implementation: op.implementation },
+      device: stream.device.name,
+      stream: links.includes(stream) ? 'exchange' : 'compute',
+      layer,
+      pass,
+      op: op.name,
+      implementation: op.implementation,
       ...moved(bound),
-      ...{ start: (times[i] ?? 0) - origin, ms: times[i + 1] ?? 0 }
+      start: (times[i] ?? 0) - origin,
+      ms: times[i + 1] ?? 0
     }
   })
 }
 
-/** What a call touches, and where a copy between devices goes. */
+/** The bytes that a call reads and writes, and the destination of a copy between devices. */
 function moved({ call, tensors }: BoundCall): Pick<Span, 'bytes' | 'to'> {
   const { x, y } = tensors
   if (call.op.name === 'copy' && x && y) {

@@ -1,38 +1,39 @@
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Net } from '../../net/net.ts'
-import { type InputRecipe, settleInput } from '../input/augment.ts'
-import { Feed } from '../input/feed.ts'
-import { tenViews } from '../input/net-input.ts'
-import { type Judged, rowsOf, type Stats, statsOf } from './metrics.ts'
-import { Views } from './views.ts'
+import type { InputRecipe } from '../input/augment.ts'
+import { rowsOf, type Stats, statsOf } from './metrics.ts'
+import { openPredictor } from './predictor.ts'
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
-  /** Images in a batch. Default: the net's. */
+  /** Images in a batch. Default: the net's batch. */
   readonly batch?: number
-  /** As the net was trained with. Default: that of `train`. Nothing is left to chance here. */
+  /** How images become the net's input: as in training, but nothing is random. Default: that of `train`. */
   readonly input?: InputRecipe | undefined
   /**
-   * 1: the centre of each image, or all of it where images are resized. 10: centre and corners, each as it
-   * is and mirrored, their softmaxes averaged. Default 1.
+   * 1: the centre crop, or the whole image if images are resized. 10: centre and corners, each as it is and flipped;
+   * their softmaxes are averaged. Default 1. Source of 10: Krizhevsky et al. 2012, section 4.1.
    */
   readonly views?: 1 | 10
-  /** Told of each batch what the net says. */
-  readonly onBatch?: ((batch: JudgedBatch) => void) | undefined
+  /** Called with the predictions of each batch. */
+  readonly onBatch?: ((batch: PredictedBatch) => void) | undefined
+  /** Aborts the evaluation, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
-  /** Called after each batch with the images done. */
+  /** Called after each batch with the number of images done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** What a net says of a batch. */
-export interface JudgedBatch {
+/** A net's predictions for a batch. */
+export interface PredictedBatch {
   /** Number of its first image in the set. */
   readonly first: number
-  /** i32 [images]. */
+  /** i32 [images]: the true classes. */
   readonly labels: Int32Array
-  /** [images, classes], row by row: each row adds up to 1. */
+  /** f32 [images, classes]: softmax; each row adds up to 1. */
   readonly probabilities: Float32Array
 }
 
+/** How well a net predicts a set. */
 export interface Evaluation {
   /** Mean cross-entropy, in nats. */
   readonly loss: number
@@ -40,12 +41,17 @@ export interface Evaluation {
   readonly top1: number
   /** Fraction of images whose class was among the first five. */
   readonly top5: number
+  /** Images of the set. */
   readonly images: number
   readonly imagesPerSecond: number
 }
 
 /**
- * Runs a net over a whole set, forward alone, with running statistics and without dropout.
+ * Runs the forward pass over a whole set, with running statistics and without dropout, and compares the predictions
+ * with the labels.
+ *
+ * @param net built for training or for inference
+ * @param set images of the net's channels and classes
  * @throws Error where the images do not suit the net; the signal's reason where it was aborted
  *
  * @example
@@ -56,10 +62,10 @@ export async function evaluate(
   set: ImageSet,
   options: EvaluateOptions = {}
 ): Promise<Evaluation> {
-  const { batch = net.batch, signal, onProgress, onBatch } = options
+  const { batch = net.batch, signal, onProgress, onBatch, input, views = 1 } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
-  await using judge = await openJudge(build, set, options)
-  const { feed, judged } = judge
+  await using predictor = await openPredictor(build, set, { input, views })
+  const { feed, predictions } = predictor
   const start = performance.now()
   let loss = 0
   let top1 = 0
@@ -72,7 +78,7 @@ export async function evaluate(
     done += rows
     onProgress?.(done, set.length)
   }
-  const flying: Promise<void>[] = []
+  const inFlight: Promise<void>[] = []
   try {
     for (let from = 0; from < set.length; from += build.batch) {
       signal?.throwIfAborted()
@@ -80,24 +86,22 @@ export async function evaluate(
       const indices = Uint32Array.from({ length: rows }, (_, i) => from + i)
       const deliver = await feed.stage({ indices, step: 0, seed: 0 })
       const labels = onBatch && feed.labels.slice(0, rows)
-      const ran = judge.run(deliver)
-      const stats = statsOf(build, rows, judged)
-      const said = judged.map(({ probabilities }) => probabilities)
-      const probabilities = onBatch && rowsOf(build, rows, said)
+      const ran = predictor.run(deliver)
+      const stats = statsOf(build, rows, predictions)
+      const softmax = predictions.map(({ probabilities }) => probabilities)
+      const probabilities = onBatch && rowsOf(build, rows, softmax)
       const work = Promise.all([stats, probabilities, ran])
-      flying.push(
+      inFlight.push(
         work.then(([stats, probabilities]) => {
-          if (labels && probabilities) {
-            onBatch?.({ first: from, labels, probabilities })
-          }
+          if (labels && probabilities) onBatch?.({ first: from, labels, probabilities })
           count(rows, stats)
         })
       )
-      if (flying.length === 2) await flying.shift()
+      if (inFlight.length === 2) await inFlight.shift()
     }
-    for (const flight of flying.splice(0)) await flight
+    for (const batch of inFlight.splice(0)) await batch
   } finally {
-    await Promise.allSettled(flying)
+    await Promise.allSettled(inFlight)
   }
   return {
     loss: loss / done,
@@ -105,65 +109,5 @@ export async function evaluate(
     top5: top5 / done,
     images: done,
     imagesPerSecond: done / ((performance.now() - start) / 1000)
-  }
-}
-
-/** What brings batches to a net, and where its judgement of them lies. */
-interface Judge extends AsyncDisposable {
-  readonly feed: Feed
-  /** By replica of the net. */
-  readonly judged: readonly Judged[]
-  run(deliver: () => Promise<void>): Promise<unknown>
-}
-
-async function openJudge(
-  build: Net,
-  set: ImageSet,
-  { input, views = 1 }: EvaluateOptions
-): Promise<Judge> {
-  if (views === 1) {
-    const feed = build.own(await Feed.create(build, set, { input }))
-    const judged = build.heads.map(({ stats, probabilities }) => {
-      if (!probabilities) throw new Error('[evaluate] expected a net built for inference')
-      return { stats: stats.place, probabilities: probabilities.place }
-    })
-    return {
-      feed,
-      judged,
-      run: (deliver) => Promise.all([deliver(), build.forward()]),
-      [Symbol.asyncDispose]: async () => close(build, feed)
-    }
-  }
-  const size = build.definition.input
-  if (settleInput(input, set, size).fit === 'resize') {
-    throw new Error(
-      `[evaluate] expected images to crop for ${views} views, got ${set.height}×${set.width} that are ` +
-        `resized to ${size.height}×${size.width}: use views 1, or an input of fit "crop"`
-    )
-  }
-  const list = tenViews(set, size)
-  const all = build.own(await Views.create(build, list.length))
-  try {
-    const run = all.run.bind(all)
-    const feed = build.own(await Feed.create(build, set, { input, views: list, run }))
-    return {
-      feed,
-      judged: all.judged,
-      run: (deliver) => {
-        build.refresh()
-        return deliver()
-      },
-      [Symbol.asyncDispose]: async () => close(build, feed, all)
-    }
-  } catch (error) {
-    close(build, all)
-    throw error
-  }
-}
-
-function close(build: Net, ...children: readonly (Feed | Views)[]): void {
-  for (const child of children) {
-    build.disown(child)
-    child.close()
   }
 }

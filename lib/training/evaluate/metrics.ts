@@ -2,7 +2,7 @@ import type { Tensor } from '../../engine/memory.ts'
 import { decode } from '../../native/dtype.ts'
 import type { Net } from '../../net/net.ts'
 
-/** What cross_entropy counts over a batch, read from the device. */
+/** What the op cross_entropy counts over a batch. */
 export interface Stats {
   /** Mean cross-entropy, in nats. */
   readonly loss: number
@@ -12,15 +12,15 @@ export interface Stats {
   readonly top5: number
 }
 
-/** What a net says of a batch, on the device where one replica's loss is. */
-export interface Judged {
+/** Where a replica's predictions of a batch lie, on the device that computes its loss. */
+export interface Predictions {
   /** f32[4], as `readStats` takes it. */
   readonly stats: Tensor
-  /** [N, classes]: each row adds up to 1. */
+  /** [N, classes]: softmax. */
   readonly probabilities: Tensor
 }
 
-/** Of each replica: its stream, and how many of the first so many images of a batch are its own. */
+/** For each replica: its stream, and how many of a batch's first `images` it holds. */
 function shares({ placement, batch, stream }: Net, images: number) {
   return Array.from({ length: placement.replicas }, (_, replica) => {
     const { from, count } = placement.rows(replica, batch)
@@ -30,17 +30,19 @@ function shares({ placement, batch, stream }: Net, images: number) {
 }
 
 /**
- * Reads what was counted over so many images, of all replicas together, when all that was queued before is done.
- * @param judged by replica; default: what the loss counts
+ * Reads the counts over a batch's first `images`, of all replicas together, after all that was queued before.
+ * @param predictions by replica; default: what the loss counts
  */
 export async function statsOf(
   net: Net,
   images: number,
-  judged: readonly Pick<Judged, 'stats'>[] = net.heads.map(({ stats }) => ({ stats: stats.place }))
+  predictions: readonly Pick<Predictions, 'stats'>[] = net.heads.map(({ stats }) => {
+    return { stats: stats.place }
+  })
 ): Promise<Stats> {
   const all = await Promise.all(
     shares(net, images).map(async ({ stream, rows }, replica) => {
-      const stats = judged[replica]?.stats
+      const stats = predictions[replica]?.stats
       return { rows, ...readStats(stats ? await stream.read(stats) : []) }
     })
   )
@@ -55,19 +57,19 @@ export async function statsOf(
 }
 
 /**
- * Reads what is said of so many images, row by row, as `statsOf` does the counts.
- * @param said by replica: [N, classes]
+ * Reads the outputs for a batch's first `images`, of all replicas together, after all that was queued before.
+ * @param outputs by replica: [N, classes]
  * @returns [images, classes]
  */
 export async function rowsOf(
   net: Net,
   images: number,
-  said: readonly Tensor[]
+  outputs: readonly Tensor[]
 ): Promise<Float32Array> {
   const { classes } = net
   const lists = await Promise.all(
     shares(net, images).map(async ({ stream, rows }, replica) => {
-      const from = said[replica]
+      const from = outputs[replica]
       if (!from) return new Float32Array()
       const elements = await stream.read(from)
       const all =

@@ -1,7 +1,3 @@
-/**
- * Several views of a batch, judged as one: the forward passes run one after another on the device, and
- * what is counted is the mean of their softmaxes.
- */
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { dtypeBytes } from '../../native/dtype.ts'
@@ -10,8 +6,9 @@ import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import type { StepIO } from '../../net/trace.ts'
 import type { NetInput } from '../input/net-input.ts'
-import type { Judged } from './metrics.ts'
+import type { Predictions } from './metrics.ts'
 
+/** Averages a batch's predictions over several views: the forward passes run one after another on the device. */
 export class Views {
   readonly #net: Net
   readonly #heads: readonly ViewsHead[]
@@ -22,9 +19,9 @@ export class Views {
     this.#net = net
     this.#count = count
     this.#forward = net.calls.forward
-    this.#heads = net.heads.map((ports, replica) => {
+    this.#heads = net.heads.map((io, replica) => {
       const [part] = net.placement.of(replica)
-      return new ViewsHead(part?.stream ?? net.stream, ports, count)
+      return new ViewsHead(part?.stream ?? net.stream, io, count)
     })
   }
 
@@ -41,18 +38,18 @@ export class Views {
   }
 
   /** By replica of the net. */
-  get judged(): readonly Judged[] {
+  get predictions(): readonly Predictions[] {
     return this.#heads
   }
 
-  /** Queues, or records, all forward passes of the batch in `inputs`, and their judgement. */
+  /** Queues, or records, the forward pass of each view of the batch in `inputs`, and the average. */
   run(inputs: readonly NetInput[]): void {
     for (let view = 0; view < this.#count; view++) {
       for (const input of inputs) input.run(view)
       this.#net.run(this.#forward)
       for (const head of this.#heads) head.keep(view)
     }
-    for (const head of this.#heads) head.judge()
+    for (const head of this.#heads) head.average()
   }
 
   close(): void {
@@ -60,32 +57,32 @@ export class Views {
   }
 }
 
-/** What keeps the logits of each view, where a replica's loss is. */
-class ViewsHead implements Judged {
+/** Keeps the logits of each view on the device that computes a replica's loss, and averages their softmaxes. */
+class ViewsHead implements Predictions {
   readonly #stream: Stream
-  readonly #ports: StepIO
+  readonly #io: StepIO
   readonly #count: number
   readonly #tape: Tape
   readonly #buffers: Buffer[] = []
   readonly #stats: Value
   readonly #probabilities: Value
-  /** Where each view's logits go. */
+  /** One for each view. */
   readonly #logits: Tensor[] = []
   #scratch: Tensor | undefined
 
-  constructor(stream: Stream, ports: StepIO, count: number) {
+  constructor(stream: Stream, io: StepIO, count: number) {
     this.#stream = stream
-    this.#ports = ports
+    this.#io = io
     this.#count = count
     this.#tape = new Tape(stream)
     this.#tape.at('views', 'forward')
     this.#stats = this.#tape.value('stats', 'f32', [4], 'a')
-    this.#probabilities = this.#tape.value('probabilities', 'f32', ports.logits.dims, 'ab')
+    this.#probabilities = this.#tape.value('probabilities', 'f32', io.logits.dims, 'ab')
   }
 
   async prepare(): Promise<void> {
     const tape = this.#tape
-    const { labels, valid, scale, logits } = this.#ports
+    const { labels, valid, scale, logits } = this.#io
     const { dtype, dims } = logits
     const [batch = 0, classes = 0] = dims
     const all = tape.value('logits', dtype, [this.#count, batch, classes], 'abc')
@@ -128,14 +125,14 @@ class ViewsHead implements Judged {
     return this.#probabilities.place
   }
 
-  /** Keeps what the net says of a view. */
+  /** Copies the net's logits of a view. */
   keep(view: number): void {
     const to = this.#logits[view]
-    if (to) this.#stream.copy(to, this.#ports.logits.place)
+    if (to) this.#stream.copy(to, this.#io.logits.place)
   }
 
-  /** Judges the views that were kept. */
-  judge(): void {
+  /** Averages the views that were kept. */
+  average(): void {
     this.#tape.run(this.#scratch)
   }
 

@@ -1,16 +1,14 @@
-/**
- * How stored bytes become a net's input, as plain data: which part of an image is taken, what is
- * subtracted and divided by, and what of it is left to chance in training.
- */
 import type { ImageSet } from '../../data/dataset.ts'
 import { isObject } from '../../util/files/json.ts'
 
-/** Noise on the colours of whole images, along the principal components of a set's RGB values. */
+/**
+ * Random noise on the colours of whole images, along the principal components of a set's RGB values. Source:
+ * Krizhevsky et al. 2012, section 4.1.
+ */
 export interface ColourNoise {
   /**
-   * What the draw of a component is multiplied with: 'deviation' is the standard deviation of the
-   * bytes along it; 'eigenvalue' is the variance, of values 0…1 (of bytes it would be larger than
-   * any image), which the paper has.
+   * The factor on the draw of a component. 'deviation': the standard deviation of the bytes along it. 'eigenvalue':
+   * the variance, of values 0…1, as the paper says (of bytes it would be larger than any image).
    */
   readonly form: 'eigenvalue' | 'deviation'
   /** Each image and component draws from N(0, sigma). */
@@ -22,31 +20,34 @@ export interface ColourNoise {
 }
 
 /**
- * How stored bytes become a net's input; plain data, kept with a run.
+ * How stored bytes become a net's input, as plain data that a run keeps.
  *
- * Training draws by seed, step and the image's place in the batch alone, so the same on any device,
- * for any split of a batch, and after a resume. Evaluation takes the centre crop and draws nothing.
+ * Random draws in training depend on seed, step and the image's place in the batch alone: they are the same on any
+ * device, for any split of a batch, and after a resume. Evaluation takes the centre crop and draws nothing.
  */
 export interface InputRecipe {
   /**
-   * Images larger than the net's input are cropped to it, or all are resized to it, bilinearly.
-   * Default: 'crop' where they are larger and 64 pixels or more, as photographs are, else 'resize'.
+   * 'crop': cut a window of the net's input out of larger images. 'resize': resize all images to it, bilinearly.
+   * Default: 'crop' for images that are larger and of 64 pixels or more, as photographs are, else 'resize'.
    */
   readonly fit?: 'crop' | 'resize'
-  /** Training: every second image, by chance, is mirrored. Default false. */
+  /** Training: flips each image left to right with probability 1/2. Default false. */
   readonly flip?: boolean
-  /** Training: a crop's top and left are each drawn from 0 to offsets - 1; 1 is no choice. Default: all that fit. */
+  /**
+   * Training: top and left of a crop are each drawn from 0 to offsets - 1, so that 1 leaves no choice. Default: all
+   * that fit.
+   */
   readonly offsets?: number
   /** Training: so many neighbours in a batch share one draw of crop and flip. Default 1. */
   readonly shared?: number
   /**
-   * What is subtracted: 'channel' a number a channel; 'pixel' the mean image, at the crop's place;
-   * 'centre' the mean image's centre crop, wherever the crop is. Default 'channel'.
+   * What is subtracted. 'channel': the mean of each channel. 'pixel': the mean image, at the place of the crop.
+   * 'centre': the centre of the mean image, wherever the crop is. Default 'channel'.
    */
   readonly mean?: 'channel' | 'pixel' | 'centre'
   /**
-   * What is divided by, in units of bytes: 'std' the channel's standard deviation. Default: 'std' with
-   * the mean by channel, else 1.
+   * The divisor, in units of bytes; 'std' is the channel's standard deviation. Default: 'std' with mean 'channel',
+   * else 1.
    */
   readonly divide?: 'std' | number
   /** Training: noise on RGB. Default: none. */
@@ -58,8 +59,13 @@ const means = ['channel', 'pixel', 'centre']
 const forms = ['eigenvalue', 'deviation']
 
 /**
- * Checks a recipe that was read or written by hand.
- * @throws Error naming the field, what was expected, and what was got
+ * Checks a recipe from a file or from JavaScript.
+ * @throws Error naming the field, what was expected, and what came
+ *
+ * @example
+ * const recipe: unknown = JSON.parse(text)
+ * checkInput(recipe)
+ * for await (const step of train(net, set, { lr: 0.01, input: recipe })) console.log(step.loss)
  */
 export function checkInput(recipe: unknown): asserts recipe is InputRecipe {
   if (!isObject(recipe)) fail('', 'an object such as { fit: "crop", flip: true }', recipe)
@@ -119,11 +125,11 @@ function fail(field: string, expected: string, value: unknown): never {
   )
 }
 
-/** A recipe for one set of images and one size of input, with nothing left open. */
-export interface SettledInput {
+/** A recipe for one set and one size of input, with all defaults filled in. */
+export interface ResolvedInput {
   readonly fit: 'crop' | 'resize'
   readonly flip: boolean
-  /** How many places there are for a crop's top and left. */
+  /** How many tops and lefts a crop can have. */
   readonly offsets: readonly [top: number, left: number]
   readonly shared: number
   readonly mean: 'channel' | 'pixel' | 'centre'
@@ -131,19 +137,19 @@ export interface SettledInput {
   readonly colour: ColourNoise | undefined
 }
 
-/** From so many rows and columns on, images that are larger than the net's input count as photographs. */
+/** Images that are larger than the net's input count as photographs from this many rows and columns on. */
 const PHOTOGRAPH = 64
 
 /**
- * What a recipe means for a set and a net's input; without one, photographs are cropped, and mirrored
- * by chance, and anything else is resized.
- * @throws Error where the set has not what the recipe needs, or the sizes do not suit
+ * Fills in a recipe's defaults for a set and a net's input. Without a recipe, photographs are cropped and flipped at
+ * random, and other images are resized.
+ * @throws Error where the set lacks what the recipe needs, or the sizes do not suit
  */
-export function settleInput(
+export function resolveInput(
   recipe: InputRecipe | undefined,
   set: Pick<ImageSet, 'height' | 'width' | 'meanImage' | 'colours' | 'channels'>,
   input: { readonly height: number; readonly width: number }
-): SettledInput {
+): ResolvedInput {
   if (recipe) checkInput(recipe)
   const { height, width } = set
   const down = height - input.height

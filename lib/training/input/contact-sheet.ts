@@ -1,7 +1,6 @@
-/** Pictures side by side on one sheet, to look at what a net is given. */
-
-/** Bytes of pictures of one size, [picture, row, column, channel]. */
+/** Pictures of one size. */
 export interface Pictures {
+  /** u8 [picture, row, column, channel] */
   readonly bytes: Uint8Array
   readonly height: number
   readonly width: number
@@ -9,8 +8,9 @@ export interface Pictures {
   readonly channels: number
 }
 
-/** A sheet: RGB, [row, column, channel]. */
+/** An RGB image. */
 export interface Sheet {
+  /** u8 [row, column, channel] */
   readonly data: Uint8Array
   readonly height: number
   readonly width: number
@@ -20,7 +20,7 @@ export interface Sheet {
 const GAP = 2
 const GREY = 40
 
-/** Lays pictures out in rows, about as many as there are columns. */
+/** Lays pictures out on one sheet, in about as many rows as columns. */
 export function contactSheet({ bytes, height, width, channels }: Pictures): Sheet {
   const size = height * width * channels
   const count = bytes.length / size

@@ -1,41 +1,18 @@
-/**
- * Brings batches to a net: bytes and labels are staged by JavaScript while the device works, and a
- * recorded program copies them and makes the net's input of them (lib/training/input/net-input.ts). Each device that shares the
- * net has an inbox of its own.
- */
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Tensor } from '../../engine/memory.ts'
 import { copyOp } from '../../engine/op.ts'
 import { type Program, record } from '../../engine/program.ts'
 import type { BoundCall } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
-import { Inbox } from './inbox.ts'
+import type { Delivery } from './delivery.ts'
+import { DeviceFeed } from './device-feed.ts'
 import type { NetInput, NetInputOptions } from './net-input.ts'
 
-/** One batch is read while the one before is worked on; where threads read, one more lies ready. */
+/** Staging slots: double buffering, and one slot more if the set reads in threads. */
 const SLOTS = { read: 2, load: 3 }
 
-/** Everything of one step that comes from the host. */
-export interface Delivery {
-  /** Numbers of the images in the set; fewer than the net's batch leave the last rows out of account. */
-  readonly indices: Uint32Array
-  /** Steps done, for the random draws. */
-  readonly step: number
-  readonly seed: number
-  /** Epochs done, for what changes in the course of training. Default 0. */
-  readonly epoch?: number
-  /** Place of the first image in the whole batch, of which this may be a part. Default 0. */
-  readonly first?: number
-  /** Factor on the loss's gradient. Default 1. */
-  readonly scale?: number
-  /** Share of the loss's target that goes to all classes alike. Default 0. */
-  readonly smoothing?: number
-  /** More scalars, for the tensors that the feed was made with, in their order. */
-  readonly scalars?: readonly Float32Array[]
-}
-
-/** A batch on its way into a slot. */
-interface Reading {
+/** A batch that is being read into a slot. */
+interface PendingRead {
   readonly indices: Uint32Array
   readonly slot: number
   readonly labels: Int32Array
@@ -43,26 +20,33 @@ interface Reading {
 }
 
 export interface FeedOptions extends Partial<NetInputOptions> {
-  /** f32: where the step's scalars go, on each part of the net. */
+  /** f32, by part of the net: tensors that get a step's scalars. */
   readonly scalars?: readonly (readonly Tensor[])[]
-  /** What is done when a batch has been copied. Default: `input.run()` of each. */
+  /** Called to record what follows the copy of a batch. Default: `input.run()` of each. */
   readonly run?: (inputs: readonly NetInput[]) => void
 }
 
+/**
+ * Brings batches of a set to a net: JavaScript stages images and labels while the device computes, and a recorded
+ * program copies them and makes the net's input. Each device that shares the net has a `DeviceFeed`.
+ */
 export class Feed {
   readonly net: Net
   readonly set: ImageSet
-  readonly #inboxes: Inbox[] = []
+  readonly #devices: DeviceFeed[] = []
+  /** By slot. */
   readonly #programs: Program[] = []
+  /** Where `set.read` puts images. */
   readonly #images: Uint8Array
-  /** A slot each. */
+  /** By slot. */
   readonly #labels: readonly Int32Array[]
   #next = 0
-  #labelled: Int32Array
+  /** Of the batch that was staged last. */
+  #staged: Int32Array
   #inputs: readonly NetInput[] = []
-  /** The slot that was brought last. */
-  #brought = 0
-  #ahead: Reading | undefined
+  /** The slot that was delivered last. */
+  #delivered = 0
+  #ahead: PendingRead | undefined
 
   private constructor(net: Net, set: ImageSet) {
     this.net = net
@@ -71,10 +55,10 @@ export class Feed {
     this.#images = new Uint8Array(set.load ? 0 : size)
     const slots = set.load ? SLOTS.load : SLOTS.read
     this.#labels = Array.from({ length: slots }, () => new Int32Array(net.batch))
-    this.#labelled = new Int32Array()
+    this.#staged = new Int32Array()
   }
 
-  /** @throws Error where the set's images do not suit the net, or what is to be made of them */
+  /** @throws Error where the set's images do not suit the net or the recipe */
   static async create(net: Net, set: ImageSet, options: FeedOptions = {}): Promise<Feed> {
     const { channels } = net.definition.input
     if (set.channels !== channels) {
@@ -106,19 +90,22 @@ export class Feed {
     this.#inputs = inputs
     const slots = this.#labels.length
     for (const part of placement.parts) {
-      const settings = { training: net.training, ...options }
-      const own = scalars[part.index] ?? []
-      const inbox = await Inbox.create(net, part, set, settings, own, slots)
-      this.#inboxes.push(inbox)
-      if (inbox.input) inputs.push(inbox.input)
+      const device = await DeviceFeed.create(net, part, set, {
+        training: net.training,
+        ...options,
+        scalars: scalars[part.index] ?? [],
+        slots
+      })
+      this.#devices.push(device)
+      if (device.input) inputs.push(device.input)
     }
     for (let slot = 0; slot < slots; slot++) {
-      for (const inbox of this.#inboxes) inbox.choose(slot)
-      const shared = this.#shared()
+      for (const device of this.#devices) device.choose(slot)
+      const exchange = this.#exchange()
       this.#programs.push(
         record(placement.streams, () => {
-          for (const inbox of this.#inboxes) inbox.copy(slot)
-          net.run(shared)
+          for (const device of this.#devices) device.copy(slot)
+          net.run(exchange)
           if (run) run(inputs)
           else for (const input of inputs) input.run()
         })
@@ -126,14 +113,14 @@ export class Feed {
     }
   }
 
-  /** Copies of the images to the other devices of each replica. */
-  #shared(): BoundCall[] {
+  /** Calls that copy the images from the first device of each replica to its others. */
+  #exchange(): BoundCall[] {
     const { placement } = this.net
     const calls: BoundCall[] = []
     for (const { index, replica, slice } of placement.parts) {
       const [first] = placement.of(replica)
-      const y = this.#inboxes[index]?.input?.inbox
-      const x = first && this.#inboxes[first.index]?.input?.inbox
+      const y = this.#devices[index]?.input?.bytes
+      const x = first && this.#devices[first.index]?.input?.bytes
       if (slice === 0 || !y || !x) continue
       const stream = placement.link(first)
       const call = { op: copyOp, stream, args: {}, layer: 'input', pass: 'input' } as const
@@ -142,34 +129,33 @@ export class Feed {
     return calls
   }
 
-  /** Begins to read the images of the batch after the one that is staged next, where threads do that. */
+  /** Starts to read the batch after the one that is staged next, if the set reads in threads. */
   prefetch(indices: Uint32Array): void {
     if (!this.set.load || this.#ahead) return
     this.#ahead = this.#read(indices)
-    // `stage` hears of a failure, if it comes to that.
+    // `stage` awaits it, and gets the error, if it needs this batch.
     this.#ahead.done.catch(() => {})
   }
 
-  #read(indices: Uint32Array): Reading {
+  #read(indices: Uint32Array): PendingRead {
     const slot = this.#next
     this.#next = (slot + 1) % this.#labels.length
     const labels = this.#labels[slot]
-    if (!labels || this.#inboxes.length === 0) throw new Error('[feed] is closed')
-    return { indices, slot, labels, done: this.#bring(indices, slot, labels) }
+    if (!labels || this.#devices.length === 0) throw new Error('[feed] is closed')
+    return { indices, slot, labels, done: this.#fill(slot, indices, labels) }
   }
 
-  async #bring(indices: Uint32Array, slot: number, labels: Int32Array): Promise<void> {
+  async #fill(slot: number, indices: Uint32Array, labels: Int32Array): Promise<void> {
     const { set } = this
     if (!set.load) await set.read(indices, this.#images, labels)
     const read = set.load ? undefined : this.#images
-    for (const inbox of this.#inboxes) await inbox.bring(slot, set, indices, labels, read)
+    for (const device of this.#devices) await device.fill(slot, set, indices, labels, read)
   }
 
   /**
-   * Reads a batch from the set into the next slot, unless `prefetch` has. The delivery that was staged in it
-   * before must be done with: of two deliveries, the first.
-   * @returns a function that queues bringing it to the net; its promise resolves when that is done
-   * @throws Error for a label that is no class
+   * Reads a batch into the next slot, unless `prefetch` has. Of two deliveries in flight, the first must be done.
+   * @returns a function that queues the delivery to the net; its promise resolves when the delivery is done
+   * @throws Error for a label that is not a class
    */
   async stage(delivery: Delivery): Promise<() => Promise<void>> {
     const { indices, step, seed, epoch = 0, first = 0 } = delivery
@@ -181,7 +167,7 @@ export class Feed {
     await done
     const program = this.#programs[slot]
     if (!program) throw new Error('[feed] is closed')
-    this.#labelled = labels
+    this.#staged = labels
     const rows = indices.length
     for (let i = 0; i < rows; i++) {
       const label = labels[i] ?? -1
@@ -192,32 +178,32 @@ export class Feed {
       }
     }
     const batch = { labels, rows, step, seed, epoch, first, scale, smoothing, scalars }
-    for (const inbox of this.#inboxes) inbox.stage(slot, batch)
+    for (const device of this.#devices) device.stage(slot, batch)
     return async () => {
-      const sent = this.#inboxes.map((inbox) => inbox.send(slot))
+      const transfers = this.#devices.map((device) => device.transfer(slot))
       const ran = program.run()
-      this.#brought = slot
-      for (const inbox of this.#inboxes) inbox.taken(slot)
-      await Promise.all([...sent, ran])
+      this.#delivered = slot
+      for (const device of this.#devices) device.consumed(slot)
+      await Promise.all([...transfers, ran])
     }
   }
 
   /**
-   * Queues making the net's input once more, of the batch that was brought last. No other may have been staged since
-   * whose slot is the same: right after a step there is none.
+   * Queues making the net's input again from the batch that was delivered last. Its slot must still hold that batch,
+   * which is so right after a step.
    */
   again(): void {
-    for (const inbox of this.#inboxes) inbox.choose(this.#brought)
+    for (const device of this.#devices) device.choose(this.#delivered)
     for (const input of this.#inputs) input.run()
   }
 
-  /** Those of the batch that was staged last; the next one writes over them. */
+  /** Labels of the batch that was staged last. The next batch overwrites them. */
   get labels(): Int32Array {
-    return this.#labelled
+    return this.#staged
   }
 
   close(): void {
     for (const program of this.#programs.splice(0)) program.close()
-    for (const inbox of this.#inboxes.splice(0)) inbox.close()
+    for (const device of this.#devices.splice(0)) device.close()
   }
 }

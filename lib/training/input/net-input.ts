@@ -1,8 +1,3 @@
-/**
- * The calls that turn a batch of stored bytes into a net's input: cropping, mirroring, colours, the
- * mean, and resizing, all on the device.
- */
-
 import type { ImageSet } from '../../data/dataset.ts'
 import { type Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
@@ -13,39 +8,39 @@ import type { Fields } from '../../native/op-info.ts'
 import { type BoundCall, type Call, runCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import { fnv1a } from '../../util/random.ts'
-import { type InputRecipe, type SettledInput, settleInput } from './augment.ts'
+import { type InputRecipe, type ResolvedInput, resolveInput } from './augment.ts'
 
-/** A part of an image that a net looks at. */
+/** A crop of an image. */
 export interface View {
   readonly top: number
   readonly left: number
   readonly mirrored: boolean
 }
 
-/** What of a set its input is made by. */
+/** What decides a net's input, of a set. */
 export type InputFacts = Omit<ImageSet, 'read' | 'load'>
 
-/** Where the calls go. */
+/** Where the input goes. */
 export interface InputTarget {
   readonly stream: Stream
-  /** [N, C, H, W]: what a net, or its part on one device, reads. */
+  /** [N, C, H, W]: what the net, or its part on one device, reads. */
   readonly input: Value
-  /** u32[4]: seed, step, first sample. */
+  /** u32[4]: seed (2), step, first image. */
   readonly rng: Value
 }
 
 export interface NetInputOptions {
   readonly input?: InputRecipe | undefined
-  /** Whether chance has a say. */
+  /** True: random crops, flips and noise. */
   readonly training: boolean
-  /** What `run` can be asked for. Default: what training draws, or else the centre. */
+  /** The views that `run` can make. Default: one, random in training, else the centre. */
   readonly views?: readonly View[] | undefined
 }
 
 const PURPOSE = fnv1a('input/crop')
 const COLOUR_PURPOSE = fnv1a('input/colour')
 
-/** The centre of images, then their corners, each as it is and mirrored. */
+/** Centre and corners of images, then the same flipped. */
 export function tenViews(
   set: { readonly height: number; readonly width: number },
   input: { readonly height: number; readonly width: number }
@@ -59,15 +54,19 @@ export function tenViews(
   return [false, true].flatMap((mirrored) => places.map(([top, left]) => ({ top, left, mirrored })))
 }
 
+/**
+ * Turns a batch of stored bytes into a net's input on its device: crops, flips, adds colour noise, subtracts the mean,
+ * divides and resizes.
+ */
 export class NetInput {
-  readonly recipe: SettledInput
-  /** What changes from step to step; `scalarsAt` tells the numbers. */
+  readonly recipe: ResolvedInput
+  /** Tensors that change from step to step; `scalarsAt` returns their values. */
   readonly scalars: readonly Tensor[]
   readonly #target: InputTarget
   readonly #set: InputFacts
   readonly #training: boolean
   readonly #buffers: Buffer[] = []
-  #inbox: Tensor
+  #bytes: Tensor
   readonly #tape: Tape
   readonly #values: { readonly bytes: Value; readonly factor: Value; readonly colours?: Value }
   readonly #views: BoundCall[][] = []
@@ -76,7 +75,7 @@ export class NetInput {
   private constructor(target: InputTarget, set: InputFacts, { input, training }: NetInputOptions) {
     const { stream } = target
     const [batch = 0, , rows = 0, columns = 0] = target.input.dims
-    this.recipe = settleInput(input, set, { height: rows, width: columns })
+    this.recipe = resolveInput(input, set, { height: rows, width: columns })
     this.#target = target
     this.#set = set
     this.#training = training
@@ -88,14 +87,12 @@ export class NetInput {
     const noisy = this.#training && this.recipe.colour !== undefined
     const colours = noisy ? this.#own('colours', 'f32', [channels, channels], 'ab') : undefined
     this.#values = { bytes, factor, ...(colours && { colours }) }
-    this.#inbox = bytes.place
+    this.#bytes = bytes.place
     this.scalars = colours ? [factor.place, colours.place] : []
     if (!colours) stream.write(factor.place, this.#factor(1))
   }
 
-  /**
-   * @throws Error where the set has not what the recipe needs, or the sizes do not suit
-   */
+  /** @throws Error where the set lacks what the recipe needs, or the sizes do not suit */
   static async create(
     target: InputTarget,
     set: InputFacts,
@@ -111,7 +108,7 @@ export class NetInput {
     }
   }
 
-  /** The scalars of a step, so many epochs into training, in their order. */
+  /** The values of `scalars`, in their order, after so many epochs. */
   scalarsAt(epoch: number): readonly Float32Array[] {
     const { colour } = this.recipe
     if (!colour || !this.#values.colours) return []
@@ -122,25 +119,26 @@ export class NetInput {
     return [this.#factor(colour.divide ?? 1), colourVectors(this.#set, colour.form)]
   }
 
-  /** u8 [N, H, W, C]: where a batch's bytes go. */
-  get inbox(): Tensor {
-    return this.#inbox
+  /** u8 [N, H, W, C]: the stored bytes of a batch. */
+  get bytes(): Tensor {
+    return this.#bytes
   }
 
-  /** Has `run` read from another place like the inbox, and lets go of its own. */
-  readFrom(inbox: Tensor): void {
-    const own = this.#buffers.indexOf(this.#inbox.buffer)
+  /** Reads from another tensor from now on, of the same shape as `bytes`, and frees its own. */
+  readFrom(bytes: Tensor): void {
+    const own = this.#buffers.indexOf(this.#bytes.buffer)
     for (const buffer of own < 0 ? [] : this.#buffers.splice(own, 1)) buffer.close()
-    this.#inbox = inbox
+    this.#bytes = bytes
   }
 
-  /** Queues, or records, the way from `inbox` to the net's input. */
+  /** Queues, or records, the calls from `bytes` to the net's input. */
   run(view = 0): void {
     const calls = this.#views[view]
-    if (!calls) throw new Error(`[input] has ${this.#views.length} views, and no number ${view}`)
+    if (!calls)
+      throw new Error(`[input] expected a view from 0 to ${this.#views.length - 1}, got ${view}`)
     for (const { call, tensors } of calls) {
       const reads = call.args.x === this.#values.bytes
-      runCall(call, reads ? { ...tensors, x: this.#inbox } : tensors, this.#scratch)
+      runCall(call, reads ? { ...tensors, x: this.#bytes } : tensors, this.#scratch)
     }
   }
 
@@ -192,7 +190,7 @@ export class NetInput {
     this.#scratch = buffer.tensor({ shape: [tape.scratch], dtype: 'u8' })
   }
 
-  /** Where images are cropped: training draws from all places, and evaluation takes the centre. */
+  /** Where images are cropped: anywhere in training, else in the centre. */
   #place([, , height = 0, width = 0]: Shape): Fields {
     const { offsets, flip, shared } = this.recipe
     if (this.#training) return { offsets, flip, shared }
@@ -246,7 +244,7 @@ function centreOf(
   })
 }
 
-/** What draws of N(0, sigma) are multiplied with, in units of bytes: a component a row. */
+/** Factors on draws from N(0, sigma), in units of bytes: one principal component a row. */
 function colourVectors(
   { colours, channels }: InputFacts,
   form: 'eigenvalue' | 'deviation'

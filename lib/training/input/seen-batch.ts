@@ -1,25 +1,24 @@
-/** A batch as a net sees it, as pictures: cropped, mirrored and coloured, with the mean not yet subtracted. */
-
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Device } from '../../engine/device.ts'
 import type { DType } from '../../native/dtype.ts'
 import type { Shape } from '../../native/layout.ts'
 import { elements } from '../../native/layout.ts'
 import { Value } from '../../net/graph/value.ts'
-import type { InputRecipe, SettledInput } from './augment.ts'
+import type { InputRecipe, ResolvedInput } from './augment.ts'
 import type { Pictures } from './contact-sheet.ts'
 import { NetInput } from './net-input.ts'
 
 export interface SeenBatchOptions {
-  /** Which images of the set. */
+  /** Numbers of the images in the set. */
   readonly indices: Uint32Array
-  /** The net's input. */
+  /** Rows and columns of the net's input. */
   readonly size: { readonly height: number; readonly width: number }
   readonly input?: InputRecipe | undefined
-  /** False: as an evaluation sees it. Default true. */
+  /** False: as in an evaluation. Default true. */
   readonly training?: boolean
-  /** Steps done, and epochs. Default 0. */
+  /** Steps done. Default 0. */
   readonly step?: number
+  /** Epochs done. Default 0. */
   readonly epoch?: number
   /** Default 1. */
   readonly seed?: number
@@ -28,13 +27,13 @@ export interface SeenBatchOptions {
 export interface SeenBatch {
   readonly pictures: Pictures
   readonly labels: Int32Array
-  /** What the recipe came to. */
-  readonly input: SettledInput
+  /** The recipe, with its defaults filled in. */
+  readonly input: ResolvedInput
 }
 
 /**
- * Makes a batch's input on a device, and pictures of it.
- * @throws Error where the set has not what the recipe needs, or the sizes do not suit
+ * Makes a batch's input on a device, and pictures of it: cropped, flipped and coloured, but with the mean.
+ * @throws Error where the set lacks what the recipe needs, or the sizes do not suit
  */
 export async function seenBatch(
   device: Device,
@@ -60,7 +59,11 @@ export async function seenBatch(
     // The same draws on the same bytes, but nothing is subtracted or divided by.
     const { colour, fit, flip, shared } = settled
     const plain: InputRecipe = {
-      ...{ fit, flip, shared, mean: 'channel', divide: 1 },
+      fit,
+      flip,
+      shared,
+      mean: 'channel',
+      divide: 1,
       ...(input?.offsets !== undefined && { offsets: input.offsets }),
       ...(colour && { colour: { ...colour, divide: 1 } })
     }
@@ -69,7 +72,7 @@ export async function seenBatch(
     const images = new Uint8Array(indices.length * set.height * set.width * channels)
     const labels = new Int32Array(indices.length)
     await set.read(indices, images, labels)
-    stream.write(made.inbox, images)
+    stream.write(made.bytes, images)
     stream.write(rng.place, Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, 0))
     for (const [i, numbers] of made.scalarsAt(epoch).entries()) {
       const to = made.scalars[i]

@@ -1,15 +1,15 @@
 import { permutation } from '../../util/random.ts'
 
-/** A place in the order of images. */
-export interface Place {
+/** A position in the order of images. */
+export interface ImagePosition {
   /** Whole epochs done. */
   readonly epoch: number
   /** Images of this epoch that were seen. */
   readonly position: number
 }
 
-/** Which images come when: each epoch a permutation of its own, by seed and epoch alone. */
-export class Order {
+/** The order of images: each epoch is a permutation that depends on seed and epoch alone. */
+export class ImageOrder {
   readonly #length: number
   readonly #batch: number
   readonly #seed: number
@@ -17,8 +17,8 @@ export class Order {
   #position: number
   #permutation: Uint32Array
 
-  /** @param from where a run stands that goes on */
-  constructor(length: number, batch: number, seed: number, from?: Place) {
+  /** @param from the position of a run that is resumed */
+  constructor(length: number, batch: number, seed: number, from?: ImagePosition) {
     this.#length = length
     this.#batch = batch
     this.#seed = seed
@@ -27,17 +27,22 @@ export class Order {
     this.#permutation = permutation(length, seed, this.#epoch)
   }
 
-  get state(): Place {
+  get state(): ImagePosition {
     return { epoch: this.#epoch, position: this.#position }
   }
 
-  /** Numbers of the next images: a batch, or what is left of the epoch. */
+  /** True between two epochs. */
+  get epochEnds(): boolean {
+    return this.#position === 0
+  }
+
+  /** Numbers of the next images: a batch, or the rest of the epoch. */
   peek(): Uint32Array {
     const end = Math.min(this.#position + this.#batch, this.#length)
     return this.#permutation.slice(this.#position, end)
   }
 
-  /** Those of `peek`; the ones after them are next. */
+  /** Returns what `peek` does, and moves on. */
   next(): Uint32Array {
     const indices = this.peek()
     this.#position += indices.length

@@ -1,37 +1,37 @@
-/** The learning rate that schedules are factors on, and how it is changed while a run goes on. */
 import { requireNumber } from '../../util/require.ts'
 
-/** A change of the rate, kept with the run so that it is made again when the run goes on from before it. */
+/** A change of the learning rate. It is kept in snapshots, so that a resumed run makes it again. */
 export interface RateChange {
-  /** The first step that has it, from 1. */
+  /** The first step with the new rate, from 1. */
   readonly step: number
-  /** The rates before and after, without what a schedule makes of them. */
+  /** The rate before, without the schedule's factor. */
   readonly old: number
+  /** The rate from this step on, without the schedule's factor. */
   readonly lr: number
 }
 
-/** Decides the rate while a run goes on. */
+/** Changes the learning rate of a run that is under way: for `train`'s option `control`. */
 export interface RateControl {
   /**
-   * The rate that is wanted from here on; undefined where nobody has said one. Asked before each step is sent, so
-   * it answers at once, from what it knows.
+   * Returns the rate to use from here on, or undefined to leave it. `train` calls it before it queues each step, so
+   * it must answer at once.
    *
-   * @param step steps sent so far
+   * @param step steps queued so far
    */
   wanted(step: number): number | undefined
-  /** Told of each change. The first step that has it is sent when this is done: it can be put on record before. */
+  /** Called at each change, before the first step with the new rate is queued. `train` awaits it. */
   onChange?(change: RateChange): void | Promise<void>
 }
 
-/** The rate of a run from step to step. */
-export class LiveRate {
+/** The learning rate of a run, without the schedule's factor. */
+export class LearningRate {
   readonly #control: RateControl | undefined
   #lr: number
   #changes: readonly RateChange[]
 
   /**
    * @param lr the rate at the start
-   * @param from the changes that a run was saved with: the last one's rate holds
+   * @param from changes of a run that is resumed; the last one's rate holds
    */
   constructor(lr: number, control: RateControl | undefined, from: readonly RateChange[] = []) {
     this.#control = control
@@ -43,15 +43,15 @@ export class LiveRate {
     return this.#lr
   }
 
-  /** For what is saved: the changes so far, where there are some. */
+  /** For a snapshot: the changes so far, if there are any. */
   get state(): { readonly rates?: readonly RateChange[] } {
     return this.#changes.length > 0 ? { rates: this.#changes } : {}
   }
 
   /**
-   * Changes the rate for the next step, where that is wanted.
-   * @param sent steps sent so far
-   * @throws Error where a rate is wanted that is no number from 0
+   * Changes the rate for the next step, if the control wants that.
+   * @param sent steps queued so far
+   * @throws Error where the wanted rate is not a number from 0
    */
   async follow(sent: number): Promise<RateChange | undefined> {
     const lr = this.#control?.wanted(sent)

@@ -1,48 +1,49 @@
 /**
- * Loss scaling for f16, whose numbers end at 65504 and at 2^-24: the loss's gradient is multiplied by a scale, the
- * optimizer divides by it, and the scale follows what the gradients bear. Source: Micikevicius et al. 2018, Mixed
- * Precision Training, with the figures of PyTorch's GradScaler.
+ * Dynamic loss scaling for f16, whose numbers end at 65504 and at 2^-24: the loss's gradient is multiplied by a
+ * scale, the optimizer divides by it, and the scale follows what the gradients bear. Source: Micikevicius et al. 2018,
+ * Mixed Precision Training, with the constants of PyTorch's GradScaler.
  *
- * The device is a step ahead of what is known of it. A step whose gradients overflow clears a flag there, which
- * stays cleared, so the step after it is skipped as well; the one after that opens it again, with half the scale.
- * What becomes of a step is heeded by the second step after it, known earlier or not: so a run that is interrupted
- * anywhere and goes on gives the same numbers as one that is not.
+ * The device is one step ahead of what is known here. A step whose gradients overflow clears a flag on the device, so
+ * the step after it is skipped as well; the step after that sets the flag again and runs with half the scale. The
+ * outcome of a step counts from the second step after it, even if it is known earlier. So a run that is interrupted
+ * and resumed anywhere gives the same numbers as one that is not.
  */
 
-/** `overflow`: its gradients were not finite; `skipped`: it ran behind one whose were not. */
+/** `overflow`: the gradients were not finite. `skipped`: the step before had an overflow. */
 export type ScaledOutcome = 'good' | 'overflow' | 'skipped'
 
+/** Options of the loss scale. */
 export interface LossScaleOptions {
-  /** The scale of the first step. Default 65536. */
+  /** The scale of the first step, from 1 to 2^126. Default 65536. */
   readonly start?: number
-  /** The scale doubles after so many good steps in a row. Default 2000. */
+  /** The scale doubles after this many good steps in a row. Default 2000. */
   readonly interval?: number
 }
 
-/** All that going on needs. */
+/** The loss scale in a snapshot. */
 export interface LossScaleState {
-  /** Of the next step, unless what is not heeded yet changes it. */
+  /** The scale of the next step, unless an outcome that does not count yet changes it. */
   readonly scale: number
   /** Good steps since the scale last changed. */
   readonly good: number
   /** Steps whose update was skipped. */
   readonly skipped: number
-  /** What became of the last steps, where no step has heeded it yet: two at most, oldest first. */
+  /** Outcomes of the last steps that do not count yet: two at most, oldest first. */
   readonly unheeded: readonly ScaledOutcome[]
 }
 
-/** What a step runs with. */
+/** How a step is to run. */
 export interface ScaledStep {
   readonly scale: number
-  /** Whether the flag is to be set before the step. */
+  /** True if the flag is to be set before the step. */
   readonly reopen: boolean
 }
 
-/** Gradients of nought would double it for ever. */
+/** Gradients of 0 would double the scale for ever. */
 const MOST = 2 ** 24
 
 /**
- * The scale from step to step. A plain value: it knows nothing of devices.
+ * The loss scale from step to step. It holds numbers alone and touches no device.
  *
  * @example
  * const scaling = new LossScale()
@@ -54,16 +55,15 @@ export class LossScale {
   #scale: number
   #good: number
   #skipped: number
-  /** Oldest first. */
-  readonly #unheeded: ScaledOutcome[]
-  /** Of the newest step that is known. */
+  /** Outcomes that do not count yet, oldest first. */
+  readonly #pending: ScaledOutcome[]
+  /** Of the newest step that is done. */
   #last: ScaledOutcome
-  /** Steps sent whose outcome is not known. */
-  #flying = 0
+  #inFlight = 0
 
   /**
-   * @param from where a run stands that goes on
-   * @throws RangeError for a start below 1 or beyond 2^126, or an interval that is not a whole number from 1
+   * @param from the state of a run that is resumed
+   * @throws RangeError for a start below 1 or above 2^126, or an interval that is not a whole number from 1
    */
   constructor({ start = 65536, interval = 2000 }: LossScaleOptions = {}, from?: LossScaleState) {
     if (!(start >= 1) || start > 2 ** 126) {
@@ -80,32 +80,34 @@ export class LossScale {
     this.#scale = from?.scale ?? start
     this.#good = from?.good ?? 0
     this.#skipped = from?.skipped ?? 0
-    this.#unheeded = [...(from?.unheeded ?? [])]
-    this.#last = this.#unheeded.at(-1) ?? 'good'
+    this.#pending = [...(from?.unheeded ?? [])]
+    this.#last = this.#pending.at(-1) ?? 'good'
   }
 
-  /** Whether the flag on the device is cleared when nothing is under way. */
+  /** True if the flag on the device is clear. Call it when no step is in flight. */
   get cleared(): boolean {
     return this.#last !== 'good'
   }
 
-  /** Where it stands; call it when nothing is under way. */
+  /** For a snapshot. Call it when no step is in flight. */
   get state(): LossScaleState {
     return {
-      ...{ scale: this.#scale, good: this.#good, skipped: this.#skipped },
-      unheeded: [...this.#unheeded]
+      scale: this.#scale,
+      good: this.#good,
+      skipped: this.#skipped,
+      unheeded: [...this.#pending]
     }
   }
 
   /**
-   * For the next step: it heeds all steps but the one before it.
-   * @throws Error where two steps are under way
+   * Returns how the next step is to run, by the outcomes of all steps but the one before it.
+   * @throws Error where two steps are in flight
    */
   send(): ScaledStep {
     let reopen = false
-    while (this.#unheeded.length + this.#flying > 1) {
-      const outcome = this.#unheeded.shift()
-      if (outcome === undefined) throw new Error('[train] two steps at most may be under way')
+    while (this.#pending.length + this.#inFlight > 1) {
+      const outcome = this.#pending.shift()
+      if (outcome === undefined) throw new Error('[train] two steps at most may be in flight')
       if (outcome === 'overflow') {
         this.#scale /= 2
         this.#good = 0
@@ -115,18 +117,18 @@ export class LossScale {
         this.#good = 0
       }
     }
-    this.#flying++
+    this.#inFlight++
     return { scale: this.#scale, reopen }
   }
 
   /**
-   * Takes the outcome of the oldest step under way.
+   * Takes the outcome of the oldest step in flight.
    * @param finite whether the flag was set after it
    */
   arrive(finite: boolean): ScaledOutcome {
-    this.#flying--
+    this.#inFlight--
     const outcome = finite ? 'good' : this.#last === 'overflow' ? 'skipped' : 'overflow'
-    this.#unheeded.push(outcome)
+    this.#pending.push(outcome)
     this.#last = outcome
     if (outcome !== 'good') this.#skipped++
     return outcome

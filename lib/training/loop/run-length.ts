@@ -1,20 +1,20 @@
 import { requireNumber } from '../../util/require.ts'
 
-/** How many steps tell the pace, by their median; the first, which touches fresh memory, does not count. */
+/** Steps whose median gives the pace. The first step is left out: it touches fresh memory. */
 const PACE_STEPS = 16
 
-/** How many steps a run has: known from the start, or chosen when the pace of the first is known. */
-export class Length {
+/** The number of steps of a run: known from the start, or chosen when the pace of the first steps is known. */
+export class RunLength {
   readonly #most: number
   readonly #choose: ((imagesPerSecond: number) => number) | undefined
   readonly #paces: number[] = []
   #counted = 0
-  #settled: number | undefined
+  #chosen: number | undefined
 
   /**
    * @param most steps at most
-   * @param choose told the pace in images a second; without it, `most` it is
-   * @param from what was chosen before, of a run that goes on
+   * @param choose gets the pace and returns the number of steps; without it there are `most`
+   * @param from what a run that is resumed had chosen
    */
   constructor(
     most: number,
@@ -23,27 +23,30 @@ export class Length {
   ) {
     this.#most = most
     this.#choose = choose
-    this.#settled = choose ? from : most
+    this.#chosen = choose ? from : most
   }
 
-  /** Steps in all, as far as is known. */
+  /** Steps in all, or the most there can be until that is chosen. */
   get steps(): number {
-    return this.#settled ?? this.#most
+    return this.#chosen ?? this.#most
   }
 
-  /** For what is saved: nothing until it is settled. */
+  /** For a snapshot: empty until the length is chosen. */
   get state(): { readonly steps?: number } {
-    return this.#settled === undefined ? {} : { steps: this.#settled }
+    return this.#chosen === undefined ? {} : { steps: this.#chosen }
   }
 
-  /** Counts a step, and chooses how many there will be when the pace is known. At least `sent` are under way. */
+  /**
+   * Counts a step, and chooses the length when the pace is known.
+   * @param sent steps queued so far, which is the least there can be
+   */
   count(images: number, seconds: number, sent: number): void {
-    if (!this.#choose || this.#settled !== undefined || ++this.#counted === 1) return
+    if (!this.#choose || this.#chosen !== undefined || ++this.#counted === 1) return
     this.#paces.push(images / seconds)
     if (this.#counted < PACE_STEPS) return
     const sorted = this.#paces.sort((a, b) => a - b)
     const wanted = Math.round(this.#choose(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN))
     requireNumber('steps, as chosen', wanted, 0)
-    this.#settled = Math.max(sent, Math.min(this.#most, wanted))
+    this.#chosen = Math.max(sent, Math.min(this.#most, wanted))
   }
 }

@@ -1,24 +1,25 @@
-import type { TrainedTensors } from '../update/update.ts'
-import type { Place } from './image-order.ts'
+import type { TrainedTensors } from '../update/trained-tensors.ts'
+import type { ImagePosition } from './image-order.ts'
 import type { RateChange } from './learning-rate.ts'
 import type { LossScaleState } from './loss-scale.ts'
 import type { ValidationState } from './validation.ts'
 
-/** Where a run stands; with the tensors, all that going on needs. */
-export interface TrainState extends Place {
+/** Where a run stands. With the tensors, this is all that resuming takes. */
+export interface TrainState extends ImagePosition {
   /** Steps done. */
   readonly step: number
   readonly seed: number
-  /** Steps in all, once that is settled. */
+  /** Steps in all, once chosen. */
   readonly steps?: number
-  /** Of runs whose loss is scaled. */
+  /** With a loss scale. */
   readonly lossScale?: LossScaleState
-  /** Of runs whose rate was changed as they went on: each change so far. The last one's rate holds. */
+  /** Changes of the learning rate so far, in order; the last one's rate holds. */
   readonly rates?: readonly RateChange[]
-  /** Of runs that were validated. */
+  /** Of a run that was validated. */
   readonly validation?: ValidationState
 }
 
+/** A run as it is after a step: for `train`'s options `checkpoint` and `from`. */
 export interface Snapshot extends TrainedTensors {
   readonly state: TrainState
 }

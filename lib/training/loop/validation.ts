@@ -4,49 +4,49 @@ import { isPlateau, type Plateau, type Schedule } from '../../optim/schedule.ts'
 import { requireNumber } from '../../util/require.ts'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.ts'
 
-/** How a run is looked at while it goes on; the rest is as `evaluate` takes it. */
+/** How `train` validates the net. The other options are those of `evaluate`. */
 export interface ValidationOptions extends Omit<EvaluateOptions, 'signal'> {
-  /** Images that are not trained on. */
+  /** Images that are not trained on: at least one. */
   readonly set: ImageSet
-  /** Steps from one validation to the next. Default: at the end of each epoch. */
+  /** Steps from one validation to the next, from 1. Default: at the end of each epoch. */
   readonly every?: number | undefined
-  /** The run ends when so many validations in a row were not the best. Default: never. */
+  /** Early stopping: the run ends after this many validations in a row that were not the best. Default: never. */
   readonly patience?: number | undefined
-  /** Told of each, after its step was yielded and before the next is sent. */
+  /** Called after each validation, before the next step is queued. `train` awaits it. */
   readonly onResult?: ((validation: Validation) => void | Promise<void>) | undefined
 }
 
-/** What a validation found. */
+/** The result of a validation. */
 export interface Validation extends Evaluation {
   /** Steps done. */
   readonly step: number
-  /** The best so far: the least top-1 error, and of equal ones the least loss. */
+  /** True if it is the best so far: the least top-1 error, and among equal ones the least loss. */
   readonly best: boolean
   /** With the schedule `plateau`: its factor on the rate from here on. */
   readonly factor?: number
-  /** The patience is at an end, and the run with it. */
+  /** True if the patience is used up, so that the run ends. */
   readonly stops: boolean
 }
 
-/** All that going on needs. */
+/** The validations of a run in a snapshot. */
 export interface ValidationState {
-  /** Steps done at the last one. */
+  /** Steps done at the last validation. */
   readonly step: number
   readonly best: { readonly step: number; readonly error: number; readonly loss: number }
-  /** Validations since the best. */
+  /** Validations since the best one. */
   readonly waited: number
   readonly plateau?: Plateau['state']
 }
 
-/** Looks at a run when it is time to, and says what follows from it. */
+/** Validates a net when it is time, and keeps what follows from it: the best step, patience and plateau. */
 export class Validator {
   readonly #options: ValidationOptions
   readonly #plateau: Plateau | undefined
   #state: ValidationState | undefined
 
   /**
-   * @param from where a run stands that goes on
-   * @throws Error for options that do not suit
+   * @param from the state of a run that is resumed
+   * @throws Error for options that do not fit
    */
   constructor(options: ValidationOptions, schedule: Schedule, from?: ValidationState) {
     const { every = 1, patience = 1, set } = options
@@ -59,19 +59,19 @@ export class Validator {
     if (this.#plateau && from?.plateau) this.#plateau.state = { ...from.plateau }
   }
 
-  /** Undefined before the first. */
+  /** Undefined before the first validation. */
   get state(): ValidationState | undefined {
     return this.#state
   }
 
-  /** Whether the run has gone on for long enough without progress. */
+  /** True if the patience is used up. */
   get exhausted(): boolean {
     const { patience } = this.#options
     return patience !== undefined && (this.#state?.waited ?? 0) >= patience
   }
 
   /**
-   * Whether it is time.
+   * True if it is time to validate.
    * @param step steps done
    * @param place whether an epoch has just ended, and whether the run has
    */
@@ -86,12 +86,12 @@ export class Validator {
   }
 
   /**
-   * Evaluates, and remembers. One at the end of a run that is not due otherwise may be the best, and neither drops
-   * the rate nor counts against the patience: so a run that is made longer takes the same steps.
+   * Evaluates the net. A validation at the end of a run that is not due otherwise may be the best, but counts neither
+   * for the plateau nor for the patience: so a run that is made longer later takes the same steps.
    *
-   * @returns undefined where the signal was aborted meanwhile
+   * @returns undefined if the signal was aborted meanwhile
    */
-  async look(
+  async validate(
     net: Net,
     step: number,
     epochEnds: boolean,
@@ -105,21 +105,23 @@ export class Validator {
       if (signal?.aborted) return undefined
       throw error
     }
-    const { loss } = found
-    const error = 1 - found.top1
-    const before = this.#state
-    const known = before?.best
+    const best = this.#record(found, step, this.#regular(step, epochEnds))
+    const factor = this.#plateau && { factor: this.#plateau.state.factor }
+    return { ...found, step, best, ...factor, stops: this.exhausted }
+  }
+
+  /** Returns whether it was the best. */
+  #record({ loss, top1 }: Evaluation, step: number, regular: boolean): boolean {
+    const error = 1 - top1
+    const { best: known, waited = 0 } = this.#state ?? {}
     const best = !known || error < known.error || (error === known.error && loss < known.loss)
-    const regular = this.#regular(step, epochEnds)
     if (regular) this.#plateau?.observe(error)
-    const idle = before?.waited ?? 0
-    const waited = !regular ? idle : best ? 0 : idle + 1
     this.#state = {
-      ...{ step, best: best ? { step, error, loss } : known, waited },
+      step,
+      best: best ? { step, error, loss } : known,
+      waited: !regular ? waited : best ? 0 : waited + 1,
       ...(this.#plateau && { plateau: { ...this.#plateau.state } })
     }
-    const { plateau } = this.#state
-    const told = plateau && { factor: plateau.factor }
-    return { ...found, step, best, ...told, stops: this.exhausted }
+    return best
   }
 }

@@ -2,13 +2,18 @@ import { Tensor } from '../../engine/memory.ts'
 import { dtypeBytes, isFloat } from '../../native/dtype.ts'
 import type { Net } from '../../net/net.ts'
 
+/** Where a value was not finite. */
+export interface NonFinite {
+  readonly layer: string
+  /** Layer, pass, output and op, for people. */
+  readonly place: string
+}
+
 /**
- * Runs a net's step on what lies in its input, one op at a time, and looks at each result.
- * @returns the first that is not finite, its place told for people; undefined where all are
+ * Runs a net's step on the images in its input, op by op, and checks each result.
+ * @returns the first result that is not finite, or undefined
  */
-export async function findNonFinite(
-  net: Net
-): Promise<{ readonly layer: string; readonly place: string } | undefined> {
+export async function findNonFinite(net: Net): Promise<NonFinite | undefined> {
   const { parts } = net.placement
   const flags = parts.map(({ index, stream }) => {
     const ok = net.parameters.ok(index).place
@@ -21,18 +26,16 @@ export async function findNonFinite(
       if (bound.call.pass === 'update') continue
       net.run([bound])
       const flag = flags.find(({ stream }) => stream === bound.call.stream)
-      // What was copied was looked at where it was made.
+      // A copy between devices was checked where its source was computed.
       if (!flag) continue
       const { stream, ok } = flag
       for (const slot of bound.call.op.info.slots) {
         const tensor = bound.tensors[slot.name]
         if (slot.role === 'in' || !tensor || !isFloat(tensor.dtype)) continue
-        const count = tensor.bytes / dtypeBytes(tensor.dtype)
-        const row = new Tensor(tensor.buffer, {
-          ...{ shape: [count], dtype: tensor.dtype, offset: tensor.offset }
-        })
-        const op = await stream.prepare('finite', {}, { ok, x: row })
-        stream.run(op, { ok, x: row })
+        const { buffer, dtype, offset, bytes } = tensor
+        const flat = new Tensor(buffer, { shape: [bytes / dtypeBytes(dtype)], dtype, offset })
+        const op = await stream.prepare('finite', {}, { ok, x: flat })
+        stream.run(op, { ok, x: flat })
         const [finite] = await stream.read(ok)
         op.close()
         if (finite === 1) continue

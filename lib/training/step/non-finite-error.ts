@@ -2,20 +2,30 @@ import type { Progress } from '../../optim/schedule.ts'
 import { findNonFinite } from './find-non-finite.ts'
 import type { Trainer } from './trainer.ts'
 
-/** A loss or gradient was not finite. The weights are those from before the step. */
+/**
+ * The loss or a gradient was not a finite number. `train` throws it. The weights are those from before the step.
+ *
+ * @example
+ * try {
+ *   for await (const step of train(net, data.train, { lr: 10 })) console.log(step.loss)
+ * } catch (error) {
+ *   if (error instanceof NonFiniteError) console.log(`diverged in ${error.layer}`)
+ * }
+ */
 export class NonFiniteError extends Error {
   override name = 'NonFiniteError'
-  /** Where it began, where that was found. */
+  /** The layer where the first non-finite value appeared, if it was found. */
   readonly layer: string | undefined
 
+  /** @param layer where the first non-finite value appeared */
   constructor(message: string, layer?: string) {
     super(message)
     this.layer = layer
   }
 }
 
-/** A step that failed. */
-export interface Failed {
+/** A step whose loss or gradients were not finite. */
+export interface FailedStep {
   readonly indices: Uint32Array
   /** From 1. */
   readonly step: number
@@ -23,23 +33,28 @@ export interface Failed {
   /** Where training stood. */
   readonly at: Progress
   readonly loss: number
-  /** Where the loss is scaled. */
+  /** The loss scale, if there was one. */
   readonly scale: number | undefined
 }
 
-/** Runs a batch again, one op at a time, and names the layer where a value first was not finite. */
-export async function explain(trainer: Trainer, failed: Failed): Promise<NonFiniteError> {
-  const { indices, step, seed, at: stood, loss, scale } = failed
-  const scaled = scale === undefined ? {} : { scale }
+/** Runs a failed step again, op by op, and names the layer where the first non-finite value appears. */
+export async function explain(trainer: Trainer, failed: FailedStep): Promise<NonFiniteError> {
+  const { indices, step, seed, at, loss, scale } = failed
+  const replayed = trainer.replay(indices, {
+    step: step - 1,
+    seed,
+    at,
+    ...(scale !== undefined && { scale })
+  })
   let found: Awaited<ReturnType<typeof findNonFinite>>
-  for await (const net of trainer.replay(indices, { step: step - 1, seed, at: stood, ...scaled })) {
+  for await (const net of replayed) {
     found = await findNonFinite(net)
     if (found) break
   }
   const began = found ? `; it began in ${found.place}` : ''
-  const at = scale === undefined ? '' : `, at a loss scale of ${scale}`
+  const scaled = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(
-    `[train] step ${step}: the loss is ${loss} or a gradient is not finite${began}${at}. ` +
+    `[train] step ${step}: the loss is ${loss} or a gradient is not finite${began}${scaled}. ` +
       'The weights are those from before this step. ' +
       'Try a smaller lr, or look at the images of this batch.',
     found?.layer

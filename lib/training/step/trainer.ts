@@ -1,92 +1,55 @@
-/** One training run over one net: the recorded step, the optimizer's state, and what it takes to go on later. */
-
 import type { ImageSet } from '../../data/dataset.ts'
-import type { Tensor } from '../../engine/memory.ts'
-import type { Program } from '../../engine/program.ts'
-import type { BoundCall } from '../../net/graph/tape.ts'
 import type { PlannedSlab } from '../../net/memory-plan.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import type { Progress } from '../../optim/schedule.ts'
-import { type Span, spansOf } from '../bench/timeline.ts'
-import { type Stats, statsOf } from '../evaluate/metrics.ts'
+import { spansOf } from '../bench/timeline.ts'
+import { statsOf } from '../evaluate/metrics.ts'
 import type { InputRecipe } from '../input/augment.ts'
-import { Feed } from '../input/feed.ts'
-import {
-  Accumulation,
-  type MicroBatch,
-  type RoundKind,
-  roundsOf,
-  updates
-} from '../update/accumulation.ts'
-import { type TrainedTensors, Update, type UpdateOptions } from '../update/update.ts'
+import type { TrainerOptions } from '../options.ts'
+import { Accumulation } from '../update/accumulation.ts'
+import type { TrainedTensors } from '../update/trained-tensors.ts'
+import { Update } from '../update/update.ts'
+import { endsUpdate, type MicroBatch, microBatchesOf } from './micro-batch.ts'
+import { RecordedStep } from './recorded-step.ts'
+import { type MicroBatchResult, mergeResults, type StepResult } from './step-result.ts'
 
-/** What one batch size needs to be trained on. */
-interface Stage {
-  readonly net: Net
-  readonly feed: Feed
-  /** One round of a step, from what lies in the net's input to new weights, or to gradients that are added up. */
-  round(kind: RoundKind): Recorded
-  /** f32[1]: the norm of the gradient, where it is measured. */
-  readonly norm: Tensor | undefined
-  close(): void
-}
-
-interface Recorded {
-  readonly program: Program
-  /** What it does, in order. */
-  readonly calls: readonly BoundCall[]
-}
-
-export interface StepResult extends Stats {
-  /** Whether all gradients were; if not, the update was skipped. */
-  readonly finite: boolean
-  /** When it was done, by `performance.now()`. */
-  readonly settled: number
-  /** Where it is measured: the norm of the gradient, unscaled and before it was clipped. */
-  readonly gradientNorm?: number
-  /** When the calls of its last round ran, where that was asked for. */
-  readonly spans?: readonly Span[]
-}
-
-/** What a trainer is made with. */
-export interface TrainerOptions extends UpdateOptions {
-  /** How images become the net's input. Default: see `settleInput`. */
-  readonly input?: InputRecipe | undefined
-  /** Share of the loss's target that goes to all classes alike. Default 0. */
-  readonly labelSmoothing?: number | undefined
-  /** Batches whose gradients make one update. Default 1. */
-  readonly accumulate?: number | undefined
-}
-
-/** What a step is made with. */
+/** Options of one step. */
 export interface StepOptions {
-  /** Steps done, for the random draws. */
+  /** Steps done before it; seeds the random draws. */
   readonly step: number
   readonly seed: number
-  /** The rate of this step. */
+  /** Learning rate, with the schedule's factor. */
   readonly lr: number
-  /** Where training stands, for what changes in its course. Default: at this step of epoch 0. */
+  /** Where training stands, for rates that change by parameter. Default: this step of epoch 0. */
   readonly at?: Progress
-  /** Factor on the loss's gradient, which the optimizer undoes. Default 1. */
+  /** Loss scale, which the optimizer divides by. Default 1. */
   readonly scale?: number
-  /** Set the flag that a gradient which was not finite has cleared. Default false. */
+  /** Set the flag that a non-finite gradient has cleared. Default false. */
   readonly reopen?: boolean
-  /** Call the ops one by one instead of running the recorded step. Default false. */
+  /** Call the ops one by one instead of running the recorded program. Default false. */
   readonly eager?: boolean
-  /** Tell when each call of the recorded step ran; that takes a little longer. Default false. */
+  /** Report when each call of the recorded program ran, which takes a little longer. Default false. */
   readonly timed?: boolean
 }
 
 /** A step that was queued. */
 export interface QueuedStep {
   readonly result: Promise<StepResult>
-  /** When its first images were there. */
+  /** When its first images were staged. */
   readonly staged: number
-  /** Milliseconds for which the device then waited for more of them. */
+  /** Milliseconds for which the device then waited for the images of later micro-batches. */
   readonly idle: number
 }
 
+/** A micro-batch that was queued. */
+interface QueuedMicroBatch {
+  readonly result: Promise<MicroBatchResult>
+  /** When its images were staged. */
+  readonly staged: number
+}
+
+/** Runs the training steps of one net on one set of images. Holds the optimizer's state. */
 export class Trainer {
   readonly net: Net
   readonly set: ImageSet
@@ -94,18 +57,15 @@ export class Trainer {
   readonly #input: InputRecipe | undefined
   readonly #smoothing: number
   readonly #accumulation: Accumulation | undefined
-  readonly #stages = new Map<number, Promise<Stage>>()
-  /** That of the last round. */
-  #last: Stage | undefined
-  /** Rounds that may be under way. */
-  readonly #flying: Promise<unknown>[] = []
+  /** By batch size. */
+  readonly #steps = new Map<number, Promise<RecordedStep>>()
+  /** That of the last micro-batch. */
+  #last: RecordedStep | undefined
+  /** Micro-batches that may be in flight. */
+  readonly #inFlight: Promise<unknown>[] = []
 
-  private constructor(
-    net: Net,
-    set: ImageSet,
-    optimizer: Optimizer,
-    { input, labelSmoothing = 0, accumulate = 1, ...options }: TrainerOptions
-  ) {
+  private constructor(net: Net, set: ImageSet, optimizer: Optimizer, options: TrainerOptions) {
+    const { input, labelSmoothing = 0, accumulate = 1 } = options
     this.net = net
     this.set = set
     this.#update = new Update(net, optimizer, options)
@@ -125,7 +85,7 @@ export class Trainer {
       throw new Error('[train] expected a net built for training, got one for inference')
     const trainer = net.own(new Trainer(net, set, optimizer, options))
     try {
-      await trainer.stage(net.batch)
+      await trainer.recorded(net.batch)
       trainer.flag(true)
       return trainer
     } catch (error) {
@@ -134,7 +94,7 @@ export class Trainer {
     }
   }
 
-  /** What the run takes besides the net. */
+  /** Device memory that training takes besides the net's own. */
   get slabs(): readonly PlannedSlab[] {
     return [
       { name: 'optimizer', bytes: this.#update.bytes },
@@ -142,151 +102,149 @@ export class Trainer {
     ]
   }
 
-  /** @internal */
-  stage(batch: number): Promise<Stage> {
-    const known = this.#stages.get(batch)
+  /** @internal The step for a batch size, made when it is first needed. */
+  recorded(batch: number): Promise<RecordedStep> {
+    const known = this.#steps.get(batch)
     if (known) return known
-    const made = this.#makeStage(batch)
-    this.#stages.set(batch, made)
-    made.catch(() => this.#stages.delete(batch))
+    const made = this.#record(batch)
+    this.#steps.set(batch, made)
+    made.catch(() => this.#steps.delete(batch))
     return made
   }
 
-  async #makeStage(batch: number): Promise<Stage> {
-    const net = await this.net.at({ batch })
-    const { scalars } = this.#update
-    const feed = await Feed.create(net, this.set, { scalars, input: this.#input })
-    try {
-      const { calls: update, norm } = await this.#update.on(net)
-      const added = await this.#accumulation?.on(net)
-      const { forward, backward } = net.calls
-      const known = new Map<RoundKind, Recorded>()
-      const round = (kind: RoundKind) => {
-        const recorded = known.get(kind)
-        if (recorded) return recorded
-        const whole = updates(kind) ? update : []
-        const calls = [...forward, ...backward, ...(added?.[kind] ?? []), ...whole]
-        const made = { program: net.record(calls), calls }
-        known.set(kind, made)
-        return made
-      }
-      const close = () => {
-        for (const { program } of known.values()) program.close()
-        feed.close()
-      }
-      return { net, feed, norm, round, close }
-    } catch (error) {
-      feed.close()
-      throw error
-    }
+  async #record(batch: number): Promise<RecordedStep> {
+    return RecordedStep.create(await this.net.at({ batch }), this.set, {
+      update: this.#update,
+      accumulation: this.#accumulation,
+      input: this.#input
+    })
   }
 
   /**
-   * Stages one step and queues it, in rounds of a batch where it has more images; the device need not be done with
-   * the step before. Resolves when it is queued.
+   * Stages the images of one step and queues it, in micro-batches if there are more images than the net's batch.
+   * The step before may still be in flight. Resolves when the step is queued.
    */
   async step(indices: Uint32Array, options: StepOptions): Promise<QueuedStep> {
     const { step, lr, at = { step, epoch: 0, steps: step }, scale = 1 } = options
-    const scalars = [this.#update.numbers({ lr, scale, at })]
-    const rounds = this.#rounds(indices)
-    const results: Promise<RoundResult>[] = []
-    let staged = Number.NaN
+    const scalars = [this.#update.scalarsAt({ lr, scale, at })]
+    const batches = this.#microBatches(indices)
+    const results: Promise<MicroBatchResult>[] = []
+    let firstStaged = Number.NaN
     let idle = 0
-    /** When each round was done, as far as is known. */
+    /** When each micro-batch was done, where it is known. */
     const ends: number[] = []
-    for (const [i, round] of rounds.entries()) {
-      // A feed has room for two.
-      while (this.#flying.length > 1) await this.#flying.shift()
+    for (const [i, batch] of batches.entries()) {
+      // The feed is double-buffered.
+      while (this.#inFlight.length > 1) await this.#inFlight.shift()
       const asked = performance.now()
-      const { done, there } = await this.#round(round, { ...options, at }, scalars)
-      if (i === 0) staged = there
-      else idle += Math.max(0, there - Math.max(asked, ends[i - 1] ?? there))
-      this.#flying.push(
-        done.then(
+      const { result, staged } = await this.#queue(batch, { ...options, at }, scalars)
+      if (i === 0) firstStaged = staged
+      else idle += Math.max(0, staged - Math.max(asked, ends[i - 1] ?? staged))
+      this.#inFlight.push(
+        result.then(
           ({ settled }) => (ends[i] = settled),
           () => {}
         )
       )
-      results.push(done)
-      const next = rounds[i + 1]
+      results.push(result)
+      const next = batches[i + 1]
       if (next) await this.prefetch(next.indices)
     }
-    const result = Promise.all(results).then((all) => together(all, scale))
-    // Whoever awaits it later hears of a failure; until then it is not an unhandled one.
+    const result = Promise.all(results).then((all) => mergeResults(all, scale))
+    // The caller may await it much later: until then a failure is not an unhandled rejection.
     result.catch(() => {})
-    return { result, staged, idle }
+    return { result, staged: firstStaged, idle }
   }
 
-  #rounds(indices: Uint32Array): readonly MicroBatch[] {
-    return roundsOf(indices, this.#accumulation ? this.net.batch : indices.length)
+  #microBatches(indices: Uint32Array): readonly MicroBatch[] {
+    return microBatchesOf(indices, this.#accumulation ? this.net.batch : indices.length)
   }
 
-  async #round(
+  async #queue(
     { indices, first, share, kind }: MicroBatch,
     options: StepOptions & { readonly at: Progress },
     scalars: readonly Float32Array[]
-  ): Promise<{ readonly done: Promise<RoundResult>; readonly there: number }> {
+  ): Promise<QueuedMicroBatch> {
     const { step, seed, at, scale = 1, reopen = false, eager = false, timed = false } = options
-    const stage = await this.stage(indices.length)
-    const { net, feed, norm } = stage
-    this.#last = stage
-    const { program, calls } = stage.round(kind)
-    const told = { epoch: at.epoch, scale: scale * share, smoothing: this.#smoothing, scalars }
-    const deliver = await feed.stage({ indices, step, seed, first, ...told })
-    const there = performance.now()
+    const recorded = await this.recorded(indices.length)
+    const { net, feed, norm } = recorded
+    this.#last = recorded
+    const { program, calls } = recorded.program(kind)
+    const deliver = await feed.stage({
+      indices,
+      step,
+      seed,
+      epoch: at.epoch,
+      first,
+      scale: scale * share,
+      smoothing: this.#smoothing,
+      scalars
+    })
+    const staged = performance.now()
     const delivered = deliver()
     if (reopen && first === 0) this.flag(true)
     net.refresh()
-    const spans = timed && updates(kind) ? spansOf(net, program, calls) : undefined
+    const spans = timed && endsUpdate(kind) ? spansOf(net, program, calls) : undefined
     const ran = spans ?? (eager ? net.run(calls) : program.run())
-    if (updates(kind)) net.refreshed()
+    if (endsUpdate(kind)) net.refreshed()
     const all = Promise.all([
       delivered,
       ran,
       statsOf(net, indices.length),
       net.stream.read(net.io.ok.place),
-      updates(kind) && norm ? net.stream.read(norm) : undefined,
+      endsUpdate(kind) && norm ? net.stream.read(norm) : undefined,
       spans
     ])
-    const done = all.then(([, , stats, ok, norm, spans]) => ({
-      ...{ ...stats, share, finite: ok[0] === 1, settled: performance.now() },
-      ...{ gradientNorm: norm?.[0], spans }
+    const result = all.then(([, , stats, ok, norm, spans]) => ({
+      ...stats,
+      share,
+      finite: ok[0] === 1,
+      settled: performance.now(),
+      gradientNorm: norm?.[0],
+      spans
     }))
-    done.catch(() => {})
-    return { done, there }
+    result.catch(() => {})
+    return { result, staged }
   }
 
-  /** Begins to read the first images of the step after the next, where threads do that. */
+  /** Starts to read the first images of the step after the next, if the set reads in threads. */
   async prefetch(indices: Uint32Array): Promise<void> {
-    const [round] = this.#rounds(indices)
-    if (!round) return
-    const { feed } = await this.stage(round.indices.length)
-    feed.prefetch(round.indices)
+    const [batch] = this.#microBatches(indices)
+    if (!batch) return
+    const { feed } = await this.recorded(batch.indices.length)
+    feed.prefetch(batch.indices)
   }
 
-  /** Sets the flag, or clears it: updates are made where it is set. */
+  /** Sets or clears the flag on the devices. While it is clear, updates are skipped. */
   flag(open: boolean): void {
     for (const { index, stream } of this.net.placement.parts) {
       stream.write(this.net.parameters.ok(index).place, Int32Array.of(open ? 1 : 0))
     }
   }
 
-  /** Puts the images of each round of a step into the net's input again, with the factor that the loss had. */
+  /** Puts each micro-batch of a step into the net's input again, with the same draws and loss scale. */
   async *replay(
     indices: Uint32Array,
     { step, seed, at, scale = 1 }: Omit<StepOptions, 'lr'>
   ): AsyncGenerator<Net> {
-    for (const { indices: own, first, share } of this.#rounds(indices)) {
-      const { net, feed } = await this.stage(own.length)
-      const told = { epoch: at?.epoch ?? 0, scale: scale * share, smoothing: this.#smoothing }
-      const deliver = await feed.stage({ indices: own, step, seed, first, ...told })
+    for (const { indices: own, first, share } of this.#microBatches(indices)) {
+      const { net, feed } = await this.recorded(own.length)
+      const deliver = await feed.stage({
+        indices: own,
+        step,
+        seed,
+        epoch: at?.epoch ?? 0,
+        first,
+        scale: scale * share,
+        smoothing: this.#smoothing
+      })
       await deliver()
       net.refresh()
       yield net
     }
   }
 
-  /** @internal The build of the last round, with its batch in the input. Nothing may be under way. */
+  /** @internal The build that ran the last micro-batch, with its images in the input. Nothing may be in flight. */
   again(): Net {
     if (!this.#last) throw new Error('[train] expected a step before, got none')
     const { net, feed } = this.#last
@@ -295,17 +253,17 @@ export class Trainer {
     return net
   }
 
-  /** Evaluates, say: with the weights' average in the net, where one is kept. */
+  /** Does `work`, such as a validation, with the weight average in the net, if there is one. */
   averaged<T>(work: () => Promise<T>): Promise<T> {
     return this.#update.averaged(work)
   }
 
-  /** Leaves the weights' average in the net, where one is kept; no step can follow. */
+  /** Leaves the weight average in the net, if there is one. No step may follow. */
   settle(): void {
     this.#update.settle()
   }
 
-  /** Weights and optimizer state in public layouts. */
+  /** Weights and optimizer state, row-major in public layouts. */
   export(): Promise<TrainedTensors> {
     return this.#update.export()
   }
@@ -318,39 +276,16 @@ export class Trainer {
   async close(): Promise<void> {
     this.net.disown(this)
     await this.net.placement.synchronize().catch(() => {})
-    for (const stage of this.#stages.values()) {
-      const made = await stage.catch(() => undefined)
-      made?.close()
+    for (const step of this.#steps.values()) {
+      const recorded = await step.catch(() => undefined)
+      recorded?.close()
     }
-    this.#stages.clear()
+    this.#steps.clear()
     this.#update.close()
     this.#accumulation?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-}
-
-interface RoundResult extends Stats {
-  readonly share: number
-  readonly finite: boolean
-  readonly settled: number
-  /** Of the round that makes the update, where it is measured. */
-  readonly gradientNorm: number | undefined
-  readonly spans: readonly Span[] | undefined
-}
-
-/** What came of a step, of what came of its rounds. */
-function together(rounds: readonly RoundResult[], scale: number): StepResult {
-  const sum = (of: (round: RoundResult) => number) => rounds.reduce((all, one) => all + of(one), 0)
-  const { finite = false, settled = Number.NaN, gradientNorm, spans } = rounds.at(-1) ?? {}
-  return {
-    loss: sum(({ loss, share }) => loss * share),
-    top1: sum(({ top1 }) => top1),
-    top5: sum(({ top5 }) => top5),
-    ...{ finite, settled },
-    ...(gradientNorm !== undefined && { gradientNorm: gradientNorm / scale }),
-    ...(spans && { spans })
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Updates from the gradients of several batches: rounds, of which each but the last adds its gradients to a sum, and
- * the last leaves all in their usual place. Each round's are its share of the mean over all images, so that sums are
- * what one larger batch would give.
+ * Gradient accumulation: each micro-batch but the last adds its gradients to a sum, and the last adds the sum to its
+ * own gradients, where the update reads them. The loss of each is scaled by its share of the images, so that the sum
+ * is what one larger batch would give.
  */
 
 import type { Buffer } from '../../engine/memory.ts'
@@ -10,39 +10,12 @@ import type { BoundCall } from '../../net/graph/tape.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import { allReduceFlags } from '../../net/placement/all-reduce-flags.ts'
+import type { MicroBatchKind } from '../step/micro-batch.ts'
 import { SideCalls } from './side-calls.ts'
 
-/** Which of an update's rounds it is: the only one, or one of several. */
-export type RoundKind = 'only' | 'first' | 'middle' | 'last'
-
-/** Whether new weights come of such a round. */
-export function updates(kind: RoundKind): boolean {
-  return kind === 'only' || kind === 'last'
-}
-
-/** The images of one round. */
-export interface MicroBatch {
-  readonly indices: Uint32Array
-  /** How many images of the update come before them. */
-  readonly first: number
-  /** Of the update's images, the fraction that they are. */
-  readonly share: number
-  readonly kind: RoundKind
-}
-
-/** Cuts an update's images into rounds of a batch at most. */
-export function roundsOf(indices: Uint32Array, batch: number): MicroBatch[] {
-  const count = Math.ceil(indices.length / batch)
-  return Array.from({ length: count }, (_, i) => {
-    const first = i * batch
-    const own = indices.subarray(first, first + batch)
-    const kind = count === 1 ? 'only' : i === 0 ? 'first' : i === count - 1 ? 'last' : 'middle'
-    return { indices: own, first, share: own.length / indices.length, kind }
-  })
-}
-
+/** The sums of gradients, and the calls that add to them. */
 export class Accumulation {
-  /** By part of the net: f32, as long as all its gradients. */
+  /** f32, by part of the net: as long as all its gradients. */
   readonly #sums: readonly Value[]
   readonly #slabs: readonly Buffer[]
   readonly #side: SideCalls[] = []
@@ -64,8 +37,8 @@ export class Accumulation {
     return this.#slabs.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** Prepares what a build of the net does with a round's gradients. */
-  async on(net: Net): Promise<Readonly<Record<RoundKind, readonly BoundCall[]>>> {
+  /** The calls that follow the backward pass of each kind of micro-batch, for one build of the net. */
+  async on(net: Net): Promise<Readonly<Record<MicroBatchKind, readonly BoundCall[]>>> {
     const first = await this.#calls(net, async ({ tapes }, sum, gradients) => {
       const tape = tapes[sum.part]
       tape?.copy(gradients, sum, tape.stream)
@@ -73,7 +46,7 @@ export class Accumulation {
     const middle = await this.#calls(net, async ({ tapes }, sum, gradients) => {
       await tapes[sum.part]?.call('add', {}, { y: sum, a: sum, b: gradients })
     })
-    // Numbers that are finite may have a sum that is not.
+    // Finite numbers may have a sum that is not.
     const last = await this.#calls(
       net,
       async ({ tapes }, sum, gradients) => {
@@ -89,7 +62,7 @@ export class Accumulation {
   async #calls(
     net: Net,
     call: (side: SideCalls, sum: Value, gradients: Value) => Promise<void>,
-    agreed = false
+    reduceFlags = false
   ): Promise<readonly BoundCall[]> {
     const { placement, draft, parameters } = net
     const side = new SideCalls(net)
@@ -100,13 +73,13 @@ export class Accumulation {
       side.tapes[sum.part]?.at('update', 'update')
       await call(side, sum, gradients)
     }
-    for (let replica = 0; agreed && replica < placement.replicas; replica++) {
+    for (let replica = 0; reduceFlags && replica < placement.replicas; replica++) {
       await allReduceFlags(placement, replica, side.tapes, parameters)
     }
     return side.bind()
   }
 
-  /** No program may run the calls any more. */
+  /** No program may run the calls after this. */
   close(): void {
     for (const side of this.#side.splice(0)) side.close()
     for (const slab of this.#slabs) slab.close()

@@ -1,8 +1,3 @@
-/**
- * A moving average of a net's weights (Polyak and Juditsky 1992): y ← d·y + (1 - d)·w after each update. It begins at
- * the weights themselves, and so needs no correction. Running statistics are averages already, and taken as they are.
- */
-
 import type { Parameter } from '../../net/graph/parameter.ts'
 import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
 import type { Tape } from '../../net/graph/tape.ts'
@@ -11,11 +6,16 @@ import type { Net } from '../../net/net.ts'
 
 type Tensors = ReadonlyMap<string, PublicTensor>
 
+/**
+ * The exponential moving average of a net's weights: y ← d·y + (1 - d)·w after each update. Source: Polyak and
+ * Juditsky 1992. It starts from the weights, so it needs no bias correction. Running statistics of batch norm are
+ * averages already and are left out.
+ */
 export class MovingAverage {
   readonly #net: Net
   readonly #values: ReadonlyMap<Parameter, Value>
 
-  /** @param values f32: where the average of each trained parameter is kept, which it lies like */
+  /** @param values f32: the average of each trained parameter, in the layout of its master weights */
   constructor(net: Net, values: ReadonlyMap<Parameter, Value>) {
     this.#net = net
     this.#values = values
@@ -25,7 +25,8 @@ export class MovingAverage {
   }
 
   /**
-   * Puts the calls that go on with it on the tapes, by part.
+   * Adds the calls that update the average to the tapes.
+   * @param tapes by part
    * @param decays f32[1], by part
    */
   async update(tapes: readonly Tape[], decays: readonly Value[]): Promise<void> {
@@ -37,10 +38,7 @@ export class MovingAverage {
     }
   }
 
-  /**
-   * Has the net compute with the averages. The weights lie where the gradients are meanwhile, which between two
-   * steps nobody needs.
-   */
+  /** Puts the averages into the net. The weights wait in the gradients' memory, which is free between two steps. */
   show(): void {
     for (const [{ part, master, gradient }, average] of this.#values) {
       const stream = this.#stream(part)
@@ -58,11 +56,11 @@ export class MovingAverage {
     this.#net.parameters.version++
   }
 
-  /** The net's parameters with the averages in their places, and the weights that are trained. */
+  /** All parameters, with the averages in place of weights, and the weights themselves. */
   async export(): Promise<{ readonly averaged: Tensors; readonly trained: Tensors }> {
     const { stream, parameters } = this.#net
     const all = await parameters.export(stream)
-    const averages = await exportTensors(stream, this.#places())
+    const averages = await exportTensors(stream, this.#tensors())
     const trained = [...all].filter(([name]) => averages.has(name))
     const averaged = [...all].map(([name, tensor]) => [name, averages.get(name) ?? tensor] as const)
     return { averaged: new Map(averaged), trained: new Map(trained) }
@@ -73,10 +71,10 @@ export class MovingAverage {
     const { stream, parameters } = this.#net
     await parameters.import(stream, new Map([...averaged, ...trained]))
     const averages = [...averaged].filter(([name]) => trained.has(name))
-    await importTensors(stream, this.#places(), new Map(averages))
+    await importTensors(stream, this.#tensors(), new Map(averages))
   }
 
-  #places() {
+  #tensors() {
     return [...this.#values].map(([parameter, value]) => [parameter, value.place] as const)
   }
 

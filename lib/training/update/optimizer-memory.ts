@@ -1,5 +1,3 @@
-/** What an optimizer keeps on one device: a value like each parameter's master for each slot of its state, and scalars. */
-
 import type { Device } from '../../engine/device.ts'
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import { align, allocate, packSequential } from '../../net/graph/arena.ts'
@@ -8,45 +6,46 @@ import { Value } from '../../net/graph/value.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 
 export interface OptimizerMemoryOptions {
-  /** Those on this device. */
+  /** The parameters on this device. */
   readonly parameters: readonly Parameter[]
   readonly optimizer: Optimizer
-  /** How many groups of parameters there are, on all devices. */
+  /** Parameter groups, on all devices. */
   readonly groups: number
-  /** Whether an average of each parameter is kept. */
+  /** Whether to keep the average of each parameter. */
   readonly averaged: boolean
 }
 
+/** An optimizer's memory on one device: for each slot of its state a value like each parameter, and scalars. */
 export class OptimizerMemory {
   /** By slot of the optimizer's state. */
   readonly state: readonly ReadonlyMap<Parameter, Value>[]
-  /** By parameter: where the average of its values is kept; empty where none is. */
+  /** The average of each parameter; empty without `averaged`. */
   readonly averages: ReadonlyMap<Parameter, Value>
-  /** f32: all that changes from step to step, one after the other: the rows, `clip`, `decay`. */
+  /** f32: all scalars that change from step to step, in one piece: the rows, `clip`, `decay`. */
   readonly scalars: Tensor
-  /** What the update of a group of parameters reads. */
+  /** The optimizer's scalars, by parameter group. */
   readonly rows: readonly Value[]
-  /** f32[2]: what clip_factor reads. */
+  /** f32[2]: the scalars of clip_factor. */
   readonly clip: Value
-  /** f32[1]: what average reads. */
+  /** f32[1]: the scalar of average. */
   readonly decay: Value
   readonly #slab: Buffer
 
-  /** @throws Error where the device has no room for it */
+  /** @throws Error where the device has too little memory */
   constructor(device: Device, options: OptimizerMemoryOptions) {
     const { parameters, optimizer, groups, averaged } = options
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
-    const alike = (list: readonly Parameter[], slot: string) =>
+    const likeEach = (list: readonly Parameter[], slot: string) =>
       new Map(list.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)]))
-    this.state = optimizer.state.map((slot) => alike(parameters, slot))
-    this.averages = alike(averaged ? parameters : [], 'average')
+    this.state = optimizer.state.map((slot) => likeEach(parameters, slot))
+    this.averages = likeEach(averaged ? parameters : [], 'average')
     this.rows = Array.from({ length: groups }, () => numbers('hyper', width))
     this.clip = numbers('clip hyper', 2)
     this.decay = numbers('decay', 1)
     const values = [...this.state, this.averages].flatMap((slot) => [...slot.values()])
     const all = [...this.rows, this.clip, this.decay]
     const { offsets, bytes: begin } = packSequential(values)
-    // These lie close together, so that they come in one piece.
+    // No padding between the scalars: one copy brings them all.
     let bytes = begin
     const places = new Map(offsets)
     for (const value of all) {
@@ -67,12 +66,17 @@ export class OptimizerMemory {
   }
 }
 
-/** A value as long as a parameter, in its layout. */
+/** A value of a parameter's size and layout. */
 function like({ master, layer, dims, part }: Parameter, name: string): Value {
   return new Value({
-    ...{ name, layer, dtype: 'f32', part, shape: dims, permanent: true },
+    name,
+    layer,
+    part,
+    shape: dims,
+    dtype: 'f32',
     layout: master.layout,
-    bytes: master.bytes
+    bytes: master.bytes,
+    permanent: true
   })
 }
 

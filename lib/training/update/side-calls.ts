@@ -1,13 +1,12 @@
-/** Calls on a net's values besides those of its build, with the memory that they need for themselves. */
-
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { allocate, packSequential } from '../../net/graph/arena.ts'
 import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
 
+/** Calls on a net's values that are not part of its build, with memory of their own. */
 export class SideCalls {
-  /** One a part of the net, with one list of calls. */
+  /** By part of the net. They share one list of calls. */
   readonly tapes: readonly Tape[]
   readonly #net: Net
   readonly #slabs: Buffer[] = []
@@ -17,7 +16,7 @@ export class SideCalls {
     this.tapes = net.tapes()
   }
 
-  /** Once all calls are on the tapes: takes their memory. */
+  /** Allocates the memory. Call it once, when all calls are on the tapes. */
   bind(): BoundCall[] {
     const scratch = new Map<Stream, Tensor>()
     for (const tape of this.tapes) {
@@ -35,7 +34,7 @@ export class SideCalls {
       .map((bound) => ({ ...bound, scratch: scratch.get(bound.call.stream) }))
   }
 
-  /** No program may run the calls any more. */
+  /** No program may run the calls after this. */
   close(): void {
     for (const tape of this.tapes) tape.close()
     for (const slab of this.#slabs.splice(0)) slab.close()

@@ -1,9 +1,3 @@
-/**
- * What makes new weights of gradients, on every device that shares a net: the optimizer's call for each parameter,
- * and, where that is asked for, before them what keeps the gradient's norm from being too large, and after them the
- * weights' average.
- */
-
 import type { Tensor } from '../../engine/memory.ts'
 import type { Parameter } from '../../net/graph/parameter.ts'
 import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
@@ -12,37 +6,19 @@ import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import { type Course, type Courses, type Progress, uniform } from '../../optim/schedule.ts'
+import type { UpdateOptions } from '../options.ts'
 import { MovingAverage } from './moving-average.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
 import { SideCalls } from './side-calls.ts'
+import type { TrainedTensors } from './trained-tensors.ts'
 
-/** The slot of the optimizer's state that holds the weights that are trained, where those of the net are averages. */
+/** The slot that holds the trained weights in a snapshot whose weights are averages. */
 const TRAINED = 'w'
 
-/** All that changes while training. */
-export interface TrainedTensors {
-  /** Where the weights are averaged, their averages: what the net is to be used with. */
-  readonly weights: ReadonlyMap<string, PublicTensor>
-  /** By state slot: 'v', or 'm' and 'v', and 'w' where the weights are averaged; then by parameter. */
-  readonly optimizer: ReadonlyMap<string, ReadonlyMap<string, PublicTensor>>
-}
-
-export interface UpdateOptions {
-  /** What parameters have to themselves of rate and decay. Default: nothing. */
-  readonly courses?: Courses | undefined
-  /**
-   * The largest norm of the gradient of all trained parameters together: one that is larger is made shorter.
-   * Infinity: it is measured alone. Default: it is not.
-   */
-  readonly clipNorm?: number | undefined
-  /** How much of the weights' average is left after a step, from 0 to below 1. Default: there is no average. */
-  readonly ema?: number | undefined
-}
-
-/** Of one step. */
-export interface StepNumbers {
+/** What decides the scalars of one step. */
+export interface UpdateScalars {
   readonly lr: number
-  /** Factor on the loss's gradient. */
+  /** Loss scale. */
   readonly scale: number
   readonly at: Progress
 }
@@ -50,22 +26,23 @@ export interface StepNumbers {
 /** The calls of an update, for one build of the net. */
 export interface UpdateCalls {
   readonly calls: readonly BoundCall[]
-  /** f32[1], on the first device: the norm of the gradient as it came, scale and all. */
+  /** f32[1], on the first device: the norm of the gradient, still scaled; undefined without `clipNorm`. */
   readonly norm: Tensor | undefined
 }
 
+/** Turns gradients into new weights on every device of a net: clipping, the optimizer, the weight average. */
 export class Update {
   readonly optimizer: Optimizer
   readonly #net: Net
   readonly #clipNorm: number | undefined
   readonly #ema: number | undefined
   #average: MovingAverage | undefined
-  /** Row i of hyper belongs to the i-th group: parameters of one course, with equal factors. */
+  /** Group i reads row i of the optimizer's scalars. */
   readonly #groups: readonly Group[]
   readonly #groupOf: ReadonlyMap<Parameter, number>
   /** By part of the net. */
   readonly #memories: readonly OptimizerMemory[]
-  readonly #numbers: Float32Array
+  readonly #scalars: Float32Array
   readonly #side: SideCalls[] = []
 
   constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
@@ -91,39 +68,40 @@ export class Update {
       const averages = this.#memories.flatMap(({ averages }) => [...averages])
       this.#average = new MovingAverage(net, new Map(averages))
     }
-    this.#numbers = new Float32Array((this.#memories[0]?.scalars.bytes ?? 0) / 4)
+    this.#scalars = new Float32Array((this.#memories[0]?.scalars.bytes ?? 0) / 4)
   }
 
   get bytes(): number {
     return this.#memories.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** By part of the net: where the numbers of a step go. */
+  /** By part of the net: where the scalars of a step go. */
   get scalars(): readonly (readonly Tensor[])[] {
     return this.#memories.map(({ scalars }) => [scalars])
   }
 
-  /** What the calls of a step read from `scalars`; the next step's are written over them. */
-  numbers({ lr, scale, at }: StepNumbers): Float32Array {
+  /** The scalars of a step. The next call overwrites them. */
+  scalarsAt({ lr, scale, at }: UpdateScalars): Float32Array {
     const { weightDecay } = this.optimizer
     let end = 0
     const put = (...row: readonly number[]) => {
-      this.#numbers.set(row, end)
+      this.#scalars.set(row, end)
       end += row.length
     }
     for (const { rate, decay, course } of this.#groups) {
       const row = this.optimizer.hyper({
         lr: lr * rate * (course.rate?.(at) ?? 1),
         decay: weightDecay * decay * (course.decay?.(at) ?? 1),
-        ...{ step: at.step, factor: 1 / scale }
+        step: at.step,
+        factor: 1 / scale
       })
       put(...row)
     }
     put(this.#clipNorm ?? 0, 1 / scale, this.#ema ?? 0)
-    return this.#numbers
+    return this.#scalars
   }
 
-  /** Prepares the calls for a build of the net, the refreshing of what is packed at their end. */
+  /** The calls for one build of the net. They end with refreshing packed copies of weights. */
   async on(net: Net): Promise<UpdateCalls> {
     const side = new SideCalls(net)
     this.#side.push(side)
@@ -138,7 +116,7 @@ export class Update {
     return { calls: [...own, ...refresh], norm: norm?.place }
   }
 
-  /** The optimizer's calls; tells which copies of weights they write. */
+  /** Adds the optimizer's calls. Returns the packed copies of weights that they write. */
   async #optimize(
     net: Net,
     tapes: readonly Tape[],
@@ -150,7 +128,8 @@ export class Update {
       const { master, gradient, part } = parameter
       const tape = tapes[part]
       const memory = this.#memories[part]
-      if (!tape || !memory) throw new Error(`[train] ${parameter.name} lies on no part of the net`)
+      if (!tape || !memory)
+        throw new Error(`[train] ${parameter.name}: expected a part of the net, got none`)
       const w16 =
         net.dtype === 'f32'
           ? undefined
@@ -158,7 +137,9 @@ export class Update {
       if (w16) written.add(w16)
       tape.at(parameter.layer, 'update')
       await tape.call(op, fields, {
-        ...{ w: master, w16, g: gradient },
+        w: master,
+        w16,
+        g: gradient,
         hyper: memory.rows[this.#groupOf.get(parameter) ?? 0],
         ok: net.parameters.ok(part),
         clip: clips[part],
@@ -169,8 +150,8 @@ export class Update {
   }
 
   /**
-   * The norm of the gradient, on the first device. Replicas have the same gradient; the first one's is looked at,
-   * so that all make the same update, bit for bit.
+   * Adds the calls for the norm of the gradient, on the first device. Replicas have the same gradient; the norm is the
+   * first one's, so that all make the same update, bit for bit.
    */
   async #norm(net: Net, tapes: readonly Tape[]): Promise<Value | undefined> {
     const { placement, draft } = net
@@ -198,7 +179,7 @@ export class Update {
     return whole
   }
 
-  /** The factor that clips, by part. */
+  /** Adds the calls for the clipping factor, and returns it by part. */
   async #clips({ placement }: Net, tapes: readonly Tape[], norm: Value) {
     const [home] = tapes
     if (!home) return []
@@ -209,7 +190,7 @@ export class Update {
     )
   }
 
-  /** Has the net compute with the weights' average for as long as some work takes, where there is one. */
+  /** Does `work` with the weight average in the net, if there is one. */
   async averaged<T>(work: () => Promise<T>): Promise<T> {
     const average = this.#average
     average?.show()
@@ -220,18 +201,18 @@ export class Update {
     }
   }
 
-  /** Leaves the weights' average in the net, where there is one; no step can follow. */
+  /** Leaves the weight average in the net, if there is one. No step may follow. */
   settle(): void {
     this.#average?.show()
     this.#average = undefined
   }
 
-  /** What lasts from step to step, in public layouts. */
+  /** Weights and optimizer state, row-major in public layouts. */
   async export(): Promise<TrainedTensors> {
     const { stream, parameters } = this.#net
     const optimizer = new Map<string, ReadonlyMap<string, PublicTensor>>()
     for (const [i, slot] of this.optimizer.state.entries()) {
-      optimizer.set(slot, await exportTensors(stream, this.#places(i)))
+      optimizer.set(slot, await exportTensors(stream, this.#tensors(i)))
     }
     if (!this.#average) return { weights: await parameters.export(stream), optimizer }
     const { averaged, trained } = await this.#average.export()
@@ -245,7 +226,7 @@ export class Update {
     if ((trained === undefined) !== (this.#average === undefined)) {
       throw new Error(
         trained
-          ? '[train] ema: expected one, as the run was begun with, got none: say it again'
+          ? '[train] ema: expected one, as the run was begun with, got none: give the same ema'
           : '[train] ema: expected none, as the run was begun without, got one: leave it out'
       )
     }
@@ -254,17 +235,17 @@ export class Update {
     for (const [i, slot] of this.optimizer.state.entries()) {
       const state = optimizer.get(slot)
       if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
-      await importTensors(stream, this.#places(i), state)
+      await importTensors(stream, this.#tensors(i), state)
     }
   }
 
-  #places(slot: number): [Parameter, Tensor][] {
+  #tensors(slot: number): [Parameter, Tensor][] {
     return this.#memories
       .flatMap(({ state }) => [...(state[slot] ?? [])])
       .map(([parameter, value]) => [parameter, value.place])
   }
 
-  /** Gives all back; no program may run the calls any more. */
+  /** No program may run the calls after this. */
   close(): void {
     this.#average = undefined
     for (const side of this.#side.splice(0)) side.close()
@@ -272,7 +253,7 @@ export class Update {
   }
 }
 
-/** Parameters that are trained alike. */
+/** Parameters with equal factors and the same course. */
 interface Group {
   readonly rate: number
   readonly decay: number

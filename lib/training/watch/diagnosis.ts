@@ -1,99 +1,94 @@
-/** What can be wrong with a run that goes on: by which figures it is told, what its cause is, and what mends it. */
-import type { ReluLook } from './relu-looks.ts'
-import type { WeightLook } from './weight-looks.ts'
+import type { ReluStats } from './relu-stats.ts'
+import type { UpdateRatio } from './update-ratios.ts'
 
-/**
- * What is taken for a failure. Healthy runs keep well away from all of these: a note that is not so is worse than
- * none.
- */
+/** Thresholds of failures. Healthy runs stay well away from all of them: a false alarm is worse than none. */
 export const limits = {
   /**
-   * A ReLU is dead when no more of its outputs than this are not 0. Trained ReLUs give 0 for some 50 to 95 % (Glorot et
-   * al. 2011, Deep Sparse Rectifier Neural Networks), a dead one for all.
+   * A ReLU is dead if at most this fraction of its outputs is not 0. Trained ReLUs give 0 for 50 to 95 % (Glorot et al.
+   * 2011, Deep Sparse Rectifier Neural Networks), a dead one for all.
    */
   live: 1e-3,
   /**
-   * Norm of the update by norm of the weights; about 1e-3 is usual (Karpathy, notes of CS231n, "Ratio of
-   * weights:updates"). Adam begins with some 1e-2.
+   * Norm of the update divided by norm of the weights. About 1e-3 is usual (Karpathy, notes of CS231n, "Ratio of
+   * weights:updates"); Adam starts with about 1e-2.
    */
   ratio: { most: 1e-1, least: 1e-7 },
-  /** Weights that schedule and courses give less of the rate than this are meant to stand nearly still. */
+  /** Weights with a smaller factor on the rate, by schedule and courses, are meant to change little. */
   factor: 1e-2,
-  /** So many measurements in a row must be beyond those, since single steps may be. */
+  /** Measurements in a row that must be beyond those limits. A single step may be. */
   measurements: 3,
   /**
-   * The loss stands where it began while it is no further than this from ln(classes), in parts of it: below, as what
-   * is learnt shows first, and above, as a rate that is too high makes it. Losses of 6.88 to 6.91 are what people
-   * report of nets that are stuck.
+   * The loss is at its start while it is within these fractions of ln(classes). Learning shows first below it; a rate
+   * that is too high lifts it. Stuck nets on ImageNet are reported at 6.88 to 6.91.
    */
   plateau: { below: 0.01, above: 0.05 },
   /**
-   * Images of each class before that is held to be long: healthy AlexNets leave 6.9 within some 2,000 steps of 256,
-   * half as many.
+   * Images of each class before that counts as stuck. Healthy AlexNets leave 6.9 within 2,000 steps of 256, half as
+   * many.
    */
   images: 500,
   /**
-   * Outputs for different images differ by less than this part of them where biases outweigh all else. Caffe's readme
-   * of bvlc_alexnet tells of a flat loss with biases of 1, and weights drawn with a deviation of .01.
+   * If outputs differ between images by less than this fraction, biases outweigh the inputs. Caffe's readme of
+   * bvlc_alexnet reports a flat loss with biases of 1 and weights from N(0, .01).
    */
   apart: 0.02,
-  /** Where the loss stands still and no weights change by more than this, the rate is too low. */
+  /** If the loss is stuck and no weights change by more than this ratio, the rate is too low. */
   slow: 1e-5
 } as const
 
-/** Something that is wrong with a run. */
+/** A failure of a run that is under way. */
 export interface Diagnosis {
   /**
-   * `plateau`: the loss stands at ln(classes); `dead`: a ReLU gives 0 for all; `exploding` and `vanishing`: a step
-   * changes weights by too much, or by nothing; `not-finite`: the run ends.
+   * `plateau`: the loss stays at ln(classes). `dead`: a ReLU gives 0 for all images. `exploding`, `vanishing`: a step
+   * changes weights by too much, or by almost nothing. `not-finite`: a value was not finite, and the run ends.
    */
   readonly kind: 'plateau' | 'dead' | 'exploding' | 'vanishing' | 'not-finite'
-  /** Steps done when it was seen. */
+  /** Steps done when it was found. */
   readonly step: number
-  /** Where it is, as far as that can be told. */
+  /** The layer, if it is known. */
   readonly layer?: string
-  /** What it is, the likely cause, and a remedy. */
+  /** For people: the failure, its likely cause, and a remedy. */
   readonly text: string
 }
 
-/** What is known when a run is judged. */
+/** Measurements that diagnoses are made from. */
 export interface Evidence {
   readonly step: number
-  /** The rate, with the schedule's factor. */
+  /** The learning rate, with the schedule's factor. */
   readonly rate: number
-  readonly relus: readonly ReluLook[]
-  readonly weights: readonly WeightLook[]
+  readonly relus: readonly ReluStats[]
+  readonly weights: readonly UpdateRatio[]
 }
 
-/** The first ReLU that is dead: those behind it may well be so for its sake. */
-export function deadRelu(relus: readonly ReluLook[]): ReluLook | undefined {
+/** The first dead ReLU, which may be why later ones are dead. */
+export function deadRelu(relus: readonly ReluStats[]): ReluStats | undefined {
   return relus.find(({ live }) => live <= limits.live)
 }
 
-/** The weights that change most, where that is too much. */
-export function explodingWeights(weights: readonly WeightLook[]): WeightLook | undefined {
+/** The weights that change most, if that is too much. */
+export function explodingWeights(weights: readonly UpdateRatio[]): UpdateRatio | undefined {
   const [worst] = weights.toSorted((a, b) => b.ratio - a.ratio)
   return worst && worst.ratio > limits.ratio.most ? worst : undefined
 }
 
-/** The weights that change least, where that is too little and not meant to be. */
-export function vanishingWeights(weights: readonly WeightLook[]): WeightLook | undefined {
+/** The weights that change least, if that is too little and not intended. */
+export function vanishingWeights(weights: readonly UpdateRatio[]): UpdateRatio | undefined {
   const meant = weights.filter(({ factor }) => factor >= limits.factor)
   const [worst] = meant.toSorted((a, b) => a.ratio - b.ratio)
   return worst && worst.ratio < limits.ratio.least ? worst : undefined
 }
 
-/** Whether a mean loss is that of guessing. */
+/** True if a mean loss is that of guessing. */
 export function isGuessing(loss: number, classes: number): boolean {
   const { below, above } = limits.plateau
   const guess = Math.log(classes)
   return loss > guess * (1 - below) && loss < guess * (1 + above)
 }
 
-/** @param bias the mean of its layer's biases, where it has some */
+/** @param bias the mean of the layer's biases, if it has some */
 export function deadDiagnosis(
   { step, rate }: Evidence,
-  { layer }: ReluLook,
+  { layer }: ReluStats,
   bias: number | undefined
 ): Diagnosis {
   const what = `Layer '${layer}' is dead: its ReLU gives 0 for all images, and no gradient passes it.`
@@ -106,19 +101,21 @@ export function deadDiagnosis(
   return { kind: 'dead', step, layer, text: `${what} ${why}` }
 }
 
-export function explodingDiagnosis({ step, rate }: Evidence, weights: WeightLook): Diagnosis {
+export function explodingDiagnosis({ step, rate }: Evidence, weights: UpdateRatio): Diagnosis {
   const { layer, ratio } = weights
   return {
-    ...{ kind: 'exploding', step, layer },
+    kind: 'exploding',
+    step,
+    layer,
     text:
       `A step changes the weights of layer '${layer}' by ${figure(100 * ratio)} %, where 0.1 % is usual. ` +
       `The rate of ${figure(rate)} is too high for them: try ${figure(rate / 10)}.`
   }
 }
 
-export function vanishingDiagnosis(evidence: Evidence, { layer, ratio }: WeightLook): Diagnosis {
+export function vanishingDiagnosis(evidence: Evidence, { layer, ratio }: UpdateRatio): Diagnosis {
   const { step, rate, weights } = evidence
-  const most = Math.max(...weights.map((look) => look.ratio))
+  const most = Math.max(...weights.map((one) => one.ratio))
   const what = `A step changes the weights of layer '${layer}' by ${figure(100 * ratio)} %, where 0.1 % is usual`
   const text =
     most < limits.slow
@@ -129,7 +126,7 @@ export function vanishingDiagnosis(evidence: Evidence, { layer, ratio }: WeightL
   return { kind: 'vanishing', step, layer, text }
 }
 
-/** @param loss its mean over the last steps */
+/** @param loss the mean over the last steps */
 export function plateauDiagnosis(
   { step, rate, relus, weights }: Evidence,
   loss: number,
@@ -157,7 +154,7 @@ export function plateauDiagnosis(
   return { kind: 'plateau', step, text }
 }
 
-/** Two digits say enough. */
+/** Two or three digits. */
 function figure(value: number): string {
   return String(Number(value.toPrecision(Math.abs(value) >= 1 && Math.abs(value) < 100 ? 3 : 2)))
 }

@@ -1,18 +1,16 @@
-/** Some of a tensor's numbers, read back from a device: enough to judge the whole by, and little to bring. */
-
 import { Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { decode, dtypeBytes } from '../../native/dtype.ts'
 
-/** Numbers that lie side by side; a read brings so many at once. */
+/** Adjacent numbers that one read brings. */
 const RUN = 1024
 
 /**
- * Reads runs of numbers that are spread evenly over a tensor's memory, padding included; all of it, where it has
- * no more.
+ * Samples a tensor on a device: reads runs of adjacent numbers, spread evenly over its memory, padding included.
+ * Small tensors are read whole.
  *
- * @param runs at most so many
- * @param span which of the tensor's elements, as they lie in memory. Default: all
+ * @param runs how many, at most
+ * @param span elements to sample from, in memory order. Default: all
  */
 export async function sample(
   stream: Stream,
@@ -26,7 +24,7 @@ export async function sample(
   const length = whole ? count : RUN
   const reads: Promise<Float64Array>[] = []
   for (let i = 0; i < (whole ? 1 : runs); i++) {
-    // Tensors begin at whole words.
+    // A tensor's offset is a multiple of 4 bytes.
     const gap = runs > 1 ? Math.floor(((count - length) * i) / (runs - 1) / 2) * 2 : 0
     const at = offset + (from + gap) * size
     const part = new Tensor(buffer, { shape: [length], dtype, offset: at })
@@ -37,7 +35,7 @@ export async function sample(
   return all
 }
 
-/** Square of the Euclidean norm. */
+/** The square of the Euclidean norm. */
 export function square(values: Float64Array): number {
   let sum = 0
   for (const value of values) sum += value * value

@@ -1,9 +1,3 @@
-/**
- * Watches over a run: looks at its ReLUs and weights now and then, at a pause between two steps, and says what is
- * wrong with it. It reads back samples and runs forward passes of its own, outside of the recorded step, so that
- * steps cost what they cost without it, and their numbers are the same.
- */
-
 import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import { requireNumber } from '../../util/require.ts'
@@ -22,39 +16,39 @@ import {
   vanishingDiagnosis,
   vanishingWeights
 } from './diagnosis.ts'
-import { lookAtRelus, type ReluLook } from './relu-looks.ts'
+import type { WatchOptions } from './options.ts'
+import { measureRelus, type ReluStats } from './relu-stats.ts'
 import { sample } from './samples.ts'
-import { compareWeights, readWeights, type Weights } from './weight-looks.ts'
+import { sampleWeights, updateRatios, type WeightSamples } from './update-ratios.ts'
 
-export interface WatchOptions {
-  /** Steps from one look to the next; what seems wrong is looked at again after a tenth of them. Default 200. */
-  readonly every?: number | undefined
-  /** Told of each failure once, between steps; of one that ends the run, before it ends. */
-  readonly onDiagnosis: (diagnosis: Diagnosis) => void | Promise<void>
-}
-
-/** How a step was made that is looked at. */
+/** The rates of the step that is checked. */
 export interface WatchedStep {
-  /** The rate, with the schedule's factor. */
+  /** The learning rate, with the schedule's factor. */
   readonly rate: number
-  /** The factor on the run's rate that a parameter is meant to have, the schedule's included. */
+  /** The factor on the run's rate that a parameter should have, with the schedule's. */
   readonly factorOf: (parameter: Parameter) => number
 }
 
-/** What is read before a step and compared with what it leaves. */
+/** What is measured before the step that is checked. */
 interface Before {
-  readonly weights: Weights
-  readonly dead: ReluLook | undefined
+  readonly weights: WeightSamples
+  readonly dead: ReluStats | undefined
 }
 
+/**
+ * Diagnoses failures of a run: measures ReLUs and weights between two steps. It reads samples and runs forward passes
+ * of its own, outside the recorded step, so that steps take the same time and give the same numbers as without it.
+ */
 export class Watcher {
   readonly #trainer: Trainer
   readonly #every: number
   readonly #onDiagnosis: WatchOptions['onDiagnosis']
-  readonly #told = new Set<string>()
-  /** How many measurements in a row were beyond a limit. */
+  /** Failures that were reported; of dead ReLUs, the layers. */
+  readonly #reported = new Set<Diagnosis['kind']>()
+  readonly #reportedDead = new Set<string | undefined>()
+  /** Measurements in a row that were beyond a limit. */
   readonly #strikes = { exploding: 0, vanishing: 0 }
-  /** Steps done at the next look. */
+  /** Steps done at the next check. */
   #next: number
   #before: Before | undefined
   #loss = 0
@@ -62,7 +56,7 @@ export class Watcher {
   #skipped = false
 
   /**
-   * A run that goes on is watched as one that begins: what was told before may be told once more.
+   * A resumed run is watched like a new one: a failure may be reported again.
    * @param step steps done
    */
   constructor(trainer: Trainer, { every = 200, onDiagnosis }: WatchOptions, step: number) {
@@ -73,12 +67,12 @@ export class Watcher {
     this.#next = this.#after(step)
   }
 
-  /** The first regular look after a step. */
+  /** The first regular check after a step. */
   #after(step: number): number {
     return (Math.floor(step / this.#every) + 1) * this.#every
   }
 
-  /** Told of each step that is done. */
+  /** Counts a step that is done. */
   observe(loss: number, skipped: boolean): void {
     if (Number.isFinite(loss)) {
       this.#loss += loss
@@ -87,32 +81,32 @@ export class Watcher {
     this.#skipped = skipped
   }
 
-  /** Whether it is time for `look`. */
+  /** True if it is time for `check`. */
   due(step: number): boolean {
     return step >= this.#next
   }
 
   /**
-   * Looks, where nothing is under way: before a step and after it.
+   * Measures, twice for each check: before a step and after it. No step may be in flight.
    * @param step steps done
    */
-  async look(step: number, made: WatchedStep): Promise<void> {
+  async check(step: number, made: WatchedStep): Promise<void> {
     const { net } = this.#trainer
     const before = this.#before
     this.#before = undefined
     if (!before) {
       const dead = deadRelu(await this.#relus())
-      this.#before = { weights: await readWeights(net), dead }
+      this.#before = { weights: await sampleWeights(net), dead }
       this.#next = step + 1
       return
     }
     if (this.#skipped) {
-      // Its update was not made, and the next one may not be either.
+      // There was no update, and there may be none in the next step.
       this.#next = step + 2
       return
     }
     const guessing = this.#guessing(step, net)
-    const weights = compareWeights(before.weights, await readWeights(net), made.factorOf)
+    const weights = updateRatios(before.weights, await sampleWeights(net), made.factorOf)
     const relus = before.dead || guessing !== undefined ? await this.#relus() : []
     const evidence = { step, rate: made.rate, relus, weights }
     await this.#judge(net, evidence, before.dead, guessing)
@@ -120,12 +114,12 @@ export class Watcher {
     this.#next = suspicious ? step + Math.ceil(this.#every / 10) : this.#after(step)
   }
 
-  /** Those of the batch of the last step. */
-  #relus(): Promise<readonly ReluLook[]> {
-    return lookAtRelus(this.#trainer.again())
+  /** Measures the ReLUs on the batch of the last step. */
+  #relus(): Promise<readonly ReluStats[]> {
+    return measureRelus(this.#trainer.again())
   }
 
-  /** The mean loss since the last regular look, where it is that of guessing and has had the time to be less. */
+  /** The mean loss since the last regular check, if it is that of guessing after enough images. */
   #guessing(step: number, net: Net): number | undefined {
     if (this.#losses < this.#every) return undefined
     const loss = this.#loss / this.#losses
@@ -135,33 +129,33 @@ export class Watcher {
     return long && isGuessing(loss, net.classes) ? loss : undefined
   }
 
-  /** The first that applies explains those behind it. */
+  /** Reports the first failure that applies: it explains the later ones. */
   async #judge(
     net: Net,
     evidence: Evidence,
-    deadBefore: ReluLook | undefined,
+    deadBefore: ReluStats | undefined,
     guessing: number | undefined
   ): Promise<void> {
     const { relus, weights } = evidence
-    // Of two batches.
+    // It must be dead for two batches.
     const dead = deadRelu(relus)
     if (dead && dead.layer === deadBefore?.layer) {
       const bias = await meanBias(net, dead.layer)
-      return this.#tell(deadDiagnosis(evidence, dead, bias))
+      return this.#report(deadDiagnosis(evidence, dead, bias))
     }
     const exploding = this.#count('exploding', explodingWeights(weights))
-    // A rate that is too high drives what saturates to where gradients are 0.
-    const faint = this.#told.has('exploding') ? undefined : vanishingWeights(weights)
+    // A rate that is too high saturates activations, and their gradients vanish.
+    const faint = this.#reported.has('exploding') ? undefined : vanishingWeights(weights)
     const vanishing = this.#count('vanishing', faint)
-    if (exploding.sure) return this.#tell(explodingDiagnosis(evidence, exploding.sure))
-    if (vanishing.sure) return this.#tell(vanishingDiagnosis(evidence, vanishing.sure))
+    if (exploding.sure) return this.#report(explodingDiagnosis(evidence, exploding.sure))
+    if (vanishing.sure) return this.#report(vanishingDiagnosis(evidence, vanishing.sure))
     if (guessing === undefined || exploding.seen || vanishing.seen) return
-    await this.#tell(plateauDiagnosis(evidence, guessing, net.classes))
+    await this.#report(plateauDiagnosis(evidence, guessing, net.classes))
   }
 
-  /** Counts a measurement; what was told already is not looked for. */
+  /** Counts a measurement. A failure that was reported is not counted again. */
   #count<T>(kind: 'exploding' | 'vanishing', seen: T | undefined): { seen: boolean; sure?: T } {
-    if (seen === undefined || this.#told.has(kind)) {
+    if (seen === undefined || this.#reported.has(kind)) {
       this.#strikes[kind] = 0
       return { seen: seen !== undefined }
     }
@@ -170,22 +164,22 @@ export class Watcher {
     return { seen: true, sure: seen }
   }
 
-  /** The run ends, since a value was not finite. */
+  /** Reports that the run ends, as a value was not finite. */
   async ended(step: number, { layer, message }: NonFiniteError): Promise<void> {
     const text = message.replace(/^\[train\] /, '')
     await this.#onDiagnosis({ kind: 'not-finite', step, ...(layer && { layer }), text })
   }
 
-  async #tell(diagnosis: Diagnosis): Promise<void> {
+  async #report(diagnosis: Diagnosis): Promise<void> {
     const { kind, layer } = diagnosis
-    const key = kind === 'dead' ? `${kind} ${layer}` : kind
-    if (this.#told.has(key)) return
-    this.#told.add(key)
+    if (kind === 'dead' ? this.#reportedDead.has(layer) : this.#reported.has(kind)) return
+    if (kind === 'dead') this.#reportedDead.add(layer)
+    else this.#reported.add(kind)
     await this.#onDiagnosis(diagnosis)
   }
 }
 
-/** The mean of a layer's biases, or of what batch norm adds. */
+/** The mean of a layer's biases, or of batch norm's shifts. */
 async function meanBias(net: Net, layer: string): Promise<number | undefined> {
   const parameter = net.parameters.trained.find(
     ({ layer: its, dims, kind }) => its === layer && dims.length === 1 && kind !== 'scale'

@@ -1,24 +1,22 @@
-/** What a net's ReLUs give for a batch: whether they are alive, and whether they tell images apart. */
-
 import type { Tensor } from '../../engine/memory.ts'
 import { dtypeBytes } from '../../native/dtype.ts'
 import type { BoundCall } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
-/** What was seen of one ReLU. */
-export interface ReluLook {
+/** Statistics of one ReLU's outputs for a batch, from a sample. */
+export interface ReluStats {
   readonly layer: string
-  /** The fraction of its outputs that are not 0. */
+  /** Fraction of outputs that are not 0. */
   readonly live: number
   /**
-   * How far outputs for single images are from their mean over the images: the norm of the differences by that of
-   * the outputs, 0 where all images give the same. Undefined where one image was seen, or all is 0.
+   * How much outputs differ between images: the norm of the differences from their mean over the images, divided by
+   * the norm of the outputs. 0 if all images give the same. Undefined for one image, or if all outputs are 0.
    */
   readonly apart: number | undefined
 }
 
-/** Images of a batch, and runs of numbers of each. */
+/** Images that are sampled of a batch, and runs of numbers of each. */
 const IMAGES = 8
 const RUNS = 4
 
@@ -31,19 +29,18 @@ interface Sums {
 }
 
 /**
- * Runs the forward pass on what lies in the net's input, a stretch at a time, and looks at each ReLU's output before
- * later calls write over it. It changes nothing that the next step reads. Nothing else may be under way. Of several
- * devices each gives its share.
+ * Runs the forward pass on the images in the net's input, and samples each ReLU's output before later calls overwrite
+ * it. It changes nothing that the next step reads. Nothing else may be in flight. Each device adds its share.
  */
-export async function lookAtRelus(net: Net): Promise<readonly ReluLook[]> {
+export async function measureRelus(net: Net): Promise<readonly ReluStats[]> {
   const found = new Map<string, Sums>()
-  let stretch: BoundCall[] = []
+  let calls: BoundCall[] = []
   for (const bound of net.calls.forward) {
-    stretch.push(bound)
+    calls.push(bound)
     const y = reluOf(bound)
     if (!y) continue
-    net.run(stretch)
-    stretch = []
+    net.run(calls)
+    calls = []
     await net.placement.synchronize()
     const { layer } = bound.call
     const sums = found.get(layer) ?? { live: 0, count: 0, square: 0, apart: 0, images: 0 }
@@ -52,23 +49,24 @@ export async function lookAtRelus(net: Net): Promise<readonly ReluLook[]> {
   }
   await net.placement.synchronize()
   return Array.from(found, ([layer, { live, count, square, apart, images }]) => ({
-    ...{ layer, live: live / count },
+    layer,
+    live: live / count,
     apart: images > 1 && square > 0 ? Math.sqrt(apart / square) : undefined
   }))
 }
 
-/** The output that came out of a ReLU in this call. */
+/** The call's output, if it went through a ReLU. */
 function reluOf({ call, tensors }: BoundCall): Tensor | undefined {
-  // What only moves such an output is not looked at again.
+  // Calls that only move such an output would count it twice.
   const moves = call.op.name === 'reorder' || call.op.name === 'copy'
   return call.args.y?.relu === true && !moves ? tensors.y : undefined
 }
 
-/** Numbers of some images, the same places of each. */
+/** Numbers of some images, at the same places of each. */
 async function imagesOf({ call }: BoundCall, y: Tensor): Promise<readonly Float64Array[]> {
   const { stream } = call
   const [batch = 1] = y.shape
-  // Where images do not lie one behind the other, what is seen of them is not told apart.
+  // In layouts that interleave images, a sample cannot be split by image.
   if (!y.layout.startsWith('a') || /\da/.test(y.layout)) {
     return [await sample(stream, y, IMAGES * RUNS)]
   }

@@ -1,8 +1,3 @@
-/**
- * One device's side of a feed: what is staged for it, and the net's input that is made of that. To a GPU a slot
- * travels in one copy, on a stream of its own, while the batch before is worked on.
- */
-
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Event } from '../../engine/event.ts'
 import type { Buffer, Tensor } from '../../engine/memory.ts'
@@ -11,54 +6,58 @@ import { align } from '../../net/graph/arena.ts'
 import type { Net } from '../../net/net.ts'
 import type { Part, Rows } from '../../net/placement/placement.ts'
 import type { StepIO } from '../../net/trace.ts'
+import type { StepData } from './delivery.ts'
 import { NetInput, type NetInputOptions } from './net-input.ts'
 
-/** A batch, as it lies in the host's memory. */
-export interface Batch {
+/** A batch in host memory. */
+export interface Batch extends StepData {
   readonly labels: Int32Array
-  /** How many of its rows are real. */
+  /** Rows that hold an image. */
   readonly rows: number
-  readonly step: number
-  readonly seed: number
-  readonly epoch: number
-  /** Place of the first image in the whole batch. */
-  readonly first: number
-  /** Factor on the loss's gradient. */
-  readonly scale: number
-  /** Share of the loss's target that goes to all classes alike. */
-  readonly smoothing: number
-  readonly scalars: readonly Float32Array[]
 }
 
-/** What is copied from a slot to a tensor. */
+export interface DeviceFeedOptions extends NetInputOptions {
+  /** f32: tensors that get a step's scalars. */
+  readonly scalars: readonly Tensor[]
+  /** Batches that are staged at once. */
+  readonly slots: number
+}
+
+/** One tensor that is copied from a slot. */
 interface Piece {
   readonly to: Tensor
-  /** Where it begins in the slot. */
+  /** In the slot, in bytes. */
   readonly offset: number
-  /** None: what is there is written by others. */
+  /** Undefined if something else writes these bytes of the slot. */
   readonly bytes: ((batch: Batch) => Uint8Array) | undefined
 }
 
-/** How a slot travels to a GPU: to a place there that it has for itself. */
-interface Passage {
+/** How a slot travels to a GPU: to memory of its own there, on a stream beside the one that computes. */
+interface Transfer {
   readonly stream: Stream
-  readonly place: Buffer
-  /** It has come; and the net has taken it. */
+  readonly buffer: Buffer
+  /** The slot is on the GPU. */
   readonly arrived: Event
-  readonly taken: Event
+  /** The net's input was made of it. */
+  readonly consumed: Event
 }
 
-export class Inbox {
-  /** None where this part does not see the images. */
+/**
+ * The part of a feed on one device: staging memory, and the net's input that is made of it. A GPU gets each slot in
+ * one copy, while it computes with the slot before.
+ */
+export class DeviceFeed {
+  /** Undefined if this part of the net does not read the images. */
   readonly input: NetInput | undefined
   readonly #part: Part
-  /** Which of the batch's images it gets. */
+  /** The rows of the batch that it gets. */
   readonly #rows: Rows
+  /** By slot. */
   readonly #staging: Buffer[] = []
-  /** A slot each, on a GPU. */
-  readonly #passages: Passage[] = []
+  /** By slot; empty on a CPU. */
+  readonly #transfers: Transfer[] = []
   readonly #pieces: Piece[] = []
-  /** Where the images begin in a slot, where they come from the host. */
+  /** Offset of the images in a slot; undefined if they do not come from the host. */
   #images: number | undefined
   #end = 0
 
@@ -68,52 +67,47 @@ export class Inbox {
     this.#rows = net.placement.rows(part.replica, net.batch)
   }
 
-  /**
-   * @param scalars f32: where a batch's scalars go
-   * @param slots how many batches are staged at once
-   */
+  /** @throws Error where the set's images do not suit the net or the recipe */
   static async create(
     net: Net,
     part: Part,
     set: ImageSet,
-    options: NetInputOptions,
-    scalars: readonly Tensor[],
-    slots: number
-  ): Promise<Inbox> {
+    { scalars, slots, ...options }: DeviceFeedOptions
+  ): Promise<DeviceFeed> {
     const { stream, index, replica, slice } = part
-    const inlet = net.stepInputs[index]
-    if (!inlet) throw new Error(`[feed] the net has no part ${index}`)
-    const reads = inlet.input.bytes > 0
-    const input = reads ? await NetInput.create({ stream, ...inlet }, set, options) : undefined
-    const inbox = new Inbox(net, part, input)
+    const target = net.stepInputs[index]
+    if (!target) throw new Error(`[feed] expected a part ${index} of the net, got none`)
+    const reads = target.input.bytes > 0
+    const input = reads ? await NetInput.create({ stream, ...target }, set, options) : undefined
+    const feed = new DeviceFeed(net, part, input)
     try {
-      if (input) inbox.#addImages(input, slice === 0)
-      inbox.#add(inlet.rng.place, ({ seed, step, first }) => {
-        const from = first + inbox.#rows.from
+      if (input) feed.#addImages(input, slice === 0)
+      feed.#add(target.rng.place, ({ seed, step, first }) => {
+        const from = first + feed.#rows.from
         return bytesOf(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, from))
       })
       const head = slice === 0 ? net.heads[replica] : undefined
-      if (head) inbox.#addLabels(head, net.placement.replicas)
+      if (head) feed.#addLabels(head, net.placement.replicas)
       for (const [i, to] of scalars.entries()) {
-        inbox.#add(to, (batch) => bytesOf(batch.scalars[i] ?? new Float32Array(to.bytes / 4)))
+        feed.#add(to, (batch) => bytesOf(batch.scalars[i] ?? new Float32Array(to.bytes / 4)))
       }
       for (let slot = 0; slot < slots; slot++) {
-        inbox.#staging.push(part.device.staging(inbox.#end))
-        inbox.#openPassage()
+        feed.#staging.push(part.device.staging(feed.#end))
+        feed.#openTransfer()
       }
-      return inbox
+      return feed
     } catch (error) {
-      inbox.close()
+      feed.close()
       throw error
     }
   }
 
-  #openPassage(): void {
+  #openTransfer(): void {
     const { device } = this.#part
     const stream = device.arrivals
     if (!stream) return
-    const place = device.allocate(this.#end)
-    this.#passages.push({ stream, place, arrived: device.event(), taken: device.event() })
+    const buffer = device.allocate(this.#end)
+    this.#transfers.push({ stream, buffer, arrived: device.event(), consumed: device.event() })
   }
 
   #add(to: Tensor, bytes?: Piece['bytes']): void {
@@ -121,11 +115,11 @@ export class Inbox {
     this.#end += align(to.bytes)
   }
 
-  /** @param own whether they come from the host; or else from the first device of the replica */
-  #addImages(input: NetInput, own: boolean): void {
-    if (own) {
+  /** @param fromHost false: they come from the first device of the replica */
+  #addImages(input: NetInput, fromHost: boolean): void {
+    if (fromHost) {
       this.#images = this.#end
-      this.#add(input.inbox)
+      this.#add(input.bytes)
     }
     for (const [i, to] of input.scalars.entries()) {
       this.#add(to, ({ epoch }) =>
@@ -134,7 +128,7 @@ export class Inbox {
     }
   }
 
-  /** What the loss reads: a replica's gradient is its share of the whole batch's mean. */
+  /** What the loss reads. A replica's gradient is its share of the mean over the whole batch. */
   #addLabels({ labels, valid, scale, smoothing }: StepIO, replicas: number): void {
     const { from, count } = this.#rows
     const rowsOf = ({ rows }: Batch) => Math.min(Math.max(rows - from, 0), count)
@@ -148,10 +142,10 @@ export class Inbox {
   }
 
   /**
-   * Brings images into a slot that nothing reads now, where they come from the host.
-   * @param read those of the whole batch, already read; without it the set's threads bring them
+   * Puts images into a slot that nothing reads, if they come from the host.
+   * @param read the images of the whole batch; without it the set's threads load them
    */
-  async bring(
+  async fill(
     slot: number,
     set: ImageSet,
     indices: Uint32Array,
@@ -178,17 +172,17 @@ export class Inbox {
     }
   }
 
-  /** Has the net's input be made of this slot's images, where they lie on its device already. */
+  /** Makes the net's input from this slot's images, if the slot has memory on the device. */
   choose(slot: number): void {
-    const passage = this.#passages[slot]
-    if (!passage || !this.input || this.#images === undefined) return
-    const { shape, dtype, layout } = this.input.inbox
-    this.input.readFrom(passage.place.tensor({ shape, dtype, layout, offset: this.#images }))
+    const transfer = this.#transfers[slot]
+    if (!transfer || !this.input || this.#images === undefined) return
+    const { shape, dtype, layout } = this.input.bytes
+    this.input.readFrom(transfer.buffer.tensor({ shape, dtype, layout, offset: this.#images }))
   }
 
-  /** Queues, or records, the way from a slot to where the net reads. */
+  /** Queues, or records, the copies from a slot to the tensors that the net reads. */
   copy(slot: number): void {
-    const source = this.#passages[slot]?.place ?? this.#staging[slot]
+    const source = this.#transfers[slot]?.buffer ?? this.#staging[slot]
     if (!source) throw new Error('[feed] is closed')
     for (const { to, offset } of this.#pieces) {
       if (offset === this.#images && source !== this.#staging[slot]) continue
@@ -196,30 +190,30 @@ export class Inbox {
     }
   }
 
-  /** Queues a slot's way to a GPU, and lets what is queued from here wait for it. Resolves when it has come. */
-  async send(slot: number): Promise<void> {
-    const passage = this.#passages[slot]
+  /** Queues a slot's transfer to a GPU; what is queued after it waits for it. Resolves when it has arrived. */
+  async transfer(slot: number): Promise<void> {
+    const transfer = this.#transfers[slot]
     const staging = this.#staging[slot]
-    if (!passage || !staging) return
-    const { stream, place, arrived, taken } = passage
+    if (!transfer || !staging) return
+    const { stream, buffer, arrived, consumed } = transfer
     const whole = { shape: [staging.bytes], dtype: 'u8' } as const
-    // The first time nothing was taken before, and nothing is waited for.
-    stream.wait(taken)
-    stream.copy(place.tensor(whole), staging.tensor(whole))
+    // The first time `consumed` was never recorded, and the wait does nothing.
+    stream.wait(consumed)
+    stream.copy(buffer.tensor(whole), staging.tensor(whole))
     stream.record(arrived)
     this.#part.stream.wait(arrived)
     await stream.synchronize()
   }
 
-  /** What was queued so far has taken what it needs of the slot. */
-  taken(slot: number): void {
-    const passage = this.#passages[slot]
-    if (passage) this.#part.stream.record(passage.taken)
+  /** Marks a slot's memory on the GPU as free once all that is queued is done. */
+  consumed(slot: number): void {
+    const transfer = this.#transfers[slot]
+    if (transfer) this.#part.stream.record(transfer.consumed)
   }
 
   close(): void {
-    for (const { place, arrived, taken } of this.#passages.splice(0)) {
-      for (const part of [place, arrived, taken]) part.close()
+    for (const { buffer, arrived, consumed } of this.#transfers.splice(0)) {
+      for (const part of [buffer, arrived, consumed]) part.close()
     }
     this.input?.close()
     for (const buffer of this.#staging.splice(0)) buffer.close()

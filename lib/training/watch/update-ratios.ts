@@ -1,28 +1,26 @@
-/** How much a step changes the weights: by what really became of them, whatever optimizer does it. */
-
 import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import { sample, square } from './samples.ts'
 
-/** What was seen of one layer's weights over one step. */
-export interface WeightLook {
+/** How much one step changed a layer's weights, from a sample. */
+export interface UpdateRatio {
   readonly layer: string
-  /** The norm of the update by that of the weights. */
+  /** The norm of the update divided by the norm of the weights. */
   readonly ratio: number
-  /** The factor on the run's rate that they were meant to have: their own, their course's and the schedule's. */
+  /** The factor on the run's rate that they should have: their own, their course's and the schedule's. */
   readonly factor: number
 }
 
-/** Numbers of the parameters that are looked at. */
-export type Weights = ReadonlyMap<Parameter, Float64Array>
+/** Samples of parameters. */
+export type WeightSamples = ReadonlyMap<Parameter, Float64Array>
 
 const RUNS = 16
 
 /**
- * Reads some of all weights; of replicas, the first one's. Biases and such are left out: most begin at 0, of which any
- * update is infinitely many times.
+ * Samples all weights of the first replica. Biases, scales and shifts are left out: most start at 0, where a ratio
+ * means nothing.
  */
-export async function readWeights(net: Net): Promise<Weights> {
+export async function sampleWeights(net: Net): Promise<WeightSamples> {
   const weights = new Map<Parameter, Float64Array>()
   for (const parameter of net.parameters.trained) {
     const { part, copy, dims, master } = parameter
@@ -33,12 +31,15 @@ export async function readWeights(net: Net): Promise<Weights> {
   return weights
 }
 
-/** @param factorOf of a parameter: see `WeightLook.factor` */
-export function compareWeights(
-  before: Weights,
-  after: Weights,
+/**
+ * Compares samples from before a step with samples from after it.
+ * @param factorOf of a parameter: see `UpdateRatio.factor`
+ */
+export function updateRatios(
+  before: WeightSamples,
+  after: WeightSamples,
   factorOf: (parameter: Parameter) => number
-): readonly WeightLook[] {
+): readonly UpdateRatio[] {
   const sums = new Map<string, { update: number; weights: number; factor: number }>()
   for (const [parameter, old] of before) {
     const now = after.get(parameter)

@@ -1,0 +1,127 @@
+import type { Net } from '../../net/net.ts'
+import { type Courses, uniform } from '../../optim/schedule.ts'
+import type { CheckpointOptions, Step, TrainOptions } from '../options.ts'
+import { NonFiniteError } from '../step/non-finite-error.ts'
+import type { Trainer } from '../step/trainer.ts'
+import { Watcher } from '../watch/watcher.ts'
+import type { RunPlan } from './run-plan.ts'
+import type { StepQueue } from './step-queue.ts'
+
+/** What is done between two steps, when none is in flight: validating, saving and watching. */
+export class Pauses {
+  readonly #net: Net
+  readonly #trainer: Trainer
+  readonly #plan: RunPlan
+  readonly #queue: StepQueue
+  readonly #checkpoint: CheckpointOptions | undefined
+  readonly #onResult: NonNullable<TrainOptions['validation']>['onResult']
+  readonly #signal: AbortSignal | undefined
+  readonly #courses: Courses
+  readonly #watcher: Watcher | undefined
+  /** The step of the last snapshot. */
+  #saved: number
+
+  constructor(trainer: Trainer, plan: RunPlan, queue: StepQueue, options: TrainOptions) {
+    const { checkpoint, validation, watch, signal, courses = uniform } = options
+    this.#net = trainer.net
+    this.#trainer = trainer
+    this.#plan = plan
+    this.#queue = queue
+    this.#checkpoint = checkpoint
+    this.#onResult = validation?.onResult
+    this.#signal = signal
+    this.#courses = courses
+    this.#watcher = watch && new Watcher(trainer, watch, plan.start)
+    this.#saved = plan.start
+  }
+
+  /** True if something is due after the last step that was queued, so that no step may be queued before. */
+  get due(): boolean {
+    return this.#checkpointDue || this.#validationDue || this.#watchDue
+  }
+
+  /**
+   * Does one thing that is due. No step may be in flight.
+   * @returns false if nothing was left to do, so that the run ends
+   */
+  async take(): Promise<boolean> {
+    if (this.#plan.aborted) return false
+    if (this.#validationDue) await this.#validate()
+    else if (!this.#plan.goesOn(this.#queue.sent)) return false
+    else if (this.#checkpointDue) await this.save()
+    else if (this.#watchDue) await this.#watch()
+    else return false
+    this.#queue.restartClock()
+    return true
+  }
+
+  /** Tells the watcher of a step that is done. */
+  observe({ loss, skipped = false }: Step): void {
+    this.#watcher?.observe(loss, skipped)
+  }
+
+  /** Tells the watcher of a step that ends the run, and throws its error. */
+  async fail(error: unknown): Promise<never> {
+    if (error instanceof NonFiniteError) {
+      await this.#watcher?.ended(this.#queue.done.step + 1, error)
+    }
+    throw error
+  }
+
+  /**
+   * Saves a snapshot of the last step that is done.
+   * @param again save even if there is one of this step. Default false
+   */
+  async save(again = false): Promise<void> {
+    const { done } = this.#queue
+    if (!this.#checkpoint || (this.#saved === done.step && !again)) return
+    const { length, lossScale, validator } = this.#plan
+    const validation = validator?.state
+    const state = {
+      ...done,
+      ...length.state,
+      ...(lossScale && { lossScale: lossScale.state }),
+      ...(validation && { validation })
+    }
+    await this.#checkpoint.save({ ...(await this.#trainer.export()), state })
+    this.#saved = done.step
+  }
+
+  get #validationDue(): boolean {
+    const { validator, order, length } = this.#plan
+    const { sent } = this.#queue
+    const place = { epochEnds: order.epochEnds, runEnds: sent >= length.steps }
+    return validator?.due(sent, place) === true
+  }
+
+  get #checkpointDue(): boolean {
+    const every = this.#checkpoint?.every
+    const { sent } = this.#queue
+    return every !== undefined && sent % every === 0 && sent > this.#saved
+  }
+
+  get #watchDue(): boolean {
+    return this.#watcher?.due(this.#queue.sent) === true
+  }
+
+  async #validate(): Promise<void> {
+    const { validator, order } = this.#plan
+    const { sent } = this.#queue
+    const result = await this.#trainer.averaged(
+      async () => await validator?.validate(this.#net, sent, order.epochEnds, this.#signal)
+    )
+    if (result) await this.#onResult?.(result)
+    if (result?.best) await this.save(true)
+  }
+
+  async #watch(): Promise<void> {
+    const { schedule, rate } = this.#plan
+    const { sent } = this.#queue
+    const at = this.#plan.progressAt(sent - 1)
+    const planned = schedule(at)
+    await this.#watcher?.check(sent, {
+      rate: rate.lr * planned,
+      factorOf: (parameter) => planned * parameter.rate * (this.#courses(parameter).rate?.(at) ?? 1)
+    })
+  }
+}

@@ -1,0 +1,102 @@
+import type { ImageSet } from '../../data/dataset.ts'
+import type { Net } from '../../net/net.ts'
+import { type Optimizer, sgd } from '../../optim/optimizer.ts'
+import { constant, isPlateau, type Progress, type Schedule } from '../../optim/schedule.ts'
+import { requireNumber, requireShare, requireWhole } from '../../util/require.ts'
+import type { TrainOptions } from '../options.ts'
+import { ImageOrder } from './image-order.ts'
+import { LearningRate } from './learning-rate.ts'
+import { LossScale } from './loss-scale.ts'
+import { RunLength } from './run-length.ts'
+import type { TrainState } from './train-state.ts'
+import { Validator } from './validation.ts'
+
+/** What a run does at each step: its order, length, rate and scale, new or from the snapshot that is resumed. */
+export class RunPlan {
+  readonly optimizer: Optimizer
+  readonly schedule: Schedule
+  readonly seed: number
+  readonly order: ImageOrder
+  readonly length: RunLength
+  readonly rate: LearningRate
+  /** Undefined if the loss is not scaled. */
+  readonly lossScale: LossScale | undefined
+  readonly validator: Validator | undefined
+  /** Steps done before the run began or was resumed. */
+  readonly start: number
+  readonly #setLength: number
+  readonly #perEpoch: number
+  readonly #signal: AbortSignal | undefined
+
+  /** @throws Error for options that do not fit */
+  constructor(net: Net, set: ImageSet, options: TrainOptions) {
+    checkNumbers(options)
+    const { momentum = 0, weightDecay = 0, accumulate = 1, epochs = 1, steps, from } = options
+    const { state } = from ?? {}
+    this.optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
+    this.schedule = options.schedule ?? constant()
+    this.seed = state?.seed ?? options.seed ?? net.seed
+    this.start = state?.step ?? 0
+    this.#signal = options.signal
+    this.#setLength = set.length
+    /** Images of an update. */
+    const batch = net.batch * accumulate
+    this.#perEpoch = Math.ceil(set.length / batch)
+    const most = typeof steps === 'number' ? steps : Math.ceil(epochs * this.#perEpoch)
+    requireNumber('steps', most, 0)
+    const choose = typeof steps === 'function' ? steps : undefined
+    this.length = new RunLength(most, choose, state?.steps)
+    const scaled = options.lossScale !== undefined || net.dtype === 'f16'
+    this.lossScale = scaled ? new LossScale(options.lossScale, state?.lossScale) : undefined
+    this.validator = validatorOf(options, this.schedule)
+    this.rate = new LearningRate(options.lr, options.control, state?.rates)
+    this.order = new ImageOrder(set.length, batch, this.seed, state)
+  }
+
+  /** Where training stands before a step, counted from 0. */
+  progressAt(step: number): Progress {
+    return { step, epoch: step / this.#perEpoch, steps: this.length.steps }
+  }
+
+  /** The state after the images that were taken from `order` last. */
+  stateAt(step: number): TrainState {
+    return { ...this.order.state, step, seed: this.seed, ...this.rate.state }
+  }
+
+  /** Epochs done at a state, with a fraction. */
+  epochsAt({ epoch, position }: TrainState): number {
+    return epoch + position / this.#setLength
+  }
+
+  /** True if a step is to follow the `sent` steps that were queued. */
+  goesOn(sent: number): boolean {
+    return sent < this.length.steps && !this.aborted && !this.validator?.exhausted
+  }
+
+  get aborted(): boolean {
+    return this.#signal?.aborted === true
+  }
+}
+
+function checkNumbers(options: TrainOptions): void {
+  const { lr, momentum = 0, weightDecay = 0, clipNorm = 1, accumulate = 1, epochs = 1 } = options
+  requireNumber('lr', lr, 0)
+  requireNumber('momentum', momentum, 0)
+  requireNumber('weightDecay', weightDecay, 0)
+  requireShare('labelSmoothing', options.labelSmoothing)
+  requireShare('ema', options.ema)
+  if (!(clipNorm > 0)) {
+    throw new Error(`[train] clipNorm: expected a number above 0, got ${clipNorm}`)
+  }
+  requireWhole('accumulate', accumulate)
+  requireNumber('epochs', epochs, 0)
+}
+
+function validatorOf(
+  { input, validation, from }: TrainOptions,
+  schedule: Schedule
+): Validator | undefined {
+  if (validation) return new Validator({ input, ...validation }, schedule, from?.state.validation)
+  if (!isPlateau(schedule)) return undefined
+  throw new Error('[train] the schedule plateau expected a validation; give train() a set for it')
+}

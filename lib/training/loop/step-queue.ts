@@ -1,0 +1,156 @@
+import type { Progress } from '../../optim/schedule.ts'
+import type { Span } from '../bench/timeline.ts'
+import type { Step } from '../options.ts'
+import { explain } from '../step/non-finite-error.ts'
+import type { QueuedStep, Trainer } from '../step/trainer.ts'
+import type { RateChange } from './learning-rate.ts'
+import type { RunPlan } from './run-plan.ts'
+import type { TrainState } from './train-state.ts'
+
+/** Two steps in flight are enough that the device never waits for JavaScript. */
+const MOST = 2
+
+/** The step from the start that is timed, call by call. By then the pace is steady. */
+const TIMED = 10
+
+interface InFlightStep extends QueuedStep {
+  /** When its images were asked for. */
+  readonly begun: number
+  readonly indices: Uint32Array
+  readonly at: Progress
+  readonly lr: number
+  readonly change: RateChange | undefined
+  /** The loss scale, if there is one. */
+  readonly scale: number | undefined
+  /** The state after it. */
+  readonly state: TrainState
+}
+
+/** A step that is done, and when its calls ran if it was timed. */
+export interface FinishedStep {
+  readonly step: Step
+  readonly spans: readonly Span[] | undefined
+}
+
+/** The steps of a run that are in flight: two at most. */
+export class StepQueue {
+  readonly #trainer: Trainer
+  readonly #plan: RunPlan
+  readonly #timed: boolean
+  readonly #inFlight: InFlightStep[] = []
+  #sent: number
+  #done: TrainState
+  /** When the step before was handled here, and when the device was done with it. */
+  #handled = performance.now()
+  #settled = this.#handled
+
+  /** @param timed time one step, call by call */
+  constructor(trainer: Trainer, plan: RunPlan, timed: boolean) {
+    this.#trainer = trainer
+    this.#plan = plan
+    this.#timed = timed
+    this.#sent = plan.start
+    this.#done = plan.stateAt(plan.start)
+  }
+
+  /** Steps queued so far, from the run's beginning. */
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** The state after the last step that is done. */
+  get done(): TrainState {
+    return this.#done
+  }
+
+  get empty(): boolean {
+    return this.#inFlight.length === 0
+  }
+
+  get full(): boolean {
+    return this.#inFlight.length === MOST
+  }
+
+  /** Queues the next step. Resolves when its images are staged. */
+  async send(): Promise<void> {
+    const plan = this.#plan
+    const step = this.#sent
+    const change = await plan.rate.follow(step)
+    const indices = plan.order.next()
+    const at = plan.progressAt(step)
+    const lr = plan.rate.lr * plan.schedule(at)
+    const scaled = plan.lossScale?.send()
+    const begun = performance.now()
+    const last = Math.min(plan.length.steps, plan.start + TIMED)
+    const queued = await this.#trainer.step(indices, {
+      step,
+      seed: plan.seed,
+      lr,
+      at,
+      timed: this.#timed && step + 1 === last,
+      ...scaled
+    })
+    this.#sent++
+    const state = plan.stateAt(this.#sent)
+    this.#inFlight.push({ ...queued, begun, indices, at, lr, change, scale: scaled?.scale, state })
+    if (this.full && this.#sent < plan.length.steps) {
+      this.#trainer.prefetch(plan.order.peek()).catch(() => {})
+    }
+  }
+
+  /**
+   * Waits for the oldest step in flight.
+   * @throws NonFiniteError where its loss or a gradient was not finite, and a smaller loss scale cannot help
+   */
+  async finish(): Promise<FinishedStep> {
+    const inFlight = this.#inFlight.shift()
+    if (!inFlight) throw new Error('[train] expected a step in flight, got none')
+    const { begun, staged, state, change, scale } = inFlight
+    const result = await inFlight.result
+    // Images count as late from when they were asked for, or from when the device was done with the step before.
+    const idle = Math.max(0, staged - Math.max(begun, this.#settled)) + inFlight.idle
+    this.#settled = result.settled
+    const outcome = this.#plan.lossScale?.arrive(result.finite)
+    const finite = result.finite && Number.isFinite(result.loss)
+    // An overflow at a scale of 1 is the gradients' own.
+    const expected = outcome === 'skipped' || (outcome === 'overflow' && (scale ?? 1) > 1)
+    if (!finite && !expected) throw await this.#failure(inFlight, result.loss)
+    this.#done = state
+    const now = performance.now()
+    const seconds = (now - this.#handled) / 1000
+    this.#handled = now
+    const images = inFlight.indices.length
+    this.#plan.length.count(images, seconds, this.#sent)
+    const step: Step = {
+      step: state.step,
+      steps: this.#plan.length.steps,
+      epoch: this.#plan.epochsAt(state),
+      loss: result.loss,
+      top1: result.top1 / images,
+      top5: result.top5 / images,
+      lr: inFlight.lr,
+      ...(change && { rateChange: change }),
+      images,
+      imagesPerSecond: images / seconds,
+      waited: idle / 1000,
+      ...(result.gradientNorm !== undefined && { gradientNorm: result.gradientNorm }),
+      ...(scale !== undefined && { lossScale: scale, skipped: outcome !== 'good' })
+    }
+    return { step, spans: result.spans }
+  }
+
+  /** Leaves the time since the last step out of the next one's pace: it went into something else. */
+  restartClock(): void {
+    this.#handled = performance.now()
+  }
+
+  /** Waits for the steps in flight, whatever becomes of them. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.splice(0).map(({ result }) => result))
+  }
+
+  async #failure({ indices, at, scale, state }: InFlightStep, loss: number) {
+    await this.drain()
+    return explain(this.#trainer, { indices, step: state.step, seed: state.seed, at, scale, loss })
+  }
+}
