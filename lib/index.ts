@@ -99,7 +99,6 @@ export {
   writeCheckpoint
 } from './run/checkpoint.ts'
 export { openRun, type Run, type RunOptions } from './run/folder.ts'
-export { partData } from './run/part.ts'
 export { ablationNames } from './run/recipes/ablation.ts'
 export { recipeByName, recipeNames, recipes } from './run/recipes/index.ts'
 export { type SuitedInput, suitInput } from './run/recipes/input.ts'
@@ -109,6 +108,7 @@ export { rateAt } from './run/recipes/recipe.ts'
 export { recipeCourses, recipeOptimizer } from './run/recipes/run.ts'
 export { optimizerOf, SettingsError, type TrainSettings } from './run/settings.ts'
 export { toCheckpoint, toSnapshot } from './run/snapshot.ts'
+export { splitData } from './run/split-data.ts'
 export { type OpenTrainingOptions, openTraining, TrainingRun } from './run/training-run.ts'
 export { loadWeights, saveWeights } from './run/weights.ts'
 export {

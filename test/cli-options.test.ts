@@ -4,11 +4,11 @@ import t from 'tap'
 import { settleDevice } from '../lib/cli/device.ts'
 import { trainArguments } from '../lib/cli/options.ts'
 import { adam, sgd } from '../lib/optim/optimizer.ts'
-import { optimizerOf, settle } from '../lib/run/settings.ts'
+import { optimizerOf, resolveSettings } from '../lib/run/settings.ts'
 
 async function settings(...args: string[]) {
   const { settings, defaults } = await trainArguments(args)
-  return settle(settings, undefined, { ...defaults, dtype: 'f32' }, false)
+  return resolveSettings(settings, undefined, { ...defaults, dtype: 'f32' }, false)
 }
 
 const full = async () => ({ ...(await trainArguments([])).defaults, dtype: 'f32' as const })
@@ -41,9 +41,9 @@ t.test('what to compute on', async (t) => {
   t.match(await settleDevice({ device: 'cuda', resume: join(folder, 'none') }), {
     options: { tf32: false }
   })
-  const kept = settle({ tf32: true }, { lr: 1 }, await full(), false)
+  const kept = resolveSettings({ tf32: true }, { lr: 1 }, await full(), false)
   t.equal(kept.tf32, true)
-  const changed = async () => settle({ tf32: true }, { lr: 1 }, await full(), true)
+  const changed = async () => resolveSettings({ tf32: true }, { lr: 1 }, await full(), true)
   await t.rejects(changed, /--tf32 was not given and is true/)
 })
 

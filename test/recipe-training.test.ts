@@ -13,7 +13,7 @@ import { coloured, suitInput } from '../lib/run/recipes/input.ts'
 import { netOf, planOf, testInputOf } from '../lib/run/recipes/plan.ts'
 import type { Recipe } from '../lib/run/recipes/recipe.ts'
 import { recipeCourses, recipeOptimizer } from '../lib/run/recipes/run.ts'
-import { SettingsError, settle, type TrainSettings } from '../lib/run/settings.ts'
+import { resolveSettings, SettingsError, type TrainSettings } from '../lib/run/settings.ts'
 import type { Snapshot } from '../lib/training/loop/train-state.ts'
 import { train } from '../lib/training/train.ts'
 
@@ -102,7 +102,7 @@ t.test('ablations train, too', async (t) => {
 
 async function settled(...args: string[]): Promise<TrainSettings> {
   const { settings, defaults } = await trainArguments(args)
-  return settle(settings, undefined, { ...defaults, dtype: 'f32' }, false)
+  return resolveSettings(settings, undefined, { ...defaults, dtype: 'f32' }, false)
 }
 
 t.test('the command line: a recipe, and single things of it', async (t) => {
@@ -178,11 +178,11 @@ t.test('a recipe is kept with its run', async (t) => {
   const before = await settled('--recipe', 'caffe', '--steps', '5')
   const { settings, defaults } = await trainArguments(['--resume'])
   const usual = { ...defaults, dtype: 'f32' } as const
-  t.strictSame(settle(settings, before, usual, true), before)
+  t.strictSame(resolveSettings(settings, before, usual, true), before)
   const other = await trainArguments(['--resume', '--recipe', 'paper'])
-  t.throws(() => settle(other.settings, before, usual, true), SettingsError)
+  t.throws(() => resolveSettings(other.settings, before, usual, true), SettingsError)
   const longer = await trainArguments(['--resume', '--steps', '6'])
-  t.throws(() => settle(longer.settings, before, usual, true), /--steps was 5 and is 6/)
+  t.throws(() => resolveSettings(longer.settings, before, usual, true), /--steps was 5 and is 6/)
 })
 
 t.test('what cannot be asked for', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { readRunData } from '../lib/run/data.ts'
-import { SettingsError, settle, type TrainSettings } from '../lib/run/settings.ts'
+import { resolveSettings, SettingsError, type TrainSettings } from '../lib/run/settings.ts'
 import { Running, runProgram } from './programs.ts'
 
 const program = 'test/tiny-training.ts'
@@ -138,17 +138,24 @@ t.test('settings', async (t) => {
     schedule: 'cosine',
     beta2: 0.98
   }
-  t.strictSame(settle({}, undefined, defaults, false), defaults)
-  const given = settle({ steps: 9, lr: 0.5 }, undefined, defaults, false)
+  t.strictSame(resolveSettings({}, undefined, defaults, false), defaults)
+  const given = resolveSettings({ steps: 9, lr: 0.5 }, undefined, defaults, false)
   t.match(given, { steps: 9, lr: 0.5, schedule: 'constant', batch: 32 })
 
   const saved = { ...defaults, batch: 8, schedule: 'constant', steps: 10 }
-  t.match(settle({}, saved, defaults, true), saved)
-  t.match(settle({ steps: 20 }, saved, defaults, true), { steps: 20, batch: 8 })
-  t.match(settle({ batch: 8 }, saved, defaults, true), { batch: 8 })
-  t.match(settle({ batch: 4 }, saved, defaults, false), { batch: 4 }, 'no checkpoint binds it')
+  t.match(resolveSettings({}, saved, defaults, true), saved)
+  t.match(resolveSettings({ steps: 20 }, saved, defaults, true), { steps: 20, batch: 8 })
+  t.match(resolveSettings({ batch: 8 }, saved, defaults, true), { batch: 8 })
+  t.match(
+    resolveSettings({ batch: 4 }, saved, defaults, false),
+    { batch: 4 },
+    'no checkpoint binds it'
+  )
   const differs = (settings: object, message: RegExp, before: object = saved) =>
-    t.throws(() => settle(settings, before, defaults, true), { name: SettingsError.name, message })
+    t.throws(() => resolveSettings(settings, before, defaults, true), {
+      name: SettingsError.name,
+      message
+    })
   differs({ batch: 16 }, /--batch was 8 and is 16/)
   differs({ net: 'alexnet', lr: 1 }, /--net was fashion and is alexnet, --lr was 0.02 and is 1/)
   differs({ data: 'shapes' }, /--data was not given and is shapes/)

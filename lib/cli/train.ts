@@ -1,8 +1,8 @@
 /** `alexnode train`, and `npm start`: trains a net, tests it, and keeps it. */
 import { openData } from '../data/open.ts'
 import { openDevices } from '../net/placement/devices.ts'
-import { partData } from '../run/part.ts'
 import { planOf } from '../run/recipes/plan.ts'
+import { splitData } from '../run/split-data.ts'
 import { openTraining } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { evaluate } from '../training/evaluate/evaluate.ts'
@@ -47,7 +47,7 @@ await program(async (signal) => {
 
   // Training: an async iterator of steps.
   const fit = fitSteps({ seconds: 160, batch: batch * accumulate, test: data.test.length })
-  const { images, validation } = partData(settings, plan.data)
+  const { images, validation } = splitData(settings, plan.data)
   const steps = train(net, images, {
     ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
     ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },

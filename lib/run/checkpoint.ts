@@ -1,4 +1,4 @@
-// Checkpoints: all that training needs to go on, one folder each, whole or not there.
+// Checkpoints: all that resuming a run takes. Each is a folder that is written atomically.
 //
 //   checkpoint-00000120/
 //     weights.safetensors    parameters in public layouts (row-major: OIHW, [out, in], [C])
@@ -21,48 +21,53 @@ const STATE = 'state.json'
 const FILES = [WEIGHTS, OPTIMIZER, STATE] as const
 const NAME = /^checkpoint-(\d{8,})$/
 
-/** What is saved of a training run at one step. */
+/** What a checkpoint holds. */
 export interface CheckpointData {
-  /** How many steps have been done: a whole number from 0. */
+  /** Steps done: a whole number from 0. */
   readonly step: number
-  /** Parameters by name, row-major in public layouts. */
+  /** Parameters by name, row-major in public layouts (OIHW, [out, in], [C]). */
   readonly weights: Tensors
-  /** The optimizer's tensors by name, as the weights. */
+  /** The optimizer's tensors by name, in the same layouts. */
   readonly optimizer: Tensors
-  /** Epoch, position in the data, random state, options…: a plain object that JSON can hold. */
+  /** Everything else: a plain object that JSON can hold. */
   readonly state: object
 }
 
-/** A checkpoint that was read and found whole. */
+/** A checkpoint that was read, all files checked. */
 export interface Checkpoint {
-  /** Its folder. */
   readonly folder: string
+  /** Steps done. */
   readonly step: number
+  /** Parameters by name, row-major in public layouts (OIHW, [out, in], [C]). */
   readonly weights: Tensors
+  /** The optimizer's tensors by name, in the same layouts. */
   readonly optimizer: Tensors
+  /** Everything else that was saved. */
   readonly state: JsonObject
   /** The version of alexnode that wrote it. */
   readonly alexnode: string
 }
 
-/** A checkpoint's folder; whether it is whole is not known yet. */
+/** A folder that is named like a checkpoint. Its files are not checked. */
 export interface CheckpointFolder {
   readonly folder: string
+  /** Steps done, by its name. */
   readonly step: number
 }
 
-/** Told, in a sentence, that a checkpoint is passed over and why. */
+/** Options of functions that skip damaged checkpoints. */
 export interface SkipOptions {
+  /** Called with the reason, in a sentence, for each checkpoint that is skipped. */
   readonly onSkip?: (reason: string, folder: string) => void
 }
 
 /**
- * Writes a checkpoint into `dir`, made whole by one rename and flushed to the disk.
+ * Writes a checkpoint into `dir` atomically, and flushes it to the disk.
  *
- * @param dir - a folder that exists
- * @param data - must not change until it is done
+ * @param dir an existing folder
+ * @param data must not change meanwhile
  * @returns the checkpoint's folder, `dir/checkpoint-00000120`
- * @throws TypeError when step, tensors or state cannot be written
+ * @throws TypeError when step, tensors or state cannot be stored
  * @throws DiskError when the disk refuses, or there is a checkpoint of this step
  *
  * @example
@@ -98,10 +103,15 @@ export async function writeCheckpoint(dir: string, data: CheckpointData): Promis
 }
 
 /**
- * Reads a checkpoint, after checking every file against the manifest.
+ * Reads a checkpoint. First it checks the size and SHA-256 of each file.
  *
- * @throws DamagedFileError when it is not as it was written
+ * @param folder of the checkpoint
+ * @throws DamagedFileError when a file is missing or was altered
  * @throws DiskError when it cannot be read
+ * @throws Error when a newer alexnode wrote it
+ *
+ * @example
+ * const { step, weights } = await readCheckpoint('out/checkpoint-00000120')
  */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const { step, alexnode } = await verifyFolder(folder, FILES)
@@ -114,16 +124,19 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   return { folder, step, weights, optimizer, state, alexnode }
 }
 
-/** The step of which a folder of this name is the checkpoint, or undefined if of none. */
+/** The step in the name of a checkpoint's folder; undefined for other names. */
 export function stepOf(name: string): number | undefined {
   const digits = NAME.exec(name)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }
 
 /**
- * The folders in `dir` that are named as checkpoints, newest first; none when `dir` is not there.
+ * Lists the checkpoints in `dir`, newest first, without checking them. There are none when `dir` does not exist.
  *
  * @throws DiskError when `dir` cannot be read
+ *
+ * @example
+ * for (const { folder, step } of await listCheckpoints('out')) console.log(step, folder)
  */
 export async function listCheckpoints(dir: string): Promise<readonly CheckpointFolder[]> {
   let names: readonly string[]
@@ -142,11 +155,11 @@ export async function listCheckpoints(dir: string): Promise<readonly CheckpointF
 }
 
 /**
- * Reads the newest whole checkpoint in `dir`. One that is damaged is passed over, with the reason
- * told to `onSkip`, and the one before it is tried.
+ * Reads the newest checkpoint in `dir` that is not damaged. For each damaged one it calls `onSkip` and tries the one
+ * before it.
  *
  * @returns undefined when there is none
- * @throws DiskError when a checkpoint cannot be read for a reason other than damage
+ * @throws DiskError when a checkpoint cannot be read for another reason than damage
  * @throws Error when a newer alexnode wrote it
  *
  * @example
@@ -171,17 +184,20 @@ export async function newestCheckpoint(
 }
 
 /**
- * Removes all checkpoints older than the newest `count` whole ones. The last whole one is never
- * removed: of those kept, at least one has been checked against its hashes. Damaged ones do not
- * count; those newer than the oldest one kept stay where they are.
+ * Removes old checkpoints and keeps the newest `count` that are not damaged. It checks the hashes of at least one that
+ * is kept, so that the last good one is never removed. Damaged ones do not count, and stay if they are newer than the
+ * oldest one kept.
  *
- * @param dir - the folder that holds them
- * @param count - how many whole ones to keep: from 1
- * @param options - `trusted`: the folder of one that need not be hashed, as it was written just now;
- *   `spare`: the step of one that stays, however old it is
- * @returns the folders removed
+ * @param dir the folder that holds them
+ * @param count checkpoints to keep, from 1
+ * @param options `trusted`: the folder of one whose hashes need no check, as it was just written; `spare`: the step of
+ *   one to keep, however old it is
+ * @returns the removed folders
  * @throws RangeError when `count` is less than 1
  * @throws DiskError when the disk refuses
+ *
+ * @example
+ * const removed = await keepCheckpoints('out', 3)
  */
 export async function keepCheckpoints(
   dir: string,
@@ -201,8 +217,8 @@ export async function keepCheckpoints(
       removed.push(found.folder)
       continue
     }
-    // Hashing all of them at each save would cost seconds: one proven whole is the safety net,
-    // for the others the sizes must do (a rename made them whole when they were written).
+    // Hashing all of them at each save would cost seconds. One checked by its hashes is enough; the
+    // sizes of the others are checked, which were written atomically.
     const ok = await orDamage(found.folder, onSkip, async () => {
       const hash = whole === 0 && found.folder !== trusted
       const { step } = await verifyFolder(found.folder, FILES, { hash })
@@ -218,7 +234,7 @@ function sameStep({ folder, step }: CheckpointFolder, saved: number): void {
   if (saved !== step) damaged(folder, `step ${step}, as its name says`, `${saved}`)
 }
 
-/** The result of `read`, or undefined, with the reason said, when what it reads is damaged. */
+/** The result of `read`; undefined, after calling `onSkip`, if what it reads is damaged. */
 async function orDamage<T>(
   folder: string,
   onSkip: SkipOptions['onSkip'],
@@ -233,7 +249,7 @@ async function orDamage<T>(
   }
 }
 
-/** Damage, or a file that is missing or in the wrong place; not: forbidden, or out of memory. */
+/** True for damage and for missing or misplaced files; false for missing permissions or memory. */
 function isDamage(error: Error): boolean {
   const code = errnoOf(error)
   const damages = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO']

@@ -1,83 +1,84 @@
-/**
- * How a person changes the rate of a run while it goes on: control.json in the run's folder, `{"lr": 0.001}`. It is
- * looked at beside the run and never written or removed here. What was taken of it is kept in rates.json before the
- * first step that has it: a run that is killed and goes on from an older checkpoint makes each change again at its
- * step, and knows what it has taken already.
- */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RateChange, RateControl } from '../training/loop/learning-rate.ts'
 import { replaceFile } from '../util/files/atomic.ts'
 import { diskError, errnoOf } from '../util/files/errors.ts'
 import { isJsonObject, type Json, jsonText, readJson } from '../util/files/json.ts'
-import { readRates } from './saved.ts'
+import { readRates } from './read-state.ts'
 
 const CONTROL = 'control.json'
 const RATES = 'rates.json'
-/** A rate in JSON needs no more; a larger file is something else. */
+/** A larger file is not a rate. */
 const MOST_BYTES = 4096
 
 export interface RunControlOptions {
-  /** Told, in a sentence each, what a person should know. */
+  /** Called with notes for people, a sentence each. */
   readonly onNote?: ((text: string) => void) | undefined
-  /** From one look at the file to the next, in milliseconds. Default 1000. */
+  /** Milliseconds between two polls of the file. Default 1000. */
   readonly every?: number
 }
 
-/** What a look at the file found. */
+/** What a poll of the file found. */
 type Found = { readonly lr: number } | { readonly wrong: string }
 
-/** See above; for `train`'s option `control`. */
+/**
+ * Lets a person change the learning rate of a run that is under way, by control.json in its folder: `{"lr": 0.001}`. For
+ * `train`'s option `control`.
+ *
+ * It polls the file and never writes or removes it. Each change is written to rates.json before the first step that has
+ * it: a run that was killed and resumes from an older checkpoint makes each change again at its step.
+ */
 export class RunControl implements RateControl {
   readonly #folder: string
   readonly #onNote: (text: string) => void
   readonly #timer: NodeJS.Timeout
-  /** Taken so far, also by steps that come after the checkpoint that the run goes on from. */
+  /** Changes so far, with those after the checkpoint that the run resumed from. */
   #changes: readonly RateChange[] = []
-  /** What the file says and no step has yet. */
-  #asked: number | undefined
-  /** When the file was last changed, as far as it is known; and where it made no sense, at the look before. */
+  /** The rate in the file, if no step has it yet. */
+  #wanted: number | undefined
+  /** The version of the file that was read last. */
   #seen: string | undefined
+  /** The version of the file that made no sense at the last poll. */
   #doubtful: string | undefined
-  #looking: Promise<void> | undefined
+  #polling: Promise<void> | undefined
 
   private constructor(folder: string, { onNote = () => {}, every = 1000 }: RunControlOptions) {
     this.#folder = folder
     this.#onNote = onNote
-    this.#timer = setInterval(() => void this.#look(), every)
+    this.#timer = setInterval(() => void this.#poll(), every)
     this.#timer.unref()
   }
 
-  /** @param folder the run's, which is this process's alone */
+  /** @param folder of the run, which this process holds the lock of */
   static async open(folder: string, options: RunControlOptions = {}): Promise<RunControl> {
     const control = new RunControl(folder, options)
-    await control.#recall()
-    await control.#look()
-    // It lies there still, as it was taken.
-    if (control.#asked === control.#changes.at(-1)?.lr) control.#asked = undefined
+    await control.#readChanges()
+    await control.#poll()
+    // The file still holds the last change.
+    if (control.#wanted === control.#changes.at(-1)?.lr) control.#wanted = undefined
     return control
   }
 
   wanted(step: number): number | undefined {
-    return this.#asked ?? this.#changes.findLast((change) => change.step <= step + 1)?.lr
+    return this.#wanted ?? this.#changes.findLast((change) => change.step <= step + 1)?.lr
   }
 
   /** @throws DiskError when the disk refuses */
   async onChange(change: RateChange): Promise<void> {
     const { step, lr } = change
-    if (this.#asked === lr) this.#asked = undefined
+    if (this.#wanted === lr) this.#wanted = undefined
     if (this.#changes.some((known) => known.step === step && known.lr === lr)) return
-    // What was to come later in a course that the run has left does not come.
+    // Later changes belong to steps that this run has taken back.
     this.#changes = [...this.#changes.filter((known) => known.step < step), change]
     await replaceFile(join(this.#folder, RATES), jsonText(this.#changes, 'rates'))
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#looking
+    await this.#polling
   }
 
-  async #recall(): Promise<void> {
+  async #readChanges(): Promise<void> {
     const path = join(this.#folder, RATES)
     if ((await stat(path).catch(() => undefined)) === undefined) return
     try {
@@ -90,26 +91,26 @@ export class RunControl implements RateControl {
     }
   }
 
-  #look(): Promise<void> {
-    this.#looking ??= this.#lookOnce().finally(() => {
-      this.#looking = undefined
+  #poll(): Promise<void> {
+    this.#polling ??= this.#pollOnce().finally(() => {
+      this.#polling = undefined
     })
-    return this.#looking
+    return this.#polling
   }
 
-  async #lookOnce(): Promise<void> {
+  async #pollOnce(): Promise<void> {
     const path = join(this.#folder, CONTROL)
     try {
       const { ino, size, mtimeMs } = await stat(path)
       const now = `${ino} ${size} ${mtimeMs}`
       if (now === this.#seen) return
       const found = size > MOST_BYTES ? { wrong: `${size} bytes` } : read(await readFile(path))
-      if ('lr' in found) this.#asked = found.lr
-      // It may be half written: what makes no sense is told of when it stays as it is.
+      if ('lr' in found) this.#wanted = found.lr
+      // It may be half written: it counts as wrong when it is the same at the next poll.
       else if (this.#doubtful !== now) {
         this.#doubtful = now
         return
-      } else this.#tell(path, found.wrong)
+      } else this.#report(path, found.wrong)
       this.#seen = now
     } catch (error) {
       const code = errnoOf(error)
@@ -121,7 +122,7 @@ export class RunControl implements RateControl {
     }
   }
 
-  #tell(path: string, wrong: string): void {
+  #report(path: string, wrong: string): void {
     this.#onNote(
       `${path}: expected {"lr": 0.001}, a number from 0 and nothing else, got ${wrong}; ` +
         'the rate stays as it is'

@@ -1,8 +1,3 @@
-/**
- * What a run keeps of the data it was trained on, so that the net can be used without it: class names,
- * what an image was, and the statistics that its input is made with. `data.json`, and, of sets of
- * photographs, the mean image as a safetensors file.
- */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
@@ -15,27 +10,32 @@ const DATA = 'data.json'
 const MEAN = 'mean.safetensors'
 const IMAGE = 'mean_image'
 
-/** What is known of a run's data. */
+/**
+ * What a run keeps of its data, so that the net can be used without the set: class names, image size and statistics.
+ * Stored as data.json; the mean image of photographs as mean.safetensors.
+ */
 export interface RunData {
   /** The set's name. */
   readonly name: string
   /** Label `k` means `classes[k]`. */
   readonly classes: readonly string[]
-  /** Of the images as they were stored. */
+  /** Rows of a stored image. */
   readonly height: number
+  /** Columns of a stored image. */
   readonly width: number
   readonly channels: number
-  /** One number a channel, as a fraction 0…1. */
+  /** Mean of the training bytes, by channel, as a fraction 0…1. */
   readonly mean: readonly number[]
+  /** Standard deviation of the training bytes, by channel, as a fraction 0…1. */
   readonly std: readonly number[]
-  /** How photographs were brought to that size, where that was not as usual: see `decodePhoto`. */
+  /** How photographs were brought to that size, if not by 'crop': see `decodePhoto`. */
   readonly fit?: 'crop' | 'warp'
-  /** 0…255, [row, column, channel]. */
+  /** f32 [row, column, channel], 0…255: the mean of the training images. */
   readonly meanImage?: Float32Array
 }
 
 /**
- * Keeps what there is to know of a run's data in its folder.
+ * Writes what a run keeps of its data into its folder.
  * @throws DiskError when the disk refuses
  */
 export async function keepRunData(folder: string, { name, train }: Dataset): Promise<void> {
@@ -54,9 +54,9 @@ export async function keepRunData(folder: string, { name, train }: Dataset): Pro
 }
 
 /**
- * What a run's folder tells of its data.
+ * Reads what a run's folder keeps of its data.
  *
- * @throws DamagedFileError where that is not as it was written
+ * @throws DamagedFileError where a file was altered
  * @throws DiskError where it cannot be read
  */
 export async function readRunData(folder: string): Promise<RunData> {
@@ -72,7 +72,13 @@ export async function readRunData(folder: string): Promise<RunData> {
   }
   const image = await meanImageIn(join(folder, MEAN), [height, width, channels])
   return {
-    ...{ name, classes, height, width, channels, mean, std },
+    name,
+    classes,
+    height,
+    width,
+    channels,
+    mean,
+    std,
     ...(fit === 'warp' && { fit }),
     ...(image && { meanImage: image })
   }

@@ -1,5 +1,3 @@
-// The manifest of a checkpoint: format, versions, and the size and SHA-256 of every file in it.
-
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { version } from '../native/version.ts'
@@ -13,10 +11,10 @@ const FORMAT_VERSION = 1
 /** The name of the manifest in its folder. */
 export const MANIFEST = 'manifest.json'
 
-/** What a checkpoint's folder must hold. */
+/** The manifest of a checkpoint: what its folder must hold. */
 export interface Manifest {
   readonly format: string
-  /** The version of the format: this package reads up to its own. */
+  /** The version of the format. This package reads its own and older ones. */
   readonly version: number
   /** The version of alexnode that wrote it. */
   readonly alexnode: string
@@ -25,7 +23,7 @@ export interface Manifest {
   readonly files: Readonly<Record<string, FileDigest>>
 }
 
-/** A manifest of these files, written now. */
+/** Makes the manifest of a new checkpoint. */
 export function makeManifest(step: number, files: Manifest['files']): Manifest {
   return { format: FORMAT, version: FORMAT_VERSION, alexnode: version, step, files }
 }
@@ -33,9 +31,9 @@ export function makeManifest(step: number, files: Manifest['files']): Manifest {
 /**
  * Reads the manifest of a folder and checks every file against it.
  *
- * @param needed - files that must be listed
- * @param options - `hash: false` compares sizes only
- * @throws DamagedFileError when the manifest or a file is not as it was written
+ * @param needed files that must be listed
+ * @param options `hash: false` compares sizes only
+ * @throws DamagedFileError when the manifest or a file was altered
  * @throws Error when a newer alexnode wrote it
  */
 export async function verifyFolder(
@@ -97,7 +95,7 @@ function decode(folder: string, json: Json): Manifest {
   return { format, version: written, alexnode, step, files: Object.fromEntries(digests) }
 }
 
-/** Throws the error for a checkpoint that is not whole. */
+/** @throws DamagedFileError always */
 export function damaged(folder: string, expected: string, got: string): never {
   throw new DamagedFileError(
     `[checkpoint] ${folder}: expected ${expected}, got ${got}; ` +

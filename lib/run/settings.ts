@@ -1,75 +1,82 @@
-/** What a training run is made of: given, saved with it, and the same when it goes on. */
-
 import type { FloatDType } from '../native/dtype.ts'
 import { adam, type Optimizer, sgd } from '../optim/optimizer.ts'
-import type { InputRecipe } from '../training/input/augment.ts'
+import type { TrainOptions } from '../training/options.ts'
 import { isObject } from '../util/files/json.ts'
 
-/** Everything that decides the numbers of a run, besides device and threads. Flags that are not set are left out. */
-export interface TrainSettings {
-  /** One of `recipeNames`; what follows is then as it says, unless it is given. */
+/** Options of `train` that a run saves under the same name. */
+type SavedOptions = Pick<
+  TrainOptions,
+  'epochs' | 'input' | 'labelSmoothing' | 'clipNorm' | 'ema' | 'accumulate'
+>
+
+/** The same, either given or left out: JSON knows no undefined. */
+type Saved = { readonly [Name in keyof SavedOptions]?: NonNullable<SavedOptions[Name]> }
+
+/** Everything that decides the numbers of a run, except devices and threads. A run keeps it as options.json. */
+export interface TrainSettings extends Saved {
+  /** One of `recipeNames`, for everything that is not given. */
   readonly recipe?: string
-  /** Of `ablationNames`, with commas between them: the recipe is without these things. */
+  /** Names of ablations of the recipe, separated by commas. */
   readonly ablate?: string
   /** One of `netNames`. */
   readonly net: string
-  /** As `openData` takes it; left out: Fashion-MNIST, or `shapes` where that cannot be had. */
+  /** A name or path for `openData`. Left out: Fashion-MNIST, or `shapes` if that cannot be had. */
   readonly data?: string
+  /** Floating-point format of activations and gradients. */
   readonly dtype: FloatDType
-  /** On a GPU: the factors of f32 products are rounded to TF32. */
+  /** On a GPU: round the factors of f32 products to TF32. */
   readonly tf32?: boolean
   /** On a GPU: equal runs give equal bits. */
   readonly deterministic?: boolean
-  /** Images of a batch. */
+  /** Images in a batch. */
   readonly batch: number
-  /** Steps in all, instead of epochs. Neither these nor epochs: as many as fit the time. */
+  /** Steps in all, instead of epochs. With neither, as many as fit the time. */
   readonly steps?: number
-  readonly epochs?: number
-  /** What moves the weights: see `optimizerOf`. */
+  /** See `optimizerOf`. */
   readonly optimizer: 'sgd' | 'adam'
   /** Learning rate at the start. */
   readonly lr: number
-  /** For adam: its β₁. */
+  /** Momentum of SGD; β₁ of Adam. */
   readonly momentum: number
-  /** Adam's β₂; sgd has none. */
+  /** β₂ of Adam; SGD has none. */
   readonly beta2: number
   readonly weightDecay: number
-  /** How the rate goes on. */
+  /** How the learning rate changes. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
-  /** Share of the loss's target that goes to all classes alike. */
-  readonly labelSmoothing?: number
-  /** The largest norm of the gradient. */
-  readonly clipNorm?: number
-  /** How much of the weights' moving average is left after a step. */
-  readonly ema?: number
-  /** Batches that make one update, which is a step. */
-  readonly accumulate?: number
-  /** Validate at the end of each epoch. So do all that follow here, and the schedule plateau. */
+  /**
+   * Validate at the end of each epoch. The other options of validation, and the schedule 'plateau', turn validation on
+   * as well.
+   */
   readonly validate?: boolean
-  /** Validate every so many steps instead. */
+  /** Steps from one validation to the next, instead of epochs. */
   readonly validateEvery?: number
-  /** Training images that are held out for validations; else they are made on the test images. */
+  /** Training images that are held out for validation. Default: validate on the test images. */
   readonly holdOut?: number
-  /** End when so many validations in a row were not the best. */
+  /** Early stopping: the run ends after this many validations in a row that were not the best. */
   readonly patience?: number
-  /** How stored bytes become the net's input, where that is not as usual. */
-  readonly input?: InputRecipe
+  /** Seeds weights, the order of images and all random draws. */
   readonly seed: number
 }
 
-/** The optimizer that settings ask for. */
+/**
+ * Makes the optimizer of a run's settings.
+ *
+ * @example
+ * const optimizer = optimizerOf(run.settings)
+ * for await (const step of train(net, data.train, { lr: 0.01, optimizer })) await run.log(step)
+ */
 export function optimizerOf(settings: TrainSettings): Optimizer {
   const { optimizer, momentum, beta2, weightDecay } = settings
   if (optimizer === 'sgd') return sgd({ momentum, weightDecay })
   return adam({ beta1: momentum, beta2, weightDecay })
 }
 
-/** The settings of a run that goes on are not those it was started with. */
+/** A run was resumed with other settings, or other data, than it was started with. */
 export class SettingsError extends Error {
   override name = 'SettingsError'
 }
 
-/** What people call the settings. */
+/** How people name the settings. */
 const flags: Readonly<Record<keyof TrainSettings, string>> = {
   recipe: '--recipe',
   ablate: '--ablate',
@@ -100,13 +107,13 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
 }
 
 /**
- * The settings of a run: those given, else those saved with it, else the defaults.
+ * Merges the settings of a run: those given, else those saved with it, else the defaults.
  *
- * @param before what was saved, where there is something
- * @param fixed whether it goes on from a checkpoint, so that the numbers must go on, too
- * @throws SettingsError naming what was given differently than before
+ * @param before what was saved, if anything
+ * @param fixed true if the run resumes from a checkpoint, so that the settings may not change
+ * @throws SettingsError naming the settings that changed
  */
-export function settle(
+export function resolveSettings(
   given: Partial<TrainSettings>,
   before: unknown,
   defaults: TrainSettings,
@@ -115,7 +122,7 @@ export function settle(
   const saved = isObject(before) ? before : {}
   const known = Object.keys(flags).filter((name) => saved[name] !== undefined)
   const length = given.steps !== undefined || given.epochs !== undefined
-  // How long a run is may be said anew, unless its rates depend on it.
+  // The length may change, unless the learning rate depends on it.
   const free = saved.schedule === 'constant' || saved.schedule === 'plateau'
   const old = Object.fromEntries(
     known
@@ -123,7 +130,7 @@ export function settle(
       .map((name) => [name, saved[name]])
   )
   if (fixed && known.length > 0) refuseChanges(given, saved, free)
-  // Rates of a run whose length is given are what was asked for; one cut to fit the time ends at 0.
+  // If the length is given, so is the rate; a run that is cut to fit the time ends at a rate of 0.
   const own = defaults.recipe !== undefined
   const schedule = length && !own ? 'constant' : defaults.schedule
   return { ...defaults, schedule, ...old, ...given }

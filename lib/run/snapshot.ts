@@ -1,18 +1,16 @@
-// The trainer's snapshots as checkpoints and back: f32 tensors by name, and where the run stands.
-
 import type { PublicTensor } from '../net/graph/parameters.ts'
 import type { Snapshot } from '../training/loop/train-state.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import type { TensorData, Tensors } from '../util/files/safetensors.ts'
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
-import { readTrainState } from './saved.ts'
+import { readTrainState } from './read-state.ts'
 
 /**
- * A snapshot as a checkpoint. Weights keep their names; the optimizer's tensors are named
- * `slot/parameter`, as `v/conv1.weight`. No byte is copied.
+ * Converts a snapshot to a checkpoint, without copying tensors. Weights keep their names; the optimizer's tensors are
+ * named `slot/parameter`, such as `v/conv1.weight`.
  *
- * @param snapshot - from `train`'s `checkpoint.save`
- * @param more - what else to keep, as options and the net's name: a plain object for JSON
+ * @param snapshot from `train`'s `checkpoint.save`
+ * @param more what else to keep in the state: a plain object that JSON can hold
  *
  * @example
  * ```ts
@@ -39,9 +37,14 @@ export function toCheckpoint(snapshot: Snapshot, more: object = {}): CheckpointD
 }
 
 /**
- * The snapshot in a checkpoint, for `train`'s `from`. No byte is copied.
+ * Converts a checkpoint to a snapshot for `train`'s option `from`, without copying tensors.
  *
- * @throws DamagedFileError when it was not made by {@link toCheckpoint}
+ * @throws DamagedFileError when the checkpoint was not made by {@link toCheckpoint}
+ *
+ * @example
+ * const checkpoint = await newestCheckpoint('out')
+ * const from = checkpoint && toSnapshot(checkpoint)
+ * for await (const step of train(net, data.train, { lr: 0.01, from })) console.log(step.loss)
  */
 export function toSnapshot(checkpoint: Checkpoint): Snapshot {
   const { folder, weights, optimizer } = checkpoint
@@ -57,7 +60,7 @@ export function toSnapshot(checkpoint: Checkpoint): Snapshot {
   return { state: train, weights: toMap(folder, weights), optimizer: slots }
 }
 
-/** Tensors as a safetensors file takes them. No byte is copied. */
+/** Converts tensors for a safetensors file, without copying them. */
 export function toTensors(tensors: Iterable<readonly [string, PublicTensor]>): Tensors {
   return Object.fromEntries(
     Array.from(tensors, ([name, { shape, data }]): [string, TensorData] => {
@@ -68,9 +71,9 @@ export function toTensors(tensors: Iterable<readonly [string, PublicTensor]>): T
 }
 
 /**
- * The reverse of {@link toTensors}.
+ * Converts tensors of a safetensors file, without copying them.
  *
- * @param folder - named in the error
+ * @param folder for the error
  * @throws DamagedFileError for a tensor that is not f32
  */
 export function toMap(folder: string, tensors: Tensors): Map<string, PublicTensor> {

@@ -1,4 +1,3 @@
-/** A training run that is kept: its settings, its log, and where it goes on from. */
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import type { Net } from '../net/net.ts'
@@ -8,32 +7,32 @@ import { isObject } from '../util/files/json.ts'
 import { RunControl } from './control.ts'
 import { keepRunData } from './data.ts'
 import { openRun, type Run } from './folder.ts'
-import { SettingsError, settle, type TrainSettings } from './settings.ts'
+import { resolveSettings, SettingsError, type TrainSettings } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
 import { saveWeights } from './weights.ts'
 
+/** Options of `openTraining`. */
 export interface OpenTrainingOptions {
-  /** The folder to keep it in. Where that holds a run, a new one gets a numbered folder in it. */
+  /** The folder of the run. If it holds a run, a new one gets a numbered folder in it. */
   readonly out: string
-  /** Go on from the newest whole checkpoint there; where there is none, start at 0. Default false. */
+  /** Resume the newest run there from its newest checkpoint, or start at step 0 if there is none. Default false. */
   readonly resume?: boolean
-  /** What was asked for. What is left out is as it was saved, or as `defaults` say. */
+  /** Settings that are given. The others are those saved with the run, or the `defaults`. */
   readonly settings: Partial<TrainSettings>
+  /** Settings that are neither given nor saved. */
   readonly defaults: TrainSettings
-  /** How many checkpoints to keep besides the best. Default 2. */
+  /** Checkpoints to keep, from 1, besides the best. Default 2. */
   readonly keep?: number
-  /** Told, in a sentence each, what a person should know. */
+  /** Called with notes for people, a sentence each. */
   readonly onNote?: (text: string) => void
 }
 
-/** See `openTraining`. */
+/** An open training run: its settings, its log and its checkpoints. `openTraining` returns it. */
 export class TrainingRun {
   readonly settings: TrainSettings
-  /** Where it is kept. */
-  readonly folder: string
-  /** Where it goes on from; undefined at the beginning. For `train`'s option of the same name. */
+  /** The snapshot to resume from; undefined for a new run. For `train`'s option of the same name. */
   readonly from: Snapshot | undefined
-  /** The rate as control.json in the folder says it; for `train`'s option of the same name. */
+  /** The learning rate from control.json in the folder. For `train`'s option of the same name. */
   readonly control: RunControl
   readonly #run: Run
   readonly #dataBefore: unknown
@@ -46,11 +45,15 @@ export class TrainingRun {
     this.#run = run
     this.control = control
     this.settings = settings
-    this.folder = run.folder
     const checkpoint = run.takeCheckpoint()
     this.#dataBefore = checkpoint?.state.data
     this.from = checkpoint && toSnapshot(checkpoint)
     this.#saved = checkpoint?.step ?? 0
+  }
+
+  /** The run's folder. */
+  get folder(): string {
+    return this.#run.folder
   }
 
   /** Steps done before it was opened. */
@@ -63,18 +66,19 @@ export class TrainingRun {
     return this.#saved
   }
 
-  /** One JSON object a line, one line a step. */
+  /** The log's path: one JSON object a line, one line a step. */
   get logFile(): string {
     return join(this.folder, 'log.jsonl')
   }
 
-  /** Where `finish` puts the weights. */
+  /** The path that `finish` writes the weights to. */
   get weightsFile(): string {
     return join(this.folder, 'weights.safetensors')
   }
 
   /**
-   * Hands `data` through, when it is what the run was begun on.
+   * Checks that a run is resumed with the data it was started with.
+   * @returns `data`
    * @throws SettingsError where it is another set
    */
   sameData(data: Dataset): Dataset {
@@ -92,7 +96,10 @@ export class TrainingRun {
     return data
   }
 
-  /** Writes a checkpoint; for `train`'s option `checkpoint`. */
+  /**
+   * Writes a checkpoint. For `train`'s option `checkpoint`.
+   * @throws DiskError when the disk refuses
+   */
   readonly save = async (snapshot: Snapshot): Promise<void> => {
     await this.#keepData()
     const extra = { options: this.settings, ...(this.#data && { data: this.#data }) }
@@ -100,14 +107,14 @@ export class TrainingRun {
     this.#saved = snapshot.state.step
   }
 
-  /** Once: what using the net takes, besides weights and settings. */
+  /** Writes, once, what using the net takes besides weights and settings. */
   async #keepData(): Promise<void> {
     const data = this.#dataset
     this.#dataset = undefined
     if (data) await keepRunData(this.folder, data)
   }
 
-  /** Adds a step to the log, after the change of the rate that it is the first with. */
+  /** Adds a step to the log, after the change of the learning rate that it has, if any. */
   async log(step: Step): Promise<void> {
     const { loss, top1, imagesPerSecond, epoch, lr, gradientNorm } = step
     const { lossScale, skipped, rateChange } = step
@@ -115,7 +122,12 @@ export class TrainingRun {
       await this.#run.log({ step: step.step, lr_old: rateChange.old, lr_new: rateChange.lr })
     }
     await this.#run.log({
-      ...{ step: step.step, loss, top1, images_per_s: imagesPerSecond, epoch, lr },
+      step: step.step,
+      loss,
+      top1,
+      images_per_s: imagesPerSecond,
+      epoch,
+      lr,
       ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
       ...(lossScale !== undefined && { loss_scale: lossScale, skipped: skipped === true })
     })
@@ -124,23 +136,30 @@ export class TrainingRun {
   /** Adds a validation to the log. */
   logValidation({ step, loss, top1, best, factor }: Validation): Promise<void> {
     return this.#run.log({
-      ...{ step, validation_loss: loss, validation_top1: top1, best },
+      step,
+      validation_loss: loss,
+      validation_top1: top1,
+      best,
       ...(factor !== undefined && { lr_factor: factor })
     })
   }
 
-  /** Adds to the log what is wrong with the run. */
+  /** Adds a diagnosis to the log. */
   logDiagnosis({ step, kind, layer, text }: Diagnosis): Promise<void> {
     return this.#run.log({ step, diagnosis: kind, ...(layer !== undefined && { layer }), text })
   }
 
-  /** Writes the weights, and the log's last line. */
+  /**
+   * Writes the weights, and the test's result as the log's last line.
+   * @throws DiskError when the disk refuses
+   */
   async finish(net: Net, { top1, loss }: Evaluation): Promise<void> {
     await this.#keepData()
     await saveWeights(net, this.weightsFile)
     await this.#run.log({ final: true, test_top1: top1, test_loss: loss, steps: this.#saved })
   }
 
+  /** Waits for saves in progress and unlocks the folder. */
   async close(): Promise<void> {
     await this.control.close()
     await this.#run.close()
@@ -152,12 +171,12 @@ export class TrainingRun {
 }
 
 /**
- * Opens a run to train and keep: options.json, log.jsonl, checkpoints, in the end weights.safetensors.
- * A run is never overwritten: a new one in a folder that holds one gets a numbered folder in it.
+ * Opens a training run in a folder: options.json, log.jsonl, checkpoints and, at the end, weights.safetensors. No run is
+ * overwritten: if the folder holds one, a new run gets a numbered folder in it.
  *
- * @throws SettingsError where a run that goes on was started with other settings
- * @throws FolderInUseError where another process works there
- * @throws DiskError where the disk refuses
+ * @throws SettingsError where the run to resume was started with other settings
+ * @throws FolderInUseError where another process works on it
+ * @throws DiskError when the disk refuses
  *
  * @example
  * await using run = await openTraining({ out: 'out', resume: true, settings: {}, defaults })
@@ -167,20 +186,20 @@ export class TrainingRun {
  */
 export async function openTraining(options: OpenTrainingOptions): Promise<TrainingRun> {
   const { out, resume = false, settings, defaults, keep = 2, onNote } = options
-  let settled = defaults
+  let merged = defaults
   const run = await openRun(out, {
     resume,
     keep,
     ...(onNote && { onNote }),
     options: (before) => {
-      settled = settle(settings, before.options, defaults, before.checkpoints > 0)
-      return settled
+      merged = resolveSettings(settings, before.options, defaults, before.checkpoints > 0)
+      return merged
     }
   })
   let control: RunControl | undefined
   try {
     control = await RunControl.open(run.folder, { onNote })
-    return new TrainingRun(run, settled, control)
+    return new TrainingRun(run, merged, control)
   } catch (error) {
     await control?.close()
     await run.close()

@@ -1,15 +1,13 @@
-/** A net's weights as a file that other programs read, too. */
-
 import type { Net } from '../net/net.ts'
 import { replaceWith } from '../util/files/atomic.ts'
 import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
 import { toMap, toTensors } from './snapshot.ts'
 
 /**
- * Writes all parameters, running statistics included, as safetensors: f32, row-major, in public layouts
- * (OIHW, [out, in], [C]), named 'conv1.weight'. A file that is there is replaced in one step.
+ * Writes all parameters of a net, running statistics included, as a safetensors file: f32, row-major in public layouts
+ * (OIHW, [out, in], [C]), by names such as 'conv1.weight'. An existing file is replaced atomically.
  *
- * @throws DiskError when the disk refuses; the file is as it was then
+ * @throws DiskError when the disk refuses; an existing file is then unchanged
  *
  * @example
  * await saveWeights(net, 'fashion.safetensors')
@@ -22,10 +20,15 @@ export async function saveWeights(net: Net, path: string): Promise<void> {
 }
 
 /**
- * Sets all parameters from a safetensors file.
+ * Sets all parameters of a net from a safetensors file, as `saveWeights` writes it.
  *
- * @throws DamagedFileError when the file is not whole
- * @throws Error naming a tensor that is missing, unknown or of another shape; nothing is set then
+ * @throws DamagedFileError when the file is damaged, or a tensor is not f32
+ * @throws DiskError when it cannot be read
+ * @throws Error naming a tensor that is missing, unknown or of another shape; the net is then unchanged
+ *
+ * @example
+ * await loadWeights(net, 'fashion.safetensors')
+ * const { top1 } = await evaluate(net, data.test)
  */
 export async function loadWeights(net: Net, path: string): Promise<void> {
   const { tensors } = await readSafetensors(path)

@@ -1,24 +1,23 @@
-/** Recipes with one thing taken away, to see what it was worth. */
 import type { NamedNetOptions } from '../../net/models/index.ts'
 import type { Recipe } from './recipe.ts'
 
-/** Something to take away. */
+/** An ablation: one component that is taken out of a recipe. */
 export interface Ablation {
-  /** What is left. */
+  /** What is left, for people. */
   readonly title: string
-  /** What the paper says it costs. */
+  /** What the component brings, by the paper. */
   readonly claim?: string
-  /** What the net is told. */
+  /** Options of the net. */
   readonly net?: NamedNetOptions
-  /** The net must have two towers. */
+  /** True: only for nets with two towers. */
   readonly towers?: boolean
-  /** Only recipes with noise on colours. */
+  /** True: only for recipes with colour noise. */
   readonly colour?: boolean
-  /** Only nets with norm layers. */
+  /** True: only for nets with norm layers. */
   readonly norm?: boolean
 }
 
-/** By name, as `--ablate` takes them. */
+/** All ablations by name, as `--ablate` takes them. */
 export const ablations = {
   'no-lrn': {
     title: 'no norm layers',
@@ -61,9 +60,10 @@ export const ablations = {
 } as const satisfies Readonly<Record<string, Ablation>>
 
 export type AblationName = keyof typeof ablations
+/** Names of all ablations. */
 export const ablationNames = Object.keys(ablations)
 
-/** The names in a text with commas between them. */
+/** Splits names that are separated by commas. */
 export function ablationsIn(text: string): readonly string[] {
   return text.split(',').map((name) => name.trim())
 }
@@ -76,8 +76,8 @@ function isAblation(name: string): name is AblationName {
 const towers: readonly string[] = ['alexnet', 'chm-145']
 
 /**
- * A recipe without some things. Its expected errors are those of a run that was made so, where there was one.
- * @throws Error for a name that is not one of `ablationNames`, or that means nothing to this recipe
+ * Takes components out of a recipe. The expected errors are those of a known run of that kind, if there is one.
+ * @throws Error for a name that is not one of `ablationNames`, or that does not apply to this recipe
  */
 export function ablate(recipe: Recipe, names: readonly string[]): Recipe {
   return [...new Set(names)].reduce(without, recipe)

@@ -1,6 +1,6 @@
 import type { RateCourse, Recipe } from './recipe.ts'
 
-/** Times .1 every 100,000 steps of 256 images, which is every 20 epochs of ImageNet's 1.28 million. */
+/** A tenth after every 100,000 steps of 256 images, which is 20 epochs of ImageNet's 1.28 million. */
 function dropping(rate: number): RateCourse {
   const changes = [1, 2, 3, 4].map((i) => ({ epoch: 20 * i, rate: rate / 10 ** i }))
   return { rate, changes }
@@ -19,11 +19,14 @@ export const caffe: Recipe = {
   update: { form: 'paper', momentum: 0.9 },
   rates: { weight: dropping(0.01), bias: dropping(0.02) },
   decay: { weight: 0.0005, bias: 0 },
-  // `oversample` of its Classifier; what its readme tells is by the centre crop.
+  // `oversample` of its Classifier; its readme reports the centre crop.
   test: { views: 10 },
   expected: [
     {
-      ...{ on: 'ILSVRC-2012 validation', views: 1, top1: 0.429, top5: 0.198 },
+      on: 'ILSVRC-2012 validation',
+      views: 1,
+      top1: 0.429,
+      top5: 0.198,
       source: 'readme.md of bvlc_alexnet'
     }
   ],

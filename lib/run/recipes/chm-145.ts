@@ -4,8 +4,8 @@ import type { Recipe } from './recipe.ts'
 const notes = (number: string) => `notes in layer-params-${number}.cfg`
 
 /**
- * Run #145 of the original code, as its parameter files and their notes have it: what was really trained. Weights'
- * rates were changed by hand at these epochs, biases' were not; conv1 was slowed down and then frozen.
+ * Run #145 of the original code, by its parameter files and their notes: what was really trained. The rates of weights
+ * were changed by hand at these epochs, those of biases were not; conv1 was slowed down and then frozen.
  */
 export const chm145: Recipe = {
   name: 'chm-145',
@@ -16,7 +16,11 @@ export const chm145: Recipe = {
   net: { name: 'chm-145', options: { classes: 1000 } },
   photos: { form: 'crop', size: 256, channels: 'RGB' },
   input: {
-    ...{ fit: 'crop', flip: true, offsets: 33, shared: 32, mean: 'centre' },
+    fit: 'crop',
+    flip: true,
+    offsets: 33,
+    shared: 32,
+    mean: 'centre',
     colour: { form: 'deviation', sigma: 0.1, divide: 1.1, until: 67 }
   },
   batch: 128,

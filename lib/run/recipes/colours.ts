@@ -1,11 +1,11 @@
 import type { ColourVariation } from '../../data/dataset.ts'
 
-/** Standard deviations of ImageNet's training pixels along their principal components, the largest first. */
+/** Standard deviations of ImageNet's training pixels along their principal components, largest first. */
 const deviations = [121.7801, 37.0939, 19.7208]
 
 /**
- * How the colours of ImageNet's training pixels vary, RGB, 0…255, as the original code measured it (Computer
- * History Museum): for sets that have not been measured themselves.
+ * Principal components of ImageNet's training pixels, RGB, 0…255, for sets without colour statistics of their own.
+ * Source: AlexNet source code, Computer History Museum.
  */
 export const imageNetColours: ColourVariation = {
   eigenvalues: deviations.map((deviation) => deviation ** 2),

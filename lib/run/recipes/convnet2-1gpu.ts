@@ -2,7 +2,7 @@ import type { RateCourse, Recipe } from './recipe.ts'
 
 const epochs = 90
 
-/** `steps` rates in equal times, from `rate` down to `rate / by`, each the same factor below the one before. */
+/** `steps` rates of equal length from `rate` down to `rate / by`, in geometric progression. */
 function exponential(rate: number, by: number, steps: number): RateCourse {
   const changes = Array.from({ length: steps - 1 }, (_, i) => ({
     epoch: ((i + 1) * epochs) / steps,
@@ -24,7 +24,10 @@ export const convnet2OneGpu: Recipe = {
   net: { name: 'convnet2', options: { classes: 1000 } },
   photos: { form: 'crop', size: 256, channels: 'RGB' },
   input: {
-    ...{ fit: 'crop', flip: true, offsets: 33, mean: 'centre' },
+    fit: 'crop',
+    flip: true,
+    offsets: 33,
+    mean: 'centre',
     colour: { form: 'deviation', sigma: 0.1, divide: 1.1 }
   },
   batch: 128,

@@ -1,4 +1,3 @@
-/** The recipes by name. */
 import { ablate } from './ablation.ts'
 import { caffe } from './caffe.ts'
 import { chm145 } from './chm-145.ts'
@@ -7,15 +6,16 @@ import { paper } from './paper.ts'
 import type { Recipe } from './recipe.ts'
 import { torchvision } from './torchvision.ts'
 
-/** All of them. */
+/** All recipes. */
 export const recipes: readonly Recipe[] = [paper, chm145, convnet2OneGpu, caffe, torchvision]
+/** Names of all recipes. */
 export const recipeNames = recipes.map(({ name }) => name)
 
 /**
- * A recipe by name, with things taken away where that is wanted.
+ * Finds a recipe by name, and takes out components if asked for.
  *
- * @param without names of ablations
- * @throws Error for a name that is not one of `recipeNames`, or an ablation that means nothing to it
+ * @param without names of ablations. Default: none
+ * @throws Error for a name that is not one of `recipeNames`, or an ablation that does not apply to it
  *
  * @example
  * const { net, rates } = recipeByName('chm-145', ['no-lrn'])

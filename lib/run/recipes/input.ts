@@ -1,31 +1,32 @@
-/** A recipe's input for images that are not ImageNet's. */
-
 import type { ImageSet } from '../../data/dataset.ts'
-import type { InputRecipe } from '../../training/input/augment.ts'
+import { type InputRecipe, PHOTOGRAPH } from '../../training/input/augment.ts'
+import { factsOf } from '../../training/input/input-facts.ts'
 import { imageNetColours } from './colours.ts'
 import type { Recipe } from './recipe.ts'
 
+/** A recipe's input, adapted to a set. */
 export interface SuitedInput {
   readonly input: InputRecipe
-  /** Whether it needs a set to tell its colours that does not: see `coloured`. */
+  /** True if it needs colour statistics that the set lacks: see `coloured`. */
   readonly borrowed: boolean
-  /** What is not as the recipe says, a sentence each. */
+  /** Differences from the recipe, for people, a sentence each. */
   readonly notes: readonly string[]
 }
 
-/** What tells of a set whether it has what a recipe needs. */
+/** What decides whether a set has what a recipe needs. */
 export type Suitable = Pick<
   ImageSet,
   'height' | 'width' | 'channels' | 'meanImage' | 'colours' | 'fit'
 >
 
-/** Below this many rows or columns images are no photographs: see `InputRecipe`. */
-const PHOTOGRAPH = 64
-
 /**
- * As much of a recipe's input as a set can have.
- * @param size the input of the net
- * @param epochs how long the run is; noise that ends, ends in proportion
+ * Adapts a recipe's input to a set: leaves out what the set has no statistics for, or whose sizes do not fit.
+ *
+ * @param size rows and columns of the net's input
+ * @param epochs the run's length, in which noise ends in proportion. Default: the recipe's
+ *
+ * @example
+ * const { input, notes } = suitInput(recipeByName('paper'), data.train, net.definition.input)
  */
 export function suitInput(
   { input, photos, epochs: usual }: Recipe,
@@ -66,7 +67,8 @@ export function suitInput(
       ...rest,
       ...(fit && { fit: cropped ? 'crop' : 'resize' }),
       ...(places !== undefined && { offsets: places }),
-      ...{ mean: byImage ? mean : 'channel', divide: divide ?? (mean === 'channel' ? 'std' : 1) },
+      mean: byImage ? mean : 'channel',
+      divide: divide ?? (mean === 'channel' ? 'std' : 1),
       ...(noisy && { colour: { ...colour, ...(until !== undefined && { until }) } })
     },
     borrowed,
@@ -74,14 +76,12 @@ export function suitInput(
   }
 }
 
-/** The set, with colours that vary as ImageNet's do. */
+/** The set with ImageNet's colour statistics. */
 export function coloured(set: ImageSet): ImageSet {
-  const { length, height, width, channels, classes, mean, std, meanImage, fit } = set
   const load = set.load?.bind(set)
   return {
-    ...{ length, height, width, channels, classes, mean, std, colours: imageNetColours },
-    ...(meanImage && { meanImage }),
-    ...(fit && { fit }),
+    ...factsOf(set),
+    colours: imageNetColours,
     read: (indices, images, labels) => set.read(indices, images, labels),
     ...(load && { load })
   }

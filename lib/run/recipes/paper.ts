@@ -15,7 +15,9 @@ export const paper: Recipe = {
   net: { name: 'alexnet', options: { classes: 1000, scaleAt: 'test' } },
   photos: { form: 'crop', size: 256, channels: 'RGB' },
   input: {
-    ...{ fit: 'crop', flip: true, mean: 'pixel' },
+    fit: 'crop',
+    flip: true,
+    mean: 'pixel',
     colour: { form: 'eigenvalue', sigma: 0.1 }
   },
   batch: 128,

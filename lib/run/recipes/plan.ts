@@ -1,5 +1,3 @@
-/** From settings and data to what `train` and `evaluate` take, with a recipe or without. */
-
 import type { Dataset } from '../../data/dataset.ts'
 import type { NetDefinition } from '../../net/definition.ts'
 import { netByName } from '../../net/models/index.ts'
@@ -20,32 +18,39 @@ import { coloured, type Suitable, suitInput } from './input.ts'
 import type { Recipe } from './recipe.ts'
 import { recipeCourses, recipeOptimizer } from './run.ts'
 
-/** By the settings' names; the rates of a recipe are a matter of its courses. */
+/** By the settings' names. A recipe changes rates by its courses instead. */
 const schedules = { constant, cosine, warmCosine, plateau, recipe: constant } as const
 
-/** What settings come to. */
+/** What `train` and `evaluate` take for a run, by its settings and data. */
 export interface Plan {
   readonly definition: NetDefinition
   readonly optimizer: Optimizer
   readonly schedule: Schedule
   readonly courses?: Courses
   readonly input?: InputRecipe
-  /** How many views of an image the test takes. */
+  /** Views of an image that the test takes. */
   readonly views: 1 | 10
-  /** The data, with all that the input needs. */
+  /** The data, with the statistics that the input needs. */
   readonly data: Dataset
-  /** What a person should know, a sentence each. */
+  /** Notes for people, a sentence each. */
   readonly notes: readonly string[]
 }
 
-/** The recipe that settings name, without what they take away from it. */
+/** The recipe that settings name, with their ablations; undefined if they name none. */
 export function recipeOf({ recipe, ablate }: Partial<TrainSettings>): Recipe | undefined {
   return recipe === undefined
     ? undefined
     : recipeByName(recipe, ablate === undefined ? [] : ablationsIn(ablate))
 }
 
-/** The net that settings ask for, for images and classes such as these. */
+/**
+ * Defines the net of a run's settings, for its data.
+ *
+ * @throws Error for a net or a recipe that does not exist
+ *
+ * @example
+ * const definition = netOf(run.settings, { channels: 3, classes: data.classes.length })
+ */
 export function netOf(
   settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
   { channels, classes }: { readonly channels: number; readonly classes: number }
@@ -54,7 +59,7 @@ export function netOf(
   return netByName(settings.net, { ...options, channels, classes })
 }
 
-/** How a net that was trained by a recipe takes images when nothing is left to chance; undefined without one. */
+/** The input of a net that was trained by a recipe, without random draws; undefined without a recipe. */
 export function testInputOf(
   settings: Pick<TrainSettings, 'recipe' | 'ablate'>,
   set: Suitable,
@@ -66,7 +71,7 @@ export function testInputOf(
   return input
 }
 
-/** Settings for what is not given of a run by a recipe. */
+/** A recipe's settings, as defaults of a run. */
 export function recipeDefaults(
   recipe: Recipe
 ): Pick<
@@ -75,14 +80,21 @@ export function recipeDefaults(
 > {
   const { net, batch, epochs, rates, update, decay } = recipe
   return {
-    ...{ net: net.name, batch, epochs, optimizer: 'sgd', lr: rates.weight.rate },
-    ...{ momentum: update.momentum, weightDecay: decay.weight },
+    net: net.name,
+    batch,
+    epochs,
+    optimizer: 'sgd',
+    lr: rates.weight.rate,
+    momentum: update.momentum,
+    weightDecay: decay.weight,
     schedule: rates.weight.plateau ? 'plateau' : 'recipe'
   }
 }
 
 /**
- * Everything that a run by these settings takes besides the device.
+ * Makes everything that `train` and `evaluate` take for a run, by its settings and data, with a recipe or without.
+ *
+ * @throws Error for a net or a recipe that does not exist
  *
  * @example
  * const { definition, optimizer, schedule, courses, input } = planOf(settings, data)
@@ -112,7 +124,8 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
       kind === 'sgd' ? recipeOptimizer(recipe, { momentum, weightDecay }) : optimizerOf(settings),
     schedule: drop ? plateau(drop) : schedules[settings.schedule](),
     courses: recipeCourses(recipe, own),
-    ...{ input, views },
+    input,
+    views,
     data: suited.borrowed ? { ...data, train: coloured(train), test: coloured(data.test) } : data,
     notes: [
       ...departures(recipe, settings),
@@ -123,7 +136,7 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
   }
 }
 
-/** What settings have otherwise than the recipe. */
+/** How settings differ from the recipe. */
 function departures(recipe: Recipe, settings: TrainSettings): string[] {
   const { epochs, steps, ...rest } = settings
   const { epochs: usual, ...defaults } = recipeDefaults(recipe)

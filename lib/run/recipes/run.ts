@@ -1,10 +1,13 @@
-/** What a recipe makes of a run: its optimizer, and how each parameter's rate and decay go on. */
-
 import { type Optimizer, sgd } from '../../optim/optimizer.ts'
 import type { Course, Courses, Progress } from '../../optim/schedule.ts'
 import { courseOf, type RateCourse, type Recipe, rateAt } from './recipe.ts'
 
-/** The optimizer of a recipe, with a momentum and a decay of weights that may be others. */
+/**
+ * Makes the optimizer of a recipe, optionally with another momentum or weight decay.
+ *
+ * @example
+ * const optimizer = recipeOptimizer(recipeByName('paper'), { momentum: 0.95 })
+ */
 export function recipeOptimizer(
   { update, decay }: Recipe,
   { momentum = update.momentum, weightDecay = decay.weight } = {}
@@ -12,19 +15,17 @@ export function recipeOptimizer(
   return sgd({ momentum, weightDecay, form: update.form })
 }
 
-/**
- * Epochs of the recipe that are done. A run that is longer or shorter than the recipe has its changes in
- * proportion later or earlier.
- */
+/** Epochs of the recipe that are done. In a run of another length, changes of rates move in proportion. */
 function recipeEpoch({ epochs }: Recipe, { step, steps }: Progress): number {
   return steps > 0 ? (step / steps) * epochs : 0
 }
 
 /**
- * How the parameters of a recipe's net are trained, as factors on the rate and the decay that weights have at the
- * start. Drops by plateau are none of it: `schedules.plateau` is there for them.
+ * Makes the factors of each parameter on learning rate and weight decay, relative to those of weights at the start. For
+ * `train`'s option `courses`. Drops by plateau are left to `schedules.plateau`.
  *
- * @param changing false where another schedule says how the rates go on: what is left is each kind's share
+ * @param changing false if another schedule changes the rates, so that only the ratios between parameters remain.
+ *   Default true
  *
  * @example
  * const recipe = recipeByName('chm-145')

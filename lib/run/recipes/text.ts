@@ -1,5 +1,3 @@
-/** Recipes as text: a name and a value a row, from which a recipe is printed and two are compared. */
-
 import type { NetDefinition } from '../../net/definition.ts'
 import type { LayerOptions } from '../../net/layer.ts'
 import { netByName } from '../../net/models/index.ts'
@@ -7,13 +5,13 @@ import type { InputRecipe } from '../../training/input/augment.ts'
 import { type Ablation, ablations } from './ablation.ts'
 import type { ByKind, ExpectedErrors, KnownSpeed, RateCourse, Recipe } from './recipe.ts'
 
-/** One thing that a recipe says. */
+/** One line of a recipe, for people. */
 export interface Row {
   readonly name: string
   readonly value: string
 }
 
-/** All that a recipe says, in the order in which people read it. */
+/** Describes a recipe in rows, in reading order. */
 export function rowsOf(recipe: Recipe): Row[] {
   const { title, sources, photos, batch, epochs, update, rates, decay, test, expected } = recipe
   const { layers = {}, ...rest } = rates
@@ -52,7 +50,7 @@ export function definitionOf({ net }: Recipe): NetDefinition {
   return netByName(net.name, net.options)
 }
 
-/** What differs between two recipes, row by row. */
+/** Rows that differ between two recipes. */
 export function differences(
   a: Recipe,
   b: Recipe
@@ -76,7 +74,7 @@ function withoutRows({ without = [] }: Recipe): Row[] {
   })
 }
 
-/** Layers, each row from one that has weights, or parts or joins towers, up to the next. */
+/** Layers: a row starts at each layer that has weights, or that splits or joins towers. */
 function stages(net: NetDefinition): Row[] {
   const rows: { name: string; parts: string[] }[] = []
   for (const { name, node } of net.layers) {
@@ -149,7 +147,7 @@ function updateText({ form, momentum }: Recipe['update']): string {
     : `v ← ${momentum} v + g + λ·w, w ← w − ε·v`
 }
 
-/** What weights and biases have, in one where it is the same. */
+/** A value for weights and biases; one text if both are the same. */
 function kinds<T>({ weight, bias }: ByKind<T>, text: (value: T) => string): string {
   const [weights, biases] = [text(weight), text(bias)]
   return weights === biases ? weights : `${weights}; biases ${biases}`
@@ -165,7 +163,7 @@ function courseText({ rate, changes = [], plateau }: RateCourse): string {
   return [number(rate), ...at, ...(drop ? [drop] : [])].join(', ')
 }
 
-/** With four figures at most. */
+/** With four digits at most. */
 function number(value: number): string {
   return String(Number(value.toPrecision(4)))
 }

@@ -24,7 +24,10 @@ export const torchvision: Recipe = {
   test: { views: 1 },
   expected: [
     {
-      ...{ on: 'ILSVRC-2012 validation', views: 1, top1: 0.4348, top5: 0.2093 },
+      on: 'ILSVRC-2012 validation',
+      views: 1,
+      top1: 0.4348,
+      top5: 0.2093,
       source: "torchvision's documentation, AlexNet_Weights.IMAGENET1K_V1"
     }
   ],

@@ -138,7 +138,7 @@ export interface ResolvedInput {
 }
 
 /** Images that are larger than the net's input count as photographs from this many rows and columns on. */
-const PHOTOGRAPH = 64
+export const PHOTOGRAPH = 64
 
 /**
  * Fills in a recipe's defaults for a set and a net's input. Without a recipe, photographs are cropped and flipped at

@@ -1,4 +1,3 @@
-import type { ImageSet } from '../../data/dataset.ts'
 import { type Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import type { DType } from '../../native/dtype.ts'
@@ -9,6 +8,7 @@ import { type BoundCall, type Call, runCall, Tape } from '../../net/graph/tape.t
 import type { Value } from '../../net/graph/value.ts'
 import { fnv1a } from '../../util/random.ts'
 import { type InputRecipe, type ResolvedInput, resolveInput } from './augment.ts'
+import type { InputFacts } from './input-facts.ts'
 
 /** A crop of an image. */
 export interface View {
@@ -16,9 +16,6 @@ export interface View {
   readonly left: number
   readonly mirrored: boolean
 }
-
-/** What decides a net's input, of a set. */
-export type InputFacts = Omit<ImageSet, 'read' | 'load'>
 
 /** Where the input goes. */
 export interface InputTarget {

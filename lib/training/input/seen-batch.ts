@@ -6,6 +6,7 @@ import { elements } from '../../native/layout.ts'
 import { Value } from '../../net/graph/value.ts'
 import type { InputRecipe, ResolvedInput } from './augment.ts'
 import type { Pictures } from './contact-sheet.ts'
+import { factsOf } from './input-facts.ts'
 import { NetInput } from './net-input.ts'
 
 export interface SeenBatchOptions {
@@ -67,7 +68,7 @@ export async function seenBatch(
       ...(input?.offsets !== undefined && { offsets: input.offsets }),
       ...(colour && { colour: { ...colour, divide: 1 } })
     }
-    const level = { ...facts(set), mean: set.mean.map(() => 0) }
+    const level = { ...factsOf(set), mean: set.mean.map(() => 0) }
     using made = await NetInput.create({ stream, input: y, rng }, level, { input: plain, training })
     const images = new Uint8Array(indices.length * set.height * set.width * channels)
     const labels = new Int32Array(indices.length)
@@ -86,9 +87,4 @@ export async function seenBatch(
     await stream.close()
     for (const value of [y, rng]) value.place.buffer.close()
   }
-}
-
-/** What input is made by, without how images are read: a set need not be a plain object. */
-function facts({ length, height, width, channels, classes, mean, std, colours }: ImageSet) {
-  return { length, height, width, channels, classes, mean, std, ...(colours && { colours }) }
 }

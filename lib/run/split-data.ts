@@ -3,24 +3,30 @@ import { holdOut } from '../data/hold-out.ts'
 import type { ValidationOptions } from '../training/loop/validation.ts'
 import type { TrainSettings } from './settings.ts'
 
-/** Whether settings ask for validations while the run goes on. */
+/** True if the settings ask for validations. */
 function isValidated(settings: Partial<TrainSettings>): boolean {
   const { validate = false, validateEvery, holdOut, patience, schedule } = settings
   const asked = validateEvery !== undefined || holdOut !== undefined || patience !== undefined
   return validate || asked || schedule === 'plateau'
 }
 
-/**
- * What settings make of a set: the images to train on, and, where they ask for validations, how. Those are made
- * on the training images that are held out, or else on the test images.
- */
-export function partData(
-  settings: TrainSettings,
-  data: Dataset
-): {
+/** The images that a run trains on and validates on. */
+export interface SplitData {
   readonly images: ImageSet
+  /** For `train`'s option of the same name; undefined if the settings ask for no validation. */
   readonly validation?: Pick<ValidationOptions, 'set' | 'every' | 'patience'>
-} {
+}
+
+/**
+ * Splits a data set as settings say. Validations use the training images that are held out, or else the test images.
+ *
+ * @param settings `holdOut`, `validate`, `validateEvery`, `patience`, `schedule` and `seed` count
+ *
+ * @example
+ * const { images, validation } = splitData(run.settings, data)
+ * for await (const step of train(net, images, { lr: 0.01, validation })) await run.log(step)
+ */
+export function splitData(settings: TrainSettings, data: Dataset): SplitData {
   if (!isValidated(settings)) return { images: data.train }
   const { validateEvery: every, patience, holdOut: count, seed } = settings
   const parts = count === undefined ? undefined : holdOut(data.train, count, seed)

@@ -1,4 +1,4 @@
-/** What was saved of a run's state, read back: each reader throws by `wrong` for what it cannot be. */
+/** Reads the state of a run from JSON. Each reader calls `wrong` for what is not a state. */
 
 import type { RateChange } from '../training/loop/learning-rate.ts'
 import type { LossScaleState, ScaledOutcome } from '../training/loop/loss-scale.ts'
@@ -6,10 +6,10 @@ import type { TrainState } from '../training/loop/train-state.ts'
 import type { ValidationState } from '../training/loop/validation.ts'
 import { isJsonObject, type Json, type JsonObject } from '../util/files/json.ts'
 
-/** Throws the error that names the file. */
+/** Throws an error that names the file. */
 export type Wrong = (expected: string, got: string) => never
 
-/** The state of a run that stands at `whole` steps. */
+/** @param whole the number of steps that the state must say */
 export function readTrainState(value: Json | undefined, whole: number, wrong: Wrong): TrainState {
   const train = objectOf(value)
   const { step, epoch, position, seed, steps, lossScale, rates, validation } = train
@@ -21,7 +21,10 @@ export function readTrainState(value: Json | undefined, whole: number, wrong: Wr
     wrong(`step ${whole} in its state`, String(step))
   }
   return {
-    ...{ step, epoch, position, seed },
+    step,
+    epoch,
+    position,
+    seed,
     ...(typeof steps === 'number' && { steps }),
     ...(lossScale !== undefined && { lossScale: readLossScale(lossScale, wrong) }),
     ...(rates !== undefined && { rates: readRates(rates, wrong) }),
@@ -39,7 +42,7 @@ function readLossScale(value: Json, wrong: Wrong): LossScaleState {
   return { scale, good, skipped, unheeded: known }
 }
 
-/** Changes of a run's rate, in order. */
+/** Changes of a run's learning rate, in order. */
 export function readRates(value: Json, wrong: Wrong): readonly RateChange[] {
   const changes = Array.isArray(value) ? value.map(objectOf) : [{}]
   return changes.map(({ step, old, lr }) => {
