@@ -35,6 +35,7 @@ export interface CheckpointData {
 
 /** A checkpoint that was read, all files checked. */
 export interface Checkpoint {
+  /** Its folder. */
   readonly folder: string
   /** Steps done. */
   readonly step: number
@@ -50,6 +51,7 @@ export interface Checkpoint {
 
 /** A folder that is named like a checkpoint. Its files are not checked. */
 export interface CheckpointFolder {
+  /** Its path. */
   readonly folder: string
   /** Steps done, by its name. */
   readonly step: number

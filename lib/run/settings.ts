@@ -40,6 +40,7 @@ export interface TrainSettings extends Saved {
   readonly momentum: number
   /** β₂ of Adam; SGD has none. */
   readonly beta2: number
+  /** Weight decay λ. */
   readonly weightDecay: number
   /** How the learning rate changes. */
   readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
@@ -73,6 +74,7 @@ export function optimizerOf(settings: TrainSettings): Optimizer {
 
 /** A run was resumed with other settings, or other data, than it was started with. */
 export class SettingsError extends Error {
+  /** 'SettingsError' */
   override name = 'SettingsError'
 }
 

@@ -29,6 +29,7 @@ export interface OpenTrainingOptions {
 
 /** An open training run: its settings, its log and its checkpoints. `openTraining` returns it. */
 export class TrainingRun {
+  /** The settings of the run, all filled in. */
   readonly settings: TrainSettings
   /** The snapshot to resume from; undefined for a new run. For `train`'s option of the same name. */
   readonly from: Snapshot | undefined

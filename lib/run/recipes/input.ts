@@ -6,6 +6,7 @@ import type { Recipe } from './recipe.ts'
 
 /** A recipe's input, adapted to a set. */
 export interface SuitedInput {
+  /** For `train`'s option of the same name. */
   readonly input: InputRecipe
   /** True if it needs colour statistics that the set lacks: see `coloured`. */
   readonly borrowed: boolean

@@ -23,10 +23,15 @@ const schedules = { constant, cosine, warmCosine, plateau, recipe: constant } as
 
 /** What `train` and `evaluate` take for a run, by its settings and data. */
 export interface Plan {
+  /** The net. */
   readonly definition: NetDefinition
+  /** For `train`'s option of the same name, as the next three. */
   readonly optimizer: Optimizer
+  /** Factor on the learning rate. */
   readonly schedule: Schedule
+  /** Factors of each parameter. Undefined: none. */
   readonly courses?: Courses
+  /** How images become the net's input. Undefined: as `train` does without. */
   readonly input?: InputRecipe
   /** Views of an image that the test takes. */
   readonly views: 1 | 10

@@ -39,6 +39,7 @@ export interface KnownSpeed {
 
 /** How a known net was trained and tested, as plain data. */
 export interface Recipe {
+  /** The name that `recipeByName` takes. */
   readonly name: string
   /** One line for people. */
   readonly title: string
@@ -57,6 +58,7 @@ export interface Recipe {
   readonly input: InputRecipe
   /** Images a step. */
   readonly batch: number
+  /** Passes over the training images. */
   readonly epochs: number
   /** 'paper': v ← m·v - λ·ε·w - ε·g, w ← w + v. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. */
   readonly update: { readonly form: 'paper' | 'pytorch'; readonly momentum: number }
@@ -68,6 +70,7 @@ export interface Recipe {
   readonly decay: ByKind<number>
   /** How it was tested. */
   readonly test: { readonly views: 1 | 10 }
+  /** Errors that it is known to reach. */
   readonly expected: readonly ExpectedErrors[]
   /** Known errors of its ablations, by name. */
   readonly ablated?: Readonly<Record<string, readonly ExpectedErrors[]>>
@@ -79,7 +82,12 @@ export interface Recipe {
   readonly differs: readonly string[]
 }
 
-/** The learning rate at an epoch, fractions included; of a course by plateau, the rate at the start. */
+/**
+ * Returns the learning rate at an epoch, fractions included; of a course by plateau, the rate at the start.
+ *
+ * @example
+ * const rate = rateAt(recipeByName('caffe').rates.weight, 45)
+ */
 export function rateAt({ rate, changes = [] }: RateCourse, epoch: number): number {
   // Epochs computed from steps may be off by rounding.
   return changes.findLast((change) => epoch + 1e-9 >= change.epoch)?.rate ?? rate

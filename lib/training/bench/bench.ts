@@ -77,6 +77,7 @@ const PROFILES = 3
  * const { steps } = await benchmark.run({ seconds: 10 })
  */
 export class Benchmark {
+  /** The net that is measured. `close` closes it. */
   readonly net: Net
   readonly #program: Program
   readonly #calls: readonly BoundCall[]

@@ -26,7 +26,9 @@ export type TraceEvent =
 
 /** A trace in Google's "Trace Event Format", JSON object form. */
 export interface ChromeTrace {
+  /** The unit that viewers show. */
   readonly displayTimeUnit: 'ms'
+  /** Names of devices and streams, then calls. */
   readonly traceEvents: readonly TraceEvent[]
 }
 

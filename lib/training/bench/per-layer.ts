@@ -6,10 +6,15 @@ import type { Net } from '../../net/net.ts'
 
 /** How long one call of a step took. */
 export interface CallTime {
+  /** Name of the device. */
   readonly device: string
+  /** Name of the layer. */
   readonly layer: string
+  /** Such as 'forward' or 'backward'. */
   readonly pass: Pass
+  /** Name of the op. */
   readonly op: string
+  /** The kernel or library primitive that computed it. */
   readonly implementation: string
   /** Milliseconds: the median of a few steps. */
   readonly ms: number
@@ -17,7 +22,9 @@ export interface CallTime {
 
 /** How long one pass of a layer took, with its arithmetic and memory traffic. */
 export interface LayerTime {
+  /** Name of the layer. */
   readonly layer: string
+  /** Such as 'forward' or 'backward'. */
   readonly pass: Pass
   /** Milliseconds of all its calls. */
   readonly ms: number
@@ -29,6 +36,7 @@ export interface LayerTime {
   readonly leastBytes: number
   /** Calls that only change a layout. */
   readonly reorders: number
+  /** In the order of the step. */
   readonly calls: readonly CallTime[]
 }
 

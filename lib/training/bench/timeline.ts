@@ -10,9 +10,13 @@ export interface Span {
   readonly stream: 'compute' | 'exchange'
   /** For a copy to another device: that device. */
   readonly to?: string
+  /** Name of the layer. */
   readonly layer: string
+  /** Such as 'forward' or 'backward'. */
   readonly pass: Pass
+  /** Name of the op. */
   readonly op: string
+  /** The kernel or library primitive that computed it. */
   readonly implementation: string
   /** Bytes that it reads and writes; for a copy, bytes copied. */
   readonly bytes: number

@@ -43,6 +43,7 @@ export interface Evaluation {
   readonly top5: number
   /** Images of the set. */
   readonly images: number
+  /** Pace, over the whole evaluation. */
   readonly imagesPerSecond: number
 }
 

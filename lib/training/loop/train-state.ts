@@ -8,6 +8,7 @@ import type { ValidationState } from './validation.ts'
 export interface TrainState extends ImagePosition {
   /** Steps done. */
   readonly step: number
+  /** The run's seed. */
   readonly seed: number
   /** Steps in all, once chosen. */
   readonly steps?: number
@@ -21,5 +22,6 @@ export interface TrainState extends ImagePosition {
 
 /** A run as it is after a step: for `train`'s options `checkpoint` and `from`. */
 export interface Snapshot extends TrainedTensors {
+  /** Where the run stands. */
   readonly state: TrainState
 }

@@ -32,9 +32,11 @@ export interface Validation extends Evaluation {
 export interface ValidationState {
   /** Steps done at the last validation. */
   readonly step: number
+  /** The best validation: steps done, top-1 error as a fraction, and loss in nats. */
   readonly best: { readonly step: number; readonly error: number; readonly loss: number }
   /** Validations since the best one. */
   readonly waited: number
+  /** With the schedule `plateau`: its state. */
   readonly plateau?: Plateau['state']
 }
 

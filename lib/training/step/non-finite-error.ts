@@ -13,6 +13,7 @@ import type { Trainer } from './trainer.ts'
  * }
  */
 export class NonFiniteError extends Error {
+  /** 'NonFiniteError' */
   override name = 'NonFiniteError'
   /** The layer where the first non-finite value appeared, if it was found. */
   readonly layer: string | undefined
