@@ -90,7 +90,7 @@ export class Benchmark {
 
   /**
    * Builds the net and brings a batch to it.
-   * @throws Error where the net does not fit the device
+   * @throws OutOfMemoryError where the net does not fit the device
    */
   static async create(
     definition: NetDefinition,
@@ -212,7 +212,7 @@ export class Benchmark {
  *
  * @param definition of the net
  * @param on one device, or several that share the net
- * @throws Error where the net does not fit the device
+ * @throws OutOfMemoryError where the net does not fit the device
  *
  * @example
  * const { imagesPerSecond } = await bench(alexnet(), device, { batch: 128 })

@@ -31,7 +31,7 @@ export class OptimizerMemory {
   readonly decay: Value
   readonly #slab: Buffer
 
-  /** @throws Error where the device has too little memory */
+  /** @throws OutOfMemoryError where the device has too little memory */
   constructor(device: Device, options: OptimizerMemoryOptions) {
     const { parameters, optimizer, groups, averaged } = options
     const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
