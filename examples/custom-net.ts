@@ -1,4 +1,4 @@
-/** A net of one's own: a small residual net, trained on drawn figures in about a minute. */
+/** Defines a small residual net and trains it on generated images in about a minute. */
 import {
   add,
   avgPool,
@@ -17,7 +17,7 @@ import {
   train
 } from 'alexnode'
 
-// Layers form a chain; one that names its inputs reads those instead of the one before.
+// Each layer reads the one before it, or the layers that its `inputs` name.
 const convolution = (filters: number, name: string) => [
   conv2d({ filters, size: 3, padding: 'same', bias: false }),
   batchNorm({ name })

@@ -1,10 +1,10 @@
 /**
- * Trains a small AlexNet on Fashion-MNIST for some seconds, tests it, and keeps its weights:
+ * Trains a small AlexNet on Fashion-MNIST for a few seconds, tests it, and saves its weights:
  *
  *     node --import tsx examples/train.ts [STEPS] [WEIGHTS]
  *
- * The images are those of ALEXNODE_DATA, or are downloaded. `npm start` does the same, with all that a
- * long run needs: options, checkpoints, a log, validation.
+ * The images come from ALEXNODE_DATA, or are downloaded. `npm start` does the same with what a long run needs:
+ * options, checkpoints, a log, validation.
  */
 import {
   adam,
