@@ -1,10 +1,10 @@
 // The program that people run to see whether a device computes what it should.
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
-import { differenceTolerance, toleranceOf, tolerances } from '../lib/selftest/case.ts'
 import { opCases } from '../lib/selftest/cases.ts'
-import { apart, netLosses } from '../lib/selftest/nets.ts'
+import { lossDifference, netLosses } from '../lib/selftest/nets.ts'
 import { type SelftestResult, selftest } from '../lib/selftest/selftest.ts'
+import { differenceTolerance, toleranceOf, tolerances } from '../lib/selftest/tolerance.ts'
 import { objects, runProgram, widest } from './programs.ts'
 
 const program = 'lib/cli/main.ts'
@@ -101,10 +101,14 @@ t.test('a net, and a course that parts', async (t) => {
   const losses = await netLosses(device, { net: 'fashion', dtype: 'f32', fuse: true })
   t.equal(losses.length, 10)
   t.ok(losses.every(Number.isFinite))
-  t.match(apart(losses, losses, 'f32'), { error: 0 })
-  const { error, bound } = apart([...losses.slice(0, 9), 1.01 * (losses[9] ?? 0)], losses, 'f32')
+  t.match(lossDifference(losses, losses, 'f32'), { error: 0 })
+  const { error, bound } = lossDifference(
+    [...losses.slice(0, 9), 1.01 * (losses[9] ?? 0)],
+    losses,
+    'f32'
+  )
   t.ok(error > bound)
-  t.equal(apart([], losses, 'bf16').error, Infinity)
+  t.equal(lossDifference([], losses, 'bf16').error, Infinity)
 })
 
 t.test('what is not there', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * The table of op cases: every op, several shapes, AlexNet's among them, every dtype and the
- * layouts that the op takes. Tests and `alexnode selftest` read it.
+ * The table of op cases: every op in several shapes, AlexNet's among them, in every dtype and layout that it takes. Tests
+ * and `alexnode selftest` run it.
  */
 import type { OpCase } from './case.ts'
 import { batchNormCases } from './cases/batch-norm.ts'
@@ -15,7 +15,7 @@ import { optimizerCases } from './cases/optimizer.ts'
 import { poolingCases } from './cases/pooling.ts'
 import { viewCases } from './cases/views.ts'
 
-/** All rows; names differ. */
+/** All rows; their names are unique. */
 export const opCases: readonly OpCase[] = [
   ...convolutionCases,
   ...poolingCases,

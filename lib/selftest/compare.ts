@@ -1,25 +1,26 @@
+/** Compares two tensors. */
 import type { Tolerance } from './case.ts'
 import type { Dense } from './reference/index.ts'
 
-/** How two tensors agree, told by the element that is nearest its bound or farthest beyond it. */
+/** A comparison of two tensors: the element whose error is largest by its tolerance, and how many are off. */
 export interface Comparison {
-  /** Its indices, outermost dimension first; none where there are no elements. */
+  /** Its indices, outermost dimension first; empty if there are no elements. */
   readonly at: readonly number[]
   readonly actual: number
   readonly expected: number
-  /** |actual - expected| of it. */
+  /** |actual - expected| */
   readonly error: number
-  /** What its error may be. */
+  /** The largest error that passes. */
   readonly bound: number
-  /** How many elements are beyond their bounds. */
+  /** Number of elements that are off. */
   readonly count: number
 }
 
 /**
- * Compares element by element: |actual - expected| <= absolute + relative * |expected|. NaN equals
- * NaN, and an infinity equals itself.
+ * Compares element by element: |actual - expected| <= absolute + relative * |expected|. NaN equals NaN, and an infinity
+ * equals itself.
  *
- * @throws when the two differ in shape
+ * @throws Error if the shapes differ
  */
 export function compare(actual: Dense, expected: Dense, tolerance: Tolerance): Comparison {
   if (`${actual.shape}` !== `${expected.shape}` || actual.data.length !== expected.data.length) {
@@ -41,7 +42,7 @@ export function compare(actual: Dense, expected: Dense, tolerance: Tolerance): C
   return { at, actual: a, expected: b, ...judge(a, b, tolerance), count }
 }
 
-/** How far a number is from what it should be, and how far it may be. */
+/** The error of a number, and the largest error that passes. */
 export function judge(actual: number, expected: number, { absolute, relative }: Tolerance) {
   const bound = absolute + relative * (Number.isFinite(expected) ? Math.abs(expected) : 0)
   if (Object.is(actual, expected) || actual === expected) return { error: 0, bound }

@@ -1,9 +1,8 @@
 /**
- * Finite differences: what a backward op must return, told from the forward reference alone.
+ * Finite differences: what a backward op must return, computed from the forward reference alone.
  *
- * Source: Caffe's GradientChecker. The derivative by one element is (L(x + h) - L(x - h)) / 2h in
- * f64. Where a kink lies within reach (a ReLU's 0, two maxima that are as good as equal) there is
- * no derivative, and the element is left out.
+ * Source: Caffe's GradientChecker. The derivative by one element is (L(x + h) - L(x - h)) / 2h in f64. Near a kink (0 of
+ * a ReLU, two nearly equal maxima) there is no derivative, and the element is left out.
  */
 import { elements } from '../native/layout.ts'
 import { philox } from '../util/philox.ts'
@@ -13,19 +12,19 @@ import { judge } from './compare.ts'
 import type { Data, Dense } from './reference/index.ts'
 import type { CaseInputs } from './values.ts'
 
-/** How differences are taken. */
+/** Options of `finiteDifferences`. */
 export interface DifferenceOptions {
   /** h. Default 1e-4. */
   readonly step?: number
-  /** How near to a kink an element is left out; at least `step`. Default 1e-3. */
+  /** Elements nearer to a kink are left out; at least `step`. Default 1e-3. */
   readonly kinkRange?: number
-  /** Elements of each tensor that are tried, drawn at random; all where there are fewer. Default 24. */
+  /** Elements of each tensor to differentiate by, drawn at random. Default 24. */
   readonly samples?: number
 }
 
 /** The derivative by one element. */
 export interface Difference {
-  /** The output of the backward op that holds it: dx, dw … */
+  /** The output of the backward op that has it: dx, dw … */
   readonly output: string
   /** Its place in row-major order. */
   readonly index: number
@@ -35,14 +34,14 @@ export interface Difference {
 /** Derivatives of a row's forward run by its inputs. */
 export interface Differences {
   readonly found: readonly Difference[]
-  /** Elements left out because a kink is near. */
+  /** Number of elements that were left out near a kink. */
   readonly kinks: number
 }
 
 /**
- * Takes differences for each output of the row that is called d + the name of a forward input.
+ * Computes differences for each output of the row whose name is d + the name of a forward input.
  *
- * @throws when the row has no forward run
+ * @throws Error if the row has no forward run
  */
 export function finiteDifferences(
   row: OpCase,
@@ -74,14 +73,14 @@ export function finiteDifferences(
   return { found, kinks }
 }
 
-/** How `outputs` of a backward op agree with a difference. */
+/** A difference, and what a backward op returned. */
 export interface Agreement extends Difference {
   readonly actual: number
   readonly error: number
   readonly bound: number
 }
 
-/** How `outputs` of a backward op agree with the differences, one for each. */
+/** Compares each difference with the outputs of a backward op. */
 export function agreements(
   { found }: Differences,
   outputs: Readonly<Record<string, Dense>>,
@@ -95,7 +94,7 @@ export function agreements(
 
 type Inputs = Readonly<Record<string, Dense>>
 
-/** L: what the forward run leads to, weighted by the gradient that comes in from above. */
+/** L: the forward run's objective, by default the sum of y * dy. */
 function objective(pass: Forward, given: Inputs, inputs: Inputs): number {
   const outputs = pass.run(pass.fields, given, pass.shapes)
   if (pass.objective) return pass.objective(outputs, inputs)
@@ -126,7 +125,7 @@ function moved({ shape, data }: Dense, index: number, shift: number): Dense {
   return { shape, data: copy }
 }
 
-/** Places of `total` that are tried, in order and each once. */
+/** Draws distinct indices below `total`, in ascending order. */
 function choose(total: number, samples: number, seed: number): number[] {
   if (total <= samples) return Array.from({ length: total }, (_, i) => i)
   const places = new Set<number>()

@@ -1,6 +1,6 @@
 /**
- * Ten steps of each named net, whole: on the CPU op by op and fused, whose losses must agree, on any
- * other device against the CPU, and in bf16 and f16, where the device has them, against f32.
+ * Ten steps of whole nets. Losses must agree between unfused and fused ops on the first device, between each other
+ * device and the first, and between bf16 or f16, if the device has them, and f32.
  */
 import { shapes } from '../data/shapes/shapes.ts'
 import type { Device } from '../engine/device.ts'
@@ -9,26 +9,26 @@ import { netByName } from '../net/models/index.ts'
 import { train } from '../training/train.ts'
 import type { Measure } from './run.ts'
 
-/** How a net is trained. */
+/** A net and how it is built. */
 export interface NetCase {
   readonly net: string
   readonly dtype: FloatDType
   readonly fuse: boolean
 }
 
-/** The nets tried; the others are made of the same parts. */
-export const netsTried = ['alexnet', 'fashion', 'torchvision'] as const
+/** The nets to test; the others consist of the same layers. */
+export const testedNets = ['alexnet', 'fashion', 'torchvision'] as const
 
 const batch = 4
 const steps = 10
 const seed = 3
-/** Loss by loss, as a fraction; bf16 keeps 8 bits, f16 11. */
+/** Relative tolerance of a loss. bf16 has 8 significant bits, f16 11. */
 const bounds = { f32: 1e-4, bf16: 5e-2, f16: 2e-2 } as const
 
-/** Rates at which losses move, and rounding does not grow into another course within the steps. */
+/** Learning rates at which losses change, but rounding errors do not grow beyond the tolerance. */
 const rates: Readonly<Record<string, number>> = { alexnet: 1e-4, fashion: 2e-5 }
 
-/** The loss of each step. The images, the weights and the dropout are the same on every device. */
+/** Trains a net and returns the loss of each step. Images, weights and dropout are the same on every device. */
 export async function netLosses(
   device: Device,
   { net: name, dtype, fuse }: NetCase
@@ -39,7 +39,7 @@ export async function netLosses(
   const images = shapes({ channels, size: 64, train: batch * steps, test: 10, seed })
   const losses: number[] = []
   const lr = rates[name] ?? 1e-3
-  // No step is skipped that the other course makes.
+  // A scale at which no step overflows: the f32 run skips none.
   const lossScale = dtype === 'f16' ? { lossScale: { start: 1024 } } : {}
   const options = { steps, seed, lr, momentum: 0.9, ...lossScale }
   for await (const { loss } of train(net, images.train, options)) {
@@ -48,8 +48,8 @@ export async function netLosses(
   return losses
 }
 
-/** How far apart two courses are at most, as a fraction. */
-export function apart(
+/** The largest relative difference of two lists of losses. */
+export function lossDifference(
   losses: readonly number[],
   expected: readonly number[],
   dtype: FloatDType

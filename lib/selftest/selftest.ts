@@ -1,46 +1,46 @@
-/** All that a device must do right: every row of the table of op cases, and whole nets. */
+/** Tests devices: every row of the table of op cases, and whole nets. */
 import { type Device, open } from '../engine/device.ts'
 import type { Stream } from '../engine/stream.ts'
 import { opTable } from '../native/binding.ts'
 import type { FloatDType } from '../native/dtype.ts'
 import type { OpCase } from './case.ts'
 import { opCases } from './cases.ts'
-import { apart, netLosses, netsTried } from './nets.ts'
-import { againstReference, type CaseResult, type Measure, nearest, runCase } from './run.ts'
+import { lossDifference, netLosses, testedNets } from './nets.ts'
+import { againstReference, type CaseResult, type Measure, runCase, worstOf } from './run.ts'
 
 export interface SelftestOptions {
-  /** The devices to try; the first is what others are compared with. Default: `cpu`. */
+  /** The devices to test; the others are compared with the first. Default: `cpu`. */
   readonly devices?: readonly string[]
-  /** Only rows of this op, and no nets. */
+  /** Test only this op, and no nets. */
   readonly op?: string
-  /** Only rows with finite differences, and no nets. */
+  /** Test only rows with finite differences, and no nets. */
   readonly grad?: boolean
-  /** Also ten steps of each net. Default true. */
+  /** Test ten steps of each net. Default true. */
   readonly nets?: boolean
-  /** CPU threads. Default: as many as the machine gives this process. */
+  /** CPU threads. Default: one per core. */
   readonly threads?: number
-  /** See `open`; f32 rows of matrix products may then be off by more. Default false. */
+  /** See `open`; widens the tolerance of f32 matrix products. Default false. */
   readonly tf32?: boolean
   /** See `open`. Default false. */
   readonly deterministic?: boolean
-  /** See `open`; rows that cuDNN has nothing for are ours. Default false. */
+  /** See `open`; rows that cuDNN has no implementation for use our kernels. Default false. */
   readonly cudnn?: boolean
 }
 
-/** What became of a row, of two devices' agreement on it, or of a net. */
+/** The result of a row on a device, of a row on two devices, or of a net. */
 export interface SelftestResult extends Pick<CaseResult, 'status' | 'reasons' | 'worst'> {
   readonly kind: 'op' | 'devices' | 'net'
-  /** `cpu`, or `cpu:1 against cpu` where two are compared. */
+  /** `cpu`, or `cpu:1 against cpu` if two are compared. */
   readonly device: string
-  /** The row's or net's, with all that tells it from others. */
+  /** Name of the row or net; with `device` it is unique. */
   readonly name: string
 }
 
 /**
- * Tries devices, and yields each result as it comes. Rows are compared with a naive reference and
- * with finite differences, recorded runs with eager ones, and each device with the first.
+ * Tests devices and yields each result. Compares rows with a naive reference and with finite differences, recorded
+ * runs with eager runs, and each device with the first.
  *
- * @throws Error for an op or a device that is not there
+ * @throws Error for an unknown op or a device that is not there
  *
  * @example
  * for await (const { name, status } of selftest({ op: 'lrn' })) console.log(status, name)
@@ -62,14 +62,15 @@ export async function* selftest(options: SelftestOptions = {}): AsyncGenerator<S
       devices.push(await open(name, opening))
     }
     const streams = devices.map((device) => device.stream())
-    for (const row of rows) yield* tryRow(row, streams)
-    if (nets && op === undefined && !grad) for (const net of netsTried) yield* tryNet(net, devices)
+    for (const row of rows) yield* testRow(row, streams)
+    if (nets && op === undefined && !grad)
+      for (const net of testedNets) yield* testNet(net, devices)
   } finally {
     for (const device of devices.reverse()) await device.close()
   }
 }
 
-async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<SelftestResult> {
+async function* testRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<SelftestResult> {
   let first: CaseResult | undefined
   for (const stream of streams) {
     const { name: device } = stream.device
@@ -77,11 +78,11 @@ async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<
     const { status, reasons, worst } = result
     yield { kind: 'op', device, name: row.name, status, reasons, ...(worst && { worst }) }
     if (first?.outputs && result.outputs) {
-      // Each may be off by its bound.
+      // Both devices may be off by the tolerance.
       const found = againstReference(result.outputs, first.outputs, row, stream.device, 2)
       const wrong = found.flatMap(({ reason }) => reason ?? [])
       const pair = `${device} against ${streams[0]?.device.name}`
-      yield verdict('devices', pair, row.name, nearest(found), wrong)
+      yield verdict('devices', pair, row.name, worstOf(found), wrong)
     }
     first ??= result
   }
@@ -89,11 +90,11 @@ async function* tryRow(row: OpCase, streams: readonly Stream[]): AsyncGenerator<
 
 const halves = ['bf16', 'f16'] as const
 
-async function* tryNet(net: string, devices: readonly Device[]): AsyncGenerator<SelftestResult> {
+async function* testNet(net: string, devices: readonly Device[]): AsyncGenerator<SelftestResult> {
   const [first, ...others] = devices
   if (!first) return
   const expected = await netLosses(first, { net, dtype: 'f32', fuse: true })
-  const against = async function* (
+  const compareNet = async function* (
     device: Device,
     dtype: FloatDType,
     fuse: boolean,
@@ -108,16 +109,16 @@ async function* tryNet(net: string, devices: readonly Device[]): AsyncGenerator<
       return
     }
     const losses = await netLosses(device, { net, dtype, fuse })
-    const worst = apart(losses, expected, dtype)
+    const worst = lossDifference(losses, expected, dtype)
     const wrong = worst.error > worst.bound ? [`losses ${losses}, expected ${expected}`] : []
     yield verdict('net', device.name, name, worst, wrong)
   }
-  yield* against(first, 'f32', false, 'unfused against fused')
-  for (const half of halves) yield* against(first, half, true, `${half} against f32`)
+  yield* compareNet(first, 'f32', false, 'unfused against fused')
+  for (const half of halves) yield* compareNet(first, half, true, `${half} against f32`)
   for (const device of others) {
-    yield* against(device, 'f32', true, `against ${first.name}`)
+    yield* compareNet(device, 'f32', true, `against ${first.name}`)
     for (const half of halves) {
-      yield* against(device, half, true, `${half} against f32 on ${first.name}`)
+      yield* compareNet(device, half, true, `${half} against f32 on ${first.name}`)
     }
   }
 }

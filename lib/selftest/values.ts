@@ -1,6 +1,4 @@
-/**
- * The numbers of a row's inputs, and what the reference makes of them.
- */
+/** Generates a row's inputs and computes its expected outputs. */
 import { type DType, isFloat, roundTo } from '../native/dtype.ts'
 import { elements } from '../native/layout.ts'
 import { philox } from '../util/philox.ts'
@@ -8,17 +6,17 @@ import { fnv1a, toUniform } from '../util/random.ts'
 import type { CaseSlot, CaseSlots, OpCase, Values } from './case.ts'
 import { type Data, type Dense, reference } from './reference/index.ts'
 
-/** A row's inputs as the op gets them, and those of its forward run. */
+/** The inputs of a row and of its forward run. */
 export interface CaseInputs {
   readonly inputs: Record<string, Dense>
   readonly forward: Record<string, Dense>
 }
 
-/** Makes the inputs of a row: the same numbers at each call, rounded to the slots' dtypes. */
+/** Makes the inputs of a row, rounded to the slots' dtypes: the same numbers at each call. */
 export function makeInputs(row: OpCase): CaseInputs {
   const forward = make(row.name, row.forward?.inputs ?? {}, {})
   const { run, fields = {}, shapes = {} } = row.forward ?? {}
-  // The forward run may be long; often only what it reads is wanted.
+  // The forward run may be slow, and often the row reads only its inputs.
   const wanted = Object.entries(row.inputs).some(
     ([name, { values }]) => values.kind === 'forward' && name in shapes
   )
@@ -27,7 +25,7 @@ export function makeInputs(row: OpCase): CaseInputs {
   return { inputs, forward: { ...inputs, ...forward } }
 }
 
-/** What the reference returns for a row: not rounded. */
+/** The reference's outputs of a row, not rounded. */
 export function expectedOutputs(row: OpCase, inputs: Record<string, Dense>): Record<string, Dense> {
   const shapes = Object.entries(row.outputs).map(([name, { shape }]) => [name, shape] as const)
   return reference(row.op)(row.fields, inputs, Object.fromEntries(shapes))
@@ -48,7 +46,7 @@ function make(seed: string, slots: CaseSlots, known: Record<string, Dense>): Rec
   return tensors
 }
 
-/** Numbers as a dtype holds them. */
+/** Rounds numbers to a dtype. */
 function store(numbers: ArrayLike<number>, dtype: DType): Data {
   const rounded = roundTo(numbers, dtype)
   if (dtype === 'u32') return Uint32Array.from(rounded)

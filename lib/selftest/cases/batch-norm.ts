@@ -5,7 +5,7 @@ import { batchNorm } from '../reference/batch-norm.ts'
 import { imageLayouts } from './shapes.ts'
 
 const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }
-/** Far from 0, so that a variance taken from sums of squares would show its error. */
+/** Far from 0: a variance computed from sums of squares would be inexact. */
 const shifted: Values = { kind: 'normal', mean: 30 }
 
 interface Norm {
@@ -67,7 +67,7 @@ function rows({ x, epsilon, values }: Norm, dtype: DType, layout: string): OpCas
       var: fromForward(perChannel)
     },
     outputs: { dx: slot(x, image), dscale: slot(perChannel), dshift: slot(perChannel) },
-    // Sums over all elements of a channel, of numbers that mostly cancel out.
+    // Sums over a channel whose terms mostly cancel.
     tolerance: { absolute: 1e-4, relative: 2e-5 },
     forward: {
       run: batchNorm,
@@ -100,7 +100,7 @@ function update(channels: number, count: number, momentum?: number, ok?: number)
   })
 }
 
-/** batch_norm, its gradient, inference and the running statistics. */
+/** Rows of batch_norm, its gradient, inference and running statistics. */
 export const batchNormCases: readonly OpCase[] = [
   ...floatDTypes.flatMap((dtype) =>
     norms.flatMap((norm) =>

@@ -11,7 +11,7 @@ import {
 } from '../case.ts'
 import { conv2d } from '../reference/convolution.ts'
 import type { Fields } from '../reference/index.ts'
-import { type Padding, type Pair, places } from './shapes.ts'
+import { outputSize, type Padding, type Pair } from './shapes.ts'
 
 interface Convolution {
   readonly x: Shape
@@ -24,13 +24,13 @@ interface Convolution {
   readonly winograd?: boolean
   readonly bias?: boolean
   readonly relu?: boolean
-  /** Of x and y; that of the weights is then the op's to choose. */
+  /** Layout of x and y; the op then chooses that of the weights. */
   readonly layout?: string
-  /** For f32, where it is not the usual one. */
+  /** For f32. Default: the usual one. */
   readonly tolerance?: Tolerance
 }
 
-/** Winograd's transforms cost up to two digits, measured against the greatest output. */
+/** Winograd's transforms cost up to two digits, relative to the largest output. */
 const transformed: Tolerance = { absolute: 1e-4, relative: 2e-5 }
 
 const convolutions: readonly Convolution[] = [
@@ -58,7 +58,7 @@ const convolutions: readonly Convolution[] = [
   { x: [2, 3, 10, 10], outputs: 4, kernel: [2, 2], stride: [3, 3], bias: true },
   { x: [3, 16, 6, 6], outputs: 10, kernel: [6, 6], bias: true },
   { x: [2, 16, 8, 8], outputs: 32, kernel: [3, 3], padding: [1, 1, 1, 1], bias: true },
-  // The layouts that people name, and the op's own choice.
+  // Named layouts, and layouts that the op chooses.
   { x: [2, 16, 6, 6], outputs: 24, kernel: [3, 3], bias: true, layout: 'acdb' },
   { x: [2, 12, 6, 6], outputs: 10, kernel: [3, 3], bias: true, layout: 'any' },
   { x: [2, 16, 8, 8], outputs: 32, kernel: [5, 5], padding: [2, 2, 2, 2], layout: 'any' },
@@ -75,7 +75,7 @@ const convolutions: readonly Convolution[] = [
   { x: [1, 3, 227, 227], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true, relu: true },
   { x: [1, 1, 224, 224], outputs: 8, kernel: [11, 11], stride: [4, 4], bias: true },
   { x: [1, 3, 227, 227], outputs: 16, kernel: [11, 11], stride: [4, 4], layout: 'any' },
-  // Strides over few channels, padded and not a whole number of strides wide.
+  // Strides over few channels, with padding, and sizes that are no multiple of the stride.
   {
     x: [3, 1, 50, 61],
     outputs: 24,
@@ -127,7 +127,7 @@ const convolutions: readonly Convolution[] = [
     bias: true,
     layout: 'any'
   },
-  // Enough images for Winograd to pay: tiles of 6, of 5 and of 4 for 3x3 kernels, of 4 for 5x5.
+  // Enough images for Winograd to be faster: tiles of 6, of 5 and of 4 for 3x3 kernels, of 4 for 5x5.
   {
     x: [28, 8, 12, 12],
     outputs: 24,
@@ -184,14 +184,14 @@ function rows(convolution: Convolution, dtype: DType): OpCase[] {
   const tolerance = dtype === 'f32' ? convolution.tolerance : undefined
   const allowed = tolerance ? { tolerance } : {}
   const [count = 1, channels = 1] = x
-  const y = [count, outputs, ...places(x, convolution)]
+  const y = [count, outputs, ...outputSize(x, convolution)]
   const inGroup = channels / groups
   const w = [...(groups > 1 ? [groups, outputs / groups] : [outputs]), inGroup, ...kernel]
   const fields = settings(convolution)
   const image = { dtype, ...(layout ? { layout } : {}) }
   const weights = { dtype, ...(layout ? { layout: 'any' } : {}) }
   const gradients = { dtype: 'f32', ...(layout ? { layout: 'any' } : {}) } as const
-  // Sums of products come out near 1.
+  // Scaled so that sums of products are near 1.
   const perOutput = inGroup * kernel[0] * kernel[1]
   const perWeight = elements(y) / outputs
   const given: CaseSlots = {
@@ -246,7 +246,7 @@ function settings({ stride, padding, dilation, groups, winograd }: Convolution):
   }
 }
 
-/** conv2d and its two gradients. */
+/** Rows of conv2d and its two gradients. */
 export const convolutionCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   convolutions.flatMap((convolution) => rows(convolution, dtype))
 )

@@ -3,8 +3,8 @@ import { type CaseSlot, type OpCase, opCase, slot } from '../case.ts'
 import type { Fields } from '../reference/index.ts'
 import { imageLayouts } from './shapes.ts'
 
-/** What of an image is taken, and what chance does with it. */
-interface Way {
+/** Where images are cropped, and how they are augmented. */
+interface Crop {
   readonly x: readonly [n: number, c: number, h: number, w: number]
   readonly y: readonly [h: number, w: number]
   readonly fields: Fields
@@ -15,7 +15,7 @@ interface Way {
 
 const draws = { purpose: 0x1234567, colour_purpose: 0xfedcba98 }
 
-const ways: readonly Way[] = [
+const crops: readonly Crop[] = [
   { x: [1, 1, 4, 4], y: [4, 4], fields: {} },
   { x: [2, 3, 6, 5], y: [6, 5], fields: {}, mean: 'channel', factor: true },
   { x: [2, 3, 9, 8], y: [5, 6], fields: { top: 4, left: 1 }, mean: 'channel', factor: true },
@@ -40,13 +40,13 @@ const ways: readonly Way[] = [
   { x: [4, 4, 7, 6], y: [7, 6], fields: { ...draws }, mean: 'channel', colours: true }
 ]
 
-/** crop, in all layouts of y. */
-export const cropCases: readonly OpCase[] = ways.flatMap(
+/** Rows of crop, in all layouts of y. */
+export const cropCases: readonly OpCase[] = crops.flatMap(
   ({ x, y: [h, w], fields, mean, factor, colours }) => {
     const [n, c, height, width] = x
     const level: Partial<CaseSlot> = { values: { kind: 'uniform', low: 90, high: 140 } }
     const means = { channel: [c], image: [c, height, width], crop: [c, h, w] }
-    const drawn = colours || 'purpose' in fields
+    const random = colours || 'purpose' in fields
     const inputs = {
       x: slot(x, {
         dtype: 'u8',
@@ -56,7 +56,7 @@ export const cropCases: readonly OpCase[] = ways.flatMap(
       ...(mean && { mean: slot(means[mean], level) }),
       ...(factor && { factor: slot([c], { values: { kind: 'uniform', low: 0.01, high: 0.02 } }) }),
       ...(colours && { colours: slot([c, c], { values: { kind: 'normal', std: 60 } }) }),
-      ...(drawn && {
+      ...(random && {
         rng: slot([4], { dtype: 'u32', values: { kind: 'list', list: [7, 2 ** 31 + 5, 11, 64] } })
       })
     }

@@ -1,6 +1,6 @@
 import { type DType, floatDTypes } from '../../native/dtype.ts'
 import { fromForward, type OpCase, opCase, slot, spread, type Values } from '../case.ts'
-import { cut, dense } from '../reference/dense.ts'
+import { applyMask, dense } from '../reference/dense.ts'
 import { input } from '../reference/fields.ts'
 import type { Reference } from '../reference/index.ts'
 
@@ -10,7 +10,7 @@ interface Layer {
   readonly to: number
   readonly bias?: boolean
   readonly relu?: boolean
-  /** Leaves the layouts to the op. */
+  /** The op chooses the layouts. */
   readonly any?: boolean
 }
 
@@ -66,18 +66,18 @@ function rows({ batch, from, to, bias = false, relu, any }: Layer, dtype: DType)
   ]
 }
 
-/** Dense behind a ReLU whose bits are `mask`; what the ReLU let through was x. */
-const behindRelu: Reference = (fields, inputs, shapes) => {
-  const x = cut(input(inputs, 'x'), input(inputs, 'mask'))
+/** A dense layer after a ReLU whose sign bits are `mask`. */
+const denseAfterRelu: Reference = (fields, inputs, shapes) => {
+  const x = applyMask(input(inputs, 'x'), input(inputs, 'mask'))
   return dense(fields, { ...inputs, x }, shapes)
 }
 
-/** Odd numbers, but for one of eight: with odd weights and eight of nine inputs no sum is 0. */
+/** All but one in eight are odd: with odd weights no sum over 72 inputs is 0. */
 const odd: Values = { kind: 'list', list: [1, -3, 1, 5, -1, 3, -5, 2] }
 const weights: Values = { kind: 'list', list: [1, -1, 3, -3, 1, 5, -1, -3, 1, 1, -5] }
 const even: Values = { kind: 'list', list: [2, -4, 0] }
 
-/** A ReLU's bits: written by the layer that it is in, and read by the next one's backward. */
+/** A ReLU's sign bits, which its layer writes, and the next layer's backward reads. */
 function masks(batch: number, units: number, bias: boolean, dtype: DType): OpCase[] {
   const from = 72
   const mask = slot([batch, units / 8], {
@@ -103,7 +103,7 @@ function masks(batch: number, units: number, bias: boolean, dtype: DType): OpCas
       inputs: { dy, w, mask },
       outputs: { dx: x },
       forward: {
-        run: behindRelu,
+        run: denseAfterRelu,
         fields: {},
         inputs: { x, w, mask },
         shapes: { y: dy.shape },
@@ -140,7 +140,7 @@ const sizes = [
   [33, 17, 65]
 ] as const
 
-/** dense, its two gradients, and gemm. */
+/** Rows of dense, its two gradients, and gemm. */
 export const denseCases: readonly OpCase[] = floatDTypes.flatMap((dtype) => [
   ...layers.flatMap((layer) => rows(layer, dtype)),
   ...masks(8, 128, true, dtype),

@@ -8,7 +8,7 @@ import { imageLayouts } from './shapes.ts'
 
 type SlotOptions = Partial<Omit<CaseSlot, 'shape'>>
 
-/** The tensors that ops of one element are tried on: all layouts, odd sizes. */
+/** Tensors for elementwise ops: all layouts, odd sizes. */
 const tensors: readonly [Shape, SlotOptions][] = floatDTypes.flatMap((dtype) => [
   [[3, 1], { dtype }],
   [[4, 37], { dtype }],
@@ -59,7 +59,7 @@ function addCases(shape: Shape, options: SlotOptions): OpCase[] {
   ]
 }
 
-/** rng: seed, seed, step, first sample. */
+/** The input rng: two words of seed, the step, the first sample. */
 function generator(step: number, firstSample: number): CaseSlot {
   const list = [0x12345678, 0x9abcdef0, step, firstSample]
   return slot([4], { dtype: 'u32', values: { kind: 'list', list } })
@@ -162,7 +162,7 @@ function softmaxCases(): OpCase[] {
   )
 }
 
-/** Activations, softmax, sums, dropout and fills. */
+/** Rows of activations, softmax, add, scale, dropout and fills. */
 export const elementwiseCases: readonly OpCase[] = [
   ...tensors.flatMap(([shape, options]) => [
     ...activationCases(shape, options),

@@ -24,9 +24,9 @@ const losses: readonly Loss[] = [
   { rows: 8, classes: 1000, scale: 128, smoothing: 0.1 },
   { rows: 5, classes: 4, labels: [0, -1, 4, 3, 1000], smoothing: 0.25 },
   { rows: 6, classes: 7, valid: 4, topk: 2, smoothing: 1 },
-  // Few different numbers: the smaller class goes first among equals.
+  // Few distinct numbers: of equal logits the smaller class is ranked first.
   { rows: 16, classes: 12, logits: { kind: 'integers', low: 0, high: 3 } },
-  // Large numbers, whose exponentials overflow.
+  // Logits whose exponentials overflow.
   { rows: 3, classes: 6, logits: { kind: 'integers', low: -1000, high: 1000 } }
 ]
 
@@ -67,7 +67,7 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
   ]
 }
 
-/** cross_entropy with and without its gradient. */
+/** Rows of cross_entropy with and without its gradient. */
 export const lossCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   losses.flatMap((loss) => rowsOf(loss, dtype))
 )

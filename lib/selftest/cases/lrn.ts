@@ -12,7 +12,7 @@ interface Normalisation {
   readonly fields: Fields
 }
 
-// Alpha is large in most rows, so that a wrong window shows.
+// Alpha is large in most rows, so that a wrong window makes a difference.
 const across: readonly Normalisation[] = [
   { x: [1, 96, 7, 7], fields: {} },
   { x: [2, 16, 5, 5], fields: { alpha: 0.5 } },
@@ -36,8 +36,8 @@ const within: readonly Normalisation[] = [
   { x: [1, 2, 3, 3], fields: { size: 9, alpha: 0.1 } }
 ]
 
-/** LRN of a ReLU, for the backward op that does both: x is what came out of the ReLU. */
-const rectified: Reference = (fields, inputs, shapes) => {
+/** ReLU, then LRN, for the backward op that does both. Its x is the ReLU's output. */
+const reluLrn: Reference = (fields, inputs, shapes) => {
   const x = input(relu({}, inputs, {}), 'y')
   return { ...lrn(fields, { x }, shapes), x }
 }
@@ -70,11 +70,11 @@ function rows(
   const both = { ...backward, fields: { ...fields, relu: true } }
   return [
     ...plain,
-    opCase({ ...both, forward: { ...forward, shapes: { y: x, x }, run: rectified, kink: 'zero' } })
+    opCase({ ...both, forward: { ...forward, shapes: { y: x, x }, run: reluLrn, kink: 'zero' } })
   ]
 }
 
-/** lrn, lrn_within and their gradients. */
+/** Rows of lrn, lrn_within and their gradients. */
 export const lrnCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   imageLayouts.flatMap((layout) => [
     ...across.flatMap((row) => rows('lrn', row, dtype, layout)),

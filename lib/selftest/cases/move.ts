@@ -32,7 +32,7 @@ function reorderCases(): OpCase[] {
     ...between([17, 9, 3, 3], ['abcd', 'ABcd8b8a', 'Acdb16a']),
     ...between([2, 6, 5, 3, 3], ['abcde', 'aBCde8c8b']),
     ...between([5, 7], ['ab', 'ba', 'AB16b16a']),
-    // Large enough for whole tiles, and blocks that do not fit into each other.
+    // Whole tiles, and block sizes that do not divide each other.
     ...between([2, 20, 5, 4], ['abcd', 'acdb']),
     ...between([70, 33], ['ab', 'ba']),
     ...between([5, 7], ['AB6a4b', 'AB4a3b']),
@@ -117,7 +117,7 @@ function resizeCases(): OpCase[] {
   )
 }
 
-/** reorder, copy_channels, normalize and resize. */
+/** Rows of reorder, copy_channels, normalize and resize. */
 export const moveCases: readonly OpCase[] = [
   ...reorderCases(),
   ...channelCases(),

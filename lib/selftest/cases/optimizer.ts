@@ -4,7 +4,7 @@ import { type OpCase, opCase, slot, type Values } from '../case.ts'
 const shapes = [[1], [10], [16, 33], [4, 3, 5, 5]] as const
 const positive: Values = { kind: 'uniform', low: 0, high: 1 }
 
-/** What can be asked of an update besides the plain one. */
+/** Options of an update. */
 const variants = [
   {},
   { w16: 'bf16' },
@@ -30,7 +30,7 @@ function flags({ ok, w16, clip }: Variant, shape: readonly number[]) {
       ...(ok !== undefined && { ok: number(ok, 'i32') }),
       ...(clip !== undefined && { clip: number(clip) })
     },
-    // What a skipped step leaves alone is there before it.
+    // Also an input: a skipped step must not change it.
     inout: w16 ? { w16: slot(shape, { dtype: w16 }) } : {}
   } as const
 }
@@ -87,10 +87,10 @@ function averageCases(): OpCase[] {
   )
 }
 
-/** Pieces that are added up by themselves have 16,384 elements. */
+/** Sizes around the 16,384 elements of a partial sum. */
 function normCases(): OpCase[] {
   const sizes = [[1], [3, 5], [16_384], [16_385], [3, 70_001]]
-  // Squares of the small ones are nothing in f32.
+  // Their squares underflow in f32.
   const small: Values = { kind: 'list', list: [1e-25, -3e-25, 2e-25] }
   const values: readonly Values[] = [{ kind: 'normal' }, small]
   return sizes.flatMap((shape) =>
@@ -149,7 +149,7 @@ function agreeCases(): OpCase[] {
   )
 }
 
-/** sgd, adam, what goes before them, and the average after. */
+/** Rows of sgd, adam, average, norm, clip_factor, finite and agree. */
 export const optimizerCases: readonly OpCase[] = [
   ...sgdCases(),
   ...adamCases(),

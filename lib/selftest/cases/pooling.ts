@@ -2,14 +2,14 @@ import { type DType, floatDTypes } from '../../native/dtype.ts'
 import type { Shape } from '../../native/layout.ts'
 import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
 import { avgPool, maxPool } from '../reference/pooling.ts'
-import { imageLayouts, places, type Sliding } from './shapes.ts'
+import { imageLayouts, outputSize, type Sliding } from './shapes.ts'
 
 interface Pooling extends Sliding {
   readonly x: Shape
 }
 
 const poolings: readonly Pooling[] = [
-  // AlexNet's: windows of 3 that overlap.
+  // AlexNet's overlapping windows.
   { x: [2, 6, 27, 27], kernel: [3, 3], stride: [2, 2] },
   { x: [1, 8, 55, 55], kernel: [3, 3], stride: [2, 2] },
   { x: [2, 16, 13, 13], kernel: [3, 3], stride: [2, 2] },
@@ -22,11 +22,11 @@ const poolings: readonly Pooling[] = [
   { x: [2, 3, 7, 7], kernel: [3, 4], stride: [1, 2], padding: [0, 2, 1, 3] },
   { x: [2, 9, 6, 6], kernel: [6, 6], stride: [1, 1] },
   { x: [1, 2, 5, 5], kernel: [1, 1], stride: [1, 1] },
-  // A window of more than 256 places has its index in i32.
+  // Windows of more than 256 elements have indices in i32.
   { x: [1, 2, 20, 20], kernel: [17, 17], stride: [2, 2], padding: [3, 3, 3, 3] }
 ]
 
-/** Few different numbers, so that windows have several maxima. */
+/** Few distinct numbers, so that windows have several maxima. */
 const tied: Values = { kind: 'integers', low: 0, high: 2 }
 const withNaN: Values = { kind: 'list', list: [1, 2, Number.NaN, 0, 5, 3, 4, Number.NaN, 7, -1, 2] }
 
@@ -41,7 +41,7 @@ function settings({ kernel, stride, padding, ceil }: Pooling) {
 
 function maximum(pooling: Pooling, dtype: DType, layout: string, values?: Values): OpCase[] {
   const { x, kernel } = pooling
-  const y = [...x.slice(0, 2), ...places(x, pooling)]
+  const y = [...x.slice(0, 2), ...outputSize(x, pooling)]
   const fields = settings(pooling)
   const image = { dtype, layout }
   const index = { dtype: kernel[0] * kernel[1] > 256 ? 'i32' : 'u8', layout } as const
@@ -78,7 +78,7 @@ function average(
   include_padding?: boolean
 ): OpCase[] {
   const { x } = pooling
-  const y = [...x.slice(0, 2), ...places(x, pooling)]
+  const y = [...x.slice(0, 2), ...outputSize(x, pooling)]
   const excluded = include_padding === false ? { include_padding } : {}
   const fields = { ...settings(pooling), ...excluded }
   const image = { dtype, layout }
@@ -96,7 +96,7 @@ function average(
   ]
 }
 
-/** max_pool, avg_pool and their gradients. */
+/** Rows of max_pool, avg_pool and their gradients. */
 export const poolingCases: readonly OpCase[] = floatDTypes.flatMap((dtype) => [
   ...poolings.flatMap((pooling, i) => {
     const layout = imageLayouts[i % imageLayouts.length] ?? 'abcd'

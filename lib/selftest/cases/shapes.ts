@@ -14,8 +14,8 @@ export interface Sliding {
   readonly ceil?: boolean
 }
 
-/** [OH, OW]: how many places the window has. With `ceil` the last may hang over the border. */
-export function places(shape: Shape, window: Sliding): [number, number] {
+/** [OH, OW]: the number of window positions. With `ceil` the last may extend beyond the border. */
+export function outputSize(shape: Shape, window: Sliding): [number, number] {
   const [, , height = 1, width = 1] = shape
   const { kernel, stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1] } = window
   const along = (size: number, axis: 0 | 1) => {
@@ -24,11 +24,11 @@ export function places(shape: Shape, window: Sliding): [number, number] {
     const room = all - (dilation[axis] * (kernel[axis] - 1) + 1)
     if (!window.ceil) return Math.floor(room / stride[axis]) + 1
     const count = Math.ceil(room / stride[axis]) + 1
-    // A window that starts in the padding behind the image has nothing to see.
+    // A window must not start in the padding behind the image.
     return (count - 1) * stride[axis] >= size + before ? count - 1 : count
   }
   return [along(height, 0), along(width, 1)]
 }
 
-/** Layouts of images that every op without a choice of its own takes. */
+/** Layouts of images that every op takes. */
 export const imageLayouts: readonly string[] = ['abcd', 'acdb', 'aBcd8b', 'aBcd16b']

@@ -7,11 +7,11 @@ const shapes: readonly [Shape, Values][] = [
   [[10, 5, 10], { kind: 'normal', std: 3 }],
   [[10, 2, 1000], { kind: 'normal', std: 2 }],
   [[2, 1, 1], { kind: 'normal' }],
-  // Numbers whose exponentials are too large, or too small, for f32.
+  // Exponentials overflow or underflow in f32.
   [[4, 3, 7], { kind: 'integers', low: -1000, high: 1000 }]
 ]
 
-/** log_mean_softmax. */
+/** Rows of log_mean_softmax. */
 export const viewCases: readonly OpCase[] = shapes.flatMap(([shape, values]) =>
   floatDTypes.map((dtype) =>
     opCase({

@@ -1,8 +1,8 @@
-// Batch normalisation (Ioffe and Szegedy 2015), statistics for each channel over N, H and W:
+// Batch normalisation (Ioffe and Szegedy 2015), statistics per channel over N, H and W:
 //   y = (x - mean) / sqrt(var + epsilon) * scale + shift, var with 1/n (biased)
 // Backward, with x̂ = (x - mean) / sqrt(var + epsilon) and means over the same n elements:
 //   dx = scale / sqrt(var + epsilon) * (dy - mean(dy) - x̂ * mean(dy * x̂))
-import { copy, flag, goesThrough, images, input, map, number, zeros } from './fields.ts'
+import { copy, flag, images, input, isUpdated, map, number, zeros } from './fields.ts'
 import type { Dense, Fields, Reference } from './types.ts'
 
 /** The channel of an element. */
@@ -11,7 +11,7 @@ function channelOf(shape: readonly number[]): (index: number) => number {
   return (index) => Math.floor(index / (height * width)) % channels
 }
 
-/** For each channel, the mean of `value` over the elements of x. */
+/** The mean of `value` over the elements of each channel. */
 function channelMeans(x: Dense, value: (element: number, index: number) => number) {
   const [count, channels, height, width] = images(x.shape)
   const channel = channelOf(x.shape)
@@ -79,12 +79,12 @@ export const batchNormInference: Reference = (fields, inputs) => {
 
 /**
  * batch_norm_update: running = (1 - momentum) * running + momentum * batch, the variance made
- * unbiased by count / (count - 1), count = N * H * W. Nothing changes where ok is 0.
+ * unbiased by count / (count - 1), count = N * H * W. Nothing changes if ok is 0.
  */
 export const batchNormUpdate: Reference = (fields, inputs) => {
   const runningMean = input(inputs, 'running_mean')
   const runningVar = input(inputs, 'running_var')
-  if (!goesThrough(inputs)) {
+  if (!isUpdated(inputs)) {
     return { running_mean: copy(runningMean), running_var: copy(runningVar) }
   }
   const momentum = number(fields, 'momentum', 0.1)

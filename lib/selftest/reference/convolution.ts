@@ -1,12 +1,12 @@
-// Convolution of images, in the sense of neural networks (the kernel is not mirrored):
+// Cross-correlation, which neural networks call convolution:
 //   y[n,o,oy,ox] = b[o] + sum over i,ky,kx of x[n, i, oy*sy - top + ky*dy, …] * w[o,i,ky,kx]
-// Both gradients go over the same products: each y that x*w went into gives back dy*w and dy*x.
+// Both gradients visit the same products: each x*w in y contributes dy*w to dx and dy*x to dw.
 import { borders, flag, images, input, number, pair, shapeOf, zeros } from './fields.ts'
 import type { Fields, Reference } from './types.ts'
 
 type Visit = (output: number, input: number, weight: number) => void
 
-/** Calls `visit` with the positions of the factors of each product, padding left out. */
+/** Calls `visit` with the positions in y, x and w of each product, except those with padding. */
 function products(
   fields: Fields,
   xShape: readonly number[],
@@ -78,7 +78,7 @@ export const conv2dBackwardData: Reference = (fields, inputs, shapes) => {
   return { dx }
 }
 
-/** conv2d_backward_weights: dw of the shape of w, and db [O] where asked for, of x, dy. */
+/** conv2d_backward_weights: dw of the shape of w, and db [O] if wanted, of x, dy. */
 export const conv2dBackwardWeights: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')
   const dy = input(inputs, 'dy')

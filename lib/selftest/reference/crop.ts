@@ -1,9 +1,9 @@
-// What turns stored images into the input of a net, chance included.
+// Converts stored images to a net's input, random augmentation included.
 import { normal, words } from './dropout.ts'
 import { build, flag, images, input, number, pair, shapeOf } from './fields.ts'
 import type { Fields, Reference, Tensors } from './types.ts'
 
-/** Where image n is cropped, and whether it is mirrored. */
+/** The corner at which image n is cropped, and whether it is mirrored. */
 function placeOf(fields: Fields, { rng }: Tensors, n: number) {
   const [rows, columns] = pair(fields, 'offsets', [1, 1])
   const flip = flag(fields, 'flip')
@@ -22,7 +22,7 @@ function placeOf(fields: Fields, { rng }: Tensors, n: number) {
   }
 }
 
-/** What is added to the channels of image n. */
+/** The colour noise of image n: what is added to each channel. */
 function shiftOf(fields: Fields, { rng, colours }: Tensors, n: number): number[] {
   if (!rng || !colours) return []
   const [channels = 0] = colours.shape
@@ -37,9 +37,9 @@ function shiftOf(fields: Fields, { rng, colours }: Tensors, n: number): number[]
 }
 
 /**
- * crop: y [N,C,h,w] = (crop of x - mean + shift) · factor, x [N,C,H,W]. The crop begins at (top, left), or
- * at one of `offsets` places from there on; `mirrored`, and `flip` by chance, turn it round. mean is [C],
- * [C,H,W] under x, or with `fixed_mean` [C,h,w] under y; colours [C,C] holds a vector a row.
+ * crop: y [N,C,h,w] = (crop of x - mean + shift) · factor, x [N,C,H,W]. The crop begins at (top, left), plus a random
+ * offset below `offsets`. `mirrored` mirrors it, `flip` half of the images at random. mean is [C], [C,H,W] aligned with
+ * x, or with `fixed_mean` [C,h,w] aligned with y; each row of colours [C,C] is a vector.
  */
 export const crop: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')

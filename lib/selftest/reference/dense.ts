@@ -1,9 +1,9 @@
-// Products of matrices. A dense layer is y = x wᵀ + b, with w [O, I] as PyTorch keeps it.
+// Matrix products. A dense layer is y = x wᵀ + b, with w [O, I] as in PyTorch.
 import { elements, type Shape } from '../../native/layout.ts'
 import { flag, input, map, number, shapeOf, zeros } from './fields.ts'
 import type { Dense, Reference } from './types.ts'
 
-/** out[m,n] = sum over k of a(m,k) * b(k,n); a transposed operand is read the other way round. */
+/** out[m,n] = sum over k of a(m,k) * b(k,n); a transposed operand is read as its transpose. */
 function multiply(
   a: Dense,
   transposeA: boolean,
@@ -45,19 +45,19 @@ export const gemm: Reference = (fields, inputs, shapes) => {
   return { c }
 }
 
-/** Whether each element is above 0, eight to a byte, the first in its lowest bit. */
-function bitsOf({ data }: Dense, shape: Shape): Dense<Int32Array> {
+/** One bit an element, 1 if it is above 0; eight to a byte, the first in the lowest bit. */
+function signBits({ data }: Dense, shape: Shape): Dense<Int32Array> {
   const bytes = new Int32Array(elements(shape))
   for (const [i, value] of data.entries()) if (value > 0) bytes[i >> 3]! |= 1 << (i & 7)
   return { shape, data: bytes }
 }
 
-/** x, and 0 where its bit of `mask` is. */
-export function cut(x: Dense, mask: Dense): Dense<Float64Array> {
+/** Zeroes the elements of x whose bit of `mask` is 0. */
+export function applyMask(x: Dense, mask: Dense): Dense<Float64Array> {
   return map(x, (value, i) => ((mask.data[i >> 3]! >> (i & 7)) & 1 ? value : 0))
 }
 
-/** dense: y [N,O] of x [N,I], w [O,I], b [O]; mask [N,O/8] where asked for, the bits of its ReLU. */
+/** dense: y [N,O] of x [N,I], w [O,I], b [O]; mask [N,O/8] if wanted, the sign bits of y. */
 export const dense: Reference = (fields, inputs, shapes) => {
   const y = multiply(input(inputs, 'x'), false, input(inputs, 'w'), true, shapeOf(shapes, 'y'))
   const [, columns = 1] = y.shape
@@ -66,16 +66,16 @@ export const dense: Reference = (fields, inputs, shapes) => {
     const value = y.data[i]! + (b ? b.data[i % columns]! : 0)
     y.data[i] = flag(fields, 'relu') && value < 0 ? 0 : value
   }
-  return shapes.mask ? { y, mask: bitsOf(y, shapes.mask) } : { y }
+  return shapes.mask ? { y, mask: signBits(y, shapes.mask) } : { y }
 }
 
 /** dense_backward_data: dx [N,I] of dy [N,O], w [O,I], zeroed by the bits of mask [N,I/8]. */
 export const denseBackwardData: Reference = (_, inputs, shapes) => {
   const dx = multiply(input(inputs, 'dy'), false, input(inputs, 'w'), false, shapeOf(shapes, 'dx'))
-  return { dx: inputs.mask ? cut(dx, inputs.mask) : dx }
+  return { dx: inputs.mask ? applyMask(dx, inputs.mask) : dx }
 }
 
-/** dense_backward_weights: dw [O,I], and db [O] where asked for, of x [N,I], dy [N,O]. */
+/** dense_backward_weights: dw [O,I], and db [O] if wanted, of x [N,I], dy [N,O]. */
 export const denseBackwardWeights: Reference = (_, inputs, shapes) => {
   const dy = input(inputs, 'dy')
   const dw = multiply(dy, true, input(inputs, 'x'), false, shapeOf(shapes, 'dw'))

@@ -1,11 +1,11 @@
-// Ops that draw numbers. Element i of the whole net's tensor takes lane i mod 4 of Philox4x32-10 at
-// the counter (⌊i / 4⌋ low, high, step, purpose) under the key rng[0], rng[1]; step is rng[2].
+// Random numbers. Element i of the whole net's tensor is lane i mod 4 of Philox4x32-10 at the
+// counter (⌊i / 4⌋ low, high, step, purpose) under the key rng[0], rng[1]; step is rng[2].
 import { philox } from '../../util/philox.ts'
 import { toUniform } from '../../util/random.ts'
 import { build, images, input, map, number, shapeOf } from './fields.ts'
 import type { Dense, Fields, Reference } from './types.ts'
 
-/** The four words that element `index` belongs to. */
+/** The four random words of the block that has element `index`. */
 export function words(
   rng: Dense,
   purpose: number,
@@ -21,7 +21,7 @@ function uniform(rng: Dense, purpose: number, index: number): number {
   return toUniform(words(rng, purpose, index)[index % 4]!)
 }
 
-/** Box and Muller 1958: two uniform numbers give two normal ones, lanes 0 and 1, and 2 and 3. */
+/** Box and Muller 1958: lanes 0 and 1, and 2 and 3, give two normal numbers each. */
 export function normal(rng: Dense, purpose: number, index: number): number {
   const lane = index % 4
   const all = words(rng, purpose, index)
@@ -32,7 +32,7 @@ export function normal(rng: Dense, purpose: number, index: number): number {
   return radius * (lane % 2 === 0 ? Math.cos(angle) : Math.sin(angle))
 }
 
-/** Keeps elements whose uniform number is at least `rate`, times `scale`; the others become 0. */
+/** Multiplies elements whose uniform number is at least `rate` by `scale`; zeroes the others. */
 function drop(fields: Fields, x: Dense, rng: Dense): Dense {
   const rate = Math.fround(number(fields, 'rate', 0.5))
   const factor = number(fields, 'scale', 2)
@@ -50,14 +50,14 @@ function drop(fields: Fields, x: Dense, rng: Dense): Dense {
 }
 
 /**
- * dropout: y of x [N,C] or [N,C,H,W] and rng. Where x is a slice of the net's channels, `channels`
- * says how many there are and `channel_offset` which is x's first; rng[3] is its first sample.
+ * dropout: y of x [N,C] or [N,C,H,W] and rng. If x is a slice of the net's channels, `channels` is their number and
+ * `channel_offset` x's first; rng[3] is x's first sample.
  */
 export const dropout: Reference = (fields, inputs) => ({
   y: drop(fields, input(inputs, 'x'), input(inputs, 'rng'))
 })
 
-/** dropout_backward: dx of dy, with the same draw again. */
+/** dropout_backward: dx of dy, with the same random numbers. */
 export const dropoutBackward: Reference = (fields, inputs) => ({
   dx: drop(fields, input(inputs, 'dy'), input(inputs, 'rng'))
 })

@@ -1,21 +1,22 @@
+/** Reads the fields and tensors of an op, and makes tensors. */
 import { elements, type Shape } from '../../native/layout.ts'
 import type { Data, Dense, Fields, Tensors } from './types.ts'
 
-/** A number among the fields. */
+/** Reads a number. */
 export function number(fields: Fields, name: string, byDefault?: number): number {
   const value = fields[name] ?? byDefault
   if (typeof value !== 'number') throw wrong(`a number as ${name}`, value)
   return value
 }
 
-/** A switch among the fields; off where it is left out. */
+/** Reads a boolean; false by default. */
 export function flag(fields: Fields, name: string, byDefault = false): boolean {
   const value = fields[name] ?? byDefault
   if (typeof value !== 'boolean') throw wrong(`true or false as ${name}`, value)
   return value
 }
 
-/** [vertical, horizontal] among the fields. */
+/** Reads [vertical, horizontal]. */
 export function pair(
   fields: Fields,
   name: string,
@@ -27,7 +28,7 @@ export function pair(
   return [y, x]
 }
 
-/** [top, bottom, left, right] among the fields; zeros where it is left out. */
+/** Reads [top, bottom, left, right]; zeros by default. */
 export function borders(
   fields: Fields,
   name = 'padding'
@@ -38,21 +39,21 @@ export function borders(
   return [top, bottom, left, right]
 }
 
-/** An input that must be there. */
+/** Reads a required input. */
 export function input(inputs: Tensors, name: string): Dense {
   const tensor = inputs[name]
   if (!tensor) throw wrong(`an input ${name}`, undefined)
   return tensor
 }
 
-/** The shape of an output that must be there. */
+/** Reads the shape of a required output. */
 export function shapeOf(shapes: Readonly<Record<string, Shape>>, name: string): Shape {
   const shape = shapes[name]
   if (!shape) throw wrong(`a shape for ${name}`, undefined)
   return shape
 }
 
-/** [N, C, H, W]; a matrix counts as images of one pixel, and a vector as one row of them. */
+/** A shape as [N, C, H, W]: [N, C] are images of one pixel, [C] is one such image. */
 export function images(shape: Shape): readonly [number, number, number, number] {
   const [n = 1, c = 1, h = 1, w = 1] = shape.length === 1 ? [1, ...shape] : shape
   return [n, c, h, w]
@@ -90,12 +91,12 @@ export function map(
   return build(x.shape, (i) => value(x.data[i]!, i))
 }
 
-/** Whether an update goes through: the flag `ok` is absent or not zero. */
-export function goesThrough(inputs: Tensors): boolean {
+/** True if an update is made: the flag `ok` is absent or not zero. */
+export function isUpdated(inputs: Tensors): boolean {
   return inputs.ok?.data[0] !== 0
 }
 
-/** A copy of the same kind of numbers. */
+/** Copies a tensor. */
 export function copy<D extends Data>({ shape, data }: Dense<D>): Dense {
   return { shape, data: data.slice() }
 }

@@ -1,4 +1,4 @@
-// What turns bytes of pictures into the input of a net.
+// Converts images to a net's input.
 import { borders, images, input, map, number, shapeOf, zeros } from './fields.ts'
 import type { Reference } from './types.ts'
 
@@ -15,7 +15,7 @@ export const normalize: Reference = (_, inputs) => {
   return { y }
 }
 
-/** For a line of `to` pixels drawn from one of `from`: both neighbours and the second's share. */
+/** The two source pixels of each of `to` pixels, and the weight of the second. */
 function neighbours(to: number, from: number) {
   return Array.from({ length: to }, (_, i) => {
     const at = Math.max(0, ((i + 0.5) * from) / to - 0.5)
@@ -25,8 +25,8 @@ function neighbours(to: number, from: number) {
 }
 
 /**
- * resize: y [N,C,OH,OW] of x [N,C,H,W], bilinear, pixels taken as squares (half-pixel centres, no
- * antialiasing). The picture fills y up to `padding` on each side; the border holds `value`.
+ * resize: y [N,C,OH,OW] of x [N,C,H,W], bilinear, half-pixel centres, no antialiasing. The image fills y except for
+ * `padding`, which is set to `value`.
  */
 export const resize: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')

@@ -1,5 +1,5 @@
 /**
- * Every op in plain TypeScript: slow, short, and what the backends are held against.
+ * A reference of every op in plain TypeScript, which the backends are compared with.
  *
  * @example
  * const { y } = references['relu']({}, { x: { shape: [2], data: Float64Array.of(-1, 1) } }, {})
@@ -21,7 +21,7 @@ import { logMeanSoftmax } from './views.ts'
 
 export type { Data, Dense, Fields, Reference, Tensors } from './types.ts'
 
-/** References by the name of their op. */
+/** References by op. */
 export const references: Readonly<Record<string, Reference>> = {
   conv2d: convolution.conv2d,
   conv2d_backward_data: convolution.conv2dBackwardData,
@@ -75,9 +75,9 @@ export const references: Readonly<Record<string, Reference>> = {
 }
 
 /**
- * The reference of an op.
+ * Finds the reference of an op.
  *
- * @throws when there is no op of that name
+ * @throws Error if there is no op of that name
  */
 export function reference(op: string): Reference {
   const found = references[op]

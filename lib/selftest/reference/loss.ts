@@ -1,15 +1,14 @@
-// Cross-entropy of softmax(logits) against a label a row, over the first `valid` rows:
+// Cross-entropy of softmax(logits) with one label a row, over the first `valid` rows:
 //   loss = mean of -Σ target log softmax(logits);  dlogits = (softmax - target) / valid * scale
 // The target is onehot; with smoothing s it is (1 - s) onehot + s / C.
-// A row whose label is out of range is counted, and adds nothing to the loss or the gradient.
-
+// A row whose label is out of range is counted, and contributes nothing to the loss or the gradient.
 import { input, logSumExp, number, rows, zeros } from './fields.ts'
 import type { Reference } from './types.ts'
 
 /**
- * cross_entropy: dlogits [N,C] where asked for, and stats [4] = mean loss, rows whose label is
- * first, rows whose label is among the first `topk`, labels out of range; of logits [N,C],
- * labels [N], valid [1], scale [1], smoothing [1] (absent: 0). Of equal logits the one of the smaller class comes first.
+ * cross_entropy: dlogits [N,C] if wanted, and stats [4] = mean loss, rows whose label is ranked first, rows whose label
+ * is among the first `topk`, labels out of range; of logits [N,C], labels [N], valid [1], scale [1], smoothing [1]
+ * (default 0). Of equal logits the smaller class is ranked first.
  */
 export const crossEntropy: Reference = (fields, inputs, shapes) => {
   const logits = input(inputs, 'logits')

@@ -6,7 +6,7 @@ import type { Dense, Fields, Reference } from './types.ts'
 
 type Visit = (centre: number, member: number) => void
 
-/** Windows over neighbouring channels, cut off where a group of channels ends. */
+/** Visits windows over neighbouring channels, within a group of channels. */
 function acrossChannels(fields: Fields, shape: readonly number[], visit: Visit): void {
   const size = number(fields, 'size', 5)
   const [count, channels, height, width] = images(shape)
@@ -25,7 +25,7 @@ function acrossChannels(fields: Fields, shape: readonly number[], visit: Visit):
   }
 }
 
-/** Square windows within one map, cut off at its border. */
+/** Visits square windows within a map. */
 function withinMap(fields: Fields, shape: readonly number[], visit: Visit): void {
   const size = number(fields, 'size', 5)
   const [count, channels, height, width] = images(shape)
@@ -88,7 +88,7 @@ const backward =
 
 /** lrn: y of x [N,C,H,W], windows across channels c-⌊size/2⌋ … of the same group. */
 export const lrn = forward(acrossChannels)
-/** lrn_backward: dx of x, dy; with `relu` also the backward of a ReLU that x came out of. */
+/** lrn_backward: dx of x, dy; with `relu` also the backward of the ReLU whose output is x. */
 export const lrnBackward = backward(acrossChannels)
 /** lrn_within: y of x [N,C,H,W], windows size × size within a map. */
 export const lrnWithin = forward(withinMap)

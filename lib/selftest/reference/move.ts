@@ -1,8 +1,8 @@
-// Ops that move, add and fill.
+// Ops that copy, add and fill.
 import { build, copy, flag, images, input, map, number, shapeOf } from './fields.ts'
 import type { Reference } from './types.ts'
 
-/** add: y = a + b, negative sums cut to 0 with `relu`. */
+/** add: y = a + b, with `relu` max(a + b, 0). */
 export const add: Reference = (fields, inputs) => {
   const b = input(inputs, 'b').data
   const y = map(input(inputs, 'a'), (element, i) => {
@@ -12,7 +12,7 @@ export const add: Reference = (fields, inputs) => {
   return { y }
 }
 
-/** copy_channels: channels from … from + count - 1 of x into to … of y; the rest of y stays. */
+/** copy_channels: copies `count` channels of x, beginning at `from`, to y, beginning at `to`. */
 export const copyChannels: Reference = (fields, inputs) => {
   const x = input(inputs, 'x')
   const y = copy(input(inputs, 'y'))
@@ -31,7 +31,7 @@ export const copyChannels: Reference = (fields, inputs) => {
   return { y }
 }
 
-/** reorder: y = x; layouts are not seen here. */
+/** reorder: y = x; references do not see layouts. */
 export const reorder: Reference = (_, inputs) => ({ y: map(input(inputs, 'x'), (x) => x) })
 
 /** scale: y = factor * x. */
@@ -45,19 +45,19 @@ export const fill: Reference = (fields, _, shapes) => ({
   y: build(shapeOf(shapes, 'y'), () => number(fields, 'value'))
 })
 
-/** finite: ok becomes 0 where an element of x is infinite or NaN, else stays as it is. */
+/** finite: sets ok to 0 if an element of x is infinite or NaN. */
 export const finite: Reference = (_, inputs) => {
-  const whole = input(inputs, 'x').data.every((element) => Number.isFinite(element))
-  return { ok: { shape: [1], data: Int32Array.of(whole ? input(inputs, 'ok').data[0]! : 0) } }
+  const finite = input(inputs, 'x').data.every((element) => Number.isFinite(element))
+  return { ok: { shape: [1], data: Int32Array.of(finite ? input(inputs, 'ok').data[0]! : 0) } }
 }
 
-/** agree: ok becomes 0 where x, another flag, is 0. */
+/** agree: sets the flag ok to 0 if the flag x is 0. */
 export const agree: Reference = (_, inputs) => {
   const both = input(inputs, 'x').data[0] === 0 ? 0 : input(inputs, 'ok').data[0]!
   return { ok: { shape: [1], data: Int32Array.of(both) } }
 }
 
-/** advance: the step of rng [4] = seed_lo, seed_hi, step, first_sample goes on by `by`. */
+/** advance: adds `by` to the step of rng [4] = seed_lo, seed_hi, step, first_sample. */
 export const advance: Reference = (fields, inputs) => {
   const rng = copy(input(inputs, 'rng'))
   rng.data[2]! += number(fields, 'by', 1)

@@ -1,8 +1,8 @@
-// Updates of weights. Every number that may change between steps comes from the tensor `hyper`.
-import { build, copy, flag, goesThrough, input } from './fields.ts'
+// Updates of weights. Numbers that may change between steps are in the tensor `hyper`.
+import { build, copy, flag, input, isUpdated } from './fields.ts'
 import type { Dense, Reference } from './types.ts'
 
-/** Adds w16, a copy of the weights that bf16 or f16 will round, where it is asked for. */
+/** Adds w16, the 16-bit copy of the weights (not rounded here), if it is wanted. */
 function withCopy(
   outputs: Record<string, Dense>,
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -10,23 +10,22 @@ function withCopy(
 ): Record<string, Dense> {
   const w = input(outputs, 'w')
   if (!shapes.w16) return outputs
-  // A step that is skipped leaves the rounded copy alone as well.
+  // A skipped step does not change the copy either.
   const before = inputs.w16
-  if (!goesThrough(inputs) && before) return { ...outputs, w16: copy(before) }
+  if (!isUpdated(inputs) && before) return { ...outputs, w16: copy(before) }
   return { ...outputs, w16: { shape: w.shape, data: w.data } }
 }
 
-/** Of sgd and adam: the factor on the gradient that keeps its norm small; absent: 1. */
+/** The factor of gradient clipping; default 1. */
 function clip(inputs: Readonly<Record<string, Dense>>): number {
   return inputs.clip?.data[0] ?? 1
 }
 
 /**
- * sgd: w, v (and w16) of g and hyper [4] = rate, momentum, decay, grad_scale, and clip [1], one more factor on g.
+ * sgd: w, v (and w16) of g and hyper [4] = rate, momentum, decay, grad_scale, and clip [1], another factor on g.
  *
- * PyTorch's form: v = momentum v + g + decay w; w -= rate v. The form of Krizhevsky et al. 2012,
- * `rate_in_velocity`: v = momentum v - rate decay w - rate g; w += v. With `nesterov`, PyTorch's
- * form alone, w -= rate (g + decay w + momentum v).
+ * As in PyTorch: v = momentum v + g + decay w; w -= rate v; with `nesterov` w -= rate (g + decay w + momentum v). With
+ * `rate_in_velocity`, as in Krizhevsky et al. 2012: v = momentum v - rate decay w - rate g; w += v.
  */
 export const sgd: Reference = (fields, inputs, shapes) => {
   const w = copy(input(inputs, 'w'))
@@ -35,7 +34,7 @@ export const sgd: Reference = (fields, inputs, shapes) => {
   const [rate = 0, momentum = 0, decay = 0, gradScale = 0] = input(inputs, 'hyper').data
   const inVelocity = flag(fields, 'rate_in_velocity')
   const nesterov = flag(fields, 'nesterov')
-  if (goesThrough(inputs)) {
+  if (isUpdated(inputs)) {
     for (let i = 0; i < g.length; i++) {
       const slope = g[i]! * gradScale * clip(inputs) + decay * w.data[i]!
       v.data[i] = momentum * v.data[i]! + (inVelocity ? -rate * slope : slope)
@@ -57,7 +56,7 @@ export const adam: Reference = (_, inputs, shapes) => {
   const g = input(inputs, 'g').data
   const hyper = input(inputs, 'hyper').data
   const [rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, decay = 0, gradScale = 0, t = 1] = hyper
-  if (goesThrough(inputs)) {
+  if (isUpdated(inputs)) {
     for (let i = 0; i < g.length; i++) {
       const slope = g[i]! * gradScale * clip(inputs) + decay * w.data[i]!
       m.data[i] = beta1 * m.data[i]! + (1 - beta1) * slope
@@ -75,11 +74,11 @@ export const average: Reference = (_, inputs) => {
   const y = input(inputs, 'y')
   const w = input(inputs, 'w').data
   const d = input(inputs, 'decay').data[0]!
-  if (!goesThrough(inputs)) return { y: copy(y) }
+  if (!isUpdated(inputs)) return { y: copy(y) }
   return { y: build(y.shape, (i) => d * y.data[i]! + (1 - d) * w[i]!) }
 }
 
-/** norm [1]: the 2-norm of x, and of with [1] where it is there. */
+/** norm [1]: the 2-norm of x and, if present, with [1]. */
 export const norm: Reference = (_, inputs) => {
   const all = [...input(inputs, 'x').data, ...(inputs.with?.data ?? [])]
   return { norm: build([1], () => Math.sqrt(all.reduce((sum, x) => sum + x * x, 0))) }

@@ -1,11 +1,11 @@
-// Pooling. A window that hangs over the border sees what is inside; padding is never a maximum.
-// The first maximum in row-major order of the window wins a tie, and NaN wins over every number.
+// Pooling. Padding is never a maximum. Of equal maxima the first in row-major order of the window wins; NaN wins over
+// every number.
 import { borders, flag, images, input, pair, shapeOf, zeros } from './fields.ts'
 import type { Fields, Reference } from './types.ts'
 
 type Visit = (output: number, input: number, inWindow: number) => void
 
-/** Calls `visit` for each pixel that a window sees, windows one after the other. */
+/** Calls `visit` for each pixel of each window, except padding. */
 function windows(
   fields: Fields,
   xShape: readonly number[],
@@ -51,7 +51,7 @@ export const maxPool: Reference = (fields, inputs, shapes) => {
   return shapes.index ? { y, index: { shape: y.shape, data: index } } : { y }
 }
 
-/** max_pool_backward: dx [N,C,H,W] of dy, index; overlapping windows add up. */
+/** max_pool_backward: dx [N,C,H,W] of dy, index; overlapping windows are summed. */
 export const maxPoolBackward: Reference = (fields, inputs, shapes) => {
   const dy = input(inputs, 'dy')
   const index = input(inputs, 'index')
@@ -62,18 +62,18 @@ export const maxPoolBackward: Reference = (fields, inputs, shapes) => {
   return { dx }
 }
 
-/** What each window's sum is divided by: its whole size, or the pixels it sees. */
+/** The divisor of each window: its size, or its pixels without padding. */
 function divisors(fields: Fields, xShape: readonly number[], yShape: readonly number[]) {
-  const seen = zeros(yShape).data
+  const counts = zeros(yShape).data
   const [kernelY, kernelX] = pair(fields, 'kernel')
-  if (flag(fields, 'include_padding', true)) return seen.fill(kernelY * kernelX)
+  if (flag(fields, 'include_padding', true)) return counts.fill(kernelY * kernelX)
   windows(fields, xShape, yShape, (output) => {
-    seen[output]! += 1
+    counts[output]! += 1
   })
-  return seen
+  return counts
 }
 
-/** avg_pool: y [N,C,OH,OW] of x [N,C,H,W]. With `ceil`, what hangs over counts as padding. */
+/** avg_pool: y [N,C,OH,OW] of x [N,C,H,W]. With `ceil`, pixels beyond the border count as padding. */
 export const avgPool: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')
   const y = zeros(shapeOf(shapes, 'y'))

@@ -12,15 +12,14 @@ export interface Dense<D extends Data = Data> {
   readonly data: D
 }
 
-/** Tensors by the name of their slot. */
+/** Tensors by slot. */
 export type Tensors = Readonly<Record<string, Dense>>
 
 /**
- * An op, written for reading: all numbers in f64, nothing shared with the native code.
+ * An op in f64, which shares no code with the native ops.
  *
- * `shapes` has the outputs that are wanted, so that an optional output (`index`, `db`) is computed
- * only where it is named. A slot that is updated in place is in `inputs` and in the result, which
- * is new; no input is changed.
+ * `shapes` has the wanted outputs: an optional output (`index`, `db`) is computed only if it is named. A slot that is
+ * updated in place is in `inputs` and, as a new tensor, in the result; inputs are not changed.
  */
 export type Reference = (
   fields: Fields,

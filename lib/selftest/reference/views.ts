@@ -1,4 +1,4 @@
-// Several views of the same images, judged as one.
+// Averages predictions over several views of the same images.
 import { input, logSumExp, rows, shapeOf, zeros } from './fields.ts'
 import type { Reference } from './types.ts'
 
