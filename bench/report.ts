@@ -1,5 +1,5 @@
 /** What `npm run bench` prints as it goes, 80 columns wide, and what it keeps. */
-import { pace } from '../lib/cli/format.ts'
+import { pace } from '../lib/cli/shared/format.ts'
 import { median } from '../lib/util/median.ts'
 import { type Limits, shareOf } from './limits.ts'
 import type { Machine } from './machine.ts'

@@ -2,10 +2,6 @@
 
 import './util/disposal.ts' // before any class that has such a method
 
-export { type DeviceSettings, preferredDType, settleDevice } from './cli/device.ts'
-export { type TrainArguments, trainArguments } from './cli/options.ts'
-export { program, UsageError } from './cli/program.ts'
-export { createReport, type ReportOptions } from './cli/report.ts'
 export { type ArrayImageSetOptions, arrayImageSet } from './data/array-image-set.ts'
 export { type ImageStats, imageStats } from './data/byte-counts.ts'
 export { DataError, type Dataset, type ImageSet } from './data/dataset.ts'

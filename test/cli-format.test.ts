@@ -1,5 +1,5 @@
 import t from 'tap'
-import { entry, wrap } from '../lib/cli/format.ts'
+import { entry, wrap } from '../lib/cli/shared/text.ts'
 
 t.test('names from elsewhere give a terminal no commands', async (t) => {
   t.same(wrap('a\u001b[31mb\u0007 c\u009b2J\td\ne'), ['a\ufffd[31mb\ufffd c\ufffd2J\td', 'e'])

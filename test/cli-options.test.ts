@@ -1,8 +1,8 @@
 // What a command line of training means.
 import { join } from 'node:path'
 import t from 'tap'
-import { settleDevice } from '../lib/cli/device.ts'
-import { trainArguments } from '../lib/cli/options.ts'
+import { settleDevice } from '../lib/cli/shared/device.ts'
+import { trainArguments } from '../lib/cli/train/arguments.ts'
 import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { optimizerOf, resolveSettings } from '../lib/run/settings.ts'
 
@@ -66,7 +66,7 @@ t.test('several devices', async (t) => {
     t.rejects(settleDevice({ devices, ...(replicas && { replicas }) }), {
       ...{ name: 'UsageError', message }
     })
-  await refused('', /^--devices: expected names with commas between them, .*, got ''/)
+  await refused('', /^--devices: expected comma-separated names, .*, got ''/)
   await refused('cpu:0,', /got 'cpu:0,'/)
   await refused('cpu:0,gpu', /^--devices: there is no device 'gpu': expected cpu, /)
   await refused('cpu:0,cpu:0#1', /there is no device 'cpu:0#1'/)

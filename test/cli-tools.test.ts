@@ -105,7 +105,7 @@ t.test('where it computes', async (t) => {
   const summary = await runProgram(program, ['summary', '--net', 'fashion', '--batch', '1'], {
     ALEXNODE_CUDA_PATH: ''
   })
-  t.match(summary.out, /^Device +cpu: CPU, .*\n +taken because there is no NVIDIA driver$/m)
+  t.match(summary.out, /^Device +cpu: CPU, .*\n +chosen because there is no NVIDIA driver$/m)
 })
 
 t.test('the program itself', async (t) => {

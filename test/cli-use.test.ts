@@ -89,7 +89,7 @@ t.test('evaluate', async (t) => {
   const text = await runProgram(program, args, env)
   t.equal(text.code, 0, text.err)
   t.match(flat(text.out), /Errors top-1 [\d.]+, top-5 [\d.]+, loss [\d.]+; [\d,.]+ images\/s/)
-  t.match(text.out, /│ is +│ taken for +│ +images │/)
+  t.match(text.out, /│ true class +│ predicted class +│ +images │/)
   t.ok(widest(text.out, dir) <= 80, text.out)
 })
 
@@ -155,7 +155,7 @@ t.test('filters', async (t) => {
   const out = join(dir, 'filters.png')
   const ended = await runProgram(program, ['filters', run, out])
   t.match(ended, { code: 0, err: '' })
-  t.match(flat(ended.out), /Filters conv1: 32 kernels of 3×5×5, /)
+  t.match(flat(ended.out), /Filters conv1: 32 filters of 3×5×5, /)
   // 32 kernels in three rows of eleven, each of 20 pixels and 2 between.
   t.match(await sharp(out).metadata(), { width: 2 + 11 * 22, height: 2 + 3 * 22, channels: 3 })
   const wrong = await runProgram(program, ['filters', run, out, '--layer', 'fc7'])

@@ -1,6 +1,6 @@
 // What the progress line says of images that come too slowly, and what mends that.
 import t from 'tap'
-import { Waiting } from '../lib/cli/waiting.ts'
+import { Waiting } from '../lib/cli/train/waiting.ts'
 
 t.test('a net that sets the pace', async (t) => {
   const waiting = new Waiting()

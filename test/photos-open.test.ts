@@ -158,7 +158,7 @@ t.test('alexnode prepare, interrupted', async (t) => {
   running.process.kill('SIGINT')
   const stopped = await running.ended
   t.equal(stopped.code, 130, stopped.err)
-  t.match(stopped.out, /Stopped. Whole shards are kept in .*: run it again to go on/)
+  t.match(stopped.out, /Stopped. Whole shards are kept in .*: run the command again to resume/)
   t.notOk(existsSync(join(out, 'dataset.json')))
   t.notOk(existsSync(join(out, 'lock')))
 })

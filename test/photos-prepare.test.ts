@@ -19,7 +19,7 @@ import t from 'tap'
 import { decodePhoto } from '../lib/data/photos/decode.ts'
 import { openPhotos, type PhotoSet } from '../lib/data/photos/open.ts'
 import { type PrepareOptions, prepare } from '../lib/data/photos/prepare/prepare.ts'
-import { usualSplit } from '../lib/use/split.ts'
+import { defaultSplit } from '../lib/use/split.ts'
 import { fillUp, noSmallDisk, smallDisk } from './disks.ts'
 import { counting, writeSet } from './idx-files.ts'
 import { classFiles, picture, writeFiles } from './photo-files.ts'
@@ -91,9 +91,9 @@ t.test('statistics are those of the training images', async (t) => {
   await prepare(source, join(folder, 'out'), { size })
   await using data = await openPhotos(join(folder, 'out'))
   t.match(data.manifest.testing, /every 10th image of each class is held out/)
-  t.equal(usualSplit(data, false), 'all', 'a list, or a folder without a test part')
-  t.equal(usualSplit(data, true), 'test', 'whose other images were trained on')
-  t.equal(usualSplit({ ...data, heldOut: false }, false), 'test')
+  t.equal(defaultSplit(data, false), 'all', 'a list, or a folder without a test part')
+  t.equal(defaultSplit(data, true), 'test', 'whose other images were trained on')
+  t.equal(defaultSplit({ ...data, heldOut: false }, false), 'test')
   t.same([data.train.length, data.test.length], [22, 2])
   t.same(names(data.test), ['a/7.jpg', 'b/7.jpg'], 'the tenth of the sorted names')
   const { images } = await all(data.train)

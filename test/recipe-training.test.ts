@@ -1,7 +1,7 @@
 // Recipes as runs: their numbers on narrow nets, and what command lines and data make of them.
 import t from 'tap'
-import { trainArguments } from '../lib/cli/options.ts'
-import { UsageError } from '../lib/cli/program.ts'
+import { UsageError } from '../lib/cli/shared/program.ts'
+import { trainArguments } from '../lib/cli/train/arguments.ts'
 import { arrayImageSet } from '../lib/data/array-image-set.ts'
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { shapes } from '../lib/data/shapes/shapes.ts'
@@ -187,7 +187,7 @@ t.test('a recipe is kept with its run', async (t) => {
 
 t.test('what cannot be asked for', async (t) => {
   await t.rejects(trainArguments(['--recipe', 'vgg']), /Allowed choices are paper, chm-145/)
-  await t.rejects(trainArguments(['--ablate', 'tanh']), /--ablate takes something from a recipe/)
+  await t.rejects(trainArguments(['--ablate', 'tanh']), /--ablate removes parts of a recipe/)
   const args = ['--recipe', 'caffe', '--ablate', 'no-links']
   await t.rejects(trainArguments(args), /caffe is no net of two towers/)
   await t.rejects(trainArguments(args), UsageError)

@@ -15,7 +15,7 @@ t.test('one op, as text and as JSON', async (t) => {
   t.match(text, { code: 0, err: '' })
   t.ok(widest(text.out) <= 80, text.out)
   t.match(text.out, /^ok {4}lrn y=.* {2}\d\.\de-\d+ of \d\.\de-\d+$/m)
-  t.match(text.out, /device against device, since only one is tried\n.* passed, 0 failed, /)
+  t.match(text.out, /device against device, since only one is tested\n.* passed, 0 failed, /)
   t.equal(text.out.match(/^(ok|skip) {2,}lrn /gm)?.length, rows.length)
 
   const json = await runProgram(program, ['selftest', '--op', 'lrn', '--json', '--threads', '1'])
@@ -122,6 +122,6 @@ t.test('what is not there', async (t) => {
   })
   t.match(await runProgram(program, ['selftest', '--op', 'fill', '--grad']), {
     code: 1,
-    err: /expected rows of fill to try by finite differences, got none/
+    err: /expected rows of fill to test by finite differences, got none/
   })
 })

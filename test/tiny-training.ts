@@ -11,12 +11,12 @@ import {
   maxPool,
   open,
   openTraining,
-  program,
   relu,
   shapes,
   type TrainSettings,
   train
 } from 'alexnode'
+import { program } from '../lib/cli/shared/program.ts'
 
 const [out = '', ...flags] = process.argv.slice(2)
 

@@ -13,7 +13,8 @@ import { assess } from '../lib/use/assess.ts'
 import { upTo } from '../lib/use/cut.ts'
 import { outputs } from '../lib/use/outputs.ts'
 import { Scores } from '../lib/use/scores.ts'
-import { openTrained, readRun, type Trained, weightsDigest } from '../lib/use/trained.ts'
+import { openTrained, readRun, type Trained } from '../lib/use/trained.ts'
+import { weightsDigest } from '../lib/use/weights.ts'
 import { readSafetensors, writeSafetensors } from '../lib/util/files/safetensors.ts'
 import { imagesOf, reordered, smallShapes, trainedRun } from './trained-run.ts'
 
@@ -185,8 +186,8 @@ t.test('weights that are no numbers', async (t) => {
   await t.rejects(openTrained(blown, device), {
     name: 'RunError',
     message:
-      `[run] ${path}: expected weights that are numbers, got NaN in conv2.weight: training had gone ` +
-      'astray by then; use earlier ones (--weights STEP), or train at a lower rate'
+      `[run] ${path}: expected finite weights, got NaN in conv2.weight: training had diverged by ` +
+      'then; use earlier ones (--weights STEP), or train at a lower rate'
   })
   await using earlier = await openTrained(blown, device, { weights: '2' })
   t.equal(earlier.classes.length, 10)
@@ -194,7 +195,10 @@ t.test('weights that are no numbers', async (t) => {
 
 t.test('what cannot be used', async (t) => {
   const nothing = join(dir, 'nothing')
-  await t.rejects(readRun(nothing), { name: 'RunError', message: /got nothing there: name what/ })
+  await t.rejects(readRun(nothing), {
+    name: 'RunError',
+    message: /got nothing there: name the folder/
+  })
   await t.rejects(readRun(dir), { message: /got a folder without options\.json/ })
   await t.rejects(openTrained(folder, device, { layer: 'fc9' }), { name: 'LayerError' })
 

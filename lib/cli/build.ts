@@ -1,21 +1,20 @@
-/** `alexnode build`: compiles the native addon, where no prebuilt one fits. */
+/** `alexnode build`: compiles the native addon where no prebuilt one fits. */
 import { type CompileStep, compileAddon } from '../native/addon/compile.ts'
 import { findAddon } from '../native/addon/load.ts'
 import { compileIt, isClone } from '../native/addon/manager.ts'
 import { packageRoot } from '../native/addon/package-root.ts'
-import { command, parse } from './command.ts'
-import { duration, onePiece, wrap } from './format.ts'
-import { program, UsageError } from './program.ts'
+import { command, parse } from './shared/command.ts'
+import { duration } from './shared/format.ts'
+import { program, UsageError } from './shared/program.ts'
+import { onePiece, wrap } from './shared/text.ts'
 
-/** How often progress is told, as a share of the whole. */
+/** Progress is reported each time this share of a step is done. */
 const SHARE = 0.2
 
-const say = (text: string, indent = '') =>
-  process.stderr.write(
-    `${wrap(text)
-      .map((line) => `${indent}${line}\n`)
-      .join('')}`
-  )
+function say(text: string, indent = ''): void {
+  const lines = wrap(text).map((line) => `${indent}${line}\n`)
+  process.stderr.write(lines.join(''))
+}
 
 /** Seconds as .4 s, 12 s or 4:05. */
 function time(seconds: number): string {
@@ -23,14 +22,15 @@ function time(seconds: number): string {
   return seconds < 60 ? `${Math.round(seconds)} s` : duration(seconds)
 }
 
+/** Runs a step and reports its progress and time. */
 async function step({ what, run }: CompileStep): Promise<void> {
   say(what)
   const start = performance.now()
-  let told = 0
+  let reported = 0
   await run((done) => {
-    if (done < told + SHARE || done >= 1) return
-    told = Math.floor(done / SHARE) * SHARE
-    say(`${Math.round(told * 100)} %`, '  ')
+    if (done < reported + SHARE || done >= 1) return
+    reported = Math.floor(done / SHARE) * SHARE
+    say(`${Math.round(reported * 100)} %`, '  ')
   })
   say(`done in ${time((performance.now() - start) / 1000)}`, '  ')
 }
@@ -38,12 +38,12 @@ async function step({ what, run }: CompileStep): Promise<void> {
 await program(async (signal) => {
   const build = await command(
     'build',
-    'Compiles the native addon in the installed package, against the oneDNN of the system. That is needed only ' +
-      'where no prebuilt addon fits, and again when the package is installed anew. It takes minutes. What is ' +
-      'missing is named first, with the command that installs it. JOBS in the environment says how many files ' +
-      'are compiled at a time.'
+    "Compiles the native addon in the installed package, against the system's oneDNN. Needed only where " +
+      'no prebuilt addon fits, and again after each installation. It takes minutes. First it lists what ' +
+      'is missing, with the command that installs it. JOBS in the environment sets how many files are ' +
+      'compiled at a time.'
   )
-  await parse(build, process.argv.slice(2))
+  await parse(build)
   const root = packageRoot()
   if (isClone(root)) {
     throw new UsageError(
@@ -58,5 +58,5 @@ await program(async (signal) => {
     }
   })
   const { file } = findAddon(root)
-  say(`The addon is ${onePiece(file)}. What it can do: alexnode doctor`)
+  say(`The addon is ${onePiece(file)}. alexnode doctor says what it can do.`)
 })

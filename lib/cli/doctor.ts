@@ -1,11 +1,15 @@
-/** `alexnode doctor`: what this machine can train on, and what mends the rest. */
+/** `alexnode doctor`: checks what this machine can train on. */
 import { dirname, relative } from 'node:path'
 import type { CudaFacts, Facts, LibraryFacts } from '../doctor/facts.ts'
 import { examine } from '../doctor/index.ts'
 import { stateOf, titleOf } from '../doctor/verdict.ts'
-import { command, parse, readers } from './command.ts'
-import { entry, mebibytes, onePiece } from './format.ts'
-import { program } from './program.ts'
+import { command, parse } from './shared/command.ts'
+import { mebibytes } from './shared/format.ts'
+import { numberParsers } from './shared/numbers.ts'
+import { jsonHelp } from './shared/options.ts'
+import { print, printJson } from './shared/output.ts'
+import { program } from './shared/program.ts'
+import { entry, onePiece } from './shared/text.ts'
 
 interface Given {
   readonly json?: boolean
@@ -13,17 +17,17 @@ interface Given {
 }
 
 async function readArguments(): Promise<Given> {
-  const { positive } = await readers()
+  const { positive } = await numberParsers()
   const doctor = await command(
     'doctor',
-    'Says what this machine can train on: Node, the native addon, the CPU, and what there is of CUDA; then ' +
-      'what is wrong and what mends it. Exits with 0 if something can train, else with 1. Broken libraries ' +
-      'are opened in a process of their own, so they cannot hide the rest.'
+    'Checks what this machine can train on: Node, the native addon, the CPU and CUDA. Lists what is wrong, ' +
+      'with the remedy. The exit code is 0 if a device can train, else 1. Libraries are opened in a process ' +
+      'of their own, so that a broken one cannot end the check.'
   )
   doctor
-    .option('--json', 'print one JSON object')
-    .option('--timeout <seconds>', 'how long opening a library may take (20)', positive)
-  return parse<Given>(doctor, process.argv.slice(2))
+    .option('--json', jsonHelp)
+    .option('--timeout <seconds>', 'time limit for opening a library (20)', positive)
+  return parse<Given>(doctor)
 }
 
 const BF16 = {
@@ -38,13 +42,13 @@ const ORIGINS = {
   elsewhere: 'from outside the package'
 } as const
 
-/** A path as short as it can be. */
+/** A path, relative where that is shorter. */
 function shortPath(path: string): string {
   const near = relative(process.cwd(), path)
   return onePiece(near.startsWith('..') ? path : near)
 }
 
-function machine({ node, system, addon, cpu, version }: Facts): string[] {
+function machineLines({ node, system, addon, cpu, version }: Facts): string[] {
   const { libc, memory, cores, processors, threads } = system
   const least = `expected ${node.least} or newer`
   const clib = libc.name === 'none' ? '' : `, ${libc.name} ${libc.version ?? ''}`.trimEnd()
@@ -64,7 +68,7 @@ function machine({ node, system, addon, cpu, version }: Facts): string[] {
   return lines
 }
 
-/** Libraries that are ready, by their folders, and the others. */
+/** The libraries that are ready, by folder, then those that are not. */
 function libraryLines(libraries: readonly LibraryFacts[]): string[] {
   const isPart = ({ name }: LibraryFacts) => name.startsWith('cudnn_')
   const ready = libraries.filter(({ state }) => state === 'ready')
@@ -72,7 +76,7 @@ function libraryLines(libraries: readonly LibraryFacts[]): string[] {
   const folders = new Map<string, string[]>()
   for (const library of ready.filter((library) => !isPart(library))) {
     const { name, version = '', path = '' } = library
-    // The builtins have NVRTC's version, and cuDNN's parts cuDNN's.
+    // NVRTC's builtins and cuDNN's parts have the versions of NVRTC and cuDNN.
     const about = name === 'nvrtc-builtins' ? '' : ` ${version}`
     const and = name === 'cudnn' ? ` (${parts} parts)` : ''
     const folder = dirname(path)
@@ -82,7 +86,7 @@ function libraryLines(libraries: readonly LibraryFacts[]): string[] {
     ])
   }
   const found = [...folders].map(([folder, names]) => `${names.join(', ')}\n${shortPath(folder)}`)
-  // A part that is not ready makes cuDNN unready, and the problems name it.
+  // A part that is not ready is named among the problems.
   const others = libraries.filter((library) => !isPart(library))
   const unfit = others.filter(({ state }) => state !== 'ready' && state !== 'missing')
   const wrong = unfit.map((library) => `${titleOf(library)}: ${stateOf(library)}`)
@@ -107,28 +111,28 @@ function cudaLines({ libraries, devices }: CudaFacts, { system }: Facts): string
   const rest = libraries.filter(({ name }) => name !== 'driver')
   lines.push(entry('Libraries', libraryLines(rest).join('\n')))
   const failed = libraries.filter(({ state }) => state === 'ready').flatMap(({ tried }) => tried)
-  for (const { error } of failed) lines.push(entry('', `passed over: ${error}`))
+  for (const { error } of failed) lines.push(entry('', `skipped: ${error}`))
   for (const [i, { name, capability, memory }] of devices.entries()) {
     lines.push(entry(`cuda:${i}`, `${name}, compute ${capability}, ${mebibytes(memory)}`))
   }
   return lines
 }
 
-function print(facts: Facts): void {
-  const lines = [...machine(facts), '']
+function textOf(facts: Facts): string {
+  const lines = [...machineLines(facts), '']
   if (facts.cuda) lines.push(...cudaLines(facts.cuda, facts), '')
   for (const { problem, remedy } of facts.problems) {
     lines.push(entry('Problem', problem), entry('Remedy', remedy), '')
   }
-  process.stdout.write(`${lines.join('\n')}\n${facts.verdict}\n`)
+  return [...lines, facts.verdict].join('\n')
 }
 
 let trains = true
 await program(async (signal) => {
   const { json, timeout } = await readArguments()
   const facts = await examine({ signal, ...(timeout !== undefined && { timeout }) })
-  if (json) process.stdout.write(`${JSON.stringify(facts)}\n`)
-  else print(facts)
+  if (json) printJson(facts)
+  else print(textOf(facts))
   trains = facts.ready.cpu || facts.ready.cuda
 })
 if (!trains) process.exitCode ||= 1

@@ -1,4 +1,4 @@
-/** `alexnode features`: what a layer of a trained net gives for images, as a matrix in a file. */
+/** `alexnode features`: writes a layer's outputs for images as a matrix. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImageSet } from '../data/dataset.ts'
@@ -13,18 +13,20 @@ import { findPhotos } from '../use/find-photos.ts'
 import { outputs } from '../use/outputs.ts'
 import { type PhotoFiles, photoFiles } from '../use/photo-files.ts'
 import { partOf, type Split, splits } from '../use/split.ts'
-import { type Trained, weightsDigest } from '../use/trained.ts'
-import { choice, command, parse } from './command.ts'
-import { count, entry, onePiece } from './format.ts'
-import { program, UsageError } from './program.ts'
-import { createReport } from './report.ts'
+import type { Trained } from '../use/trained.ts'
+import { weightsDigest } from '../use/weights.ts'
+import { choice, command, parse } from './shared/command.ts'
+import { count } from './shared/format.ts'
+import { print, printJson } from './shared/output.ts'
+import { program, UsageError } from './shared/program.ts'
+import { Reporter } from './shared/reporter.ts'
+import { entry, onePiece } from './shared/text.ts'
 import {
   addTrainedOptions,
   openFor,
-  printJson,
-  type TrainedArguments,
-  tellSkipped
-} from './trained.ts'
+  reportSkipped,
+  type TrainedArguments
+} from './shared/trained.ts'
 
 interface Given extends TrainedArguments {
   readonly layer?: string
@@ -40,18 +42,18 @@ interface Arguments extends Given {
 async function readArguments(): Promise<Arguments> {
   const features = await command(
     'features',
-    'Writes what a layer of a trained net gives for images, a row each, and beside it (OUT.json) which ' +
-      'images they are: for alexnode similar, or for other programs. The activation that follows the ' +
-      'layer counts with it.'
+    "Writes a layer's outputs for images, one row an image, and the list of the images beside it " +
+      '(OUT.json), for alexnode similar or other programs. The outputs are taken after the activation ' +
+      'that follows the layer.'
   )
   features
     .usage('RUN SRC OUT [options]')
     .argument('<run>', "the run's folder")
-    .argument('<src>', 'photographs, in a folder and below it; or data, as for train')
+    .argument('<src>', 'a folder of photographs, or a data set, as train takes it')
     .argument('<out>', 'OUT.npy or OUT.safetensors')
-    .option('--layer <name>', 'the layer (fc7)')
-    .addOption(await choice('--split <name>', "which of data's images (all)", splits))
-  const given = await parse<Given>(await addTrainedOptions(features), process.argv.slice(2))
+    .option('--layer <name>', 'layer (fc7)')
+    .addOption(await choice('--split <name>', 'images of a data set (all)', splits))
+  const given = await parse<Given>(await addTrainedOptions(features))
   const [run = '', source = '', out = ''] = features.args
   if (!isIndexName(out)) {
     throw new UsageError(`alexnode features: expected OUT.npy or OUT.safetensors, got ${out}.`)
@@ -59,11 +61,11 @@ async function readArguments(): Promise<Arguments> {
   return { ...given, run, source, out }
 }
 
-/** The images, and what each is called. */
+/** Images and their names. */
 interface Source {
   readonly folder: string
   readonly set: ImageSet
-  /** Where they are files of their own. */
+  /** The same set, if its images are files that may not be photographs. */
   readonly photos?: PhotoFiles
   name(index: number, label: number): IndexedImage
 }
@@ -71,18 +73,16 @@ interface Source {
 async function openSource(
   { source, split = 'all' }: Arguments,
   { facts: { data } }: Trained,
-  told: OpenDataOptions
+  options: OpenDataOptions
 ): Promise<Source> {
   const isPath = (await stat(source).catch(() => undefined)) !== undefined
   const { folder, names } = isPath ? await findPhotos(source) : { folder: '.', names: [] }
   if (names.length > 0) {
-    const set = photoFiles(
-      names.map((name) => join(folder, name)),
-      data
-    )
-    return { folder, set, photos: set, name: (index) => ({ file: names[index] ?? '' }) }
+    const files = names.map((name) => join(folder, name))
+    const photos = photoFiles(files, data)
+    return { folder, set: photos, photos, name: (index) => ({ file: names[index] ?? '' }) }
   }
-  const set = partOf(await openData(source, told), split)
+  const set = partOf(await openData(source, options), split)
   const name = (index: number, label: number) => {
     const known = set.classes[label]
     const file = set.name?.(index) ?? `${split}/${index}`
@@ -94,7 +94,7 @@ async function openSource(
 await program(async (signal) => {
   const given = await readArguments()
   const { run, out, layer = 'fc7', json = false } = given
-  const report = createReport({ json })
+  const report = new Reporter({ json })
   await using opened = await openFor(given)
   const trained = await opened.net(run, { layer })
   const { net, facts } = trained
@@ -108,27 +108,25 @@ await program(async (signal) => {
 
   async function* rows() {
     for await (const batch of outputs(net, suited, { input: facts.input, signal })) {
-      const numbers = Array.from({ length: batch.rows }, (_, i) => batch.first + i)
-      const good = numbers.filter((index) => !photos?.failures.has(index))
-      for (const index of good) {
+      for (let row = 0; row < batch.rows; row++) {
+        const index = batch.first + row
+        if (photos?.failures.has(index)) continue
         images.push(name(index, suited.truth[index] ?? -1))
-        const from = (index - batch.first) * net.classes
-        yield batch.values.subarray(from, from + net.classes)
+        yield batch.values.subarray(row * net.classes, (row + 1) * net.classes)
       }
       report.testing(batch.first + batch.rows, set.length)
     }
   }
 
-  const about = { run, layer, net: facts.definition.name, weights: await weightsDigest(facts) }
+  const weights = await weightsDigest(facts)
   const written = await writeIndex(out, net.classes, rows(), (): FeatureFacts => {
-    return { ...about, folder, images }
+    return { run, layer, net: facts.definition.name, weights, folder, images }
   })
-  const skipped = photos ? tellSkipped(photos) : []
+  const skipped = photos ? reportSkipped(photos) : []
   if (json) {
     printJson({ images: written, dimensions: net.classes, layer, file: out, skipped })
-  } else {
-    const text = `${layer}: ${count(written)} images × ${count(net.classes)}, ${onePiece(out)}`
-    process.stdout.write(`${entry('Features', text)}\n`)
+    return
   }
-  if (skipped.length > 0) process.exitCode = 1
+  const size = `${count(written)} images × ${count(net.classes)}`
+  print(entry('Features', `${layer}: ${size}, ${onePiece(out)}`))
 })

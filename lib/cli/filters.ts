@@ -1,12 +1,16 @@
-/** `alexnode filters`: the kernels that a convolution has learnt, as a picture. */
+/** `alexnode filters`: draws the filters of a trained convolution. */
 import { extname } from 'node:path'
 import { filterSheet, firstConvolution, towersOf } from '../use/filters.ts'
 import { writePng } from '../use/png.ts'
-import { RunError, readRun, readWeights } from '../use/trained.ts'
-import { choice, command, parse, readers } from './command.ts'
-import { count, entry, onePiece } from './format.ts'
-import { program, UsageError } from './program.ts'
-import { printJson } from './trained.ts'
+import { RunError, readRun } from '../use/trained.ts'
+import { readWeights } from '../use/weights.ts'
+import { choice, command, parse } from './shared/command.ts'
+import { count } from './shared/format.ts'
+import { numberParsers } from './shared/numbers.ts'
+import { jsonHelp } from './shared/options.ts'
+import { print, printJson } from './shared/output.ts'
+import { program, UsageError } from './shared/program.ts'
+import { entry, onePiece } from './shared/text.ts'
 
 interface Given {
   readonly layer?: string
@@ -22,24 +26,24 @@ interface Arguments extends Given {
 }
 
 async function readArguments(): Promise<Arguments> {
-  const { whole } = await readers()
+  const { whole } = await numberParsers()
   const filters = await command(
     'filters',
-    "Draws the kernels that a convolution of a trained net has learnt, as in the paper's figure 3: those of " +
-      'one tower below those of the other. Zero is grey.'
+    "Draws the filters of a trained convolution, one tower below the other (the paper's figure 3). Zero " +
+      'is grey.'
   )
   filters
     .usage('RUN OUT.png [options]')
     .argument('<run>', "the run's folder")
     .argument('<out>', 'the picture')
-    .option('--layer <name>', 'the convolution (the first)')
+    .option('--layer <name>', 'convolution (the first)')
     .addOption(
-      await choice('--scale <of>', 'what black and white are the ends of (all)', ['all', 'each'])
+      await choice('--scale <of>', 'scale colours over all filters, or each (all)', ['all', 'each'])
     )
-    .option('--zoom <n>', 'pixels a weight is wide, up to 64 (4)', whole(1, 64))
-    .option('--weights <which>', "which of the run's weights (final)")
-    .option('--json', 'print one JSON object')
-  const given = await parse<Given>(filters, process.argv.slice(2))
+    .option('--zoom <n>', 'pixels of a weight, up to 64 (4)', whole(1, 64))
+    .option('--weights <which>', 'weights of the run: final, best, newest or a step (final)')
+    .option('--json', jsonHelp)
+  const given = await parse<Given>(filters)
   const [run = '', out = ''] = filters.args
   if (extname(out).toLowerCase() !== '.png') {
     throw new UsageError(`alexnode filters: expected OUT.png, got ${out}.`)
@@ -62,10 +66,11 @@ await program(async () => {
   const towers = towersOf(definition)
   await writePng(out, filterSheet(weights, { towers, scale, zoom }))
   const [filters = 0, channels = 0, height = 0, width = 0] = weights.shape
-  if (json) printJson({ layer, filters, channels, height, width, towers, file: out })
-  else {
-    const size = `${count(filters)} kernels of ${channels}×${height}×${width}`
-    const split = towers > 1 ? `, in ${towers} towers` : ''
-    process.stdout.write(`${entry('Filters', `${layer}: ${size}${split}, ${onePiece(out)}`)}\n`)
+  if (json) {
+    printJson({ layer, filters, channels, height, width, towers, file: out })
+    return
   }
+  const size = `${count(filters)} filters of ${channels}×${height}×${width}`
+  const split = towers > 1 ? `, in ${towers} towers` : ''
+  print(entry('Filters', `${layer}: ${size}${split}, ${onePiece(out)}`))
 })

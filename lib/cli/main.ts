@@ -1,30 +1,30 @@
 #!/usr/bin/env node
-/** The program `alexnode`: training, looking at nets, and at what a machine can do. */
+/** The program `alexnode`: runs the command that its first argument names. */
 import { AddonError } from '../native/addon/error.ts'
 import { version } from '../native/version.ts'
-import { wrap } from './format.ts'
+import { wrapped } from './shared/text.ts'
 
 const HELP = `Usage: alexnode <command> [options]
 
 Trains AlexNet and nets like it.
 
 Commands:
-  train      train a net, test it, keep weights, log and checkpoints
-  prepare    photographs in folders, tars or lists, made ready to train on
-  recipe     how known nets were trained and tested
-  evaluate   how often a trained net is right, and what it takes for what
-  predict    what a trained net takes photographs for
-  features   what a layer gives for images, as a matrix in a file
-  similar    which images of such a file lie nearest to others
-  filters    the kernels that a net has learnt, as a picture
-  show-batch a batch of images as a net sees it, as a picture
-  summary    a net's layers, parameters, work and memory
+  train      train a net, test it, and keep weights, log and checkpoints
+  prepare    make a data set from photographs in folders, tars or lists
+  recipe     how published nets were trained and tested
+  evaluate   accuracy and confusion matrix of a trained net
+  predict    classify photographs with a trained net
+  features   write a layer's outputs for images to a file
+  similar    find the images nearest to others by such a file
+  filters    draw the filters of a trained net
+  show-batch draw a batch of images as a net sees it
+  summary    layers, parameters, multiply-adds and memory of a net
   bench      measure a net's speed, layer by layer
-  doctor     what this machine can train on, and what is missing
-  build      compile the native addon, where no prebuilt one fits
-  selftest   try every op and net against references
+  doctor     check what this machine can train on
+  build      compile the native addon where no prebuilt one fits
+  selftest   test every op and net against references
 
-alexnode <command> --help tells more; alexnode --version the version.
+alexnode <command> --help prints a command's help; alexnode --version the version.
 `
 
 const commands: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -50,8 +50,9 @@ if (command) {
   try {
     await command()
   } catch (error) {
+    // Thrown while a command is loaded, before it reports errors itself.
     if (!(error instanceof AddonError)) throw error
-    process.stderr.write(`${wrap(error.message).join('\n')}\n`)
+    process.stderr.write(`${wrapped(error.message)}\n`)
     process.exitCode = 1
   }
 } else if (name === '--version' || name === '-V') process.stdout.write(`${version}\n`)

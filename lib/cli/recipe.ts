@@ -1,11 +1,13 @@
-/** `alexnode recipe`: how known nets were trained and tested, one by one or beside each other. */
+/** `alexnode recipe`: lists recipes, prints one, or compares two. */
 import { ablationNames, ablationsIn } from '../run/recipes/ablation.ts'
 import { recipeByName, recipes } from '../run/recipes/index.ts'
 import type { Recipe } from '../run/recipes/recipe.ts'
 import { definitionOf, differences, rowsOf } from '../run/recipes/text.ts'
-import { command, parse } from './command.ts'
-import { COLUMNS, wrap } from './format.ts'
-import { program, UsageError } from './program.ts'
+import { command, parse } from './shared/command.ts'
+import { jsonHelp } from './shared/options.ts'
+import { printJson } from './shared/output.ts'
+import { messageOf, program, UsageError } from './shared/program.ts'
+import { COLUMNS, wrap } from './shared/text.ts'
 
 interface Given {
   readonly diff?: string
@@ -13,7 +15,7 @@ interface Given {
   readonly json?: boolean
 }
 
-/** A recipe as one object: its data, its net's layers, and errors as fractions. */
+/** A recipe with its net's layers, and errors as fractions. */
 function jsonOf(recipe: Recipe): object {
   const { ablated: _, expected, ...data } = recipe
   const definition = definitionOf(recipe)
@@ -23,12 +25,13 @@ function jsonOf(recipe: Recipe): object {
     layers: definition.layers.map(({ name, node }) => ({ ...node.config, name, kind: node.kind })),
     expected: expected.map(({ top1, top5, ...how }) => ({
       ...how,
-      ...{ top1_error: top1, top5_error: top5 }
+      top1_error: top1,
+      top5_error: top5
     }))
   }
 }
 
-/** Names on the left, values beside them. */
+/** Lays rows out in columns of these widths; cells are wrapped. */
 function columns(rows: readonly (readonly string[])[], widths: readonly number[]): string {
   const lines = rows.flatMap((row) => {
     const cells = row.map((cell, i) => wrap(cell, widths[i]))
@@ -43,60 +46,81 @@ function columns(rows: readonly (readonly string[])[], widths: readonly number[]
   return `${lines.join('\n')}\n`
 }
 
+/** Width of the column of names. */
 const NAME = 13
 
-function text(recipe: Recipe): string {
+function recipeText(recipe: Recipe): string {
   const rows = rowsOf(recipe).map(({ name, value }) => [name, value])
   return columns([['recipe', recipe.name], ...rows], [NAME, COLUMNS - NAME - 2])
 }
 
-function diffText(a: Recipe, b: Recipe): string {
+function differenceText(a: Recipe, b: Recipe): string {
   const half = Math.floor((COLUMNS - NAME - 4) / 2)
   const rows = differences(a, b).map((row) => [row.name, row.a, row.b])
   return columns([['recipe', a.name, b.name], ...rows], [NAME, half, half])
 }
 
-function list(): string {
+function listText(): string {
   const rows = recipes.map(({ name, title }) => [name, title])
   return columns(rows, [NAME, COLUMNS - NAME - 2])
 }
 
-await program(async () => {
+interface Arguments extends Given {
+  readonly name: string | undefined
+}
+
+async function readArguments(): Promise<Arguments> {
   const recipe = await command(
     'recipe',
-    'Lists the recipes; prints one, or what differs between two. A recipe is all that decided how a known ' +
-      'net was trained and tested; train --recipe NAME runs it.'
+    'Lists the recipes, prints one, or the differences between two. A recipe is how a published net was ' +
+      'trained and tested; train --recipe NAME runs it.'
   )
   recipe
     .usage('[name] [options]')
-    .argument('[name]', 'which one')
-    .option('--diff <other>', 'what differs between it and another')
-    .option('--ablate <names>', `without something: ${ablationNames.join(', ')}`)
-    .option('--json', 'print one JSON object')
-  const { diff, ablate, json = false } = await parse<Given>(recipe, process.argv.slice(2))
+    .argument('[name]', 'recipe to print')
+    .option('--diff <other>', 'print its differences from another')
+    .option('--ablate <names>', `without parts of it: ${ablationNames.join(', ')}`)
+    .option('--json', jsonHelp)
+  const given = await parse<Given>(recipe)
   const [name] = recipe.args
-  const print = (object: object, words: string) => {
-    process.stdout.write(json ? `${JSON.stringify(object)}\n` : words)
+  if (name === undefined && (given.diff ?? given.ablate)) {
+    throw new UsageError('alexnode recipe: expected the name of a recipe.')
   }
-  if (name === undefined) {
-    if (diff ?? ablate) throw new UsageError('alexnode recipe: expected the name of a recipe.')
-    const all = recipes.map(({ name, title }) => ({ name, title }))
-    print({ recipes: all }, list())
-    return
-  }
-  const one = named(name, ablate === undefined ? [] : ablationsIn(ablate))
-  if (diff === undefined) {
-    print(jsonOf(one), text(one))
-    return
-  }
-  const other = named(diff)
-  print({ a: one.name, b: other.name, differences: differences(one, other) }, diffText(one, other))
-})
+  return { ...given, name }
+}
 
-function named(name: string, without?: readonly string[]): Recipe {
+/** @throws UsageError if there is no such recipe */
+function findRecipe(name: string, without?: readonly string[]): Recipe {
   try {
     return recipeByName(name, without)
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+    throw new UsageError(messageOf(error), { cause: error })
   }
 }
+
+/** The result, as an object and as text. */
+interface Result {
+  readonly object: object
+  readonly text: string
+}
+
+function resultOf({ name, diff, ablate }: Arguments): Result {
+  if (name === undefined) {
+    return {
+      object: { recipes: recipes.map(({ name, title }) => ({ name, title })) },
+      text: listText()
+    }
+  }
+  const one = findRecipe(name, ablate === undefined ? [] : ablationsIn(ablate))
+  if (diff === undefined) return { object: jsonOf(one), text: recipeText(one) }
+  const other = findRecipe(diff)
+  const object = { a: one.name, b: other.name, differences: differences(one, other) }
+  return { object, text: differenceText(one, other) }
+}
+
+await program(async () => {
+  const given = await readArguments()
+  const { object, text } = resultOf(given)
+  if (given.json) printJson(object)
+  else process.stdout.write(text)
+})

@@ -1,5 +1,4 @@
-/** `alexnode show-batch`: a contact sheet of a batch as the net sees it. */
-
+/** `alexnode show-batch`: draws a batch as the net sees it. */
 import { writeFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import type { ImageSet } from '../data/dataset.ts'
@@ -14,9 +13,12 @@ import { contactSheet } from '../training/input/contact-sheet.ts'
 import { type SeenBatch, seenBatch } from '../training/input/seen-batch.ts'
 import { ImageOrder } from '../training/loop/image-order.ts'
 import { replaceWith } from '../util/files/atomic.ts'
-import { choice, command, parse, readers } from './command.ts'
-import { entry, onePiece } from './format.ts'
-import { program, UsageError } from './program.ts'
+import { choice, command, parse } from './shared/command.ts'
+import { numberParsers } from './shared/numbers.ts'
+import { jsonHelp } from './shared/options.ts'
+import { print, printJson } from './shared/output.ts'
+import { program, UsageError } from './shared/program.ts'
+import { entry, onePiece } from './shared/text.ts'
 
 interface Given {
   readonly data?: string
@@ -33,32 +35,36 @@ interface Given {
 }
 
 async function readArguments(): Promise<Given> {
-  const { whole } = await readers()
+  const { whole } = await numberParsers()
   const showBatch = await command(
     'show-batch',
-    'Writes a contact sheet of a batch as the net sees it in training: cropped, mirrored and coloured, ' +
-      'with the mean added back. In brackets: what is used where an option is left out.'
+    'Draws the images of a batch as the net sees them in training: cropped, mirrored and coloured, with ' +
+      'the mean added back. Defaults are in brackets.'
   )
   showBatch
     .usage('[options]')
     .option(
       '--data <path>',
-      `as train takes it: a path, or ${dataNames.join(', ')} (Fashion-MNIST)`
+      `data set, as train takes it: a path, or ${dataNames.join(', ')} (Fashion-MNIST)`
     )
-    .addOption(await choice('--recipe <name>', 'whose input, and whose net', recipeNames))
+    .addOption(await choice('--recipe <name>', 'recipe of input and net', recipeNames))
     .addOption(
-      await choice('--net <name>', 'whose size (alexnet, fashion for grey images)', netNames)
+      await choice(
+        '--net <name>',
+        'net of that input size (alexnet, for grey images fashion)',
+        netNames
+      )
     )
-    .addOption(await choice('--fit <how>', 'what becomes of larger images', ['crop', 'resize']))
-    .option('--flip', 'mirror every second image, by chance')
-    .option('--no-flip', 'mirror none')
-    .option('--test', 'as an evaluation sees it: nothing is left to chance')
-    .option('--batch <n>', 'images (32)', whole(1))
-    .option('--step <n>', 'steps done before (0)', whole(0, 2 ** 32 - 1))
-    .option('--seed <n>', 'decides order and draws (1)', whole(0))
+    .addOption(await choice('--fit <how>', 'crop larger images, or resize', ['crop', 'resize']))
+    .option('--flip', 'mirror a random half of the images')
+    .option('--no-flip', 'mirror no image')
+    .option('--test', 'as in evaluation, with no random changes')
+    .option('--batch <n>', 'images in the batch (32)', whole(1))
+    .option('--step <n>', 'steps before this one (0)', whole(0, 2 ** 32 - 1))
+    .option('--seed <n>', 'seed of order and augmentation (1)', whole(0))
     .option('--out <file>', 'the picture (batch.png)')
-    .option('--json', 'print one JSON object')
-  const given = await parse<Given>(showBatch, process.argv.slice(2))
+    .option('--json', jsonHelp)
+  const given = await parse<Given>(showBatch)
   const { out } = given
   if (out !== undefined && extname(out).toLowerCase() !== '.png') {
     throw new UsageError(`alexnode show-batch: expected a name that ends in .png, got ${out}.`)
@@ -66,7 +72,7 @@ async function readArguments(): Promise<Given> {
   return given
 }
 
-/** The size of the net's input, and how images become it. */
+/** The net's input size, and how images are brought to it. */
 function inputOf({ recipe: name, net, fit, flip }: Given, set: ImageSet) {
   const like = { channels: set.channels, classes: set.classes.length }
   const own: InputRecipe | undefined =
@@ -83,56 +89,59 @@ function inputOf({ recipe: name, net, fit, flip }: Given, set: ImageSet) {
   return { size, input: { ...input, ...own }, set: borrowed ? coloured(set) : set, notes }
 }
 
-/** What a batch went through, in words. */
-function words({ input }: SeenBatch, { test = false }: Given): string {
+/** How the images were changed. */
+function inputText({ input }: SeenBatch, { test = false }: Given): string {
   const { fit, flip, offsets, shared, colour } = input
   if (test) return fit === 'crop' ? 'centre crop' : 'whole'
   const [down, across] = offsets
   const by = shared > 1 ? `, ${shared} alike` : ''
   const parts = [
-    fit === 'crop' ? `cropped at one of ${down}×${across} places${by}` : 'whole',
+    fit === 'crop' ? `cropped at one of ${down}×${across} offsets${by}` : 'whole',
     flip && 'half mirrored',
     colour && `colours N(0, ${colour.sigma}) × ${colour.form}`
   ]
   return parts.filter(Boolean).join(', ')
 }
 
-await program(async (signal) => {
-  const given = await readArguments()
-  const { batch = 32, step = 0, seed = 1, out = 'batch.png', test = false, json = false } = given
-  const sharp = await loadSharp()
-  const note = (text: string) => process.stderr.write(`${text}\n`)
-  const data = await openData(given.data, { signal, onNotice: note })
-  const { size, input, set, notes } = inputOf(given, data.train)
+/** The images of one step, and when it is. */
+function batchAt(set: ImageSet, { batch = 32, step = 0, seed = 1 }: Given) {
   const perEpoch = Math.ceil(set.length / batch)
   const place = { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * batch }
   const indices = new ImageOrder(set.length, batch, seed, place).next()
+  return { indices, step, epoch: step / perEpoch, seed }
+}
+
+/** Draws the batch as a contact sheet. */
+async function writeSheet(path: string, { pictures }: SeenBatch) {
+  const sharp = await loadSharp()
+  const { data, height, width } = contactSheet(pictures)
+  const png = await sharp(data, { raw: { height, width, channels: 3 } })
+    .png()
+    .toBuffer()
+  await replaceWith(path, (temporary) => writeFile(temporary, png))
+  return { height, width }
+}
+
+await program(async (signal) => {
+  const given = await readArguments()
+  const { out = 'batch.png', test = false, json = false } = given
+  await loadSharp() // a missing sharp is reported before anything is downloaded
+  const note = (text: string) => process.stderr.write(`${text}\n`)
+  const data = await openData(given.data, { signal, onNotice: note })
+  const { size, input, set, notes } = inputOf(given, data.train)
+  const batch = batchAt(set, given)
   await using device = await open('cpu')
-  const epoch = step / perEpoch
-  const options = { indices, size, input, training: !test, step, epoch, seed }
-  const seen = await seenBatch(device, set, options)
-  const sheet = contactSheet(seen.pictures)
-  const { height, width } = sheet
-  const raw = { raw: { height, width, channels: 3 } } as const
-  const png = await sharp(sheet.data, raw).png().toBuffer()
-  await replaceWith(out, (path) => writeFile(path, png))
-  const labels = Array.from(seen.labels, (label) => set.classes[label] ?? `${label}`)
+  const seen = await seenBatch(device, set, { ...batch, size, input, training: !test })
+  const sheet = await writeSheet(out, seen)
+  const { height, width } = seen.pictures
+  const images = batch.indices.length
   if (json) {
-    const shape = { height: seen.pictures.height, width: seen.pictures.width }
-    const object = {
-      out: resolve(out),
-      images: indices.length,
-      ...shape,
-      input: seen.input,
-      labels
-    }
-    process.stdout.write(`${JSON.stringify({ ...object, notes })}\n`)
+    const labels = Array.from(seen.labels, (label) => set.classes[label] ?? `${label}`)
+    printJson({ out: resolve(out), images, height, width, input: seen.input, labels, notes })
     return
   }
   for (const text of notes) note(text)
-  const { pictures } = seen
-  const what = `${indices.length} of ${data.name}, ${pictures.height}×${pictures.width}`
-  process.stdout.write(
-    `${entry('Images', what)}\n${entry('Input', words(seen, given))}\n${entry('Sheet', `${height}×${width} pixels in ${onePiece(out)}`)}\n`
-  )
+  print(entry('Images', `${images} of ${data.name}, ${height}×${width}`))
+  print(entry('Input', inputText(seen, given)))
+  print(entry('Sheet', `${sheet.height}×${sheet.width} pixels in ${onePiece(out)}`))
 })

@@ -1,20 +1,22 @@
-/** `alexnode similar`: which images of an index a net sees as nearest to others. */
+/** `alexnode similar`: finds the images of an index whose features are nearest to those of others. */
 import { join } from 'node:path'
-import { openIndex } from '../use/feature-index.ts'
+import { type FeatureIndex, openIndex } from '../use/feature-index.ts'
 import { nearest } from '../use/nearest.ts'
 import { outputs } from '../use/outputs.ts'
-import { photoFiles } from '../use/photo-files.ts'
-import { RunError, type Trained, weightsDigest } from '../use/trained.ts'
-import { command, parse, readers } from './command.ts'
-import { program } from './program.ts'
+import { type PhotoFiles, photoFiles } from '../use/photo-files.ts'
+import { RunError, type Trained } from '../use/trained.ts'
+import { weightsDigest } from '../use/weights.ts'
+import { command, parse } from './shared/command.ts'
+import { numberParsers } from './shared/numbers.ts'
+import { print, printJson } from './shared/output.ts'
+import { program } from './shared/program.ts'
 import {
   addTrainedOptions,
   BATCH,
   openFor,
-  printJson,
-  type TrainedArguments,
-  tellSkipped
-} from './trained.ts'
+  reportSkipped,
+  type TrainedArguments
+} from './shared/trained.ts'
 
 interface Given extends TrainedArguments {
   readonly index: string
@@ -22,78 +24,87 @@ interface Given extends TrainedArguments {
   readonly top?: number
 }
 
-async function readArguments(): Promise<Given & { readonly queries: readonly string[] }> {
-  const { whole } = await readers()
+interface Arguments extends Given {
+  readonly queries: readonly string[]
+}
+
+async function readArguments(): Promise<Arguments> {
+  const { whole } = await numberParsers()
   const similar = await command(
     'similar',
-    'Names the images of an index that a net sees as nearest to others, by the Euclidean distance of ' +
-      "their features, as in the paper's figure 4. alexnode features makes the index."
+    'Finds the images of an index that are nearest to photographs, by the Euclidean distance of their ' +
+      "features (the paper's figure 4). alexnode features writes the index."
   )
   similar
     .usage('QUERY… --index FILE [options]')
     .argument('<queries...>', 'photographs')
-    .requiredOption('--index <file>', 'what alexnode features wrote')
-    .option('--run <folder>', 'where the run is now (where it was when the index was made)')
-    .option('--top <n>', 'how many images to name (6)', whole(1))
-  const given = await parse<Given>(await addTrainedOptions(similar), process.argv.slice(2))
+    .requiredOption('--index <file>', 'the file that alexnode features wrote')
+    .option('--run <folder>', "the run's folder (as saved in the index)")
+    .option('--top <n>', 'images to name for each (6)', whole(1))
+  const given = await parse<Given>(await addTrainedOptions(similar))
   return { ...given, queries: similar.args }
 }
 
-/** @throws RunError where the net is not the one that the index was made by */
-async function mustBeOf(trained: Trained, index: string, weights: string): Promise<void> {
-  if ((await weightsDigest(trained.facts)) === weights) return
-  throw new RunError(
-    `[similar] ${index}: expected the features of ${trained.facts.weights}, got those of other weights: ` +
-      'write the index again with alexnode features, or name the run it is of with --run'
-  )
+/** @throws RunError if the net is not the one that wrote the index */
+async function checkIndex(path: string, index: FeatureIndex, trained: Trained): Promise<void> {
+  const { facts, net } = trained
+  if ((await weightsDigest(facts)) !== index.weights) {
+    throw new RunError(
+      `[similar] ${path}: expected the features of ${facts.weights}, got those of other weights: ` +
+        'write the index again with alexnode features, or name its run with --run'
+    )
+  }
+  if (index.width !== net.classes) {
+    throw new RunError(
+      `[similar] ${path}: expected rows of ${net.classes} numbers, as ${index.layer} gives, got rows ` +
+        `of ${index.width}: write the index again with alexnode features`
+    )
+  }
+}
+
+/** The features of the photographs that can be decoded, [rows, units], and which those are. */
+async function featuresOf(trained: Trained, set: PhotoFiles, signal: AbortSignal) {
+  const width = trained.net.classes
+  const features = new Float32Array(set.length * width)
+  const decoded: number[] = []
+  const suited = trained.takeUnlabelled(set)
+  const { input } = trained.facts
+  for await (const { first, rows, values } of outputs(trained.net, suited, { input, signal })) {
+    for (let row = 0; row < rows; row++) {
+      if (set.failures.has(first + row)) continue
+      features.set(values.subarray(row * width, (row + 1) * width), decoded.length * width)
+      decoded.push(first + row)
+    }
+  }
+  return { features: features.subarray(0, decoded.length * width), decoded }
 }
 
 await program(async (signal) => {
-  const { queries, index: path, top = 6, json = false, ...given } = await readArguments()
+  const given = await readArguments()
+  const { queries, index: path, top = 6, json = false } = given
   const index = await openIndex(path)
   await using opened = await openFor(given)
   const batch = Math.min(given.batch ?? BATCH, queries.length)
   const trained = await opened.net(given.run ?? index.run, { batch, layer: index.layer })
-  await mustBeOf(trained, path, index.weights)
-  const { net } = trained
-  const width = net.classes
-  if (index.width !== width) {
-    throw new RunError(
-      `[similar] ${path}: expected rows of ${width} numbers, as ${index.layer} gives, got rows of ` +
-        `${index.width}: write the index again with alexnode features`
-    )
-  }
+  await checkIndex(path, index, trained)
 
-  const { data, input } = trained.facts
-  const set = photoFiles(queries, data)
-  const all = new Float32Array(queries.length * width)
-  const suited = trained.takeUnlabelled(set)
-  for await (const { first, values } of outputs(net, suited, { input, signal })) {
-    all.set(values, first * width)
-  }
-  const good = queries.map((_, i) => i).filter((i) => !set.failures.has(i))
-  const features = new Float32Array(good.length * width)
-  for (const [to, from] of good.entries()) {
-    features.set(all.subarray(from * width, (from + 1) * width), to * width)
-  }
-  const found = await nearest(features, width, index.rows(), top)
-
-  const results = good.map((i, at) => {
-    const list = (found[at] ?? []).map(({ row, distance }) => {
+  const set = photoFiles(queries, trained.facts.data)
+  const { features, decoded } = await featuresOf(trained, set, signal)
+  const found = await nearest(features, index.width, index.rows(), top)
+  const results = decoded.map((query, i) => ({
+    file: queries[query] ?? '',
+    nearest: (found[i] ?? []).map(({ row, distance }) => {
       const { file = '', ...more } = index.images[row] ?? {}
       return { file: join(index.folder, file), ...more, distance }
     })
-    return { file: queries[i] ?? '', nearest: list }
-  })
-  const skipped = tellSkipped(set)
-  if (json) printJson({ queries: results, skipped })
-  else {
-    for (const { file, nearest } of results) {
-      const lines = nearest.map(
-        (one) => `  ${one.distance.toPrecision(4).padStart(8)}  ${one.file}`
-      )
-      process.stdout.write(`${[file, ...lines].join('\n')}\n`)
-    }
+  }))
+  const skipped = reportSkipped(set)
+  if (json) {
+    printJson({ queries: results, skipped })
+    return
   }
-  if (skipped.length > 0) process.exitCode = 1
+  for (const { file, nearest } of results) {
+    const lines = nearest.map((one) => `  ${one.distance.toPrecision(4).padStart(8)}  ${one.file}`)
+    print([file, ...lines].join('\n'))
+  }
 })

@@ -1,22 +1,24 @@
-/** `alexnode summary`: what a net is and takes, with no memory taken for it. */
-
+/** `alexnode summary`: layers, parameters, multiply-adds and memory plan of a net. */
 import type { FloatDType } from '../native/dtype.ts'
 import type { Draft } from '../net/draft.ts'
 import { netByName, netNames } from '../net/models/index.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { sgd } from '../optim/optimizer.ts'
-import { choice, command, dtypeOption, parse, readers } from './command.ts'
+import { choice, command, parse } from './shared/command.ts'
 import {
   addDeviceOptions,
   type DeviceArguments,
   type DeviceSettings,
-  deviceText,
   preferredDType,
   settleDevice
-} from './device.ts'
-import { entry } from './format.ts'
-import { program } from './program.ts'
-import { layerTable, planText, totals } from './tables.ts'
+} from './shared/device.ts'
+import { deviceText } from './shared/device-text.ts'
+import { layerTable, planText, totals } from './shared/net-text.ts'
+import { numberParsers } from './shared/numbers.ts'
+import { dtypeOption, jsonHelp } from './shared/options.ts'
+import { print, printJson } from './shared/output.ts'
+import { program } from './shared/program.ts'
+import { entry } from './shared/text.ts'
 
 interface Given extends DeviceArguments {
   readonly net: string
@@ -29,41 +31,53 @@ interface Given extends DeviceArguments {
 }
 
 async function readArguments(): Promise<Given> {
-  const { whole } = await readers()
+  const { whole } = await numberParsers()
   const summary = await command(
     'summary',
-    "Prints a net's layers, shapes, parameters, multiply-adds and memory plan. No memory is taken for it."
+    "Prints a net's layers, shapes, parameters, multiply-adds and memory plan. Allocates no memory for it."
   )
   summary
     .usage('--net <name> --batch <n> [options]')
-    .addOption((await choice('--net <name>', 'the net', netNames)).makeOptionMandatory())
+    .addOption((await choice('--net <name>', 'net', netNames)).makeOptionMandatory())
     .requiredOption('--batch <n>', 'images in a batch', whole(1))
     .addOption(await dtypeOption())
-    .addOption(await choice('--mode <mode>', 'what for (train)', ['train', 'infer']))
-    .option('--channels <n>', "channels of an image (the net's usual)", whole(1))
-    .option('--classes <n>', "classes (the net's usual)", whole(1))
-    .option('--json', 'print one JSON object')
-  return parse<Given>(await addDeviceOptions(summary), process.argv.slice(2))
+    .addOption(await choice('--mode <mode>', 'purpose of the build (train)', ['train', 'infer']))
+    .option('--channels <n>', "channels of an image (the net's default)", whole(1))
+    .option('--classes <n>', "classes (the net's default)", whole(1))
+    .option('--json', jsonHelp)
+  return parse<Given>(await addDeviceOptions(summary))
 }
 
-async function print(draft: Draft, where: DeviceSettings, json: boolean): Promise<void> {
-  const { spec: definition, options, layers } = draft
-  const { parameters, macs } = totals(layers)
-  const memory = draft.plan()
-  const { name: net, input } = definition
-  if (json) {
-    const { tf32, deterministic } = where.options
-    const how = { device: where.name, ...where.parallel, ...options, tf32, deterministic }
-    const object = { net, input, ...how, parameters, macs, layers, memory }
-    process.stdout.write(`${JSON.stringify(object)}\n`)
-    return
+function jsonOf(draft: Draft, where: DeviceSettings): object {
+  const { spec, options, layers } = draft
+  const { tf32, deterministic } = where.options
+  return {
+    net: spec.name,
+    input: spec.input,
+    device: where.name,
+    ...where.parallel,
+    ...options,
+    tf32,
+    deterministic,
+    ...totals(layers),
+    layers,
+    memory: draft.plan()
   }
-  const { channels, height, width } = input
-  const text = `${net}: ${channels}×${height}×${width} in batches of ${options.batch}, ${options.dtype}`
-  const devices = draft.placement.parts.map(({ device }) => device)
-  process.stdout.write(
-    `${deviceText(devices, where)}\n${entry('Net', text)}\n${await layerTable(layers)}\n${planText(memory)}\n`
-  )
+}
+
+async function textOf(draft: Draft, where: DeviceSettings): Promise<string> {
+  const { spec, options, layers, placement } = draft
+  const { channels, height, width } = spec.input
+  const input = `${channels}×${height}×${width} in batches of ${options.batch}`
+  return [
+    deviceText(
+      placement.parts.map(({ device }) => device),
+      where
+    ),
+    entry('Net', `${spec.name}: ${input}, ${options.dtype}`),
+    await layerTable(layers),
+    planText(draft.plan())
+  ].join('\n')
 }
 
 await program(async () => {
@@ -76,13 +90,15 @@ await program(async () => {
     ...(classes !== undefined && { classes })
   })
   const draft = await definition.draft(devices.all, {
-    ...{ batch, parallel: where.parallel },
+    batch,
+    parallel: where.parallel,
     dtype: given.dtype ?? preferredDType(devices.first, where).dtype,
     training: mode !== 'infer',
     optimizer: sgd({ momentum: 0.9 })
   })
   try {
-    await print(draft, where, json)
+    if (json) printJson(jsonOf(draft, where))
+    else print(await textOf(draft, where))
   } finally {
     await draft.close()
   }

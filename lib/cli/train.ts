@@ -1,92 +1,76 @@
-/** `alexnode train`, and `npm start`: trains a net, tests it, and keeps it. */
+/** `alexnode train`, and `npm start`: trains a net, tests it, and keeps the run. */
 import { openData } from '../data/open.ts'
 import { openDevices } from '../net/placement/devices.ts'
-import { planOf } from '../run/recipes/plan.ts'
+import { type Plan, planOf } from '../run/recipes/plan.ts'
+import type { TrainSettings } from '../run/settings.ts'
 import { splitData } from '../run/split-data.ts'
-import { openTraining } from '../run/training-run.ts'
+import { openTraining, type TrainingRun } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { evaluate } from '../training/evaluate/evaluate.ts'
 import { fitSteps } from '../training/loop/fit-steps.ts'
-import { train } from '../training/train.ts'
-import { preferredDType, settleDevice } from './device.ts'
-import { trainArguments } from './options.ts'
-import { program } from './program.ts'
-import { createReport } from './report.ts'
+import { type Diagnosis, type TrainOptions, train, type Validation } from '../training/train.ts'
+import { preferredDType, settleDevice } from './shared/device.ts'
+import { program } from './shared/program.ts'
+import { type TrainArguments, trainArguments } from './train/arguments.ts'
+import { TrainReport } from './train/report.ts'
+
+/** Images in a batch of tests and validations. */
+const TEST_BATCH = 64
+/** Seconds for training and test, where no length is given. */
+const SECONDS = 160
 
 await program(async (signal) => {
-  const options = await trainArguments(process.argv.slice(2))
-  const report = createReport({ json: options.json })
+  const given = await trainArguments(process.argv.slice(2))
+  const report = new TrainReport({ json: given.json })
 
-  // The device or devices, and the run's folder: settings are those given, else those saved, else defaults.
-  const { out, resume, settings: given, trace } = options
-  const where = await settleDevice({ ...given, ...options.where, ...(resume && { resume: out }) })
+  const { out, resume, keep } = given
+  const where = await settleDevice({
+    ...given.settings,
+    ...given.where,
+    ...(resume && { resume: out })
+  })
   await using devices = await openDevices(where.names, where.options)
-  const { dtype, reason } = preferredDType(devices.first, where)
-  const defaults = { ...options.defaults, dtype }
-  const kept = { out, resume, settings: given, defaults, keep: options.keep, onNote: report.note }
-  await using run = await openTraining(kept)
+  const preferred = preferredDType(devices.first, where)
+  await using run = await openTraining({
+    out,
+    resume,
+    keep,
+    settings: given.settings,
+    defaults: { ...given.defaults, dtype: preferred.dtype },
+    onNote: report.note
+  })
   const { settings } = run
 
-  // The images say how many channels and classes the net has.
-  const told = { onNotice: report.note, onPrepare: report.preparing }
-  const opened = await openData(settings.data, { signal, workers: options.workers, ...told })
+  const opened = await openData(settings.data, {
+    signal,
+    workers: given.workers,
+    onNotice: report.note,
+    onPrepare: report.preparing
+  })
   const data = run.sameData(opened)
   report.data(data)
-  const why = settings.dtype === dtype ? reason : 'as asked for'
-  report.device(devices.all, where, settings.dtype, why)
+  const reason = settings.dtype === preferred.dtype ? preferred.reason : 'as given'
+  report.device(devices.all, where, settings.dtype, reason)
 
-  // The net: a definition, then a build on the devices that takes their memory.
-  const { batch, seed, accumulate = 1 } = settings
   const plan = planOf(settings, data)
-  const { definition, optimizer, schedule, courses, input, views } = plan
-  const updates = { optimizer, accumulate, ema: settings.ema }
-  const build = { batch, seed, ...updates, dtype: settings.dtype, parallel: where.parallel }
+  const { definition, optimizer, input, views } = plan
+  const { batch, seed, dtype, accumulate = 1, ema } = settings
+  const { parallel } = where
+  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
   report.run(run, plan.notes)
 
-  // Training: an async iterator of steps.
-  const fit = fitSteps({ seconds: 160, batch: batch * accumulate, test: data.test.length })
   const { images, validation } = splitData(settings, plan.data)
-  const steps = train(net, images, {
-    ...{ optimizer, schedule, courses, input, lr: settings.lr, seed },
-    ...{ epochs: settings.epochs, steps: settings.steps ?? (settings.epochs ? undefined : fit) },
-    ...{ signal, from: run.from, control: run.control },
-    ...{ labelSmoothing: settings.labelSmoothing, clipNorm: settings.clipNorm },
-    ...{ ema: settings.ema, accumulate },
-    validation: validation && {
-      ...{ ...validation, batch: 64, onProgress: report.validating },
-      async onResult(found) {
-        await run.logValidation(found)
-        report.validated(found)
-      }
-    },
-    watch: options.watch
-      ? {
-          async onDiagnosis(found) {
-            await run.logDiagnosis(found)
-            report.diagnosed(found)
-          }
-        }
-      : undefined,
-    checkpoint: { every: options.checkpointEvery, save: run.save },
-    onTimeline:
-      trace === undefined
-        ? undefined
-        : async (spans, step) => {
-            await writeTrace(trace, spans)
-            report.traced(trace, step)
-          }
-  })
+  const options = { ...trainOptions(given, run, plan, report), signal }
+  const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
   try {
-    for await (const step of steps) {
+    for await (const step of train(net, images, { ...options, ...looked })) {
       await run.log(step)
       await report.step(step)
     }
     signal.throwIfAborted()
-
-    // The test, and what is kept.
-    const test = { batch: 64, input, views, signal, onProgress: report.testing }
+    const test = { batch: TEST_BATCH, input, views, signal, onProgress: report.testing }
     const result = await evaluate(net, plan.data.test, test)
     await run.finish(net, result)
     report.finished(result, run)
@@ -94,3 +78,65 @@ await program(async (signal) => {
     if (signal.aborted) report.interrupted(run)
   }
 })
+
+/** What `train` takes besides images and validation. */
+function trainOptions(
+  { watch, checkpointEvery, trace }: TrainArguments,
+  run: TrainingRun,
+  { optimizer, schedule, courses, input, data }: Plan,
+  report: TrainReport
+): TrainOptions {
+  const { lr, seed, epochs, labelSmoothing, clipNorm, ema, accumulate } = run.settings
+  return {
+    optimizer,
+    schedule,
+    courses,
+    input,
+    lr,
+    seed,
+    epochs,
+    steps: stepsOf(run.settings, data.test.length),
+    labelSmoothing,
+    clipNorm,
+    ema,
+    accumulate,
+    from: run.from,
+    control: run.control,
+    checkpoint: { every: checkpointEvery, save: run.save },
+    ...(watch && { watch: onDiagnosis(run, report) }),
+    ...(trace !== undefined && { onTimeline: onTimeline(trace, report) })
+  }
+}
+
+/** The number of steps: as given, by epochs (undefined), or as many as fit the time. */
+function stepsOf({ steps, epochs, batch, accumulate = 1 }: TrainSettings, test: number) {
+  if (steps !== undefined || epochs) return steps
+  return fitSteps({ seconds: SECONDS, batch: batch * accumulate, test })
+}
+
+function onValidation(run: TrainingRun, report: TrainReport) {
+  return {
+    batch: TEST_BATCH,
+    onProgress: report.validating,
+    async onResult(found: Validation) {
+      await run.logValidation(found)
+      report.validated(found)
+    }
+  }
+}
+
+function onDiagnosis(run: TrainingRun, report: TrainReport) {
+  return {
+    async onDiagnosis(found: Diagnosis) {
+      await run.logDiagnosis(found)
+      report.diagnosed(found)
+    }
+  }
+}
+
+function onTimeline(file: string, report: TrainReport): TrainOptions['onTimeline'] {
+  return async (spans, step) => {
+    await writeTrace(file, spans)
+    report.traced(file, step)
+  }
+}

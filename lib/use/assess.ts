@@ -1,4 +1,4 @@
-/** How often one or several trained nets are right, judged together by the mean of their probabilities. */
+/** Scores trained nets on labelled images, one by one or averaged. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
 import {
   type EvaluateOptions,
@@ -8,17 +8,21 @@ import {
 import { Scores } from './scores.ts'
 import type { Trained } from './trained.ts'
 
+/** Options of `assess`. */
 export interface AssessOptions extends Pick<EvaluateOptions, 'views' | 'signal' | 'batch'> {
-  /** Called after each batch with the images done, each once for each net. */
+  /** Called after each batch with the images done and their total; each image counts once for each net. */
   readonly onProgress?: EvaluateOptions['onProgress']
 }
 
 /**
- * Runs trained nets over a labelled set. Each gets the images as it was trained on them. For several, the
- * probabilities of all images are kept: four bytes for each image and class.
+ * Scores one trained net, or the mean of the probabilities of several. Each net takes the images as in its
+ * training. Averaging keeps all probabilities in memory: 4 bytes an image and class.
  *
- * @returns in the first net's classes
- * @throws DataError where a net does not know the images' classes, or nets know different ones
+ * @param nets at least one
+ * @param set labelled images; their classes are matched by name
+ * @param options default: one view of each image, in the batches of each net
+ * @returns scores in the classes of the first net
+ * @throws DataError if a net does not know the classes of the images, or the nets' classes differ
  *
  * @example
  * const scores = await assess([one, other], data.test, { views: 10 })
@@ -30,18 +34,13 @@ export async function assess(
   options: AssessOptions = {}
 ): Promise<Scores> {
   const [first, ...others] = nets
-  const { onProgress, ...rest } = options
   const orders = nets.map((net) => orderOf(net, first))
   const scores = new Scores(first.classes)
-  const each = async (number: number, net: Trained, onBatch: (batch: PredictedBatch) => void) => {
-    const before = number * set.length
-    await evaluate(net.net, net.take(set), {
-      ...{ ...rest, input: net.facts.input, onBatch },
-      onProgress: (done) => onProgress?.(before + done, nets.length * set.length)
-    })
-  }
+  const progress = { done: 0, total: nets.length * set.length }
   if (others.length === 0) {
-    await each(0, first, ({ probabilities, labels }) => scores.add(probabilities, labels))
+    await judge(first, set, options, progress, ({ probabilities, labels }) => {
+      scores.add(probabilities, labels)
+    })
     return scores
   }
   const width = first.classes.length
@@ -49,7 +48,7 @@ export async function assess(
   const truth = new Int32Array(set.length)
   for (const [number, net] of nets.entries()) {
     const order = orders[number] ?? []
-    await each(number, net, ({ first: from, probabilities, labels }) => {
+    await judge(net, set, options, progress, ({ first: from, probabilities, labels }) => {
       if (net === first) truth.set(labels, from)
       for (let row = 0; row < probabilities.length; row += width) {
         for (const [own, place] of order.entries()) {
@@ -57,9 +56,26 @@ export async function assess(
         }
       }
     })
+    progress.done += set.length
   }
   scores.add(mean, truth)
   return scores
+}
+
+/** Evaluates one net; `progress.done` images were done before it. */
+async function judge(
+  trained: Trained,
+  set: ImageSet,
+  { onProgress, ...rest }: AssessOptions,
+  progress: { readonly done: number; readonly total: number },
+  onBatch: (batch: PredictedBatch) => void
+): Promise<void> {
+  await evaluate(trained.net, trained.take(set), {
+    ...rest,
+    input: trained.facts.input,
+    onBatch,
+    onProgress: (done) => onProgress?.(progress.done + done, progress.total)
+  })
 }
 
 /** For each class of `net`, its place among the classes of `first`. */

@@ -1,19 +1,23 @@
+/** Cuts a net after an inner layer. */
 import { NetDefinition } from '../net/definition.ts'
 import { flatten } from '../net/layers/flatten.ts'
 
-/** Functions of one value, which belong to the layer that they follow. */
+/** Layers that belong to the layer they follow. */
 const ACTIVATIONS: readonly string[] = ['relu', 'tanh', 'sigmoid']
 
-/** A layer was asked for that the net does not have. */
+/** The net has no layer of that name. */
 export class LayerError extends Error {
+  /** Always 'LayerError'. */
   override name = 'LayerError'
 }
 
 /**
- * A net's first part, up to and with a layer and the activation right after it. Its output is what that
- * layer gives as one row an image: [N, units], or [N, C·H·W] of a layer of maps.
+ * Cuts a net after a layer and the activation that follows it. Its output is one row an image: [N, units] of a dense
+ * layer, [N, C·H·W] of feature maps.
  *
- * @throws LayerError where the net has no layer of this name
+ * @param layer a layer's name, such as 'fc7'
+ * @returns a definition of the layers up to there; they keep their names, so weights can be imported by name
+ * @throws LayerError if the net has no layer of this name
  *
  * @example
  * const definition = upTo(alexnet(), 'fc7') // 4096 numbers an image, after the ReLU

@@ -1,6 +1,6 @@
 /**
- * What a layer of a net gives for many images, as a file: a matrix [images, values] of f32 as .npy or
- * .safetensors, and beside it, as `NAME.json`, which net gave it and which image each row is of.
+ * A layer's outputs for many images as a file: a matrix [images, width] of f32 in .npy or .safetensors, and beside it
+ * `NAME.json`, which names the net and the image of each row.
  */
 import { extname, resolve } from 'node:path'
 import { removeFile, replaceFile, replaceWith } from '../util/files/atomic.ts'
@@ -8,53 +8,65 @@ import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
 import { readNpy, writeNpy } from '../util/files/npy.ts'
 import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
+import type { RowBatch } from './nearest.ts'
 
 const FORMAT = 'alexnode features'
 const VERSION = 1
+/** Name of the tensor in .safetensors. */
 const NAME = 'features'
 
-/** An image that a row is of. */
+/** The image of a row. */
 export interface IndexedImage {
+  /** Its file, relative to the index's `folder`; of images in shards, its name there. */
   readonly file: string
+  /** Its class, if it is known. */
   readonly class?: string
 }
 
-/** What is told of a matrix of features. */
+/** What a matrix of features was made from. */
 export interface FeatureFacts {
-  /** The run whose net gave it. */
+  /** Folder of the run whose net computed the features. */
   readonly run: string
-  /** SHA-256 of the run's weights. */
+  /** SHA-256 of the run's weights, in hexadecimal. */
   readonly weights: string
+  /** Name of the net, such as 'alexnet'. */
   readonly net: string
+  /** Name of the layer, such as 'fc7'. */
   readonly layer: string
-  /** Where the files' names begin. */
+  /** Folder that the files' names are relative to. */
   readonly folder: string
+  /** The image of each row. */
   readonly images: readonly IndexedImage[]
 }
 
-/** A matrix of features in a file. */
+/** A matrix of features in a file, [images, width]. */
 export interface FeatureIndex extends FeatureFacts {
-  /** Values a row. */
+  /** Values of a row. */
   readonly width: number
-  /** Rows a few at a time. */
-  rows(): AsyncIterable<{ readonly first: number; readonly values: Float32Array }>
+  /** Reads the rows, some at a time. */
+  rows(): AsyncIterable<RowBatch>
 }
 
-/** Kinds of files that features are written to. */
+/** True if features can be written to a file of this name. */
 export function isIndexName(path: string): boolean {
   return ['.npy', '.safetensors'].includes(extname(path).toLowerCase())
 }
 
-const beside = (path: string) => `${path}.json`
+/** The file that describes a matrix. */
+const factsFile = (path: string) => `${path}.json`
 
 /**
- * Writes features, and beside them what they are of. Files that are there are replaced.
+ * Writes a matrix of features, and beside it `PATH.json`. Existing files are replaced.
  *
- * @param path .npy, written row by row, or .safetensors, for which all of it must fit in memory
- * @param rows [n, width] each
- * @param facts called when all rows are written
- * @returns how many rows
- * @throws DiskError when the disk refuses
+ * @param path .npy, written row by row, or .safetensors, which is gathered in memory first
+ * @param width values of a row
+ * @param rows some rows at a time, [n, width]
+ * @param facts called once all rows are written
+ * @returns the number of rows
+ * @throws DiskError if the disk refuses
+ *
+ * @example
+ * await writeIndex('fc7.npy', 4096, rows, () => ({ run, weights, net, layer: 'fc7', folder, images }))
  */
 export async function writeIndex(
   path: string,
@@ -63,11 +75,11 @@ export async function writeIndex(
   facts: () => FeatureFacts
 ): Promise<number> {
   let count = 0
-  // What was told of a file before goes first: it must never be taken for what is told of this one.
+  // The old description goes first: it must never describe the new matrix.
   await replaceWith(path, async (temporary) => {
     if (extname(path).toLowerCase() === '.npy') {
       count = await writeNpy(temporary, width, rows)
-      return removeFile(beside(path))
+      return removeFile(factsFile(path))
     }
     const parts: Uint8Array[] = []
     for await (const values of rows) {
@@ -78,46 +90,57 @@ export async function writeIndex(
     const { net, layer } = facts()
     const features = { dtype: 'f32', shape: [count, width], data } as const
     await writeSafetensors(temporary, { [NAME]: features }, { net, layer })
-    await removeFile(beside(path))
+    await removeFile(factsFile(path))
   })
   const { run, folder, ...rest } = facts()
   const about = { run: resolve(run), folder: resolve(folder), ...rest }
   await replaceFile(
-    beside(path),
+    factsFile(path),
     jsonText({ format: FORMAT, version: VERSION, ...about }, 'features')
   )
   return count
 }
 
 /**
- * Opens features that were written.
+ * Opens a matrix of features that `writeIndex` or `alexnode features` wrote.
  *
- * @throws DamagedFileError where the file, or what lies beside it, is not what was written
- * @throws DiskError where it cannot be read
+ * @param path .npy or .safetensors
+ * @throws DamagedFileError if the matrix or `PATH.json` is damaged, or they do not fit together
+ * @throws DiskError if a file cannot be read
+ *
+ * @example
+ * const index = await openIndex('fc7.npy')
+ * for await (const { first, values } of index.rows()) console.log(first, values.length / index.width)
  */
 export async function openIndex(path: string): Promise<FeatureIndex> {
-  const told = await readJson(beside(path))
-  const { format, version, run, weights, net, layer, folder, images } = isObject(told) ? told : {}
-  if (format !== FORMAT) damaged(beside(path), `the format '${FORMAT}'`, `${format}`)
-  if (version !== VERSION) damaged(beside(path), `version ${VERSION}`, `${version}`)
+  const facts = await readJson(factsFile(path))
+  const { format, version, run, weights, net, layer, folder, images } = isObject(facts) ? facts : {}
+  if (format !== FORMAT) damaged(factsFile(path), `the format '${FORMAT}'`, `${format}`)
+  if (version !== VERSION) damaged(factsFile(path), `version ${VERSION}`, `${version}`)
   const names = { run, weights, net, layer, folder }
   const [missing] = Object.entries(names).find(([, value]) => typeof value !== 'string') ?? []
-  if (missing !== undefined) damaged(beside(path), missing, 'none')
+  if (missing !== undefined) damaged(factsFile(path), missing, 'none')
   if (!Array.isArray(images) || !images.every(isImage)) {
-    damaged(beside(path), 'images, each with its file', 'others')
+    damaged(factsFile(path), 'images, each with its file', 'others')
   }
-  const matrix = await (extname(path).toLowerCase() === '.npy' ? readNpy(path) : inMemory(path))
+  const matrix = await (extname(path).toLowerCase() === '.npy' ? readNpy(path) : readMatrix(path))
   const [count, width] = matrix.shape
   if (count !== images.length) {
-    damaged(path, `${images.length} rows, as ${beside(path)} says`, `${count}`)
+    damaged(path, `${images.length} rows, as ${factsFile(path)} says`, `${count}`)
   }
   return {
-    ...{ run: `${run}`, weights: `${weights}`, net: `${net}`, layer: `${layer}` },
-    ...{ folder: `${folder}`, images, width, rows: () => matrix.rows() }
+    run: `${run}`,
+    weights: `${weights}`,
+    net: `${net}`,
+    layer: `${layer}`,
+    folder: `${folder}`,
+    images,
+    width,
+    rows: () => matrix.rows()
   }
 }
 
-async function inMemory(path: string) {
+async function readMatrix(path: string) {
   const { tensors } = await readSafetensors(path)
   const { [NAME]: found } = tensors
   const [count, width] = found?.shape ?? []

@@ -1,35 +1,44 @@
-/** A convolution's kernels as a picture, as in the paper's figure 3: a tower's below the other's. */
+/** Draws the filters of a convolution (Krizhevsky et al. 2012, figure 3). */
 import type { NetDefinition } from '../net/definition.ts'
 import type { PublicTensor } from '../net/graph/parameters.ts'
 
-/** A picture of bytes: [height, width, channels]. */
+/** A picture of 8-bit grey or RGB pixels. */
 export interface Picture {
+  /** [height, width, channels] */
   readonly data: Uint8Array
+  /** Rows of pixels. */
   readonly height: number
+  /** Columns of pixels. */
   readonly width: number
+  /** 1: grey, 3: RGB. */
   readonly channels: 1 | 3
 }
 
+/** Options of `filterSheet`. */
 export interface FilterOptions {
-  /** Groups of kernels, one below the other. Default 1. */
+  /** Groups of filters that are drawn one below the other. Default 1. */
   readonly towers?: number
   /**
-   * What white and black are: 'all' is the largest value of any kernel, 'each' that of the kernel itself.
-   * Zero is the grey between them. Default 'all'.
+   * White and black stand for ± the largest absolute value of all filters ('all') or of each ('each'); zero is grey.
+   * Default 'all'.
    */
   readonly scale?: 'all' | 'each'
-  /** Pixels a weight is wide. Default 4. */
+  /** Pixels of a weight, in both directions. Default 4. */
   readonly zoom?: number
 }
 
-/** Pixels between kernels, and between towers. */
+/** Pixels between filters, and between towers. */
 const GAP = 2
 const TOWER_GAP = 10
 
 /**
- * Kernels side by side: those of three channels in colour, others as a grey picture for each channel.
+ * Draws filters side by side: filters of three channels in colour, others as one grey picture a channel.
  *
  * @param weights [filters, channels, height, width]
+ *
+ * @example
+ * const weights = (await net.parameters.export(net.stream)).get('conv1.weight')
+ * if (weights) console.log(filterSheet(weights, { towers: 2 }))
  */
 export function filterSheet(weights: PublicTensor, options: FilterOptions = {}): Picture {
   const { towers = 1, scale = 'all', zoom = 4 } = options
@@ -37,7 +46,7 @@ export function filterSheet(weights: PublicTensor, options: FilterOptions = {}):
   const channels = depth === 3 ? 3 : 1
   const tiles = depth === 3 ? filters : filters * depth
   const perTower = Math.ceil(tiles / towers)
-  // As wide as three rows make it, the figure's form; of few kernels a square.
+  // Three rows a tower, as in the figure; few filters form a square.
   const columns = Math.max(Math.ceil(perTower / 3), Math.ceil(Math.sqrt(perTower)))
   const rows = Math.ceil(perTower / columns)
   const [tileHeight, tileWidth] = [height * zoom + GAP, width * zoom + GAP]
@@ -51,8 +60,8 @@ export function filterSheet(weights: PublicTensor, options: FilterOptions = {}):
   const most = largest(weights.data)
   const size = height * width * channels
   for (let tile = 0; tile < tiles; tile++) {
-    const kernel = weights.data.subarray(tile * size, (tile + 1) * size)
-    const bound = scale === 'all' ? most : largest(kernel)
+    const filter = weights.data.subarray(tile * size, (tile + 1) * size)
+    const bound = scale === 'all' ? most : largest(filter)
     const tower = Math.floor(tile / perTower)
     const place = tile % perTower
     const top = GAP + tower * (towerHeight + TOWER_GAP) + Math.floor(place / columns) * tileHeight
@@ -61,7 +70,7 @@ export function filterSheet(weights: PublicTensor, options: FilterOptions = {}):
       for (let x = 0; x < width * zoom; x++) {
         const at = Math.floor(y / zoom) * width + Math.floor(x / zoom)
         for (let channel = 0; channel < channels; channel++) {
-          const value = kernel[channel * height * width + at] ?? 0
+          const value = filter[channel * height * width + at] ?? 0
           const shade = Math.round(127.5 + (127.5 * value) / bound)
           data[((top + y) * sheet.width + left + x) * channels + channel] = shade
         }
@@ -71,14 +80,12 @@ export function filterSheet(weights: PublicTensor, options: FilterOptions = {}):
   return { ...sheet, data }
 }
 
-/** The first convolution of a net: whose kernels are looked at when nobody says which. */
+/** Name of a net's first convolution. */
 export function firstConvolution({ layers }: NetDefinition): string | undefined {
   return layers.find(({ node }) => node.kind === 'conv2d')?.name
 }
 
-/**
- * Into how many towers a net splits its channels: the groups that are most among its layers.
- */
+/** The number of towers of a net: the largest number of groups of a layer. */
 export function towersOf({ layers }: NetDefinition): number {
   const groups = layers.map(({ node: { config } }) => {
     return 'groups' in config && typeof config.groups === 'number' ? config.groups : 1
@@ -86,6 +93,7 @@ export function towersOf({ layers }: NetDefinition): number {
   return Math.max(1, ...groups)
 }
 
+/** The largest absolute value, or 1 if all are zero. */
 function largest(values: Float32Array): number {
   const most = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   return most === 0 ? 1 : most

@@ -1,20 +1,21 @@
-/** Photographs by their names, in a folder and all below it. */
+/** Finds photographs by their file names. */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { diskError } from '../util/files/errors.ts'
 
 const NAME = /\.(jpe?g|jpe|jfif|png|webp)$/i
 
+/** Photographs of a folder. */
 export interface FoundPhotos {
-  /** The folder that the names begin at. */
+  /** The folder that the names are relative to. */
   readonly folder: string
-  /** Sorted. */
+  /** Sorted by code unit. */
   readonly names: readonly string[]
 }
 
 /**
- * The photographs in a folder and below it, or the one that is named; none where there are none.
- * @throws DiskError where it cannot be read
+ * Finds JPEG, PNG and WebP files in a folder and its subfolders; `path` may also be one such file.
+ * @throws DiskError if it cannot be read
  */
 export async function findPhotos(path: string): Promise<FoundPhotos> {
   try {

@@ -1,22 +1,38 @@
-/** Images whose features lie nearest, by Euclidean distance: the paper's figure 4. */
+/** Nearest neighbours by Euclidean distance (Krizhevsky et al. 2012, figure 4). */
 
-/** A row of a matrix of features. */
+/** A row of a matrix, and how far it is from a query. */
 export interface Neighbour {
+  /** Number of the row. */
   readonly row: number
+  /** Euclidean distance. */
   readonly distance: number
 }
 
+/** Consecutive rows of a matrix. */
+export interface RowBatch {
+  /** Number of the first row. */
+  readonly first: number
+  /** [rows, width] */
+  readonly values: Float32Array
+}
+
 /**
- * For each query the nearest rows, the nearest first; of equally near ones the first in the matrix.
+ * Finds the rows nearest to each query, by comparing with all of them. Of equally near rows the first comes first.
  *
  * @param queries [queries, width]
- * @param rows of the matrix, a few at a time
- * @param most how many for each
+ * @param width values of a row
+ * @param rows the matrix, some rows at a time, such as `index.rows()`
+ * @param most neighbours to find for each query
+ * @returns for each query its neighbours, the nearest first
+ *
+ * @example
+ * const index = await openIndex('fc7.npy')
+ * const [neighbours] = await nearest(features, index.width, index.rows(), 6)
  */
 export async function nearest(
   queries: Float32Array,
   width: number,
-  rows: AsyncIterable<{ readonly first: number; readonly values: Float32Array }>,
+  rows: AsyncIterable<RowBatch>,
   most: number
 ): Promise<readonly (readonly Neighbour[])[]> {
   const found: Neighbour[][] = Array.from({ length: queries.length / width }, () => [])
@@ -25,7 +41,7 @@ export async function nearest(
       const own = queries.subarray(query * width, (query + 1) * width)
       for (let at = 0; at < values.length; at += width) {
         const worst = list[most - 1]?.distance ?? Number.POSITIVE_INFINITY
-        const distance = Math.sqrt(squared(own, values, at))
+        const distance = Math.sqrt(squaredDistance(own, values, at))
         if (!(distance < worst)) continue
         const place = list.findIndex((other) => other.distance > distance)
         list.splice(place < 0 ? list.length : place, 0, { row: first + at / width, distance })
@@ -36,7 +52,7 @@ export async function nearest(
   return found
 }
 
-function squared(query: Float32Array, values: Float32Array, at: number): number {
+function squaredDistance(query: Float32Array, values: Float32Array, at: number): number {
   let sum = 0
   for (let i = 0; i < query.length; i++) {
     const difference = query[i]! - values[at + i]!

@@ -1,34 +1,37 @@
-/** What a net's last layer gives for each image of a set, while the device works on the next batch. */
-
+/** Computes a net's outputs for a set of images. */
 import type { ImageSet } from '../data/dataset.ts'
 import type { Net } from '../net/net.ts'
 import { rowsOf } from '../training/evaluate/metrics.ts'
 import type { InputRecipe } from '../training/input/augment.ts'
 import { Feed } from '../training/input/feed.ts'
 
-/** Outputs of some images that follow each other in a set. */
+/** The outputs of consecutive images of a set. */
 export interface OutputBatch {
-  /** The first image's number. */
+  /** Number of the first image. */
   readonly first: number
-  /** How many images. */
+  /** Number of images. */
   readonly rows: number
-  /** [rows, net.classes] */
+  /** [rows, net.classes], f32. */
   readonly values: Float32Array
 }
 
+/** Options of `outputs`. */
 export interface OutputOptions {
-  /** As the net was trained with. */
+  /** How images become the net's input: as in its training. Default: as `train` does without it. */
   readonly input?: InputRecipe | undefined
   /** Images in a batch. Default: the net's. */
   readonly batch?: number
+  /** Ends the iteration with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Runs a net over a whole set, in the set's order, forward alone: logits, or, of a net that was cut, what
- * its last layer gives. For probabilities see `evaluate`.
+ * Runs a net's forward pass over a set, in order, and yields the outputs of its last layer: logits, or the features
+ * of a net that was cut by `upTo`. The device computes the next batch meanwhile. For probabilities see `evaluate`.
  *
- * @throws Error where the images do not suit the net; the signal's reason where it was aborted
+ * @param net a build of any batch size, trained or for inference
+ * @throws Error if the images do not fit the net
+ * @throws the signal's reason if it is aborted
  *
  * @example
  * for await (const { first, rows, values } of outputs(net, data.test)) console.log(first, rows)
@@ -42,7 +45,7 @@ export async function* outputs(
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
   const feed = net.own(await Feed.create(build, set, { input }))
   const logits = build.heads.map(({ logits }) => logits.place)
-  const flying: Promise<OutputBatch>[] = []
+  const inFlight: Promise<OutputBatch>[] = []
   try {
     for (let first = 0; first < set.length; first += build.batch) {
       signal?.throwIfAborted()
@@ -50,15 +53,16 @@ export async function* outputs(
       const indices = Uint32Array.from({ length: rows }, (_, i) => first + i)
       const deliver = await feed.stage({ indices, step: 0, seed: 0 })
       const work = Promise.all([deliver(), build.forward(), rowsOf(build, rows, logits)])
-      const flight = work.then(([, , values]) => ({ first, rows, values }))
-      flight.catch(() => {})
-      flying.push(flight)
-      const done = flying.length === 2 ? flying.shift() : undefined
+      const output = work.then(([, , values]) => ({ first, rows, values }))
+      // Awaited one batch later; an error must not count as unhandled until then.
+      output.catch(() => {})
+      inFlight.push(output)
+      const done = inFlight.length === 2 ? inFlight.shift() : undefined
       if (done) yield await done
     }
-    for (const flight of flying) yield await flight
+    for (const output of inFlight) yield await output
   } finally {
-    await Promise.allSettled(flying)
+    await Promise.allSettled(inFlight)
     net.disown(feed)
     feed.close()
   }

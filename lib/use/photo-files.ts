@@ -1,30 +1,39 @@
-/** Photographs in files of their own, without labels, as a net's data were made from theirs. */
+/** Photographs in files, as a set of images without labels. */
 import { checkRead } from '../data/check.ts'
 import type { Fit, ImageSet } from '../data/dataset.ts'
 import { decodePhoto, PhotoError } from '../data/photos/decode.ts'
 import { DiskError } from '../util/files/errors.ts'
 
+/** Options of `photoFiles`: the form that photographs are brought to. */
 export interface PhotoFilesOptions {
-  /** Rows, columns and channels that they are brought to. */
+  /** Rows of pixels. */
   readonly height: number
+  /** Columns of pixels. */
   readonly width: number
+  /** 3: RGB, 1: grey. */
   readonly channels: number
-  /** How: see `decodePhoto`. Default 'crop'. */
+  /** How a photograph is brought to this size: see `decodePhoto`. Default 'crop'. */
   readonly fit?: Fit | undefined
 }
 
-/** Photographs that are decoded when they are read. */
+/** A set of photographs that are decoded when they are read. */
 export interface PhotoFiles extends ImageSet {
+  /** The file of each image. */
   readonly files: readonly string[]
-  /** By number, why a file that was read cannot be used; its bytes are zeros then. */
+  /** For each image that was read and could not be decoded, by number, the reason; its bytes are zero. */
   readonly failures: ReadonlyMap<number, string>
 }
 
 /**
- * A set of photographs by file name. One that cannot be decoded does not end the reading: it is told in
- * `failures`. For nets of one channel, colours become brightness (ITU-R BT.601).
+ * Makes a set of photographs from JPEG, PNG and WebP files. A file that cannot be decoded is recorded in `failures`
+ * and does not end the reading. For one channel, colours become luma (ITU-R BT.601).
  *
- * @throws Error for sets of other than one or three channels
+ * @param options size and channels; `trained.facts.data` has those of a trained net
+ * @throws Error for other than one or three channels
+ *
+ * @example
+ * const set = photoFiles(['cat.jpg', 'dog.jpg'], trained.facts.data)
+ * for await (const { values } of outputs(trained.net, trained.takeUnlabelled(set))) console.log(values)
  */
 export function photoFiles(files: readonly string[], options: PhotoFilesOptions): PhotoFiles {
   const { height, width, channels, fit = 'crop' } = options
@@ -39,15 +48,22 @@ export function photoFiles(files: readonly string[], options: PhotoFilesOptions)
     try {
       const { data } = await decodePhoto(files[index] ?? '', { size: { height, width }, fit })
       if (channels === 3) out.set(data)
-      else brightness(data, out)
+      else luma(data, out)
     } catch (error) {
       failures.set(index, reasonOf(error))
       out.fill(0)
     }
   }
   return {
-    ...{ length: files.length, height, width, channels, files, failures },
-    ...{ classes: [], mean: Array(channels).fill(0), std: Array(channels).fill(1) },
+    length: files.length,
+    height,
+    width,
+    channels,
+    files,
+    failures,
+    classes: [],
+    mean: Array(channels).fill(0),
+    std: Array(channels).fill(1),
     async read(indices, images, labels) {
       checkRead(this, indices, images, labels)
       labels.fill(0, 0, indices.length)
@@ -59,7 +75,7 @@ export function photoFiles(files: readonly string[], options: PhotoFilesOptions)
   }
 }
 
-function brightness(rgb: Uint8Array, out: Uint8Array): void {
+function luma(rgb: Uint8Array, out: Uint8Array): void {
   for (let i = 0; i < out.length; i++) {
     out[i] = Math.round(0.299 * rgb[i * 3]! + 0.587 * rgb[i * 3 + 1]! + 0.114 * rgb[i * 3 + 2]!)
   }

@@ -1,15 +1,14 @@
-/** Pictures as PNG files. */
-
+/** Writes pictures as PNG files. */
 import { loadSharp } from '../data/photos/sharp.ts'
 import { replaceWith } from '../util/files/atomic.ts'
 import { writeBytes } from '../util/files/bytes.ts'
 import type { Picture } from './filters.ts'
 
 /**
- * Writes a picture; a file that is there is replaced.
+ * Writes a picture; an existing file is replaced.
  *
- * @throws DiskError where the disk refuses
- * @throws DataError where sharp is not there
+ * @throws DiskError if the disk refuses
+ * @throws DataError if sharp is not installed
  */
 export async function writePng(path: string, picture: Picture): Promise<void> {
   const sharp = await loadSharp()

@@ -1,30 +1,45 @@
-/** How often a net is right: top-1, top-5, by class, and what it takes for what. */
+/** Scores of a classifier: top-1 and top-5 error, per class, and confusions. */
 
-/** One class's share. */
+/** Scores of one class. */
 export interface ClassScore {
+  /** Name of the class. */
   readonly name: string
+  /** Number of its images. */
   readonly images: number
-  /** Fractions of its images; NaN where it has none. */
+  /** Fraction of its images whose class is not ranked first; NaN if it has no images. */
   readonly top1Error: number
+  /** Fraction of its images whose class is not among the first five; NaN if it has no images. */
   readonly top5Error: number
 }
 
-/** Images of one class that were taken for another. */
+/** Images of one class that were classified as another. */
 export interface Confusion {
+  /** True class. */
   readonly truth: string
+  /** Predicted class. */
   readonly predicted: string
+  /** Number of images. */
   readonly images: number
 }
 
-/** Counts predictions. `add` takes them batch by batch. */
+/**
+ * Counts the predictions of a classifier.
+ *
+ * @example
+ * const scores = new Scores(['cat', 'dog'])
+ * scores.add(Float32Array.of(0.9, 0.1), Int32Array.of(1))
+ * console.log(scores.top1Error) // 1
+ */
 export class Scores {
+  /** Names of the classes, in the order of the net's outputs. */
   readonly classes: readonly string[]
-  /** [truth, predicted], row-major. */
+  /** Counts of images, [true class, predicted class], row-major. */
   readonly confusion: Uint32Array
   readonly #top5: Uint32Array
   readonly #counts: Uint32Array
   #loss = 0
 
+  /** @param classes names, in the order of the net's outputs */
   constructor(classes: readonly string[]) {
     this.classes = classes
     this.confusion = new Uint32Array(classes.length ** 2)
@@ -32,29 +47,35 @@ export class Scores {
     this.#counts = new Uint32Array(classes.length)
   }
 
-  /** @param probabilities [labels.length, classes] */
+  /**
+   * Adds the predictions of some images. Of classes with equal probability the first is ranked first.
+   *
+   * @param probabilities [images, classes]
+   * @param labels true class of each image
+   */
   add(probabilities: Float32Array, labels: Int32Array): void {
     const width = this.classes.length
     for (const [row, label] of labels.entries()) {
       const values = probabilities.subarray(row * width, (row + 1) * width)
-      this.confusion[label * width + first(values)]! += 1
+      this.confusion[label * width + argmax(values)]! += 1
       this.#counts[label]! += 1
-      if (place(values, label) < 5) this.#top5[label]! += 1
-      // As the loss in training, whose logarithm is never of zero.
+      if (rank(values, label) < 5) this.#top5[label]! += 1
+      // Bounded from below, as in the training loss.
       this.#loss -= Math.log(Math.max(values[label] ?? 0, 1e-30))
     }
   }
 
+  /** Number of images. */
   get images(): number {
     return sum(this.#counts)
   }
 
-  /** Fraction of images whose class did not come first. */
+  /** Fraction of images whose class is not ranked first. */
   get top1Error(): number {
     return wrong(this.#right, this.images)
   }
 
-  /** Fraction of images whose class was not among the first five. */
+  /** Fraction of images whose class is not among the first five. */
   get top5Error(): number {
     return wrong(sum(this.#top5), this.images)
   }
@@ -69,7 +90,7 @@ export class Scores {
     return this.classes.reduce((right, _, i) => right + (this.confusion[i * width + i] ?? 0), 0)
   }
 
-  /** Every class, in the net's order. */
+  /** Scores of each class, in the net's order. */
   get perClass(): readonly ClassScore[] {
     const width = this.classes.length
     return this.classes.map((name, i) => {
@@ -80,7 +101,10 @@ export class Scores {
     })
   }
 
-  /** What was taken for what, the most frequent first. */
+  /**
+   * Lists pairs of true and predicted class that differ, the most frequent first.
+   * @param most length of the list. Default: all
+   */
   confusions(most = Number.POSITIVE_INFINITY): readonly Confusion[] {
     const width = this.classes.length
     const found: Confusion[] = []
@@ -93,7 +117,7 @@ export class Scores {
     return found.sort((a, b) => b.images - a.images).slice(0, most)
   }
 
-  /** The whole matrix as CSV: a row for each true class, a column for each predicted one. */
+  /** The confusion matrix as CSV: a row for each true class, a column for each predicted class. */
   csv(): string {
     const width = this.classes.length
     const names = this.classes.map(quoted)
@@ -104,28 +128,28 @@ export class Scores {
   }
 }
 
-/** One class of a prediction. */
+/** A class and its probability. */
 export interface Ranked {
   readonly label: number
   readonly probability: number
 }
 
-/** The first classes of one image, the likeliest first; of equal ones, the first in the net's order. */
+/** Ranks the classes of one image by probability; of equal ones the first comes first. */
 export function ranked(probabilities: Float32Array, most: number): readonly Ranked[] {
   return Array.from(probabilities, (probability, label) => ({ label, probability }))
     .sort((a, b) => b.probability - a.probability || a.label - b.label)
     .slice(0, most)
 }
 
-/** The fraction that is not right: of whole numbers, so that .2 is .2. */
+/** The fraction that is wrong. Counts are subtracted first, so that 1 of 5 is exactly .2. */
 function wrong(right: number, images: number): number {
   return (images - right) / images
 }
 
-/** How many classes come before this one, counted as training counts: of equal ones the first wins. */
-function place(values: Float32Array, label: number): number {
+/** The rank of a class, from 0; of equal ones the first comes first, as in the training metrics. */
+function rank(values: Float32Array, label: number): number {
   const own = values[label] ?? Number.NaN
-  // A probability that is none is not right.
+  // NaN is ranked last.
   if (Number.isNaN(own)) return values.length
   let before = 0
   for (const [i, value] of values.entries()) {
@@ -134,7 +158,7 @@ function place(values: Float32Array, label: number): number {
   return before
 }
 
-function first(values: Float32Array): number {
+function argmax(values: Float32Array): number {
   let best = 0
   for (const [i, value] of values.entries()) if (value > (values[best] ?? 0)) best = i
   return best

@@ -1,24 +1,22 @@
-/** Which of a data set's images: the training part, the test part, or both as one. */
+/** Parts of a data set: training images, test images, or both. */
 import { checkRead } from '../data/check.ts'
 import type { Dataset, ImageSet } from '../data/dataset.ts'
 
 export const splits = ['train', 'test', 'all'] as const
 export type Split = (typeof splits)[number]
 
-/** Images that may have names. */
+/** A set whose images may have names. */
 export interface NamedSet extends ImageSet {
+  /** Name of an image, such as its file. */
   name?(index: number): string
 }
 
-/**
- * The part to test on where none is named: of images that came as one part all, unless some of them were
- * trained on.
- */
-export function usualSplit({ heldOut = false }: Dataset, trainedOn: boolean): Split {
+/** The part to test on by default: all images of data without a test part, unless a net was trained on some of them. */
+export function defaultSplit({ heldOut = false }: Dataset, trainedOn: boolean): Split {
   return heldOut && !trainedOn ? 'all' : 'test'
 }
 
-/** The images of one part, or of both, one after the other; each once, where both are the same. */
+/** The images of a part. 'all' is the training images, then the test images; each image once if they are the same. */
 export function partOf(data: Dataset, split: Split): NamedSet {
   const train: NamedSet = data.train
   const test: NamedSet = data.test
@@ -39,7 +37,7 @@ function joined(first: NamedSet, second: NamedSet): NamedSet {
     ...(first.name && second.name && { name }),
     async read(indices, images, labels) {
       checkRead(this, indices, images, labels)
-      // Batches are mostly of one part: their images are read into place at once.
+      // Most batches lie in one part, which reads them in one call.
       const one = new Uint8Array(size)
       const label = new Int32Array(1)
       const below = indices.filter((index) => index < length).length

@@ -1,23 +1,23 @@
-/** Images as a trained net takes them: its classes in its order, and the statistics of its training. */
+/** Adapts a set of images to a trained net: its class order, and the statistics of its training. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
 import type { RunData } from '../run/data.ts'
 
-/** A set that remembers the labels it gave, in the order of its images. */
+/** A set as a trained net takes it. It records the labels that were read. */
 export interface SuitedSet extends ImageSet {
-  /** The true label of an image that was read, in the net's classes; -1 before. */
+  /** The label of each image, in the net's classes; of an unlabelled set, in its own. -1 before it is read. */
   readonly truth: Int32Array
 }
 
 export interface SuitOptions {
-  /** How many numbers the net gives, where these are no classes: images then need no labels. */
+  /** Outputs of a net that are no classes: labels are then ignored. Default: the run's classes. */
   readonly width?: number | undefined
 }
 
 /**
- * A set as a run's net takes it: means and deviations are those of training, labels those of the run's
- * classes by name, in whatever order the set has them.
+ * Adapts a set to a run's net: mean and standard deviation are those of training, and labels are translated to the
+ * run's classes by name.
  *
- * @throws DataError where a class is none of the run's, or images have another number of channels
+ * @throws DataError if a class is not one of the run's, or the images have another number of channels
  */
 export function suited(set: ImageSet, data: RunData, { width }: SuitOptions = {}): SuitedSet {
   const { channels, mean, std, meanImage } = data
@@ -44,7 +44,13 @@ export function suited(set: ImageSet, data: RunData, { width }: SuitOptions = {}
     await loading
   }
   return {
-    ...{ length, height, width: columns, channels, classes, mean, std },
+    length,
+    height,
+    width: columns,
+    channels,
+    classes,
+    mean,
+    std,
     ...(meanImage && { meanImage }),
     truth,
     async read(indices, images, given) {

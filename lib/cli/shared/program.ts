@@ -1,20 +1,20 @@
-/** What every program of the command line shares: errors in plain words, exit codes, Ctrl-C. */
-import { SettingsError } from '../run/settings.ts'
-import { wrap } from './format.ts'
+/** Runs a command's body: reports errors, sets exit codes, handles Ctrl-C. */
+import { SettingsError } from '../../run/settings.ts'
+import { wrapped } from './text.ts'
 
-/** The person asked for something that cannot be: the program ends with 2. */
+/** The command line asks for something impossible; the exit code is 2. */
 export class UsageError extends Error {
   override name = 'UsageError'
 }
 
-/** Exit codes of signals, as shells have them. */
+/** Exit codes of signals, as shells set them. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 const SIGPIPE = 141
 
 /**
- * Runs a program: an error is told on stderr and ends it with 1 (2 for a UsageError or SettingsError). The first Ctrl-C
- * aborts `signal`, so that the program can finish what it does and save; it then exits with 130. A second
- * one ends it at once.
+ * Runs a command. An error is written to stderr; the exit code is then 2 for UsageError and SettingsError, else 1.
+ * The first Ctrl-C aborts `signal`, so that the body can save; the exit code is then 130. The second ends the
+ * process at once.
  *
  * @example
  * await program(async (signal) => console.log(await evaluate(net, data.test, { signal })))
@@ -31,7 +31,7 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
     process.on(name, listener)
     return () => process.off(name, listener)
   })
-  // Whoever read the output has gone (`| head`): as on Ctrl-C, what was trained is saved.
+  // The reader of stdout has gone (`| head`): save and end, as on Ctrl-C.
   const gone = () => {
     code ||= SIGPIPE
     abort.abort(new Interrupted())
@@ -41,9 +41,7 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
     await body(abort.signal)
   } catch (error) {
     if (!(error instanceof Interrupted)) {
-      const message = error instanceof Error ? error.message : String(error)
-      process.stderr.write(`${wrap(message).join('\n')}\n`)
-      if (process.env.ALEXNODE_DEBUG && error instanceof Error) console.error(error.stack)
+      printError(error)
       const usage = error instanceof UsageError || error instanceof SettingsError
       code ||= usage ? 2 : 1
     }
@@ -53,7 +51,17 @@ export async function program(body: (signal: AbortSignal) => Promise<void>): Pro
   }
 }
 
-/** Why a signal was aborted: nothing to tell of. */
+/** Writes an error's message to stderr, and its stack where ALEXNODE_DEBUG is set. */
+export function printError(error: unknown): void {
+  process.stderr.write(`${wrapped(messageOf(error))}\n`)
+  if (process.env.ALEXNODE_DEBUG && error instanceof Error) console.error(error.stack)
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The reason of an aborted signal. It is not reported. */
 class Interrupted extends Error {
   override name = 'AbortError'
   constructor() {

@@ -1,25 +1,26 @@
 /** A net's layers and its memory plan, as text. */
-import type { DevicePlan, MemoryPlan, MemoryPool } from '../net/memory-plan.ts'
-import type { LayerSummary } from '../net/trace.ts'
-import { count, entry, mebibytes, short } from './format.ts'
+import type { DevicePlan, MemoryPlan, MemoryPool } from '../../net/memory-plan.ts'
+import type { LayerSummary } from '../../net/trace.ts'
+import { count, mebibytes, short } from './format.ts'
+import { tableText } from './table.ts'
+import { entry } from './text.ts'
 
-/** The layers as a table: name, kind, output of one image, trained values, multiply-adds of one image. */
-export async function layerTable(layers: readonly LayerSummary[]): Promise<string> {
-  const { default: Table } = await import('cli-table3')
-  const table = new Table({
-    head: ['layer', 'kind', 'output', 'parameters', 'MACs'],
-    colAligns: ['left', 'left', 'right', 'right', 'right'],
-    style: { head: [], border: [], compact: true }
+/** The table of layers: name, kind, output, parameters and multiply-adds of one image. */
+export function layerTable(layers: readonly LayerSummary[]): Promise<string> {
+  const rows = layers.map(({ name, kind, output, parameters, macs }) => {
+    return [name, kind, output.join('×'), parameters ? count(parameters) : '', short(macs)]
   })
-  for (const { name, kind, output, parameters, macs } of layers) {
-    table.push([name, kind, output.join('×'), parameters ? count(parameters) : '', short(macs)])
-  }
   const { parameters, macs } = totals(layers)
-  table.push(['all', '', '', count(parameters), short(macs)])
-  return table.toString()
+  return tableText(
+    {
+      head: ['layer', 'kind', 'output', 'parameters', 'MACs'],
+      align: ['left', 'left', 'right', 'right', 'right']
+    },
+    [...rows, ['all', '', '', count(parameters), short(macs)]]
+  )
 }
 
-/** Trained values and multiply-adds of one image, forward. */
+/** Sums trained values, and multiply-adds of one image's forward pass. */
 export function totals(layers: readonly LayerSummary[]): { parameters: number; macs: number } {
   return {
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
@@ -27,7 +28,7 @@ export function totals(layers: readonly LayerSummary[]): { parameters: number; m
   }
 }
 
-/** What a build takes and what there is. */
+/** The memory that a build needs, and what is available. */
 export function planText({ pools }: MemoryPlan): string {
   return entry('Memory', pools.map(poolText).join('\n'))
 }

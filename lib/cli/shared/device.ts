@@ -1,0 +1,177 @@
+/** The options that choose devices: --device or --devices, --replicas, --threads, --tf32, --deterministic. */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { chooseDevice } from '../../doctor/cuda-probe.ts'
+import type { Device, OpenOptions } from '../../engine/device.ts'
+import { parseDeviceName } from '../../native/device-name.ts'
+import { replicasOf } from '../../net/placement/placement.ts'
+import { isObject, readJson } from '../../util/files/json.ts'
+import { exclusive } from './command.ts'
+import { numberParsers } from './numbers.ts'
+import { messageOf, UsageError } from './program.ts'
+
+/** The device options that were given. */
+export interface DeviceArguments {
+  /** Default 'auto': the first GPU if one is ready, else the CPU. */
+  readonly device?: string
+  /** Comma-separated names of devices that share a net. Excludes `device`. */
+  readonly devices?: string
+  /** Copies of the net; each computes a share of the batch on an equal number of the devices. */
+  readonly replicas?: number
+  readonly threads?: number
+  readonly tf32?: boolean
+  readonly deterministic?: boolean
+}
+
+/** The arguments of `openDevices`, and how the devices share a net. */
+export interface DeviceSettings {
+  /** All names, comma-separated. */
+  readonly name: string
+  readonly names: readonly string[]
+  /** The option `parallel` of a build. */
+  readonly parallel: { readonly replicas: number }
+  /** Why this device was chosen; undefined if the command line names it. */
+  readonly reason: string | undefined
+  readonly options: OpenOptions & { readonly tf32: boolean; readonly deterministic: boolean }
+}
+
+/** Adds the options of a command that computes on one device, or on several that share a net. */
+export async function addDeviceOptions(command: Command): Promise<Command> {
+  const { whole } = await numberParsers()
+  const list = 'devices that share the net, comma-separated: cuda:0,cuda:1 or cpu:0,cpu:1'
+  command
+    .option('--device <name>', 'cpu, cuda, cuda:1, cuda:0#1, … (a GPU if ready, else cpu)')
+    .addOption(await exclusive('--devices <names>', list, 'device'))
+    .option(
+      '--replicas <n>',
+      'replicas of the net; the devices of one share its channels (1)',
+      whole(1)
+    )
+  return addModeOptions(command)
+}
+
+/** Adds the options of a command that compares devices. */
+export function addComparedDevices(command: Command): Promise<Command> {
+  const text = 'devices to test; the first is the reference (cpu, and a GPU if ready)'
+  return addModeOptions(command.option('--device <name...>', text))
+}
+
+async function addModeOptions(command: Command): Promise<Command> {
+  const { whole } = await numberParsers()
+  return command
+    .option('--threads <n>', 'CPU threads (one per core)', whole(1))
+    .option('--tf32', 'round the factors of f32 products to TF32 (GPU only)')
+    .option('--deterministic', 'equal runs give equal bits, at some cost (GPU only)')
+}
+
+function isCpu(name: string): boolean {
+  try {
+    return parseDeviceName(name).kind === 'cpu'
+  } catch {
+    // Opening it says that there is no such device.
+    return false
+  }
+}
+
+/** @throws UsageError for an option that needs a GPU where none is among the devices */
+export function checkDevices(
+  options: { readonly tf32?: boolean; readonly cudnn?: boolean },
+  names: readonly string[]
+): void {
+  if (!names.every(isCpu)) return
+  for (const [name, given] of Object.entries(options)) {
+    if (!given) continue
+    const where = names.join(', ')
+    throw new UsageError(`--${name} is for GPUs, and the device is ${where}: leave it out.`)
+  }
+}
+
+/**
+ * Chooses devices and their modes.
+ *
+ * @param given the command line's options; `resume` is the folder of a resumed run, whose saved modes are the
+ * defaults
+ * @throws UsageError for options that exclude each other
+ *
+ * @example
+ * const { names, parallel, options } = await settleDevice({ devices: 'cuda:0,cuda:1' })
+ * await using devices = await openDevices(names, options)
+ * await using net = await definition.build(devices.all, { batch, parallel })
+ */
+export async function settleDevice(
+  given: DeviceArguments & { readonly dtype?: string; readonly resume?: string }
+): Promise<DeviceSettings> {
+  const { threads = availableParallelism(), dtype } = given
+  const saved = given.resume === undefined ? {} : await savedOptions(given.resume)
+  const tf32 = given.tf32 ?? saved.tf32 === true
+  const deterministic = given.deterministic ?? saved.deterministic === true
+  if (tf32 && dtype !== undefined && dtype !== 'f32') {
+    throw new UsageError(`--tf32 is for --dtype f32, and it is ${dtype}: leave one out.`)
+  }
+  const { names, reason, replicas } = await chosen(given)
+  // A run that was started with TF32 may be resumed without it on a CPU.
+  checkDevices({ ...(given.tf32 && { tf32 }) }, names)
+  // CPUs share the machine's cores.
+  const cpus = Math.max(1, names.filter(isCpu).length)
+  const options = {
+    threads: Math.max(1, Math.floor(threads / cpus)),
+    tf32: tf32 && !names.every(isCpu),
+    deterministic
+  }
+  return { name: names.join(','), names, parallel: { replicas }, reason, options }
+}
+
+/** The devices that are named, or the best one that is ready. */
+async function chosen({
+  device = 'auto',
+  devices,
+  replicas
+}: DeviceArguments): Promise<Pick<DeviceSettings, 'names' | 'reason'> & { replicas: number }> {
+  if (devices !== undefined) return { reason: undefined, ...several(devices, replicas) }
+  if (replicas !== undefined) {
+    throw new UsageError('--replicas is for several devices: name them by --devices.')
+  }
+  if (device !== 'auto') return { names: [device], reason: undefined, replicas: 1 }
+  const { name, reason } = await chooseDevice()
+  return { names: [name], reason, replicas: 1 }
+}
+
+/** @throws UsageError for devices that cannot share a net */
+function several(
+  list: string,
+  replicas = 1
+): { readonly names: readonly string[]; readonly replicas: number } {
+  const names = list.split(',').map((name) => name.trim())
+  if (names.includes('')) {
+    throw new UsageError(
+      `--devices: expected comma-separated names, such as cpu:0,cpu:1, got '${list}'.`
+    )
+  }
+  try {
+    const known = names.map((name) => ({ name, ...parseDeviceName(name) }))
+    const keys = known.map(({ kind, ordinal, share }) => `${kind}:${ordinal}#${share}`)
+    const twice = names.find((_, i) => keys.indexOf(keys[i] ?? '') < i)
+    if (twice !== undefined) {
+      throw new UsageError(`--devices: expected each device once, got ${twice} again in ${list}.`)
+    }
+    return { names, replicas: replicasOf(known, { replicas }) }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(messageOf(error).replace(/^\[\w+\] /, '--devices: '), { cause: error })
+  }
+}
+
+/** The saved options of the run in a folder; empty if they cannot be read. */
+async function savedOptions(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  const options = await readJson(join(folder, 'options.json')).catch(() => undefined)
+  return isObject(options) ? options : {}
+}
+
+/** The dtype to compute in if none is given, and why. */
+export function preferredDType(
+  device: Device,
+  { options }: DeviceSettings
+): Device['preferredDType'] {
+  return options.tf32 ? { dtype: 'f32', reason: 'TF32 needs it' } : device.preferredDType
+}

@@ -1,0 +1,37 @@
+/** The JSON lines of `alexnode train --json`. */
+import type { Evaluation } from '../../training/evaluate/evaluate.ts'
+import type { Diagnosis, RateChange, Step, Validation } from '../../training/train.ts'
+
+export function stepJson(done: Step): object {
+  const { step, loss, top1, imagesPerSecond, gradientNorm, lossScale, skipped } = done
+  return {
+    step,
+    loss,
+    top1,
+    images_per_s: imagesPerSecond,
+    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
+    ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
+  }
+}
+
+export function rateJson(step: number, { old, lr }: RateChange): object {
+  return { step, lr_old: old, lr_new: lr }
+}
+
+export function validationJson({ step, loss, top1, best, factor }: Validation): object {
+  return {
+    step,
+    validation_loss: loss,
+    validation_top1: top1,
+    best,
+    ...(factor !== undefined && { lr_factor: factor })
+  }
+}
+
+export function diagnosisJson({ step, kind, layer, text }: Diagnosis): object {
+  return { step, diagnosis: kind, ...(layer !== undefined && { layer }), text }
+}
+
+export function resultJson({ top1, loss }: Evaluation, steps: number): object {
+  return { final: true, test_top1: top1, test_loss: loss, steps }
+}

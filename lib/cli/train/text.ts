@@ -1,0 +1,83 @@
+/** What training prints about data, net, run and result. */
+import type { Dataset } from '../../data/dataset.ts'
+import type { Net } from '../../net/net.ts'
+import type { TrainSettings } from '../../run/settings.ts'
+import type { TrainingRun } from '../../run/training-run.ts'
+import type { Evaluation } from '../../training/evaluate/evaluate.ts'
+import type { Step } from '../../training/train.ts'
+import { count, counted, duration, fraction, imageSize, short } from '../shared/format.ts'
+import { layerTable, planText, totals } from '../shared/net-text.ts'
+import { entry, onePiece } from '../shared/text.ts'
+
+/** Names the data set, its source and its size. */
+export function dataText({ name, source, train, test, classes }: Dataset): string {
+  const images = `${count(train.length)} + ${count(test.length)} images of ${imageSize(train)}`
+  return entry('Data', `${name}, ${source}\n${images}, ${classes.length} classes`)
+}
+
+/** The net's layers and memory. */
+export async function netText({ definition, layers, batch, plan }: Net): Promise<string> {
+  const { channels, height, width } = definition.input
+  const { parameters, macs } = totals(layers)
+  const input = `${channels}×${height}×${width} in batches of ${batch}`
+  const size = `${count(parameters)} parameters, ${short(macs)} MACs an image`
+  const head = entry('Net', `${definition.name}: ${input}, ${size}`)
+  return [head, await layerTable(layers), planText(plan)].join('\n')
+}
+
+/** How the run trains, and where it is kept. */
+export function runText(run: TrainingRun, notes: readonly string[]): string {
+  const { settings, folder, step } = run
+  const { recipe, ablate } = settings
+  const lines: string[] = []
+  if (recipe !== undefined) {
+    const without = ablate === undefined ? '' : `, ${ablate.split(',').join(', ')}`
+    lines.push(entry('Recipe', [`${recipe}${without}`, ...notes].join('\n')))
+  }
+  const updates = updatesText(settings)
+  const kept = `kept in ${onePiece(folder)}${step > 0 ? `, resumed after step ${step}` : ''}`
+  const training = [optimizerText(run), ...(updates === '' ? [] : [updates]), kept]
+  return [...lines, entry('Training', training.join('\n'))].join('\n')
+}
+
+function optimizerText({ settings, from }: TrainingRun): string {
+  const { optimizer, lr, momentum, beta2, weightDecay, schedule, seed } = settings
+  const name =
+    optimizer === 'sgd' ? `SGD: momentum ${momentum}` : `Adam: β₁ ${momentum}, β₂ ${beta2}`
+  const changed = from?.state.rates?.at(-1)
+  const now = changed ? `, from step ${changed.step} on ${changed.lr}` : ''
+  return `${name}, rate ${lr} (${schedule})${now}, decay ${weightDecay}, seed ${seed}`
+}
+
+/** Updates that are not the usual ones; empty if there are none. */
+function updatesText({ labelSmoothing, clipNorm, ema, accumulate }: TrainSettings): string {
+  return [
+    ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
+    ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
+    ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),
+    ...(accumulate === undefined || accumulate === 1 ? [] : [`steps of ${accumulate} batches`])
+  ].join(', ')
+}
+
+/** The state of training, behind the progress bar. */
+export function stepText({ loss, top1 }: Step, speed: string): string {
+  const state = `loss ${loss.toFixed(3).padStart(6)}  top-1 ${fraction(top1).padStart(5)}`
+  return `${state}  ${speed}`
+}
+
+/** The result of a run, and the files that hold it. */
+export function resultText(
+  { top1, loss, images }: Evaluation,
+  run: TrainingRun,
+  { seconds, skipped }: { readonly seconds: number; readonly skipped: number }
+): string {
+  const test = `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images`
+  const overflows = `${counted(skipped, 'step', 'steps')}, for gradients that overflowed`
+  return [
+    entry('Test', test),
+    ...(skipped > 0 ? [entry('Skipped', overflows)] : []),
+    entry('Time', duration(seconds)),
+    entry('Weights', onePiece(run.weightsFile)),
+    entry('Log', onePiece(run.logFile))
+  ].join('\n')
+}

@@ -1,0 +1,5 @@
+/** A run cannot be used: it is not there, has no such weights, or weights of another net. */
+export class RunError extends Error {
+  /** Always 'RunError'. */
+  override name = 'RunError'
+}
