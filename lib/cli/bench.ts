@@ -6,12 +6,8 @@ import { type BenchResult, bench, type Profile } from '../training/bench/bench.t
 import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { layerJson } from '../training/bench/per-layer.ts'
 import { choice, command, parse } from './shared/command.ts'
-import {
-  addDeviceOptions,
-  type DeviceArguments,
-  preferredDType,
-  settleDevice
-} from './shared/device.ts'
+import { preferredDType, settleDevice } from './shared/device.ts'
+import { addDeviceOptions, type DeviceArguments } from './shared/device-options.ts'
 import { deviceText } from './shared/device-text.ts'
 import { pace } from './shared/format.ts'
 import { numberParsers } from './shared/numbers.ts'

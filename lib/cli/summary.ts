@@ -5,13 +5,8 @@ import { netByName, netNames } from '../net/models/index.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { sgd } from '../optim/optimizer.ts'
 import { choice, command, parse } from './shared/command.ts'
-import {
-  addDeviceOptions,
-  type DeviceArguments,
-  type DeviceSettings,
-  preferredDType,
-  settleDevice
-} from './shared/device.ts'
+import { type DeviceSettings, preferredDType, settleDevice } from './shared/device.ts'
+import { addDeviceOptions, type DeviceArguments } from './shared/device-options.ts'
 import { deviceText } from './shared/device-text.ts'
 import { layerTable, planText, totals } from './shared/net-text.ts'
 import { numberParsers } from './shared/numbers.ts'

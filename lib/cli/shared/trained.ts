@@ -4,13 +4,8 @@ import type { FloatDType } from '../../native/dtype.ts'
 import { type Devices, openDevices } from '../../net/placement/devices.ts'
 import type { PhotoFiles } from '../../use/photo-files.ts'
 import { openTrained, type Trained, type TrainedOptions } from '../../use/trained.ts'
-import {
-  addDeviceOptions,
-  type DeviceArguments,
-  type DeviceSettings,
-  preferredDType,
-  settleDevice
-} from './device.ts'
+import { type DeviceSettings, preferredDType, settleDevice } from './device.ts'
+import { addDeviceOptions, type DeviceArguments } from './device-options.ts'
 import { numberParsers } from './numbers.ts'
 import { dtypeOption, jsonHelp } from './options.ts'
 import { onePiece, wrapped } from './text.ts'
