@@ -7,18 +7,8 @@
  * FOLDER holds CIFAR-10 as binary batches, or as images: train/CLASS/…, test/CLASS/….
  */
 import { parseArgs } from 'node:util'
-import {
-  adam,
-  chooseDevice,
-  cifar,
-  evaluate,
-  open,
-  openData,
-  openTraining,
-  schedules,
-  type TrainSettings,
-  train
-} from 'alexnode'
+import { adam, chooseDevice, cifar, evaluate, open, openData, schedules, train } from 'alexnode'
+import { openTraining, type TrainSettings } from 'alexnode/run'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,5 +1,7 @@
 /** Below the nets: a convolution forward and backward by hand, run op by op, then recorded and replayed. */
-import { type Op, open, record, type Tensor } from 'alexnode'
+
+import { open } from 'alexnode'
+import { type Op, record, type Tensor } from 'alexnode/engine'
 
 await using device = await open('cpu')
 const stream = device.stream()

@@ -13,18 +13,15 @@ import {
   chooseDevice,
   evaluate,
   type ImageSet,
-  nearest,
   open,
   openData,
   openTrained,
-  openTraining,
-  outputs,
   schedules,
-  subset,
-  type Trained,
-  type TrainSettings,
   train
 } from 'alexnode'
+import { subset } from 'alexnode/data'
+import { openTraining, type TrainSettings } from 'alexnode/run'
+import { nearest, outputs, type Trained } from 'alexnode/use'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

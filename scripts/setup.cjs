@@ -9,6 +9,10 @@ const { has, install, isThere } = require('./native-deps.cjs')
 const { changedSince, nativeSources, stamped, walk } = require('./stamps.cjs')
 
 const root = resolve(__dirname, '..')
+/** What scripts/entries.cjs writes last, for each path that package.json exports. */
+const entries = Object.values(require('../package.json').exports).flatMap(
+  ({ import: module, require: common }) => (module ? [module.types, common.default] : [])
+)
 const addon = join(root, 'build/Release/alexnode.node')
 const nativeStamp = 'build/native.stamp'
 const distStamp = 'build/dist.stamp'
@@ -107,7 +111,7 @@ function steps({ lint, test }) {
   const outputs = [...walk(...['lib', 'examples'].filter(fs.existsSync))]
     .filter((path) => path.endsWith('.ts'))
     .map((path) => join('dist', path.replace(/ts$/, 'js')))
-    .concat('dist/lib/index.cjs', 'dist/types/index.d.mts')
+    .concat(entries)
   if (
     changedSince(
       distStamp,

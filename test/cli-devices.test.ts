@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { ChromeTrace } from '../lib/index.ts'
+import type { ChromeTrace } from '../lib/training/bench/index.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { checkTrace, off } from './placed.ts'
 import { objects, runProgram, widest } from './programs.ts'

@@ -2,7 +2,8 @@
 // twice, gone on with, and on several devices at once.
 import t, { type Test } from 'tap'
 import { type Device, type OpenOptions, open } from '../lib/engine/device.ts'
-import { alexnet, fashion, record, shapes, torchvision } from '../lib/index.ts'
+import { record } from '../lib/engine/index.ts'
+import { alexnet, fashion, shapes, torchvision } from '../lib/index.ts'
 import type { FloatDType } from '../lib/native/dtype.ts'
 import { exportTensors } from '../lib/net/graph/parameters.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'

@@ -1,6 +1,8 @@
 // One net over several devices of a double of CUDA: two GPUs, two devices on one, and both together.
 import t from 'tap'
-import { chromeTrace, openDevices, type Parallel, type Span, sgd } from '../lib/index.ts'
+import { openDevices, sgd } from '../lib/index.ts'
+import type { Parallel } from '../lib/net/index.ts'
+import { chromeTrace, type Span } from '../lib/training/bench/index.ts'
 import { distance, run } from './courses.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 import { built, checkTrace, course, definition, off, sent, set } from './placed.ts'

@@ -2,18 +2,8 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import {
-  alexnet,
-  conv2d,
-  defineNet,
-  dense,
-  flatten,
-  open,
-  record,
-  relu,
-  shapes,
-  train
-} from 'alexnode'
+import { alexnet, conv2d, defineNet, dense, flatten, open, relu, shapes, train } from 'alexnode'
+import { record } from 'alexnode/engine'
 
 const [mode = ''] = isMainThread ? process.argv.slice(2) : [String(workerData)]
 

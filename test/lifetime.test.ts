@@ -1,6 +1,7 @@
 // Ends and misuse: whatever is closed, left, terminated or used again, there is a clear error, no crash,
 // no hang, and no byte left.
 import t from 'tap'
+import { record, type Stream, type Tensor } from '../lib/engine/index.ts'
 import {
   conv2d,
   type Device,
@@ -8,11 +9,8 @@ import {
   dense,
   flatten,
   open,
-  record,
   relu,
-  type Stream,
   shapes,
-  type Tensor,
   train
 } from '../lib/index.ts'
 import { native } from '../lib/native/binding.ts'

@@ -116,24 +116,41 @@ const [info]: readonly Packed[] = JSON.parse(packed.slice(packed.indexOf('[\n'))
 if (!info) throw new Error(`npm pack said: ${packed}`)
 const tarball = join(dir, info.filename)
 
+interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>
+  readonly exports: Readonly<
+    Record<string, Readonly<Record<'import' | 'require', Readonly<Record<string, string>>>>>
+  >
+}
+const manifest: Manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { './package.json': _, ...exported } = manifest.exports
+/** What is imported: alexnode, alexnode/data, … */
+const modules = Object.keys(exported).map((path) => path.replace('.', 'alexnode'))
+/** The files that `exports` names. */
+const entries = Object.values(exported)
+  .flatMap((conditions) => Object.values(conditions))
+  .flatMap((files) => Object.values(files))
+  .map((file) => file.replace('./', ''))
+
 t.test('what is in it', async (t) => {
   t.ok(info.size <= MAX_BYTES, `${info.size} bytes packed, at most ${MAX_BYTES}`)
   const paths = info.files.map(({ path }) => path)
   const allowed = [
     /^dist\/lib\/[\w/-]+\.js$/,
     /^dist\/types\/lib\/[\w/-]+\.d\.ts$/,
-    /^dist\/(lib\/index\.cjs|types\/index\.d\.mts|types\/package\.json)$/,
+    /^dist\/types\/package\.json$/,
     /^native\/[\w/]+\.(cc|h|cu|cuh)$/,
     /^native\/cuda\/embed\.cmake$/,
     /^prebuilds\/linux-x64\/(alexnode\.glibc\.node|NOTICES\.txt|lib\w+\.so(\.\d)+)$/,
     /^(CMakeLists\.txt|LICENSE|(README|CHANGELOG)\.md|package\.json)$/,
     /^scripts\/native-deps\.cjs$/
   ]
-  const stray = paths.filter((path) => !allowed.some((pattern) => pattern.test(path)))
+  const stray = paths.filter(
+    (path) => !entries.includes(path) && !allowed.some((pattern) => pattern.test(path))
+  )
   t.strictSame(stray, [])
   const wanted = [
-    ...['dist/lib/index.js', 'dist/lib/index.cjs', 'dist/lib/cli/main.js', 'dist/lib/cli/train.js'],
-    ...['dist/types/index.d.mts', 'dist/types/lib/index.d.ts', 'dist/types/package.json'],
+    ...['dist/lib/cli/main.js', 'dist/lib/cli/train.js', 'dist/types/package.json', ...entries],
     ...['LICENSE', 'README.md', 'CMakeLists.txt', 'scripts/native-deps.cjs'],
     ...['alexnode.glibc.node', 'NOTICES.txt', ...bundled].map(
       (file) => `prebuilds/${system}/${file}`
@@ -147,7 +164,7 @@ t.test('what is in it', async (t) => {
   t.match(readFileSync(join(root, 'dist/lib/cli/main.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
 
   // Nothing that a package manager would run, or ask about, while it installs.
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const { scripts } = manifest
   t.notOk(scripts.preinstall ?? scripts.install ?? scripts.postinstall)
   t.notOk(existsSync(join(root, 'binding.gyp')), 'which npm and others would compile by themselves')
 
@@ -216,7 +233,7 @@ await writeSet(data, {
 })
 
 const program = `
-import { conv2d, defineNet, dense, flatten, maxPool, open, relu, shapes, train } from 'alexnode'
+import { conv2d, defineNet, dense, type Device, flatten, maxPool, open, relu, shapes, train } from 'alexnode'
 
 const definition = defineNet({
   name: 'own',
@@ -239,8 +256,22 @@ const maps = readFileSync('/proc/self/maps', 'utf8').match(/\\/.*(libdnnl|libgom
 console.log(JSON.stringify({ losses, maps: [...new Set(maps)].sort() }))
 `
 const common = `
-const { alexnet, cpuInfo, opTable } = require('alexnode')
+const { alexnet } = require('alexnode')
+const { cpuInfo, opTable } = require('alexnode/engine')
 console.log(JSON.stringify([typeof alexnet, cpuInfo.onednn, opTable.size > 30]))
+`
+/** Each path from both sides: they give the same module. */
+const everyPath = `
+const ours = ${JSON.stringify(modules)}
+async function main() {
+  for (const path of ours) {
+    const [required, imported] = [require(path), await import(path)]
+    const names = Object.keys(imported)
+    const same = names.every((name) => required[name] === imported[name])
+    console.log(JSON.stringify({ path, same, some: names.length > 0 }))
+  }
+}
+main()
 `
 
 for (const [name, flags] of [
@@ -283,6 +314,14 @@ for (const [name, flags] of [
       const { code, out, err } = node(folder, 'common.cjs')
       t.equal(code, 0, err)
       t.match(JSON.parse(out), ['function', /^\d+\.\d+/, true])
+
+      writeFileSync(join(folder, 'paths.cjs'), everyPath)
+      const all = node(folder, 'paths.cjs')
+      t.equal(all.code, 0, all.err)
+      t.strictSame(
+        objects(all.out),
+        modules.map((path) => ({ path, same: true, some: true }))
+      )
     })
   })
 
@@ -307,19 +346,23 @@ for (const [name, flags] of [
       )
       writeFileSync(
         join(folder, 'common.cts'),
-        `import { Tensor, conv2d, type Device, open } from 'alexnode'
+        `import { Tensor } from 'alexnode/engine'
 export const opened: Promise<Device> = open('cpu')
 export const known = (value: unknown): boolean => value instanceof Tensor
 // @ts-expect-error filters is a number
 conv2d({ filters: '8', size: 5 })\n`
       )
+      const all = modules.map(
+        (path, i) => `import * as path${i} from '${path}'\nexport const all${i} = path${i}\n`
+      )
+      for (const file of ['paths.mts', 'paths.cts']) writeFileSync(join(folder, file), all.join(''))
       for (const [module, moduleResolution] of [
         ['node16', 'node16'],
         ['nodenext', 'nodenext'],
         ['esnext', 'bundler']
       ]) {
-        const files = ['own.mts', 'wrong.mts']
-        if (moduleResolution !== 'bundler') files.push('common.cts')
+        const files = ['own.mts', 'wrong.mts', 'paths.mts']
+        if (moduleResolution !== 'bundler') files.push('common.cts', 'paths.cts')
         for (const esModuleInterop of [true, false]) {
           const compilerOptions = {
             ...{ module, moduleResolution, esModuleInterop, ignoreDeprecations: '6.0' },

@@ -1,8 +1,9 @@
 /** Courses of a narrow `alexnet` on one device and on several, for tests to compare. */
 import type { Test } from 'tap'
-import { type BuildOptions, openDevices, type Span, shapes, type TraceEvent } from '../lib/index.ts'
+import { type BuildOptions, openDevices, shapes } from '../lib/index.ts'
 import { alexnet } from '../lib/net/models/alexnet.ts'
 import type { Net } from '../lib/net/net.ts'
+import type { Span, TraceEvent } from '../lib/training/bench/index.ts'
 import type { Snapshot } from '../lib/training/train.ts'
 import { run, seed, weights } from './courses.ts'
 

@@ -4,17 +4,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Stream } from '../lib/engine/stream.ts'
-import {
-  type ChromeTrace,
-  chm145,
-  openDevices,
-  type Parallel,
-  type Span,
-  writeTrace
-} from '../lib/index.ts'
+import { chm145, openDevices } from '../lib/index.ts'
 import type { BoundCall } from '../lib/net/graph/tape.ts'
+import type { Parallel } from '../lib/net/index.ts'
 import { type Action, ordered } from '../lib/net/placement/order.ts'
 import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
+import { type ChromeTrace, type Span, writeTrace } from '../lib/training/bench/index.ts'
 import { distance, run } from './courses.ts'
 import { built, checkTrace, course, input, off, sent, set } from './placed.ts'
 

@@ -10,12 +10,11 @@ import {
   flatten,
   maxPool,
   open,
-  openTraining,
   relu,
   shapes,
-  type TrainSettings,
   train
 } from 'alexnode'
+import { openTraining, type TrainSettings } from 'alexnode/run'
 import { program } from '../lib/cli/shared/program.ts'
 
 const [out = '', ...flags] = process.argv.slice(2)

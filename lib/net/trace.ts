@@ -4,8 +4,7 @@
  */
 
 import type { DType } from '../native/dtype.ts'
-import type { Shape } from '../native/layout.ts'
-import { elements } from '../native/layout.ts'
+import { elements, type Shape } from '../native/layout.ts'
 import type { PlacedNode } from './fuse.ts'
 import { Parameter, type ParameterSpec } from './graph/parameter.ts'
 import type { Parameters } from './graph/parameters.ts'

@@ -36,7 +36,7 @@ const esbuild = (format: 'esm' | 'cjs'): Bundler => ({
 
 const webpack: Bundler = {
   tool: 'webpack 5.113.0',
-  advice: /^webpack: externals: \{ alexnode: 'node-commonjs alexnode' \}$/m,
+  advice: /^webpack: externals: \/\^alexnode\/, externalsType: 'node-commonjs'$/m,
   async prepare(place) {
     const folder = await place.tool('webpack', '5.113.0')
     return async (marked) => {

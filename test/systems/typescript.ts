@@ -44,21 +44,42 @@ export const wrong = () => conv2d({ filters: '8', size: 5 })
 // @ts-expect-error it is not there
 export const none: typeof nothing = 1
 `
-const values =
-  'conv2d, defineNet, dense, flatten, NetDefinition, NonFiniteError, open, schedules, shapes, train'
-const types = 'Device, Net, TrainOptions'
+const values = 'conv2d, defineNet, dense, flatten, NonFiniteError, open, schedules, shapes, train'
+const types = ['Device', 'Net', 'NetDefinition', 'TrainOptions']
+const names = `${values}, ${types.map((type) => `type ${type}`).join(', ')}`
+
+/** A value and a type of each sub-path. */
+const subPaths: Readonly<Record<string, readonly [value: string, type: string]>> = {
+  bench: ['chromeTrace', 'Span'],
+  data: ['imageStats', 'PhotoDataset'],
+  engine: ['Tensor', 'Stream'],
+  net: ['netNames', 'Conv2dOptions'],
+  run: ['recipes', 'TrainSettings'],
+  use: ['Scores', 'Trained']
+}
+const known = Object.values(subPaths)
+  .map(([value, type]) => `export const its${value} = ${value}\nexport type Its${type} = ${type}`)
+  .join('\n')
+const imports = Object.entries(subPaths)
+  .map(([path, [value, type]]) => `import { ${value}, type ${type} } from 'alexnode/${path}'`)
+  .join('\n')
 
 const files: Readonly<Record<string, string>> = {
-  'module.mts': `import { ${values}, type Device, type Net, type TrainOptions } from 'alexnode'\n${body}`,
-  'common.cts': `import { ${values}, type Device, type Net, type TrainOptions } from 'alexnode'\n${body}`,
+  'module.mts': `import { ${names} } from 'alexnode'\n${body}`,
+  'common.cts': `import { ${names} } from 'alexnode'\n${body}`,
   'required.cts': `import alexnode = require('alexnode')
-const { ${values.replace('NetDefinition, ', '')} } = alexnode
-type NetDefinition = alexnode.NetDefinition
-${types
-  .split(', ')
-  .map((type) => `type ${type} = alexnode.${type}`)
-  .join('\n')}
+const { ${values} } = alexnode
+${types.map((type) => `type ${type} = alexnode.${type}`).join('\n')}
 ${body}`,
+  'paths.mts': `${imports}\n${known}`,
+  'paths.cts': `${imports}\n${known}`,
+  'paths-required.cts': `${Object.entries(subPaths)
+    .map(([path, [value, type]]) => {
+      return `import ${path} = require('alexnode/${path}')
+const { ${value} } = ${path}
+type ${type} = ${path}.${type}`
+    })
+    .join('\n')}\n${known}`,
   // One and the same type, whichever way it came.
   'both.mts': `import type { Device } from 'alexnode'
 import type * as common from './common.cjs'
@@ -99,6 +120,9 @@ async function check(place: Place, typescript: string, node: string): Promise<vo
   }
   for (const name of ['module.mjs', 'common.cjs', 'required.cjs']) {
     trained((await place.ok('node', [join('out', name)])).out)
+  }
+  for (const name of ['paths.mjs', 'paths.cjs', 'paths-required.cjs']) {
+    await place.ok('node', [join('out', name)])
   }
 }
 

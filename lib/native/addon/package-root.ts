@@ -69,8 +69,8 @@ function adviceOnBundle(from: string | undefined, nearest: Nearest | undefined):
     mend: [
       "Mark 'alexnode' as external in the bundler, and install it where the bundle runs:",
       'esbuild: --external:alexnode',
-      "webpack: externals: { alexnode: 'node-commonjs alexnode' }",
-      "Vite, Rollup: build.rollupOptions.external: ['alexnode'] (Rollup: external); in Vite's SSR ssr.external: ['alexnode']",
+      "webpack: externals: /^alexnode/, externalsType: 'node-commonjs'",
+      "Vite, Rollup: build.rollupOptions.external: [/^alexnode/] (Rollup: external); in Vite's SSR ssr.external: ['alexnode']",
       "Next.js: serverExternalPackages: ['alexnode']"
     ].join('\n')
   }

@@ -1,7 +1,6 @@
 /** A parameter: what a layer says of it, and the f32 master weights and gradient that a build holds of it. */
 import type { Stream } from '../../engine/stream.ts'
-import type { Shape } from '../../native/layout.ts'
-import { elements } from '../../native/layout.ts'
+import { elements, type Shape } from '../../native/layout.ts'
 import { type Fill, fillOf, type Init } from './init.ts'
 import { Value } from './value.ts'
 

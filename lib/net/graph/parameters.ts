@@ -6,8 +6,7 @@
 
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import type { Shape } from '../../native/layout.ts'
-import { elements } from '../../native/layout.ts'
+import { elements, type Shape } from '../../native/layout.ts'
 import { fnv1a } from '../../util/random.ts'
 import { allocate, packSequential } from './arena.ts'
 import { Parameter, type ParameterSpec, type Piece } from './parameter.ts'

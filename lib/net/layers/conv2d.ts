@@ -1,5 +1,4 @@
-import type { Shape } from '../../native/layout.ts'
-import { elements } from '../../native/layout.ts'
+import { elements, type Shape } from '../../native/layout.ts'
 import type { Init } from '../graph/init.ts'
 import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
 import { maskRelu } from './relu.ts'

@@ -1,9 +1,15 @@
 // require() gives the same module as import, and trains.
 const alexnode = require('alexnode')
 
+const paths = ['', '/bench', '/data', '/engine', '/net', '/run', '/use']
+
+async function isSame(path) {
+  const [required, imported] = [require(`alexnode${path}`), await import(`alexnode${path}`)]
+  return Object.keys(imported).every((name) => required[name] === imported[name])
+}
+
 async function main() {
   const { conv2d, dense, defineNet, flatten, open, shapes, train } = alexnode
-  const imported = await import('alexnode')
   const input = { channels: 1, height: 16, width: 16 }
   const layers = [conv2d({ filters: 2, size: 3 }), flatten(), dense({ units: 10 })]
   const device = await open('cpu')
@@ -12,7 +18,7 @@ async function main() {
   const data = shapes({ train: 16, test: 8, size: 16 })
   for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
   await device.close()
-  const same = Object.keys(imported).every((name) => alexnode[name] === imported[name])
+  const same = (await Promise.all(paths.map(isSame))).every(Boolean)
   console.log(JSON.stringify({ losses, same, names: Object.keys(alexnode).length }))
 }
 

@@ -1,5 +1,6 @@
 // A test file of CommonJS, as Jest's own loader runs it.
 const { conv2d, defineNet, dense, flatten, open, shapes, train } = require('alexnode')
+const { cpuInfo } = require('alexnode/engine')
 
 test('trains two steps', async () => {
   const input = { channels: 1, height: 16, width: 16 }
@@ -11,4 +12,5 @@ test('trains two steps', async () => {
   for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
   await device.close()
   expect(losses).toHaveLength(2)
+  expect(cpuInfo.onednn).toMatch(/^\d/)
 })

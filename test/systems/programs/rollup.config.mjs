@@ -4,7 +4,7 @@ import { nodeResolve } from '@rollup/plugin-node-resolve'
 
 export default {
   input: 'server.mjs',
-  external: [/^node:/, 'sharp', ...(process.env.MARKED === 'marked' ? ['alexnode'] : [])],
+  external: [/^node:/, 'sharp', ...(process.env.MARKED === 'marked' ? [/^alexnode/] : [])],
   plugins: [nodeResolve({ exportConditions: ['node'] }), commonjs()],
   output: { file: 'out/bundle.mjs', format: 'es', inlineDynamicImports: true }
 }

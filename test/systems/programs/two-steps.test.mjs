@@ -1,5 +1,6 @@
 // What a user's test file does: it trains two steps and closes the device.
 import { conv2d, defineNet, dense, flatten, open, shapes, train } from 'alexnode'
+import { cpuInfo } from 'alexnode/engine'
 
 const input = { channels: 1, height: 16, width: 16 }
 const layers = [conv2d({ filters: 2, size: 3 }), flatten(), dense({ units: 10 })]
@@ -12,5 +13,6 @@ test('trains two steps', async () => {
   for await (const { loss } of train(net, data.train, { steps: 2, lr: 0.01 })) losses.push(loss)
   await device.close()
   expect(losses).toHaveLength(2)
+  expect(cpuInfo.onednn).toMatch(/^\d/)
   expect(losses.every(Number.isFinite)).toBe(true)
 })

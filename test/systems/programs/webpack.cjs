@@ -8,11 +8,9 @@ const options = {
   target: 'node',
   entry: './server.mjs',
   output: { path: join(__dirname, 'out'), filename: 'bundle.cjs' },
-  externals: {
-    // A user of sharp has it there already: webpack cannot read its binary.
-    sharp: 'node-commonjs sharp',
-    ...(marked === 'marked' && { alexnode: 'node-commonjs alexnode' })
-  }
+  externalsType: 'node-commonjs',
+  // A user of sharp has it there already: webpack cannot read its binary.
+  externals: ['sharp', ...(marked === 'marked' ? [/^alexnode/] : [])]
 }
 webpack(options, (error, stats) => {
   if (error) throw error
