@@ -77,6 +77,8 @@ const MOST_AT_THE_ROOT = 60
 const root = resolve(import.meta.dirname, '..')
 const inOrder = (text: string) => text.trim().split(/\s+/).sort()
 const json = (file: string) => ts.readConfigFile(join(root, file), ts.sys.readFile).config
+/** What TypeDoc reads. */
+const documented: readonly string[] = json('typedoc.json').entryPoints
 
 /** The source of each path, by what package.json exports. */
 const { './package.json': _, ...exported }: Record<string, { import: { default: string } }> =
@@ -128,7 +130,7 @@ for (const [path, source] of sources) {
     const { all } = namesOf(symbolOf(source))
     t.strictSame(all, inOrder(`${values} ${types}`), 'values and types')
 
-    // In a clone the path is the source, for tsc and tsx alike.
+    // In a clone the path is the source, for tsc, tsx and TypeDoc.
     const { resolvedModule } = ts.resolveModuleName(
       path,
       join(root, 'examples/train.ts'),
@@ -136,6 +138,7 @@ for (const [path, source] of sources) {
       ts.sys
     )
     t.equal(relative(root, resolvedModule?.resolvedFileName ?? ''), source)
+    t.ok(documented.includes(source), 'TypeDoc reads it')
   })
 }
 
