@@ -81,8 +81,14 @@ const json = (file: string) => ts.readConfigFile(join(root, file), ts.sys.readFi
 const documented: readonly string[] = json('typedoc.json').entryPoints
 
 /** The source of each path, by what package.json exports. */
-const { './package.json': _, ...exported }: Record<string, { import: { default: string } }> =
-  json('package.json').exports
+type Exports = Readonly<
+  Record<string, Readonly<Record<'import' | 'require', { types: string; default: string }>>>
+>
+const manifest: {
+  readonly exports: Exports
+  readonly typesVersions: { readonly '*': Readonly<Record<string, readonly string[]>> }
+} = json('package.json')
+const { './package.json': _, ...exported } = manifest.exports
 const sources = new Map(
   Object.entries(exported).map(([path, { import: module }]) => [
     path.replace('.', 'alexnode'),
@@ -121,6 +127,19 @@ function namesOf(module: ts.Symbol) {
 }
 
 t.strictSame([...sources.keys()].sort(), Object.keys(expected).sort(), 'the paths')
+
+t.test('node10, TypeScript’s resolution of old, knows no exports', async (t) => {
+  const { '.': _, ...subPaths } = exported
+  const types = Object.entries(subPaths).map(
+    ([
+      path,
+      {
+        require: { types }
+      }
+    ]) => [path.replace('./', ''), [types]]
+  )
+  t.strictSame(manifest.typesVersions['*'], Object.fromEntries(types))
+})
 
 for (const [path, source] of sources) {
   t.test(path, async (t) => {
