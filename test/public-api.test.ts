@@ -29,7 +29,7 @@ const expected: Readonly<Record<string, Names>> = {
       DownloadError OfflineError PhotoError decodePhoto imageStats loadIdxFolder openPhotos prepare subset`,
     types: `
       ArrayImageSetOptions ColourVariation Dataset DecodeOptions DownloadProgress FashionMnistOptions Fit HeldOut ImageSet
-      ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions Photo PhotoDataset PhotoForm PhotoManifest
+      ImageShape ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions Photo PhotoDataset PhotoForm PhotoManifest
       PhotoPart PhotoSet PhotoSize PrepareOptions Prepared ShapesOptions ShardFile SkippedPhoto`
   },
   'alexnode/engine': {
