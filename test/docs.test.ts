@@ -56,7 +56,8 @@ t.test('names without a folder are those of files', async (t) => {
 
 t.test('links lead somewhere', async (t) => {
   for (const [page, content] of text) {
-    const links = [...content.matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, to = '']) => to)
+    const prose = content.replaceAll(/^```.*?^```$/gms, '')
+    const links = [...prose.matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, to = '']) => to)
     const lacking = links.filter((to) => !existsSync(normalize(join(dirname(page), to))))
     t.same(lacking, [], page)
   }
