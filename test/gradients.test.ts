@@ -11,6 +11,7 @@ import { conv2d } from '../lib/net/layers/conv2d.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { add, concat, slice } from '../lib/net/layers/join.ts'
+import { leakyRelu } from '../lib/net/layers/leaky-relu.ts'
 import { lrn } from '../lib/net/layers/lrn.ts'
 import { maxPool } from '../lib/net/layers/pool.ts'
 import { relu } from '../lib/net/layers/relu.ts'
@@ -92,6 +93,13 @@ const branches: Readonly<Record<string, readonly LayerNode[]>> = {
     add({ name: 'sum', inputs: ['b', 'rs'] }),
     relu(),
     maxPool({ size: 2 })
+  ],
+  'leaky ReLUs, read by one layer and by two': [
+    conv2d({ name: 'a', filters: 8, size: 3, padding: 1 }),
+    leakyRelu({ name: 'la', slope: 0.2 }),
+    conv2d({ name: 'b', filters: 8, size: 3, padding: 1 }),
+    leakyRelu({ name: 'lb' }),
+    add({ inputs: ['la', 'lb'] })
   ],
   'concat and slice': [
     conv2d({ name: 'a', filters: 5, size: 3, padding: 1, inputs: ['input'] }),

@@ -9,6 +9,7 @@ import { dense } from '../lib/net/layers/dense.ts'
 import { dropout } from '../lib/net/layers/dropout.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { add, concat, slice } from '../lib/net/layers/join.ts'
+import { leakyRelu } from '../lib/net/layers/leaky-relu.ts'
 import { lrn, lrnWithin } from '../lib/net/layers/lrn.ts'
 import { avgPool, maxPool } from '../lib/net/layers/pool.ts'
 import { relu } from '../lib/net/layers/relu.ts'
@@ -34,6 +35,7 @@ export function smallNet(): NetDefinition {
       relu({ name: 'relu3' }),
       concat({ name: 'both', inputs: ['relu3', 'pool1'] }),
       slice({ name: 'part', from: 4, count: 24 }),
+      leakyRelu({ slope: 0.1 }),
       avgPool({ name: 'pool2', size: 2 }),
       tanh(),
       flatten(),

@@ -2,8 +2,8 @@
 import { NetDefinition } from '../net/definition.ts'
 import { flatten } from '../net/layers/flatten.ts'
 
-/** Layers that belong to the layer they follow. */
-const ACTIVATIONS: readonly string[] = ['relu', 'tanh', 'sigmoid']
+/** Functions of one value, which belong to the layer that they follow. */
+const ACTIVATIONS: readonly string[] = ['relu', 'leaky_relu', 'tanh', 'sigmoid']
 
 /** The net has no layer of that name. */
 export class LayerError extends Error {

@@ -13,6 +13,10 @@ namespace {
 struct ReluOf {
   ALEXNODE_INLINE float operator()(float x) const { return x < 0 ? 0.f : x; }
 };
+struct LeakyReluOf {
+  float slope;
+  ALEXNODE_INLINE float operator()(float x) const { return x < 0 ? slope * x : x; }
+};
 struct TanhOf {
   ALEXNODE_INLINE float operator()(float x) const { return tanh_(x); }
 };
@@ -25,6 +29,10 @@ struct ScaleBy {
 };
 struct ReluSlope {
   ALEXNODE_INLINE float operator()(float y, float dy) const { return y > 0 ? dy : 0.f; }
+};
+struct LeakyReluSlope {
+  float slope;
+  ALEXNODE_INLINE float operator()(float y, float dy) const { return y > 0 ? dy : slope * dy; }
 };
 struct TanhSlope {
   ALEXNODE_INLINE float operator()(float y, float dy) const { return dy * (1.f - y * y); }
@@ -89,6 +97,7 @@ KernelPtr make_map2(F f, Specs specs) {
 }  // namespace
 
 KernelPtr make(const Relu&, Specs specs) { return make_map(ReluOf{}, std::move(specs)); }
+KernelPtr make(const LeakyRelu& f, Specs specs) { return make_map(LeakyReluOf{f.slope}, std::move(specs)); }
 KernelPtr make(const Tanh&, Specs specs) { return make_map(TanhOf{}, std::move(specs)); }
 KernelPtr make(const Scale& f, Specs specs) { return make_map(ScaleBy{f.factor}, std::move(specs)); }
 
@@ -112,6 +121,9 @@ KernelPtr make(const Sigmoid&, Specs specs) {
 }
 
 KernelPtr make(const ReluBackward&, Specs specs) { return make_map2(ReluSlope{}, std::move(specs)); }
+KernelPtr make(const LeakyReluBackward& f, Specs specs) {
+  return make_map2(LeakyReluSlope{f.slope}, std::move(specs));
+}
 KernelPtr make(const TanhBackward&, Specs specs) { return make_map2(TanhSlope{}, std::move(specs)); }
 KernelPtr make(const SigmoidBackward&, Specs specs) { return make_map2(SigmoidSlope{}, std::move(specs)); }
 KernelPtr make(const Add& f, Specs specs) {

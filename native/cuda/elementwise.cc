@@ -32,6 +32,9 @@ KernelPtr make_map(const char* name, Specs specs, const Target& target, float fa
 KernelPtr make(const Relu&, Specs specs, const Target& target) {
   return make_map("relu", std::move(specs), target);
 }
+KernelPtr make(const LeakyRelu& f, Specs specs, const Target& target) {
+  return make_map("leaky_relu", std::move(specs), target, f.slope);
+}
 KernelPtr make(const Tanh&, Specs specs, const Target& target) {
   return make_map("tanh", std::move(specs), target);
 }
@@ -40,6 +43,9 @@ KernelPtr make(const Scale& f, Specs specs, const Target& target) {
 }
 KernelPtr make(const ReluBackward&, Specs specs, const Target& target) {
   return make_map("relu_backward", std::move(specs), target);
+}
+KernelPtr make(const LeakyReluBackward& f, Specs specs, const Target& target) {
+  return make_map("leaky_relu_backward", std::move(specs), target, f.slope);
 }
 KernelPtr make(const TanhBackward&, Specs specs, const Target& target) {
   return make_map("tanh_backward", std::move(specs), target);

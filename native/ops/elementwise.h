@@ -40,6 +40,41 @@ using TanhBackward = ActivationBackward<names::tanh_backward>;
 using Sigmoid = Activation<names::sigmoid>;
 using SigmoidBackward = ActivationBackward<names::sigmoid_backward>;
 
+/// y = x where x >= 0, slope · x elsewhere. Source: Maas, Hannun and Ng 2013. The slope is not negative, so
+/// that y tells the sign of x and backward does without x.
+struct LeakyReluFields {
+  float slope = .01f;
+  template <class V>
+  void visit(V& v) {
+    v("slope", slope);
+  }
+  void rule(const Specs& s) const {
+    if (!(slope >= 0)) s.fail("expected a slope of 0 or more, got ", slope);
+  }
+};
+
+struct LeakyRelu : LeakyReluFields {
+  static constexpr const char* name = "leaky_relu";
+  enum { Y, X };
+  static constexpr Slot slots[] = {{"y", Role::out, kT}, {"x", Role::in, kT}};
+  void rule(Specs& s) const {
+    LeakyReluFields::rule(s);
+    s.expect(Y, s.shape(X));
+  }
+};
+
+/// dx = dy where y > 0, slope · dy elsewhere.
+struct LeakyReluBackward : LeakyReluFields {
+  static constexpr const char* name = "leaky_relu_backward";
+  enum { DX, Y, DY };
+  static constexpr Slot slots[] = {{"dx", Role::out, kT}, {"y", Role::in, kT}, {"dy", Role::in, kT}};
+  void rule(Specs& s) const {
+    LeakyReluFields::rule(s);
+    s.expect(DX, s.shape(Y));
+    s.expect(DY, s.shape(Y));
+  }
+};
+
 /// y = a + b, or max(0, a + b).
 struct Add {
   static constexpr const char* name = "add";

@@ -36,6 +36,8 @@
   OP(BatchNormUpdate)       \
   OP(Relu)                  \
   OP(ReluBackward)          \
+  OP(LeakyRelu)             \
+  OP(LeakyReluBackward)     \
   OP(Tanh)                  \
   OP(TanhBackward)          \
   OP(Sigmoid)               \

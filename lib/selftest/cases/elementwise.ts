@@ -1,7 +1,7 @@
 import { dtypes, floatDTypes } from '../../native/dtype.ts'
 import type { Shape } from '../../native/layout.ts'
 import { type CaseSlot, fromForward, type OpCase, opCase, slot } from '../case.ts'
-import { relu, sigmoid, softmax, tanh } from '../reference/activation.ts'
+import { leakyRelu, relu, sigmoid, softmax, tanh } from '../reference/activation.ts'
 import { dropout } from '../reference/dropout.ts'
 import type { Fields, Reference } from '../reference/index.ts'
 import { imageLayouts } from './shapes.ts'
@@ -15,28 +15,35 @@ const tensors: readonly [Shape, SlotOptions][] = floatDTypes.flatMap((dtype) => 
   ...imageLayouts.map((layout): [Shape, SlotOptions] => [[2, 5, 3, 7], { dtype, layout }])
 ])
 
-const activations: Readonly<Record<string, Reference>> = { relu, tanh, sigmoid }
+const activations: readonly (readonly [string, Reference, Fields])[] = [
+  ['relu', relu, {}],
+  ['leaky_relu', leakyRelu, {}],
+  ['leaky_relu', leakyRelu, { slope: 0.25 }],
+  ['tanh', tanh, {}],
+  ['sigmoid', sigmoid, {}]
+]
 
 function activationCases(shape: Shape, options: SlotOptions): OpCase[] {
   const numbers = slot(shape, options)
-  return Object.entries(activations).flatMap(([op, run]) => {
+  return activations.flatMap(([op, run, fields]) => {
     const forward = {
       run,
-      fields: {},
+      fields,
       inputs: { x: numbers },
       shapes: { y: shape },
       differences: options.dtype === 'f32',
-      ...(op === 'relu' ? ({ kink: 'zero' } as const) : {})
+      ...(op.endsWith('relu') ? ({ kink: 'zero' } as const) : {})
     }
     const backward = {
       op: `${op}_backward`,
+      fields,
       inputs: { y: fromForward(shape, options), dy: numbers },
       outputs: { dx: numbers },
       forward
     }
     return [
-      opCase({ op, inputs: { x: numbers }, outputs: { y: numbers } }),
-      opCase({ op, inputs: { x: numbers }, outputs: { y: numbers }, alias: { y: 'x' } }),
+      opCase({ op, fields, inputs: { x: numbers }, outputs: { y: numbers } }),
+      opCase({ op, fields, inputs: { x: numbers }, outputs: { y: numbers }, alias: { y: 'x' } }),
       opCase(backward),
       opCase({ ...backward, alias: { dx: 'dy' } })
     ]

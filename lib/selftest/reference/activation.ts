@@ -1,5 +1,5 @@
-// Elementwise functions, and softmax. Each backward reads y, so that y may overwrite x.
-import { input, logSumExp, map, rows } from './fields.ts'
+// Functions of one element, and softmax. Each backward reads y, so that y may overwrite x.
+import { input, logSumExp, map, number, rows } from './fields.ts'
 import type { Reference } from './types.ts'
 
 const forward =
@@ -17,6 +17,17 @@ const backward =
 export const relu = forward((x) => Math.max(x, 0))
 /** relu_backward: dx = dy where y > 0, else 0. */
 export const reluBackward = backward((y) => (y > 0 ? 1 : 0))
+/** leaky_relu: y = x where x >= 0, else slope x. */
+export const leakyRelu: Reference = (fields, inputs) => {
+  const slope = number(fields, 'slope', 0.01)
+  return { y: map(input(inputs, 'x'), (x) => (x < 0 ? slope * x : x)) }
+}
+/** leaky_relu_backward: dx = dy where y > 0, else slope dy. */
+export const leakyReluBackward: Reference = (fields, inputs) => {
+  const slope = number(fields, 'slope', 0.01)
+  const y = input(inputs, 'y')
+  return { dx: map(input(inputs, 'dy'), (dy, i) => (y.data[i]! > 0 ? dy : slope * dy)) }
+}
 /** tanh: y = tanh x. */
 export const tanh = forward(Math.tanh)
 /** tanh_backward: dx = dy (1 - y²). */

@@ -44,6 +44,8 @@ export const references: Readonly<Record<string, Reference>> = {
   batch_norm_update: norm.batchNormUpdate,
   relu: activation.relu,
   relu_backward: activation.reluBackward,
+  leaky_relu: activation.leakyRelu,
+  leaky_relu_backward: activation.leakyReluBackward,
   tanh: activation.tanh,
   tanh_backward: activation.tanhBackward,
   sigmoid: activation.sigmoid,

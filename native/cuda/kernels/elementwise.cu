@@ -52,6 +52,9 @@ ALEXNODE_DEVICE void padded_sigmoid(const PaddedMapParams& p) {
   ALEXNODE_KERNEL(relu_##suffix, MapParams) {                                         \
     map<T>(p, [](float x) { return x < 0 ? 0.f : x; });                               \
   }                                                                                   \
+  ALEXNODE_KERNEL(leaky_relu_##suffix, MapParams) {                                   \
+    map<T>(p, [s = p.factor](float x) { return x < 0 ? s * x : x; });                 \
+  }                                                                                   \
   ALEXNODE_KERNEL(tanh_##suffix, MapParams) {                                         \
     map<T>(p, [](float x) { return tanhf(x); });                                      \
   }                                                                                   \
@@ -64,6 +67,9 @@ ALEXNODE_DEVICE void padded_sigmoid(const PaddedMapParams& p) {
   }                                                                                   \
   ALEXNODE_KERNEL(relu_backward_##suffix, MapParams) {                                \
     map2<T>(p, [](float y, float dy) { return y > 0 ? dy : 0.f; });                   \
+  }                                                                                   \
+  ALEXNODE_KERNEL(leaky_relu_backward_##suffix, MapParams) {                          \
+    map2<T>(p, [s = p.factor](float y, float dy) { return y > 0 ? dy : s * dy; });    \
   }                                                                                   \
   ALEXNODE_KERNEL(tanh_backward_##suffix, MapParams) {                                \
     map2<T>(p, [](float y, float dy) { return dy * (1.f - y * y); });                 \
