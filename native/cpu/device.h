@@ -21,8 +21,6 @@ class CpuDevice final : public Device {
   std::shared_ptr<class CpuProgram> recording_;
 };
 
-bool is_cpu_memory(const Memory& memory);
-
 /// What this CPU is and can do.
 struct CpuInfo {
   std::string onednn, isa;

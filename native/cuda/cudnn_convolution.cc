@@ -10,10 +10,11 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <vector>
 
-#include "cuda/descriptors.h"
+#include "cuda/cudnn_convolution_calls.h"
 #include "cuda/errors.h"
 #include "cuda/timing.h"
 
@@ -25,24 +26,12 @@ namespace {
 constexpr size_t kMostWorkspace = size_t(256) << 20;
 constexpr int kTimed = 4, kTimedRuns = 3;
 
-using Status = int;
+using Status = ConvolutionCalls::Status;
 
 struct Algorithm {
   int number = 0, math = 0;
   size_t workspace = 0;
 };
-
-const char* name_of(ConvolutionPass pass) {
-  switch (pass) {
-    case ConvolutionPass::forward:
-      return "forward";
-    case ConvolutionPass::backward_data:
-      return "backward data";
-    case ConvolutionPass::backward_weights:
-      return "backward filter";
-  }
-  return "";
-}
 
 bool unsupported(Status status) {
   return (status >= kCudnnNotSupported && status < kCudnnNotSupportedEnd) ||
@@ -51,64 +40,22 @@ bool unsupported(Status status) {
 
 class Legacy final : public Convolution {
  public:
-  Legacy(const ConvolutionShape& shape, const Target& target)
-      : shape_(shape),
-        x_tensor_(tensor(target)),
-        y_tensor_(tensor(target)),
-        filter_(make_descriptor(target.libraries, cudnn(target).cudnnCreateFilterDescriptor,
-                                cudnn(target).cudnnDestroyFilterDescriptor, "cudnnCreateFilterDescriptor")),
-        convolution_(make_descriptor(target.libraries, cudnn(target).cudnnCreateConvolutionDescriptor,
-                                     cudnn(target).cudnnDestroyConvolutionDescriptor,
-                                     "cudnnCreateConvolutionDescriptor")) {
-    describe(target);
+  Legacy(const ConvolutionShape& shape, const Target& target) : shape_(shape), calls_(shape, target) {
+    calls_.set_math(target, asked_math(target));
     algorithm_ = choose(target);
-    set_math(target, algorithm_.math);
+    calls_.set_math(target, algorithm_.math);
     workspace = algorithm_.workspace;
     description = text("cudnn ", name_of(shape.pass), " ", algorithm_.number);
   }
 
   void run(const Launch& launch, void* to, const void* a, const void* b, void* at) const override {
-    check_cudnn(launch.libraries, start(launch, algorithm_, to, a, b, at), call_name());
+    check_cudnn(launch.libraries, start(launch, algorithm_, to, a, b, at), calls_.start_name());
   }
 
  private:
-  static const Cudnn& cudnn(const Target& target) { return target.libraries.cudnn; }
-
-  static std::shared_ptr<cudnnTensorStruct> tensor(const Target& target) {
-    return make_descriptor(target.libraries, cudnn(target).cudnnCreateTensorDescriptor,
-                           cudnn(target).cudnnDestroyTensorDescriptor, "cudnnCreateTensorDescriptor");
-  }
-
-  void describe(const Target& target) {
-    const auto& lib = cudnn(target);
-    const int type = cudnn_type(shape_.dtype);
-    const auto set = [&](cudnnTensorDescriptor_t tensor, const Int4& d) {
-      check_cudnn(target.libraries,
-                  lib.cudnnSetTensor4dDescriptor(tensor, kCudnnNhwc, type, int(d[0]), int(d[1]), int(d[2]),
-                                                 int(d[3])),
-                  "cudnnSetTensor4dDescriptor");
-    };
-    set(x_, shape_.x);
-    set(y_, shape_.y);
-    const auto& w = shape_.w;
-    check_cudnn(
-        target.libraries,
-        lib.cudnnSetFilter4dDescriptor(w_, type, kCudnnNhwc, int(w[0]), int(w[1]), int(w[2]), int(w[3])),
-        "cudnnSetFilter4dDescriptor");
-    const auto &p = shape_.padding, &s = shape_.stride, &d = shape_.dilation;
-    check_cudnn(
-        target.libraries,
-        lib.cudnnSetConvolution2dDescriptor(how_, int(p[0]), int(p[1]), int(s[0]), int(s[1]), int(d[0]),
-                                            int(d[1]), kCudnnCrossCorrelation, kCudnnFloat),
-        "cudnnSetConvolution2dDescriptor");
-    check_cudnn(target.libraries, lib.cudnnSetConvolutionGroupCount(how_, int(shape_.groups)),
-                "cudnnSetConvolutionGroupCount");
-    set_math(target, asked_math(target));
-  }
-
-  void set_math(const Target& target, int math) {
-    check_cudnn(target.libraries, cudnn(target).cudnnSetConvolutionMathType(how_, math),
-                "cudnnSetConvolutionMathType");
+  Status start(const Launch& launch, const Algorithm& algorithm, void* to, const void* a, const void* b,
+               void* at) const {
+    return calls_.start(launch, algorithm.number, to, a, b, at, algorithm.workspace);
   }
 
   /// f32 stays f32 unless TF32 was chosen.
@@ -117,76 +64,10 @@ class Legacy final : public Convolution {
     return target.options.tf32 ? kCudnnDefaultMath : kCudnnFmaMath;
   }
 
-  Status list(const Launch& launch, int wanted, int* found, CudnnAlgorithm* to) const {
-    const auto& lib = launch.libraries.cudnn;
-    switch (shape_.pass) {
-      case ConvolutionPass::forward:
-        return lib.cudnnGetConvolutionForwardAlgorithm_v7(launch.cudnn, x_, w_, how_, y_, wanted, found, to);
-      case ConvolutionPass::backward_data:
-        return lib.cudnnGetConvolutionBackwardDataAlgorithm_v7(launch.cudnn, w_, y_, how_, x_, wanted, found,
-                                                               to);
-      case ConvolutionPass::backward_weights:
-        return lib.cudnnGetConvolutionBackwardFilterAlgorithm_v7(launch.cudnn, x_, y_, how_, w_, wanted,
-                                                                 found, to);
-    }
-    return kCudnnBadParam;
-  }
-
-  /// The one of three calls that this pass makes.
-  const char* one_of(const char* forward, const char* data, const char* filter) const {
-    if (shape_.pass == ConvolutionPass::forward) return forward;
-    return shape_.pass == ConvolutionPass::backward_data ? data : filter;
-  }
-
-  Status measure(const Launch& launch, int number, size_t* bytes) const {
-    const auto& lib = launch.libraries.cudnn;
-    switch (shape_.pass) {
-      case ConvolutionPass::forward:
-        return lib.cudnnGetConvolutionForwardWorkspaceSize(launch.cudnn, x_, w_, how_, y_, number, bytes);
-      case ConvolutionPass::backward_data:
-        return lib.cudnnGetConvolutionBackwardDataWorkspaceSize(launch.cudnn, w_, y_, how_, x_, number,
-                                                                bytes);
-      case ConvolutionPass::backward_weights:
-        return lib.cudnnGetConvolutionBackwardFilterWorkspaceSize(launch.cudnn, x_, y_, how_, w_, number,
-                                                                  bytes);
-    }
-    return kCudnnBadParam;
-  }
-
-  Status start(const Launch& launch, const Algorithm& a, void* to, const void* one, const void* other,
-               void* at) const {
-    const auto& lib = launch.libraries.cudnn;
-    static constexpr float kOne = 1, kZero = 0;
-    switch (shape_.pass) {
-      case ConvolutionPass::forward:
-        return lib.cudnnConvolutionForward(launch.cudnn, &kOne, x_, one, w_, other, how_, a.number, at,
-                                           a.workspace, &kZero, y_, to);
-      case ConvolutionPass::backward_data:
-        return lib.cudnnConvolutionBackwardData(launch.cudnn, &kOne, w_, other, y_, one, how_, a.number, at,
-                                                a.workspace, &kZero, x_, to);
-      case ConvolutionPass::backward_weights:
-        return lib.cudnnConvolutionBackwardFilter(launch.cudnn, &kOne, x_, one, y_, other, how_, a.number, at,
-                                                  a.workspace, &kZero, w_, to);
-    }
-    return kCudnnBadParam;
-  }
-
-  const char* call_name() const {
-    switch (shape_.pass) {
-      case ConvolutionPass::forward:
-        return "cudnnConvolutionForward";
-      case ConvolutionPass::backward_data:
-        return "cudnnConvolutionBackwardData";
-      case ConvolutionPass::backward_weights:
-        return "cudnnConvolutionBackwardFilter";
-    }
-    return "";
-  }
-
   std::string key(const Target& target, size_t limit) const {
     std::ostringstream out;
     out << "convolution " << name_of(shape_.pass) << " on " << target.gpu.name << " cudnn "
-        << cudnn(target).cudnnGetVersion() << " " << alexnode::name_of(shape_.dtype) << " math "
+        << target.libraries.cudnn.cudnnGetVersion() << " " << alexnode::name_of(shape_.dtype) << " math "
         << asked_math(target) << " within " << limit;
     for (const auto* dims : {&shape_.x, &shape_.w, &shape_.y}) {
       out << " /";
@@ -213,24 +94,19 @@ class Legacy final : public Convolution {
 
   /// Asks for the workspace; nothing where the algorithm does not do this shape.
   std::optional<Algorithm> with_workspace(const Target& target, int number, int math) {
-    set_math(target, math);
+    calls_.set_math(target, math);
     Algorithm a{number, math};
-    const Status status = measure(target.launch, number, &a.workspace);
-    const auto* call =
-        one_of("cudnnGetConvolutionForwardWorkspaceSize", "cudnnGetConvolutionBackwardDataWorkspaceSize",
-               "cudnnGetConvolutionBackwardFilterWorkspaceSize");
-    return went_well(target, status, call) ? std::optional(a) : std::nullopt;
+    const Status status = calls_.measure(target.launch, number, &a.workspace);
+    return went_well(target, status, calls_.measure_name()) ? std::optional(a) : std::nullopt;
   }
 
   /// What cuDNN offers, in its order; what needs more than `limit` comes last.
   std::vector<Algorithm> candidates(const Target& target, size_t limit) {
-    set_math(target, asked_math(target));
+    calls_.set_math(target, asked_math(target));
     std::array<CudnnAlgorithm, 2 * kCudnnForwardCount> offers{};
     int found = 0;
-    check_cudnn(
-        target.libraries, list(target.launch, int(offers.size()), &found, offers.data()),
-        one_of("cudnnGetConvolutionForwardAlgorithm_v7", "cudnnGetConvolutionBackwardDataAlgorithm_v7",
-               "cudnnGetConvolutionBackwardFilterAlgorithm_v7"));
+    check_cudnn(target.libraries, calls_.list(target.launch, int(offers.size()), &found, offers.data()),
+                calls_.list_name());
     std::vector<Algorithm> fit, large;
     for (const auto& offer : std::span(offers).first(size_t(found))) {
       if (offer.status || (target.options.deterministic && offer.determinism != kCudnnDeterministic))
@@ -293,11 +169,11 @@ class Legacy final : public Convolution {
     float least = std::numeric_limits<float>::infinity();
     int tried = 0;
     for (const auto& candidate : all) {
-      set_math(target, candidate.math);
+      calls_.set_math(target, candidate.math);
       const auto runs = [&, &to = to, &a = a, &b = b](int times) {
         for (int i = 0; i < times; i++) {
           const Status status = start(target.launch, candidate, to, a, b, at.data());
-          if (!went_well(target, status, call_name())) return false;
+          if (!went_well(target, status, calls_.start_name())) return false;
         }
         return true;
       };
@@ -329,12 +205,7 @@ class Legacy final : public Convolution {
   }
 
   ConvolutionShape shape_;
-  std::shared_ptr<cudnnTensorStruct> x_tensor_, y_tensor_;
-  std::shared_ptr<cudnnFilterStruct> filter_;
-  std::shared_ptr<cudnnConvolutionStruct> convolution_;
-  const cudnnTensorDescriptor_t x_ = x_tensor_.get(), y_ = y_tensor_.get();
-  const cudnnFilterDescriptor_t w_ = filter_.get();
-  const cudnnConvolutionDescriptor_t how_ = convolution_.get();
+  ConvolutionCalls calls_;
   Algorithm algorithm_;
   std::string failure_;  // of the first algorithm that failed
 };

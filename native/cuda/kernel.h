@@ -7,7 +7,7 @@
 
 #include "cuda/choices.h"
 #include "cuda/kernels/prelude.h"
-#include "cuda/loader.h"
+#include "cuda/libraries/libraries.h"
 #include "ops/table.h"
 
 namespace alexnode::cuda {

@@ -3,56 +3,11 @@
 #include <algorithm>
 
 #include "cuda/optimizer.h"
+#include "cuda/temporaries.h"
 
 namespace alexnode::cuda {
 
 namespace {
-
-/// Streams and events that live for one capture, or one profile.
-class Temporaries {
- public:
-  explicit Temporaries(const Driver& driver) : d_(driver) {}
-  ~Temporaries() {
-    for (auto& [gpu, event] : events_) d_.cuCtxSetCurrent(gpu->gpu.context), d_.cuEventDestroy_v2(event);
-    for (auto& [gpu, stream] : streams_) {
-      gpu->forget(stream);
-      d_.cuCtxSetCurrent(gpu->gpu.context), d_.cuStreamDestroy_v2(stream);
-    }
-  }
-  CUstream stream(GpuContext& gpu, int priority) {
-    CUstream s = nullptr;
-    gpu.make_current();
-    check(d_, d_.cuStreamCreateWithPriority(&s, kStreamNonBlocking, priority), "cuStreamCreateWithPriority");
-    streams_.emplace_back(&gpu, s);
-    return s;
-  }
-  /// An event in the current context, which is that of `gpu`.
-  CUevent event(GpuContext& gpu, unsigned flags = kEventDisableTiming) {
-    CUevent e = nullptr;
-    check(d_, d_.cuEventCreate(&e, flags), "cuEventCreate");
-    events_.emplace_back(&gpu, e);
-    return e;
-  }
-  /// `to` goes on where `from` is.
-  void join(CUstream to, GpuContext& to_gpu, CUstream from, GpuContext& from_gpu) {
-    from_gpu.make_current();
-    const auto e = event(from_gpu);
-    check(d_, d_.cuEventRecord(e, from), "cuEventRecord");
-    to_gpu.make_current();
-    check(d_, d_.cuStreamWaitEvent(to, e, 0), "cuStreamWaitEvent");
-  }
-
- private:
-  const Driver& d_;
-  std::vector<std::pair<GpuContext*, CUstream>> streams_;
-  std::vector<std::pair<GpuContext*, CUevent>> events_;
-};
-
-double elapsed(const Driver& d, CUevent from, CUevent to) {
-  float milliseconds = 0;
-  check(d, d.cuEventElapsedTime(&milliseconds, from, to), "cuEventElapsedTime");
-  return double(milliseconds);
-}
 
 /// Whether `a` writes where `b` reads or writes.
 bool touches(const RunCommand& a, const RunCommand& b) {
@@ -191,55 +146,6 @@ void CudaProgram::capture() {
     throw;
   }
   check(d, d.cuGraphDestroy(graph), "cuGraphDestroy");
-}
-
-/// Milliseconds of each command, run one by one on the first stream.
-std::vector<double> CudaProgram::profile() {
-  auto& first = *streams_[0];
-  const auto& d = first.gpu->driver();
-  for (auto& s : streams_)
-    if (s->gpu != first.gpu) fail("[program] can be profiled on one GPU alone");
-  Temporaries temporaries(d);
-  std::vector<CUevent> marks;
-  execute_all(std::vector<CUstream>(streams_.size(), first.stream), [&](size_t) {
-    marks.push_back(temporaries.event(*first.gpu, kEventBlockingSync));
-    check(d, d.cuEventRecord(marks.back(), first.stream), "cuEventRecord");
-  });
-  if (!marks.empty()) check(d, d.cuEventSynchronize(marks.back()), "cuEventSynchronize");
-  std::vector<double> times;
-  for (size_t i = 0; i < marks.size(); i += 2) times.push_back(elapsed(d, marks[i], marks[i + 1]));
-  return times;
-}
-
-/// Beginning and length of each command, stream by stream, with all streams at work as in a run. Only events
-/// of one GPU have a time between them, so each stream counts from where it was let go by the first.
-std::vector<double> CudaProgram::spans() {
-  auto& first = *streams_[0];
-  const auto& d = first.gpu->driver();
-  Temporaries temporaries(d);
-  std::vector<CUstream> streams;
-  std::vector<std::vector<CUevent>> marks(streams_.size());
-  const auto mark = [&](size_t i) {
-    marks[i].push_back(temporaries.event(*streams_[i]->gpu, kEventBlockingSync));
-    check(d, d.cuEventRecord(marks[i].back(), streams_[i]->stream), "cuEventRecord");
-  };
-  for (size_t i = 0; i < streams_.size(); i++) {
-    streams.push_back(streams_[i]->stream);
-    if (i) temporaries.join(streams[i], *streams_[i]->gpu, first.stream, *first.gpu);
-    streams_[i]->gpu->make_current();
-    mark(i);
-  }
-  execute_all(streams, mark);
-  std::vector<double> times;
-  for (size_t i = 0; i < streams_.size(); i++) {
-    streams_[i]->gpu->make_current();
-    check(d, d.cuEventSynchronize(marks[i].back()), "cuEventSynchronize");
-    for (size_t k = 1; k < marks[i].size(); k += 2) {
-      times.push_back(elapsed(d, marks[i][0], marks[i][k]));
-      times.push_back(elapsed(d, marks[i][k], marks[i][k + 1]));
-    }
-  }
-  return times;
 }
 
 void CudaProgram::launch(Ticket* ticket, Timing timing) {

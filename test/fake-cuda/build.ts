@@ -36,7 +36,7 @@ const SOURCES = {
     ['streams', 'memory', 'graphs', 'modules'].map((topic) => `driver_${topic}`)
   ),
   nvrtc: ['nvrtc', 'fake'],
-  cudnn: ['cudnn', 'fake'],
+  cudnn: ['cudnn', 'cudnn_convolution', 'cudnn_pooling', 'cudnn_lrn', 'fake'],
   cublaslt: ['cublaslt', 'fake'],
   toolkit: ['toolkit']
 }

@@ -27,6 +27,8 @@ inline bool on_device(const char* call, const void* pointer, size_t bytes) {
   return false;
 }
 
+}  // namespace
+
 /// Handles and descriptors that are alive: what was destroyed, or never made, is refused.
 class Alive {
  public:
@@ -58,6 +60,8 @@ class Alive {
   std::mutex mutex_;
   std::set<const void*> all_;
 };
+
+namespace {
 
 /// Whether a handle made in `context` may be used now, and on that stream; real libraries fail or use another
 /// GPU.

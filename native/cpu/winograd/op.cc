@@ -9,8 +9,9 @@
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/relayout.h"
+#include "cpu/winograd/backward_weights.h"
+#include "cpu/winograd/forward.h"
 #include "cpu/winograd/strided.h"
-#include "cpu/winograd/winograd.h"
 
 namespace alexnode::cpu {
 

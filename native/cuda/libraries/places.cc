@@ -1,7 +1,7 @@
 // The order is the one that works for other projects: what the person chose, the active Python environment,
 // that of PATH, the person's and the system's Python, then the toolkit. pip's wheels hold a folder a library
 // (site-packages/nvidia/cudnn/lib), and from CUDA 13 on one for the toolkit (nvidia/cu13/lib).
-#include "cuda/places.h"
+#include "cuda/libraries/places.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "cuda/shared_object.h"
+#include "cuda/libraries/shared_object.h"
 
 #include <dlfcn.h>
 

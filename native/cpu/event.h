@@ -1,0 +1,33 @@
+// Events between CPU streams: a stream's records are counted, and another stream waits for a count.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "backend.h"
+
+namespace alexnode::cpu {
+
+class CpuEvent final : public Event {
+ public:
+  /// A count that only goes up, and waits for it.
+  class Gate {
+   public:
+    /// Raises the count to `value`.
+    void reach(uint64_t value);
+    /// Raises the count by one.
+    void pass();
+    void await(uint64_t value);
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    uint64_t count_ = 0;
+  };
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  uint64_t issued = 0;             // records so far
+  std::shared_ptr<Gate> recorded;  // while a program is recorded: the gate of the latest record in it
+};
+
+}  // namespace alexnode::cpu

@@ -1,0 +1,19 @@
+// Host memory for buffers, counted, and how much of it is left.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "backend.h"
+
+namespace alexnode::cpu {
+
+/// Zero-filled bytes from the system. Throws where there are not so many.
+MemoryPtr allocate_host(size_t bytes, std::shared_ptr<MemoryCount> count);
+
+bool is_cpu_memory(const Memory& memory);
+
+/// What can still be allocated, in bytes.
+int64_t available_memory();
+int64_t total_memory();
+
+}  // namespace alexnode::cpu
