@@ -76,13 +76,19 @@ class Part {
   std::string_view words_;
 };
 
-inline std::string join(std::initializer_list<Part> parts) {
+[[gnu::noinline]] inline std::string join(std::initializer_list<Part> parts) {
   std::string out;
   for (const auto& part : parts) out += part.words();
   return out;
 }
 
-/// Joins its arguments as text. All but their conversion is one function's code: calls are many.
+[[noreturn, gnu::noinline]] inline void fail_with(std::initializer_list<Part> parts) {
+  throw Error(join(parts));
+}
+
+// There are many calls of these, so all but the conversion of arguments is in the functions above.
+
+/// Joins its arguments as text.
 template <class... Parts>
 std::string text(const Parts&... parts) {
   return join({Part(parts)...});
@@ -90,7 +96,7 @@ std::string text(const Parts&... parts) {
 
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  throw Error(join({Part(parts)...}));
+  fail_with({Part(parts)...});
 }
 
 }  // namespace alexnode

@@ -71,7 +71,7 @@ struct Specs : std::vector<Spec> {
   void rank(int slot, size_t rank) const;
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    alexnode::fail("[", op, "] ", parts...);
+    fail_with({Part("["), Part(op), Part("] "), Part(parts)...});
   }
   void require(bool holds, std::string_view message) const {
     if (!holds) fail(message);

@@ -28,6 +28,9 @@ struct CpuInfo {
 };
 CpuInfo describe();
 
+/// Channels in a block of the images that oneDNN likes best: as many as a vector of this CPU has.
+int block_channels();
+
 /// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where the CPU has
 /// none.
 KernelPtr make(size_t op, const void* fields, Specs specs);

@@ -22,9 +22,6 @@ std::string tag_of(const Md& md, const Shape& shape);
 /// True for the implementations that oneDNN itself calls reference code.
 bool is_reference(const std::string& implementation);
 
-/// Channels in a block of the images that oneDNN likes best: as many as a vector of this CPU has.
-int block_channels();
-
 /// Says what oneDNN could not do for this call, and what to do about it: "[conv2d] …".
 [[noreturn]] void explain(const Specs& specs, const dnnl::error& error);
 /// Writes a primitive's choice of layout into a spec that left it open.

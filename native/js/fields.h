@@ -1,34 +1,49 @@
-// An op's fields between its struct and a JavaScript object, by the struct's visit().
+// An op's fields between its struct and a JavaScript object, by the struct's visit(). An op is compiled for
+// `Fields` alone, whatever is done with its fields.
 #pragma once
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "js/values.h"
 
 namespace alexnode::js {
 
+/// What an op's visit() is called with: once for each field.
+class Fields {
+ public:
+  virtual ~Fields() = default;
+  virtual void operator()(const char* name, int64_t& value) = 0;
+  virtual void operator()(const char* name, float& value) = 0;
+  virtual void operator()(const char* name, bool& value) = 0;
+  virtual void list(const char* name, std::span<int64_t> values) = 0;
+  template <size_t N>
+  void operator()(const char* name, std::array<int64_t, N>& values) {
+    list(name, values);
+  }
+};
+
 /// Reads an op's fields from a JavaScript object by name, and refuses names that the op does not have.
-class FieldReader {
+class FieldReader final : public Fields {
  public:
   FieldReader(const char* op, Napi::Object from) : op_(op), from_(from) {}
-  void operator()(const char* name, int64_t& out) {
+  void operator()(const char* name, int64_t& out) override {
     if (has(name)) out = integer(value_, name);
   }
-  void operator()(const char* name, float& out) {
+  void operator()(const char* name, float& out) override {
     if (has(name)) out = float(number(value_, name));
   }
-  void operator()(const char* name, bool& out) {
+  void operator()(const char* name, bool& out) override {
     if (!has(name)) return;
     if (!value_.IsBoolean()) fail("[", op_, "] ", name, ": expected true or false");
     out = value_.As<Napi::Boolean>().Value();
   }
-  template <size_t N>
-  void operator()(const char* name, std::array<int64_t, N>& out) {
+  void list(const char* name, std::span<int64_t> out) override {
     if (!has(name)) return;
-    if (!value_.IsArray() || value_.As<Napi::Array>().Length() != N)
-      fail("[", op_, "] ", name, ": expected an array of ", N, " whole numbers");
-    for (uint32_t i = 0; i < N; i++) out[i] = integer(value_.As<Napi::Array>().Get(i), name);
+    if (!value_.IsArray() || value_.As<Napi::Array>().Length() != out.size())
+      fail("[", op_, "] ", name, ": expected an array of ", out.size(), " whole numbers");
+    for (uint32_t i = 0; i < out.size(); i++) out[i] = integer(value_.As<Napi::Array>().Get(i), name);
   }
   void refuse_unknown() {
     auto names = from_.GetPropertyNames();
@@ -52,16 +67,17 @@ class FieldReader {
 };
 
 /// Lists an op's fields with their defaults.
-class FieldLister {
+class FieldLister final : public Fields {
  public:
   explicit FieldLister(Napi::Env env) : out(Napi::Object::New(env)), env_(env) {}
-  void operator()(const char* name, int64_t& v) { out.Set(name, Napi::Number::New(env_, double(v))); }
-  void operator()(const char* name, float& v) { out.Set(name, Napi::Number::New(env_, v)); }
-  void operator()(const char* name, bool& v) { out.Set(name, Napi::Boolean::New(env_, v)); }
-  template <size_t N>
-  void operator()(const char* name, std::array<int64_t, N>& v) {
-    auto list = Napi::Array::New(env_, N);
-    for (size_t i = 0; i < N; i++) list[uint32_t(i)] = double(v[i]);
+  void operator()(const char* name, int64_t& v) override {
+    out.Set(name, Napi::Number::New(env_, double(v)));
+  }
+  void operator()(const char* name, float& v) override { out.Set(name, Napi::Number::New(env_, v)); }
+  void operator()(const char* name, bool& v) override { out.Set(name, Napi::Boolean::New(env_, v)); }
+  void list(const char* name, std::span<int64_t> values) override {
+    auto list = Napi::Array::New(env_, values.size());
+    for (size_t i = 0; i < values.size(); i++) list[uint32_t(i)] = double(values[i]);
     out.Set(name, list);
   }
   Napi::Object out;

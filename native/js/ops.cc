@@ -14,28 +14,23 @@ namespace {
 struct OpRow {
   const char* name;
   std::span<const Slot> slots;
-  std::shared_ptr<void> (*read)(Napi::Object);
-  Napi::Object (*list)(Napi::Env);
+  void* (*create)();
+  void (*destroy)(void*);
+  void (*visit)(void*, Fields&);
   void (*rule)(const void*, Specs&);
+
+  /// The op's struct, with its defaults.
+  std::shared_ptr<void> fields() const { return {create(), destroy}; }
 };
 
 template <class Op>
 constexpr OpRow row() {
-  return {Op::name, Op::slots,
-          [](Napi::Object from) -> std::shared_ptr<void> {
-            auto fields = std::make_shared<Op>();
-            FieldReader reader(Op::name, from);
-            fields->visit(reader);
-            reader.refuse_unknown();
-            return fields;
-          },
-          [](Napi::Env env) {
-            Op fields;
-            FieldLister lister(env);
-            fields.visit(lister);
-            return lister.out;
-          },
-          [](const void* fields, Specs& specs) { static_cast<const Op*>(fields)->rule(specs); }};
+  return {Op::name,
+          Op::slots,
+          []() -> void* { return new Op; },
+          [](void* op) { delete static_cast<Op*>(op); },
+          [](void* op, Fields& fields) { static_cast<Op*>(op)->visit(fields); },
+          [](const void* op, Specs& specs) { static_cast<const Op*>(op)->rule(specs); }};
 }
 
 #define ALEXNODE_ROW(Op) row<Op>(),
@@ -80,7 +75,10 @@ struct Request {
 Request read_request(Info info, int at) {
   const auto op = find(string(info[at], "op"));
   const auto& r = kRows[op];
-  auto fields = r.read(object(info[at + 1], "fields"));
+  auto fields = r.fields();
+  FieldReader reader(r.name, object(info[at + 1], "fields"));
+  r.visit(fields.get(), reader);
+  reader.refuse_unknown();
   auto specs = read_specs(r, array(info[at + 2], "specs"));
   specs.check_given();
   r.rule(fields.get(), specs);
@@ -108,7 +106,9 @@ Napi::Value describe(Info info) {
     auto entry = Napi::Object::New(env);
     entry["name"] = op.name;
     entry["slots"] = slots;
-    entry["fields"] = op.list(env);
+    FieldLister fields(env);
+    op.visit(op.fields().get(), fields);
+    entry["fields"] = fields.out;
     list[list.Length()] = entry;
   }
   const auto cpu = cpu::describe();

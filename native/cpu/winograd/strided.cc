@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "cpu/device.h"
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
-#include "cpu/onednn.h"
 #include "cpu/winograd/backward_weights.h"
 #include "cpu/winograd/folding.h"
 #include "cpu/winograd/forward.h"
@@ -27,13 +27,13 @@ std::optional<FilterFolding> folding_of(const Shape& w, int64_t stride) {
   return FilterFolding{w[0], w[1], kernel, stride, taps};
 }
 
-struct Candidate {
+struct FoldedConvolution {
   Folding folding;
   ImageKind y;
 };
 
-std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int y, int w,
-                                   bool frozen = false) {
+std::optional<FoldedConvolution> fold_convolution(const ConvFields& f, Specs& specs, int x, int y, int w,
+                                                  bool frozen = false) {
   auto &X = specs[x], &Y = specs[y], &W = specs[w];
   const int64_t s = f.stride[0];
   const auto made = WinogradLayout::parse(W.layout);
@@ -59,7 +59,7 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
                     .frozen = made || (frozen && W.layout == "any")};
   const ImageKind out{Y.layout == "aBcd8b" ? ImageLayout::aBcd8b : ImageLayout::aBcd16b, folding.bf16};
   if (!Winograd::supported(folding.folded, folding.image(), out)) return {};
-  return Candidate{folding, out};
+  return FoldedConvolution{folding, out};
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ std::optional<Candidate> candidate(const ConvFields& f, Specs& specs, int x, int
 KernelPtr make_strided(const Conv2d& f, const Specs& given) {
   using Op = Conv2d;
   Specs specs = given;
-  const auto found = candidate(f, specs, Op::X, Op::Y, Op::W, f.frozen);
+  const auto found = fold_convolution(f, specs, Op::X, Op::Y, Op::W, f.frozen);
   if (!found) return nullptr;
   const auto& folding = found->folding;
   const WinogradForward winograd(folding.folded, folding.image(), found->y, f.relu);
@@ -104,7 +104,7 @@ KernelPtr make_strided(const Conv2d& f, const Specs& given) {
 KernelPtr make_strided(const Conv2dBackwardWeights& f, const Specs& given) {
   using Op = Conv2dBackwardWeights;
   Specs specs = given;
-  const auto found = candidate(f, specs, Op::X, Op::DY, Op::DW);
+  const auto found = fold_convolution(f, specs, Op::X, Op::DY, Op::DW);
   if (!found) return nullptr;
   const auto& folding = found->folding;
   const WinogradBackwardWeights winograd(folding.folded, folding.image(), found->y);
