@@ -7,8 +7,7 @@
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   using namespace alexnode::js;
   alexnode::stop_choosing_spins();
-  // A worker that ends unloads its addons; oneDNN's and OpenMP's threads may still be on their way out of
-  // theirs.
+  // A worker that ends unloads its addons, while threads of oneDNN and OpenMP may still run their code.
   if (Dl_info self; dladdr(reinterpret_cast<void*>(&Init), &self))
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
   env.SetInstanceData(new std::shared_ptr<Environment>(std::make_shared<Environment>(env)));

@@ -1,14 +1,14 @@
-// What is drawn for an image that is cropped: where, whether mirrored, and how its colours are shifted. One
-// text for every backend, and operations rounded one by one, so that all give the same bits: see
-// philox4x32.h. Without #include of the system, for kernels of native/cuda/.
+// The random choices for a cropped image: position, mirroring and colour shift. All backends compile this
+// file, and each operation is rounded by itself, so that all give the same bits (see philox4x32.h). It
+// includes no system header, because CUDA kernels include it.
 #pragma once
 #include "philox4x32.h"
 
 namespace alexnode {
 
-/// What an op draws from.
+/// What the choices are drawn from.
 struct CropDraws {
-  long long top, left, rows, columns, shared;  // the first place, how many there are; images a draw
+  long long top, left, rows, columns, shared;  // first position, number of positions; images per draw
   float sigma;
   unsigned purpose, colour_purpose;
   int channels;
@@ -21,7 +21,7 @@ struct CropPlace {
   bool mirrored;
 };
 
-/// The place of image n of a batch. `rng` may be null where nothing is drawn, `colours` where none shift.
+/// The crop of image n of a batch. `rng` may be null if nothing is drawn, `colours` if no colour is shifted.
 /// The draw is word 0 (top), 1 (left) and 2 (mirrored) of the counter of sample / shared, and the first
 /// normal numbers of the counter of the sample.
 ALEXNODE_PHILOX CropPlace crop_place(const CropDraws& d, const unsigned* rng, const float* colours,

@@ -1,4 +1,4 @@
-// How native code says that something is wrong: an exception whose text reads "[conv2d] expected X, got Y".
+// Errors of native code: exceptions whose message reads "[conv2d] expected X, got Y".
 // native/js/ turns it into a JavaScript error in one place.
 #pragma once
 #include <charconv>
@@ -51,7 +51,7 @@ struct Failure {
   std::optional<size_t> record;  // that could not be loaded, by its place in the batch
 };
 
-/// A part of a message: words, or a number as an ostream writes it.
+/// Part of a message: text, or a number formatted as by an ostream.
 class Part {
  public:
   Part(std::string_view words) : words_(words) {}

@@ -117,7 +117,7 @@ ImageView ImageView::of(std::string_view op, const Shape& shape, std::string_vie
   v.pixels = v.h * v.w;
   if (layout == "abcd" || layout == "ab") {
     v.block = 1, v.block_stride = v.pixels, v.pixel_stride = 1, v.image_stride = v.c * v.pixels;
-    // One pixel: channels lie side by side, which kernels that walk along channels would rather know.
+    // One pixel: channels are contiguous, which lets kernels vectorise over channels.
     if (v.pixels == 1) v.block = v.c, v.block_stride = 0, v.pixel_stride = v.c;
     return v;
   }

@@ -22,16 +22,16 @@ struct Layout {
   std::vector<int> outer;                      // dims, outermost first
   std::vector<std::pair<int, int64_t>> inner;  // (dim, block), outermost first
 
-  /// Throws where `tag` is not a layout of `rank` dims.
+  /// Throws if `tag` is not a layout of `rank` dims.
   static Layout parse(std::string_view tag, size_t rank);
   int64_t block(int dim) const;
   /// Elements in memory, padding included.
   int64_t elements(const Shape& shape) const;
 };
 
-/// Filters [groups,] O, I, R, R as Winograd's method multiplies by them: transformed, in f32 whatever their
-/// dtype. "winograd5x3s1p32" is F(5x5, 3x3) after a stride of 1 was folded to depth, in panels of 32 outputs.
-/// Only a CPU makes and reads it, and nothing makes filters of it again.
+/// Filters [groups,] O, I, R, R transformed for Winograd's method, in f32 whatever their dtype.
+/// "winograd5x3s1p32" is F(5x5, 3x3) after a stride of 1 was folded to depth, in panels of 32 outputs. Only
+/// the CPU backend writes and reads it. It cannot be transformed back.
 struct WinogradLayout {
   int64_t tile, taps, stride, panel;
 
@@ -46,7 +46,7 @@ struct WinogradLayout {
 
 /// The row-major layout: "ab", "abcd", …
 std::string dense_layout(size_t rank);
-/// Throws where `tag` is not a layout of such a tensor; that of filters may be one of Winograd's own.
+/// Throws if `tag` is not a layout of such a tensor. Filters may also have one of Winograd's layouts.
 void check_layout(std::string_view tag, const Shape& shape, bool filters);
 size_t bytes_of(const Shape& shape, DType dtype, std::string_view layout);
 

@@ -30,9 +30,7 @@ enum DTypes : uint16_t {
   kI32 = 1 << int(DType::i32),
   kU32 = 1 << int(DType::u32),
   kFilters = 1 << 13,  // filters, which may lie in a layout of Winograd's own
-  kChooses =
-      1
-      << 14,  // an input whose layout the op would rather choose: what is there is reordered where it differs
+  kChooses = 1 << 14,  // an input whose layout the op chooses; a tensor in another one is reordered
   kAgree = 1 << 15,
   kHalf = kBf16 | kF16,
   kFloat = kF32 | kHalf,
@@ -46,18 +44,18 @@ struct Slot {
   bool optional = false;
 };
 
-/// A tensor as an op sees it before there is memory. A layout of "any" is the op's to choose.
+/// Describes a tensor that need not have memory yet. The op chooses a layout of "any".
 struct Spec {
   Shape shape;
   DType dtype = DType::none;
   std::string layout = "any";
   bool absent = false;
   size_t bytes() const { return absent ? 0 : bytes_of(shape, dtype, layout); }
-  /// Elements in memory, with the filling of blocks.
+  /// Elements in memory, the padding of blocks included.
   int64_t stored() const { return int64_t(bytes() / size_of(dtype)); }
 };
 
-/// The specs of one call, in slot order, with the checks that shape rules are made of.
+/// The specs of one call, in slot order, and the checks that shape rules use.
 struct Specs : std::vector<Spec> {
   const char* op;
   std::span<const Slot> slots;
@@ -76,20 +74,19 @@ struct Specs : std::vector<Spec> {
   void require(bool holds, std::string_view message) const {
     if (!holds) fail(message);
   }
-  /// Presence, dtypes, and positive dims; before the op's own rule.
+  /// Checks presence, dtypes and positive dims, before the op's own rule.
   void check_given();
-  /// All shapes, dtypes known; after the op's own rule. Layouts other than "any" must be layouts of the
-  /// shape.
+  /// Checks, after the op's own rule, that shapes and dtypes are known and that layouts other than "any" fit
+  /// the shapes.
   void check_settled() const;
-  /// Gives every slot that is still "any" the layout of `like`, or row-major where the ranks differ. Where
-  /// `like` itself is "any", it first takes that of a slot of its own shape.
+  /// Gives every slot that is still "any" the layout of `like`, or row-major if the ranks differ. If `like`
+  /// is "any" too, it first takes the layout of a slot of the same shape.
   void settle_as(int like);
-  /// Throws unless these slots, where present, lie in one layout.
+  /// Throws unless those of these slots that are present have the same layout.
   void same_layout(std::initializer_list<int> slots) const;
 };
 
-/// What a kernel gets at each run: a pointer a slot (null where absent), its scratch, and what its backend
-/// runs it with.
+/// The arguments of one run: a pointer per slot (null if absent), scratch memory, and the backend's context.
 struct Args {
   void* const* slot;
   void* scratch;
@@ -107,13 +104,13 @@ class Kernel {
   virtual void run(const Args& args) const = 0;
   Specs specs;                 // layouts settled
   size_t scratch = 0;          // bytes, 64-byte aligned
-  size_t alignment = 1;        // of the tensors that it is run on, in bytes, where it asks for more than any
+  size_t alignment = 1;        // that it requires of its tensors, in bytes
   std::string implementation;  // for people
-  uint64_t home = 0;           // where alone it can run: a number that the backend gives out once
+  uint64_t home = 0;           // the only place where it can run: a unique number of the backend
 };
 using KernelPtr = std::unique_ptr<Kernel>;
 
-/// Most kernels are a function over prepared values.
+/// A kernel that is a function over prepared values. Most are.
 template <class F>
 KernelPtr make_kernel(Specs specs, std::string implementation, F f, size_t scratch = 0) {
   struct Closure final : Kernel {

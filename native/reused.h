@@ -1,6 +1,6 @@
-// Objects that are used over and over, such as jobs of a queue; linked by their own `next`. They are made
-// many at a time: how many are in use at once hangs on the clock, and a step must not allocate when one more
-// is.
+// A free list of objects that are reused, such as jobs of a queue, linked by their own `next`. They are
+// allocated in blocks: how many are in use at once depends on timing, and a training step must not allocate
+// for one more.
 #pragma once
 #include <array>
 #include <memory>
@@ -8,11 +8,11 @@
 
 namespace alexnode {
 
-/// Not locked: its owner's lock guards it.
+/// Not thread-safe: its owner's lock guards it.
 template <class T>
 class Reused {
  public:
-  /// One that nobody uses, as it was given back.
+  /// An unused object, in the state in which it was given back.
   T* take() {
     if (!free_) {
       blocks_.push_back(std::make_unique<Block>());

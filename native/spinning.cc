@@ -1,7 +1,7 @@
-// How long OpenMP's threads wait awake for one another. libgomp's own choice is some milliseconds, as if
-// nobody else wanted the cores: where another process has one of them, a thread then keeps the other busy
-// with waiting, and steps of small nets took from 3 to 20 times as long. 1000 turns cost nothing on quiet
-// cores.
+// Sets how long OpenMP's threads spin while they wait for one another. libgomp's default is some
+// milliseconds, which suits an otherwise idle machine. If another process uses one of the cores, spinning
+// threads keep the others busy, and steps of small nets took 3 to 20 times as long. 1000 spins cost nothing
+// on idle cores.
 //
 // libgomp reads GOMP_SPINCOUNT when it is loaded, with the addon and before any of its code. JavaScript
 // cannot set it: in a worker thread and in Bun, process.env is a copy. But the loader asks for the address of
@@ -14,7 +14,7 @@
 
 namespace {
 
-// Of the process, as libgomp's settings are.
+// Process-wide, like libgomp's settings.
 bool is_ours = false;
 
 void unset_spins() {
@@ -22,7 +22,7 @@ void unset_spins() {
   is_ours = false;
 }
 
-// What the user has set holds.
+// Keeps a value that the user has set.
 extern "C" void (*alexnode_choose_spins())() {
   if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY")) {
     is_ours = setenv("GOMP_SPINCOUNT", "1000", 0) == 0;
@@ -36,7 +36,7 @@ extern "C" [[gnu::ifunc("alexnode_choose_spins")]] void alexnode_chosen_spins();
 
 #endif
 
-// Child processes see nothing of it.
+// So that child processes do not inherit it.
 void alexnode::stop_choosing_spins() {
 #ifdef __GLIBC__
   alexnode_chosen_spins();

@@ -2,7 +2,7 @@
 
 namespace alexnode {
 
-// Ends what loading the addon began: see spinning.cc.
+// Removes the environment variable that loading the addon set: see spinning.cc.
 void stop_choosing_spins();
 
 }  // namespace alexnode

@@ -1,4 +1,4 @@
-// How work that ran elsewhere answers JavaScript. A Ticket is the promise's native half: taken on the JS
+// How asynchronous work settles JavaScript's promises. A Ticket is the promise's native half: taken on the JS
 // thread, settled on any thread. The Mailbox hands settled tickets back on the JS thread through one uv_async
 // for the whole environment. Tickets are pooled: a training step takes and settles one without allocating.
 #pragma once
@@ -20,10 +20,10 @@ namespace alexnode {
 class Device;
 
 struct Ticket {
-  Ticket() { bytes.reserve(64); }  // what a step reads of its numbers
+  Ticket() { bytes.reserve(64); }  // room for the numbers that a step reads
   double id = 0;
   std::atomic<int> parts{0};       // settles when all parts are done
-  Failure failure;                 // of the first part that failed; empty: it went well
+  Failure failure;                 // of the first part that failed; empty on success
   std::vector<uint8_t> bytes;      // what was read
   std::shared_ptr<Kernel> kernel;  // what was prepared
   std::shared_ptr<Device> device;  // what was opened
@@ -40,12 +40,12 @@ class Mailbox {
   Mailbox(uv_loop_s* loop, Deliver deliver);
   ~Mailbox();
   Ticket* take(double id, int parts);
-  /// One part is done; any thread. An empty failure means success.
+  /// Reports one part as done, from any thread. An empty failure means success.
   void settle(Ticket* ticket, const Failure& failure = {});
-  /// After this nothing is delivered any more. `done` is called when the loop has let go of the handle.
+  /// Stops delivery. `done` is called when the loop has closed the handle.
   void close(std::function<void()> done);
 
-  /// Streams' threads that are alive, so that the end of the environment can wait for them.
+  /// Count the streams' threads, so that the environment can wait for them when it ends.
   void thread_started();
   void thread_ended();
   void wait_for_threads();

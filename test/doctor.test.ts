@@ -237,7 +237,7 @@ t.test('a cuDNN without one of its parts', needsCompiler, async (t) => {
   const facts = factsOf(t, await doctor(['--json'], folder))
   t.match(libraryOf(facts, 'cudnn'), {
     state: 'broken',
-    error: /was not called, for it would abort: libcudnn_ops\.so\.9 is not in/
+    error: /was not called because it would abort: libcudnn_ops\.so\.9 is not in/
   })
   t.match(libraryOf(facts, 'cudnn_ops'), { state: 'missing' })
   t.match(facts.problems, [{ remedy: /--force-reinstall nvidia-cudnn-cu13/ }])

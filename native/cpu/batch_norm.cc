@@ -1,7 +1,7 @@
 // Batch normalisation in any layout that an ImageView describes: an image is chunks of [pixels][lanes], the
 // lanes being channels that lie side by side. One pass gathers sums of x - shift (shift: the channel's first
-// value, so that nothing cancels), kept an image each in f64 and added in order: the threads do not change
-// the result. A second pass is affine.
+// value, so that nothing cancels), kept in f64 for each image and added in order, so that threads do not
+// change the result. A second pass is affine.
 #include <cmath>
 #include <cstdint>
 

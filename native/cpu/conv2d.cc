@@ -1,6 +1,6 @@
-// Convolution by oneDNN, or by Winograd where that is expected to win. Layouts left "any" are oneDNN's
-// choice. Where the caller's layouts leave only its reference code, hundreds of times slower, the work is
-// done in oneDNN's own layouts, between reorders.
+// Convolution by oneDNN, or by Winograd if that is expected to be faster. oneDNN chooses layouts left "any".
+// If it has only reference code for the caller's layouts, which is hundreds of times slower, it works in
+// layouts of its choice, between reorders.
 #include <algorithm>
 #include <utility>
 
@@ -114,8 +114,8 @@ void settle_images(Specs& specs, const dnnl::convolution_backward_weights::primi
   settle(specs, Conv2dBackwardWeights::DY, pd.diff_dst_desc());
 }
 
-/// Winograd takes images as oneDNN likes them best: row-major weights, which are all that Winograd takes,
-/// would make oneDNN choose slow layouts for them.
+/// Winograd takes images in the layouts that oneDNN prefers. Asked with row-major weights, the only ones that
+/// Winograd takes, oneDNN would choose slow layouts.
 template <class Op>
 KernelPtr by_winograd(const Op& f, Specs specs, int weights) {
   if (!may_winograd(f)) return nullptr;
@@ -125,7 +125,7 @@ KernelPtr by_winograd(const Op& f, Specs specs, int weights) {
   return make_winograd(f, specs);
 }
 
-/// The op in layouts of oneDNN's choice, where the given ones leave only reference code; else null.
+/// The op in layouts of oneDNN's choice if it has only reference code for the given ones; else null.
 template <class Op>
 KernelPtr instead_of_reference(const Op& f, const Specs& given, const std::string& implementation) {
   if (!is_reference(implementation)) return nullptr;

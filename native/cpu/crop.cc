@@ -1,5 +1,5 @@
 // From the bytes of stored images to a net's input: cropped, mirrored, colours shifted, normalised. A row of
-// one channel goes by way of a row of floats, so that few loops serve all layouts, types and means.
+// one channel is first computed as a row of floats, so that few loops serve all layouts, types and means.
 #include <cstdint>
 
 #include "cpu/kernels.h"
@@ -30,7 +30,7 @@ ALEXNODE_CLONES void subtract(float* row, const uint8_t* x, int64_t xs, const fl
     subtract_strided(row, x, xs, mean, ms, n);
 }
 
-/// y = (row + shift) · factor, with `stride` between elements, which is below 0 where it is mirrored.
+/// y = (row + shift) · factor, with `stride` between elements, negative for a mirrored row.
 template <class Y>
 ALEXNODE_CLONES void finish(Y* y, int64_t stride, const float* row, int64_t n, float shift, float factor) {
   if (stride == 1) {

@@ -1,7 +1,7 @@
 // The fully connected layer. In f32 our own product does it, with one layout of the weights, row-major, for
-// all three passes: oneDNN would have w transposed in one pass and not in the next. In bf16 oneDNN's inner
-// product does it, with the layout that it wants for each pass; but for few images, where reading the weights
-// is all that takes time, our own is faster forward.
+// all three passes: oneDNN would want w transposed in one pass and not in the next. In bf16 oneDNN's inner
+// product does it, in the layout that it prefers for each pass. But for few images, where reading the weights
+// takes all the time, our own is faster forward.
 #include <cstdint>
 
 #include "cpu/dense_mask.h"
@@ -21,7 +21,7 @@ using dnnl::prop_kind;
 
 enum class Way { product, relayout, onednn };
 
-/// Row-major activations, and for f32 row-major weights, where they were left open; and how to go on.
+/// Settles open layouts: row-major activations and, for f32, row-major weights. Returns how to compute.
 Way choose(Specs& specs, std::initializer_list<int> activations, int w) {
   bool f32 = true;
   for (int i : activations) {
@@ -186,7 +186,7 @@ KernelPtr make(const DenseBackwardWeights& f, Specs specs) {
   if (way == Way::relayout) return by_relayout(f, specs, Op::DW);
   if (way == Way::product) {
     const int64_t batch = specs.shape(Op::X)[0], out = specs.shape(Op::DW)[0], in = specs.shape(Op::DW)[1];
-    // dw = dyᵀ · x, or where dw lies transposed xᵀ · dy.
+    // dw = dyᵀ · x, or if dw is transposed, xᵀ · dy.
     const bool plain = specs[Op::DW].layout == "ab";
     const int64_t rows = plain ? out : in, columns = plain ? in : out;
     const Product product({.rows = rows,

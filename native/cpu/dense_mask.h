@@ -1,4 +1,4 @@
-// The mask of a dense layer's ReLU: one bit a number, set where it is above 0. The forward op keeps it, and
+// The mask of a dense layer's ReLU: one bit per number, set if it is above 0. The forward op keeps it, and
 // the backward op for the data applies it, so the activations themselves need not be kept.
 #pragma once
 #include <cstdint>
@@ -21,7 +21,7 @@ void keep_bits(uint8_t* mask, const T* y, int64_t count) {
   });
 }
 
-/// Zeros where the bits are.
+/// Sets numbers to 0 whose bit is 0.
 template <class T>
 void cut_by_bits(T* dx, const uint8_t* mask, int64_t count) {
   split(count / 8, [=](int64_t begin, int64_t end) {
@@ -31,7 +31,7 @@ void cut_by_bits(T* dx, const uint8_t* mask, int64_t count) {
   });
 }
 
-/// The op with what its mask is for done after it: f(numbers, mask, count), on the numbers of slot `of`.
+/// The op without its mask, followed by f(numbers, mask, count) on the numbers of slot `of`.
 template <class Op, class F>
 KernelPtr then_mask(const Op& f, const Specs& given, int mask, int of, const F& after) {
   Specs open = given;

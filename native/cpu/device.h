@@ -28,10 +28,10 @@ struct CpuInfo {
 };
 CpuInfo describe();
 
-/// Channels in a block of the images that oneDNN likes best: as many as a vector of this CPU has.
+/// Channels per block in the image layout that oneDNN prefers: as many as a vector of this CPU has lanes.
 int block_channels();
 
-/// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where the CPU has
+/// Prepares a kernel of op number `op` of the op table; `fields` is that op's struct. Throws if the CPU has
 /// none.
 KernelPtr make(size_t op, const void* fields, Specs specs);
 

@@ -1,4 +1,4 @@
-// Ops on single elements, over memory as it lies: padding in blocked layouts is zero and stays so.
+// Elementwise ops, in memory order: padding in blocked layouts is zero and stays so.
 #include <cstdint>
 
 #include "cpu/kernels.h"
@@ -9,7 +9,7 @@ namespace alexnode::cpu {
 
 namespace {
 
-// Functors and not lambdas, so that they can be told to be inlined into every clone. A NaN stays one.
+// Functors instead of lambdas, so that they can be forced inline into every clone. NaN stays NaN.
 struct ReluOf {
   ALEXNODE_INLINE float operator()(float x) const { return x < 0 ? 0.f : x; }
 };
@@ -47,7 +47,7 @@ struct ReluOfSum {
   ALEXNODE_INLINE float operator()(float a, float b) const { return a + b < 0 ? 0.f : a + b; }
 };
 
-// `omp simd`: an output that lies where an input lies is no obstacle.
+// `omp simd`: an output may be the same memory as an input.
 template <class T, class F>
 ALEXNODE_CLONES void map(T* y, const T* x, int64_t n, F f) {
 #pragma omp simd
@@ -101,7 +101,7 @@ KernelPtr make(const LeakyRelu& f, Specs specs) { return make_map(LeakyReluOf{f.
 KernelPtr make(const Tanh&, Specs specs) { return make_map(TanhOf{}, std::move(specs)); }
 KernelPtr make(const Scale& f, Specs specs) { return make_map(ScaleBy{f.factor}, std::move(specs)); }
 
-// σ(0) is not 0: the only one that has to mind the padding.
+// σ(0) is not 0, so this op alone must restore the padding.
 KernelPtr make(const Sigmoid&, Specs specs) {
   specs.settle_as(Sigmoid::X);
   const auto& x = specs[Sigmoid::X];

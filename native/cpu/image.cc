@@ -1,5 +1,5 @@
-// From bytes to a net's input: normalise, and resize bilinearly. Small next to the net, so written for any
-// two layouts: the innermost loop runs along a row of one channel, with the layouts' strides.
+// From bytes to a net's input: normalise, and resize bilinearly. Their time is small beside the net's, so one
+// loop serves any two layouts: the innermost loop runs along a row of one channel, with the layouts' strides.
 #include <cstdint>
 
 #include "cpu/kernels.h"

@@ -1,5 +1,5 @@
-// One factory an op, in the file of the op's name: `KernelPtr make(const Conv2d&, Specs)`. They are declared
-// weak, so an op without one is told apart at run time and nobody writes a stub.
+// One factory per op, in the file of the op's name: `KernelPtr make(const Conv2d&, Specs)`. They are declared
+// weak, so an op without a factory needs no stub and is detected at run time.
 #pragma once
 #include "ops/table.h"
 

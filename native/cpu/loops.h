@@ -1,5 +1,5 @@
-// What our own kernels are made of: a choice of the element type, and loops shared by the stream's threads.
-// No result may depend on how many threads there are: sums are made over fixed pieces, in a fixed order.
+// Building blocks of our own kernels: a choice of the element type, and loops shared by the stream's threads.
+// No result may depend on the number of threads, so sums are taken over fixed pieces in a fixed order.
 #pragma once
 #include <omp.h>
 
@@ -16,7 +16,8 @@ KernelPtr with_float(DType dtype, const F& f) {
   return dtype == DType::bf16 ? f(bf16{}) : f(float{});
 }
 
-/// f(begin, end) over pieces of [0, n), one a thread, cut at multiples of `unit`; at once below `serial`.
+/// f(begin, end) over pieces of [0, n), one per thread, cut at multiples of `unit`; up to `serial` on this
+/// thread alone.
 template <class F>
 void split(int64_t n, const F& f, int64_t serial = 16384, int64_t unit = 64) {
   if (n <= serial || omp_get_max_threads() == 1) {
@@ -42,10 +43,10 @@ void each(int64_t items, const F& f) {
       1, 1);
 }
 
-/// Up to whole lines of the cache: where what follows in scratch begins.
+/// Rounds up to whole cache lines, where the next part of scratch begins.
 constexpr size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Kernels with scratch of their own a thread ask for this many pieces of it.
+/// The number of pieces of scratch, for kernels with scratch per thread.
 inline int64_t workers() { return omp_get_max_threads(); }
 
 /// f(worker, begin, end): `items` in as many pieces as there are workers, however many threads run them.
@@ -57,13 +58,13 @@ void each_worker(int64_t workers, int64_t items, const F& f) {
       if (begin < end) f(w, begin, end);
     }
   };
-  // Not `parallel if`: libgomp keeps one team alone, and makes the next anew where its size differs.
+  // Not `parallel if`: libgomp keeps only one team, and creates it again when its size changes.
   if (workers == 1 || items == 1) return run(0, 1);
 #pragma omp parallel
   run(omp_get_thread_num(), omp_get_num_threads());
 }
 
-/// Blocked layouts pad the channels of y with zeros, which no channel of x fills.
+/// Writes the zeros that pad the channels of y in a blocked layout.
 template <class Y>
 void clear_padding(Y* y, const ImageView& v, int64_t image) {
   for (int64_t c = v.c; c < v.blocks() * v.block; c++)

@@ -61,7 +61,7 @@ ALEXNODE_CLONES int64_t before(const T* x, int64_t n, int64_t label) {
   return count;
 }
 
-/// Settles these slots as rows that lie one after another.
+/// Settles these slots as contiguous rows.
 void settle_rows(Specs& specs, std::initializer_list<int> slots) {
   for (int i : slots) {
     if (!specs.has(i)) continue;
@@ -72,7 +72,7 @@ void settle_rows(Specs& specs, std::initializer_list<int> slots) {
   }
 }
 
-/// f(row) for every row, with threads where that is worth it.
+/// f(row) for every row, on several threads if that is faster.
 template <class F>
 void each_row(int64_t rows, int64_t columns, const F& f) {
   const auto piece = [&](int64_t begin, int64_t end) {
@@ -149,7 +149,7 @@ KernelPtr make(const CrossEntropy& f, Specs specs) {
         if (!dx) return;
         const float each = smooth / float(columns);
         scaled_exp(dx, x, columns, largest, factor / sum, factor * each);
-        // Again from the start, as what is stored may be rounded.
+        // Computed from the logit again, since the stored value may be rounded.
         dx[label] = factor * (exp_(float(own) - largest) / sum - (1 - smooth) - each);
       });
       double loss = 0;

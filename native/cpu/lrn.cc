@@ -1,9 +1,9 @@
 // Local response normalisation across channels, in any layout that an ImageView describes, for any size and
-// exponent. The squares of a few pixels with all their channels are put into a tile that stays in the cache,
+// exponent. The squares of a few pixels with all their channels go to a tile that stays in the cache,
 // with zeros between groups of channels and between pixels, so that a window is a sum over neighbours at a
 // fixed step: 1 where a tile keeps channels side by side, and the tile's number of pixels where it keeps
 // pixels side by side (row-major layouts). bf16 is widened into copies that lie as in the image, in long
-// loops, since short ones over two sizes of numbers become poor vector code. The scale is not kept from
+// loops, since short loops over two sizes of numbers vectorise badly. The scale is not kept from
 // forward to backward, as computing it again is cheaper than reading it.
 #include "cpu/lrn.h"
 
@@ -27,11 +27,12 @@ struct Tiles {
       : v(view), pixel_lanes(view.pixel_stride == 1), alpha(f.alpha), k(f.k), beta(f.beta) {
     const int64_t group = v.c / f.groups, before = f.size / 2;
     back = std::min(before, group - 1), ahead = std::min(f.size - 1 - before, group - 1);
-    // A channel each, and zeros after each group; where whole vectors fit into a group, so many that none
-    // crosses lines of the cache.
+    // A channel each, and zeros after each group; if whole vectors fit into a group, enough zeros that none
+    // crosses cache lines.
     const int64_t unit = pixel_lanes || group % 16 ? 1 : 16;
     const int64_t gap = (std::max(back, ahead) + unit - 1) / unit * unit, rows = f.groups * (group + gap);
-    // A share of the second cache, as long runs of pixels come faster from memory than what fits the first.
+    // A share of the second-level cache: long runs of pixels are read faster than tiles that fit the first
+    // level.
     const int64_t room = (int64_t(112) << 10) / int64_t(sizeof(float)) / buffers,
                   all = (v.pixels + 15) / 16 * 16;
     if (pixel_lanes) {
@@ -143,7 +144,7 @@ ALEXNODE_CLONES void backward_tile(float* dx, const float* x, const float* dy, f
     power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
     const float scaled = dy[i] * p;
     first[at] = scaled;
-    terms[at] = x[i] != 0 ? scaled * x[i] * inverse : 0.f;  // whatever the scale is where k is 0
+    terms[at] = x[i] != 0 ? scaled * x[i] * inverse : 0.f;  // even if k is 0 and the power infinite
   });
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});
   const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : -INFINITY;

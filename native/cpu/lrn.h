@@ -1,4 +1,4 @@
-// What normalisation across channels and within a map share: the power of the scale, and sums over windows of
+// Shared by normalisation across channels and within a map: the power of the scale, and sums over windows of
 // neighbours at a fixed step in a flat array that has zeros wherever a window may reach outside.
 #pragma once
 #include <bit>
@@ -41,7 +41,8 @@ struct PowerAny {
   }
 };
 
-/// Σ term(in[i + d·step]) for d from -back to ahead. Size is back + ahead + 1, or 0 where that is not known.
+/// Σ term(in[i + d·step]) for d from -back to ahead. Size is back + ahead + 1, or 0 if that is unknown at
+/// compile time.
 template <int Size>
 struct Window {
   int64_t back, ahead, step;

@@ -55,7 +55,7 @@ bool is_cpu_memory(const Memory& memory) { return dynamic_cast<const HostMemory*
 
 int64_t total_memory() { return int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE); }
 
-// The kernel's estimate, or less where the control group allows less.
+// The kernel's estimate, or less if the control group allows less.
 int64_t available_memory() {
   int64_t available = INT64_MAX;
   std::ifstream info("/proc/meminfo");

@@ -7,7 +7,7 @@
 
 namespace alexnode::cpu {
 
-/// Zero-filled bytes from the system. Throws where there are not so many.
+/// Zero-filled bytes from the system. Throws if there are not enough.
 MemoryPtr allocate_host(size_t bytes, std::shared_ptr<MemoryCount> count);
 
 bool is_cpu_memory(const Memory& memory);

@@ -68,7 +68,8 @@ dnnl::memory::data_type data_type_of(const Md& md) {
 #endif
 }
 
-/// False for what oneDNN 3 gives for a shape that cannot have the layout, and refuses to compare.
+/// False for the empty descriptor that oneDNN 3 returns if a shape cannot have the layout; it cannot be
+/// compared.
 bool is_made([[maybe_unused]] const Md& md) {
 #if DNNL_VERSION_MAJOR >= 3
   return md.get(/*allow_empty=*/true) != nullptr;
@@ -81,7 +82,7 @@ bool is_made([[maybe_unused]] const Md& md) {
 std::string tag_of(const Md& md, const Shape& shape) {
   if (md == Md(shape, data_type_of(md), tags().at(dense_layout(shape.size()))))
     return dense_layout(shape.size());
-  // Where a dim is 1 several names fit. The first by its letters keeps images in the order that others know.
+  // If a dim is 1, several names fit. The alphabetically first keeps the usual order of an image's dims.
   const auto letters = [](std::string name) {
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     return name;
@@ -130,7 +131,7 @@ Primitive::Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, co
 }
 
 namespace {
-/// Only where it differs: each time it is set, oneDNN writes zeros to the tensor's padding.
+/// Only if it differs: each time it is set, oneDNN writes zeros to the tensor's padding.
 void point(const dnnl::memory& memory, void* to) {
   if (memory.get_data_handle() != to) memory.set_data_handle(to);
 }

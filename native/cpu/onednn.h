@@ -14,21 +14,21 @@ using Md = dnnl::memory::desc;
 const dnnl::engine& engine();
 dnnl::memory::data_type onednn_dtype(DType t);
 
-/// The descriptor of a spec, its layout included ("any" stays the primitive's to choose). Throws a
-/// dnnl::error, as oneDNN does, for a layout that oneDNN has no name for.
+/// The descriptor of a spec, its layout included ("any" lets the primitive choose). Throws a dnnl::error, as
+/// oneDNN does, for a layout that oneDNN has no name for.
 Md descriptor(const Spec& spec);
-/// The tag of a descriptor that a primitive chose. Throws where oneDNN has no name for it.
+/// The tag of a descriptor that a primitive chose. Throws if oneDNN has no name for it.
 std::string tag_of(const Md& md, const Shape& shape);
 /// True for the implementations that oneDNN itself calls reference code.
 bool is_reference(const std::string& implementation);
 
-/// Says what oneDNN could not do for this call, and what to do about it: "[conv2d] …".
+/// Throws what oneDNN could not do for this call, and the remedy: "[conv2d] …".
 [[noreturn]] void explain(const Specs& specs, const dnnl::error& error);
 /// Writes a primitive's choice of layout into a spec that left it open.
 void settle(Specs& specs, int slot, const Md& chosen);
 
-/// A primitive with its memory objects made once; running it only sets their pointers. The scratchpad is the
-/// caller's.
+/// A primitive whose memory objects are created once; a run only sets their pointers. The caller provides the
+/// scratchpad.
 class Primitive {
  public:
   /// `args`: which slot goes to which DNNL_ARG, with the descriptor it has there.
@@ -51,7 +51,7 @@ class Primitive {
 /// The kernel of an op that is one primitive.
 KernelPtr make_kernel(Specs specs, std::string implementation, Primitive primitive);
 
-/// Attributes with the scratchpad in the caller's hands, and a ReLU after the op where asked for.
+/// Attributes with a scratchpad from the caller and, if asked for, a ReLU after the op.
 dnnl::primitive_attr attributes(bool relu = false);
 
 }  // namespace alexnode::cpu

@@ -1,6 +1,6 @@
 // How: oneDNN's calls of operator new and delete go through its import table (its global offset table). The
 // entries of these symbols are pointed at the functions below, once a process; for every other caller, and
-// for every thread without a PooledHeap, they only pass on. Where the table is not found, nothing happens.
+// for every thread without a PooledHeap, they only forward. If the table is not found, nothing happens.
 // Format: System V ABI, "Dynamic Linking"; the walk over loaded objects is dl_iterate_phdr(3).
 #include "cpu/onednn_heap.h"
 
@@ -23,8 +23,8 @@ namespace {
 
 thread_local int pooling = 0;
 
-/// Small blocks out of one piece of memory, kept in lists by size once given back. The only state of the
-/// addon that is the process's own: the import table it stands behind is that too.
+/// Small blocks of one piece of memory, with free lists by size. It is process-wide, like the import table
+/// that it serves.
 class Pool {
  public:
   void* take(size_t bytes) {
@@ -69,7 +69,7 @@ Pool& pool() {
 }
 
 void* pooled_new(size_t bytes) {
-  // The workers of a primitive's team have no PooledHeap; making a primitive needs no team.
+  // The workers of a primitive's team have no PooledHeap; creating a primitive needs no team.
   if (pooling || omp_in_parallel())
     if (void* p = pool().take(bytes)) return p;
   return ::operator new(bytes);
@@ -98,7 +98,7 @@ struct Imports {
       else if (object.dlpi_phdr[i].p_type == PT_GNU_RELRO)
         sealed = {base + object.dlpi_phdr[i].p_vaddr, object.dlpi_phdr[i].p_memsz};
     for (; entry && entry->d_tag != DT_NULL; entry++) {
-      // glibc has made addresses of these offsets already, other loaders have not.
+      // glibc has already turned these offsets into addresses; other loaders have not.
       const auto value = entry->d_un.d_val, address = value < base ? base + value : value;
       switch (entry->d_tag) {
         case DT_SYMTAB:
@@ -142,12 +142,12 @@ void set(const Imports& imports, void** slot, void* to) {
 bool install() {
   Dl_info library;
   if (!dladdr(reinterpret_cast<void*>(&dnnl_primitive_execute), &library)) return false;
-  pool();  // made before anything can call it
+  pool();  // created before anything can call it
   dl_iterate_phdr(
       [](dl_phdr_info* object, size_t, void* library) {
         if (object->dlpi_addr != reinterpret_cast<ElfW(Addr)>(library)) return 0;
         const Imports imports(*object);
-        // Deleting first: what is new may be deleted at once.
+        // Delete first: a new block may be deleted at once.
         for (const bool deleting : {true, false})
           for (size_t i = 0; imports.found && i < imports.count; i++) {
             const auto& slot = imports.slots[i];

@@ -106,7 +106,7 @@ KernelPtr make_sgd(Specs specs) {
   });
 }
 
-/// True where a number has an exponent of all ones: the largest of the numbers without their signs tells.
+/// True if a number has an exponent of all ones: it is enough to look at the largest magnitude.
 ALEXNODE_CLONES bool has_infinite(const uint32_t* x, int64_t n) {
   uint32_t largest = 0;
 #pragma omp simd reduction(max : largest)
@@ -159,7 +159,7 @@ KernelPtr make(const Adam&, Specs specs) {
     if (skipped(a, Op::Ok)) return;
     auto *w = a.at<float>(Op::W), *m = a.at<float>(Op::M), *v = a.at<float>(Op::V);
     const auto *g = a.at<const float>(Op::G), *hyper = a.at<const float>(Op::Hyper);
-    // Both averages start at zero, which the two corrections make good.
+    // Both averages start at zero; the two corrections compensate for that.
     const double step = hyper[6], c1 = 1 - std::pow(double(hyper[1]), step),
                  c2 = 1 - std::pow(double(hyper[2]), step);
     const AdamHyper h{

@@ -81,7 +81,7 @@ void Queue::loop(int threads) {
       } catch (const std::exception& e) {
         error = Failure(e);
       } catch (...) {
-        error = "[stream] failed for a reason that it does not tell";
+        error = "[stream] failed with an error that is not a std::exception";
       }
     }
     if (job->ticket) {

@@ -1,4 +1,4 @@
-// The queue of a CPU stream and the loop of the thread that works it off. Jobs are reused, so that a training
+// The queue of a CPU stream, and the loop of the thread that executes it. Jobs are reused, so that a training
 // step does not allocate.
 #pragma once
 #include <atomic>
@@ -22,7 +22,7 @@ struct Times {
   double* at = nullptr;
 };
 
-/// What is set is done, in this order; the ticket, if there is one, settles then.
+/// Work of one call: the fields that are set, in this order. Then the ticket, if there is one, settles.
 struct Job {
   Job* next = nullptr;
   Ticket* ticket = nullptr;
@@ -54,7 +54,7 @@ class Queue {
     wake_.notify_one();
   }
 
-  /// Works off jobs until the queue is closed. `threads`: those of OpenMP.
+  /// Executes jobs until the queue is closed. `threads`: the number of OpenMP's threads.
   void loop(int threads);
   bool closed() const;
   /// Rejects what is queued; the ticket settles when the loop ends.

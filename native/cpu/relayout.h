@@ -1,5 +1,5 @@
-// A kernel in layouts that suit it, behind tensors that lie in others: copies before and after. For layouts
-// that the caller insists on and that have only reference code; the copies cost little beside that.
+// Runs a kernel in other layouts than its tensors have, with copies before and after. For layouts that the
+// caller requires and that have only reference code, which takes far longer than the copies.
 #pragma once
 #include "op.h"
 

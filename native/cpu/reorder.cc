@@ -1,6 +1,6 @@
-// Any layout and dtype to any other. oneDNN does it where it has fast code; where it has none (bf16 on a CPU
-// without it, odd layouts), our own loop does: in every layout the place of an element is a sum of one term a
-// dim, so a table a dim is all that the loop needs.
+// Any layout and dtype to any other. oneDNN does it if it has fast code; else (bf16 on a CPU without it, odd
+// layouts) our own loop does: in every layout the place of an element is a sum of one term a dim, so a table
+// a dim is all that the loop needs.
 #include <algorithm>
 #include <cstdint>
 
@@ -115,8 +115,8 @@ KernelPtr own(Specs specs) {
                                                 : own<From, float>(std::move(specs));
 }
 
-/// True where blocks of two dims or more are not full. There oneDNN 3.7.2 was seen to leave their rest as it
-/// was, on a Zen 5 and not on a Zen 4, where ops expect zeros.
+/// True where blocks of two dims or more are not full. oneDNN 3.7.2 was seen to leave their padding unwritten
+/// there, on a Zen 5 and not on a Zen 4; ops expect zeros.
 [[maybe_unused]] bool fills_in_two_dims(const Spec& s) {
   const auto layout = Layout::parse(s.layout, s.shape.size());
   int dims = 0;
@@ -124,7 +124,7 @@ KernelPtr own(Specs specs) {
   return dims >= 2;
 }
 
-/// Null where oneDNN has nothing, nothing fast, or nothing right.
+/// Null if oneDNN has no implementation, no fast one, or no correct one.
 KernelPtr by_onednn(const Specs& specs) {
 #if DNNL_VERSION_MAJOR >= 3
   if (fills_in_two_dims(specs[Reorder::Y])) return nullptr;

@@ -1,4 +1,4 @@
-// What a stream is given becomes a command: queued at once, or kept by the program that is recorded.
+// Each call becomes a command: queued at once or, while a program is recorded, added to the program.
 #include "cpu/stream.h"
 
 #include <cstdint>

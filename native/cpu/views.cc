@@ -21,7 +21,7 @@ ALEXNODE_CLONES float log_sum_exp(const T* x, int64_t n) {
 }
 
 /// y = log(Σ over `views` of exp(x - level)), x of each view `step` behind that of the one before. The
-/// largest goes out of the sum, so that nothing is too small for it.
+/// largest term is factored out of the sum, so that it cannot underflow.
 template <class T>
 ALEXNODE_CLONES void log_mean(float* y, const T* x, int64_t step, const float* levels, int64_t views,
                               int64_t n, float less) {

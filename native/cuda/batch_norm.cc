@@ -16,8 +16,8 @@ constexpr int kWarpsOfBlock = kThreads / 32;
 
 int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// How a tensor is cut into blocks. About a thousand of them keep any GPU busy, but a block has 8 rows a
-/// thread at least, and 128 at most before sums in f32 become coarse.
+/// How a tensor is cut into blocks. About a thousand of them keep any GPU busy, but a thread of a block has
+/// at least 8 rows, and at most 128, because its sums are in f32.
 struct Plan {
   BatchNormTiles tiles{};
   int64_t channels, count;
@@ -57,7 +57,7 @@ struct Plan {
     return target.function("batch_norm", text(name, planes ? "_planes" : "_lanes", what).c_str(), dtype);
   }
   size_t scratch() const { return size_t(channels) * 2 * tiles.segments * sizeof(double); }
-  /// Of kernels that take a warp a channel.
+  /// Of kernels that use one warp per channel.
   Extent warps() const { return {unsigned(up(channels, kWarpsOfBlock))}; }
 };
 

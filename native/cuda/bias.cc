@@ -7,7 +7,7 @@ namespace alexnode::cuda {
 
 namespace {
 constexpr const char* kTopic = "bias";
-// By the shape alone: the order of the sums must not hang on the GPU.
+// From the shape alone: the order of the sums must not depend on the GPU.
 constexpr int64_t kMostChunks = 512, kFewestRows = 256;
 }  // namespace
 

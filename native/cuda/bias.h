@@ -1,4 +1,4 @@
-// Biases and ReLU's bits beside what a library computed, for convolution and dense layers.
+// Biases and ReLU masks around a library's product, for convolution and dense layers.
 #pragma once
 #include <cstdint>
 
@@ -20,7 +20,7 @@ class BiasRelus {
   BiasRelu params_{};
 };
 
-/// x [count] = 0 in place where its bit is.
+/// x [count] = 0 in place where its bit is 0.
 class BitCuts {
  public:
   BitCuts(const Target& target, DType dtype, int64_t count);

@@ -1,5 +1,5 @@
-// Which algorithm of a library suits which shape on a GPU: found once, by heuristics and by timing, then kept
-// in the process and on disk. The launcher's thread alone uses it.
+// The algorithms chosen for a library's calls on a GPU: found once, by heuristics and timing, then kept in
+// the process and on disk. Used only on the launcher's thread.
 #pragma once
 #include <map>
 #include <optional>
@@ -9,7 +9,7 @@ namespace alexnode::cuda {
 
 class Choices {
  public:
-  /// `key` says all that the choice hangs on: GPU, library, its version, op, dtype, shape.
+  /// `key` has everything that the choice depends on: GPU, library, its version, op, dtype, shape.
   std::optional<std::string> find(const std::string& key);
   void keep(const std::string& key, const std::string& choice);
 

@@ -1,4 +1,4 @@
-// What a stream is given, in the launcher's thread.
+// The commands of a stream, executed on the launcher's thread.
 #pragma once
 #include <memory>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace alexnode::cuda {
 
-/// Something a stream does, in the launcher's thread.
+/// One command of a stream.
 struct Command {
   virtual ~Command() = default;
   virtual void execute(const Launch& launch) = 0;

@@ -1,7 +1,7 @@
-// Convolution in NHWC. A library does the product alone: padding that differs from side to side is made of
-// zeros before and cut off after, biases and ReLU come after it, and 16-bit gradients of weights are made
-// f32. Images of few channels are padded to whole vectors where the layout is ours to choose: blocked layouts
-// of one block are NHWC with more channels, whose filling is zero on both sides of the product.
+// Convolution in NHWC. A library computes only the product: asymmetric padding is added as zeros before it
+// and cut off after it, biases and ReLU follow, and 16-bit gradients of weights are converted to f32. Images
+// of few channels are padded to whole vectors if the layout is ours to choose: blocked layouts of one block
+// are NHWC with more channels, which are zero on both sides of the product.
 #include <cstdint>
 #include <optional>
 
@@ -34,7 +34,7 @@ int64_t channels(const Spec& x) {
   return (x.shape[1] + block - 1) / block * block;
 }
 
-/// What the border around x has more on one side than on the other, as zeros in scratch.
+/// The asymmetric part of x's padding, as zeros in scratch.
 class Uneven {
  public:
   Uneven(const ConvFields& f, const Spec& x, const Target& target, Scratch& scratch, bool crop) {
@@ -65,7 +65,7 @@ class Uneven {
     run(launch, args, x);
     return Scratch::at(args, at_);
   }
-  /// Where the product is to put dx, which `after` then takes from there.
+  /// Where the product writes dx; `after` copies it from there.
   void* place(const Args& args, void* dx) const { return function_ ? Scratch::at(args, at_) : dx; }
   void after(const Launch& launch, const Args& args, void* dx) const {
     if (function_) run(launch, args, dx);

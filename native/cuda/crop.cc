@@ -9,7 +9,7 @@ namespace alexnode::cuda {
 
 KernelPtr make(const Crop& f, Specs specs, const Target& target) {
   using Op = Crop;
-  constexpr int threads = 256, most = 8;  // pixels a thread, at most: the draw is shared by as many as can be
+  constexpr int threads = 256, most = 8;  // pixels per thread, at most: they share one draw
   if (specs[Op::X].layout == "any") specs[Op::X].layout = "acdb";
   if (specs[Op::X].layout != "acdb")
     specs.fail("x: expected the layout 'acdb', got '", specs[Op::X].layout, "'; reorder first");

@@ -16,8 +16,8 @@ void require(const Report& report) {
   fail("[device] CUDA cannot be used here: ", what, ". `alexnode doctor` says what mends it");
 }
 
-/// Once they are open, for the whole process: they can neither be closed nor opened anew. What was mended
-/// after a failure is seen.
+/// Opened once for the whole process: they cannot be closed or opened again. After a failure the next call
+/// tries again.
 const Libraries& libraries(const Refused& refused) {
   static std::mutex mutex;
   static std::unique_ptr<const Libraries> opened;

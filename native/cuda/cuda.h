@@ -1,4 +1,4 @@
-// CUDA as one JavaScript environment uses it: its launcher, and the GPUs that are open.
+// CUDA in one JavaScript environment: its launcher and its open GPUs.
 #pragma once
 #include <map>
 
@@ -8,13 +8,13 @@ namespace alexnode::cuda {
 
 class Cuda {
  public:
-  /// `refused`: files of libraries that must not be touched, since a child process died of them.
+  /// `refused`: library files that must not be opened, because they crashed a child process.
   Cuda(std::shared_ptr<Mailbox> mailbox, Refused refused);
-  /// Opens the libraries where that has not happened yet, and the device; the ticket brings it.
+  /// Opens the libraries, if they are not open yet, and the device, which the ticket returns.
   void open(int ordinal, const Options& options, Ticket* ticket);
-  /// The environment ends: stop as soon as possible, tell nobody.
+  /// Stops as soon as possible and settles nothing: the environment is ending.
   void abandon() { launcher_->stop(); }
-  /// Nothing runs any more.
+  /// Destroys what is left, when nothing runs any more.
   void drop() { launcher_->drop(); }
 
  private:

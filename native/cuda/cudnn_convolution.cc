@@ -1,8 +1,8 @@
-// cuDNN's older calls. Its heuristics list algorithms by the speed they expect; the first few that fit in the
-// planned workspace are timed, once a shape; one that fails is not taken. What was chosen before is run once
-// as well, so that cuDNN has loaded its kernels before a stream is captured. With `deterministic` nothing is
-// timed, since the clock may decide otherwise in the next run: the first of the list that is deterministic
-// and runs is taken.
+// The choice of an algorithm of cuDNN's legacy API. Heuristics list algorithms by expected speed. The first
+// few that fit into the planned workspace are timed, once per shape; one that fails is skipped. An earlier
+// choice is run once as well, so that cuDNN loads its kernels before a stream is captured. With
+// `deterministic` nothing is timed, because timing may decide otherwise in the next run: the first
+// deterministic algorithm of the list that runs is taken.
 #include "cuda/cudnn_convolution.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// The most that a workspace may have, if the GPU's memory is not small.
+/// The largest workspace; less if the GPU's memory is small.
 constexpr size_t kMostWorkspace = size_t(256) << 20;
 constexpr int kTimed = 4, kTimedRuns = 3;
 
@@ -79,7 +79,7 @@ class Legacy final : public Convolution {
     return out.str();
   }
 
-  /// Whether a call that tries an algorithm went well; why not is kept for when none is left. Throws where
+  /// Whether a trial call succeeded. The first error is kept, to be thrown if no algorithm is left. Throws if
   /// the GPU is lost.
   bool went_well(const Target& target, Status status, const char* call) {
     if (!status || unsupported(status)) return !status;
@@ -92,7 +92,7 @@ class Legacy final : public Convolution {
     return false;
   }
 
-  /// Asks for the workspace; nothing where the algorithm does not do this shape.
+  /// Asks for the workspace; nothing if the algorithm does not support this shape.
   std::optional<Algorithm> with_workspace(const Target& target, int number, int math) {
     calls_.set_math(target, math);
     Algorithm a{number, math};
@@ -100,7 +100,7 @@ class Legacy final : public Convolution {
     return went_well(target, status, calls_.measure_name()) ? std::optional(a) : std::nullopt;
   }
 
-  /// What cuDNN offers, in its order; what needs more than `limit` comes last.
+  /// The algorithms that cuDNN offers and that fit into `limit`, in its order.
   std::vector<Algorithm> candidates(const Target& target, size_t limit) {
     calls_.set_math(target, asked_math(target));
     std::array<CudnnAlgorithm, 2 * kCudnnForwardCount> offers{};
@@ -140,7 +140,7 @@ class Legacy final : public Convolution {
     return *best;
   }
 
-  /// A choice of before, unless cuDNN does not want it any more.
+  /// An earlier choice, unless cuDNN no longer accepts it.
   std::optional<Algorithm> parse(const Target& target, const std::string& choice, size_t limit) {
     std::istringstream in(choice);
     int number = -1, math = -1;
@@ -151,8 +151,8 @@ class Legacy final : public Convolution {
     return a && a->workspace <= std::max(limit, size_t(1)) ? a : std::nullopt;
   }
 
-  /// The fastest of the first few that run; with `deterministic`, or where there is no memory to try them in,
-  /// the first.
+  /// The fastest of the first few that run; with `deterministic`, or without memory to try them in, the
+  /// first.
   std::optional<Algorithm> fastest(const Target& target, const std::vector<Algorithm>& all) {
     if (all.empty()) return std::nullopt;
     const auto bytes = [&](const Int4& d) {

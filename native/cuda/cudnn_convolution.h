@@ -1,5 +1,5 @@
-// One convolution of NHWC images by a library: which algorithm, and the call. Now by cuDNN's older calls; a
-// plan of its graph API may take a shape's place behind the same interface.
+// One convolution of NHWC images by a library: the choice of the algorithm, and the call. It uses cuDNN's
+// legacy API; plans of its graph API could replace it, shape by shape, behind this interface.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -25,12 +25,12 @@ class Convolution {
   virtual ~Convolution() = default;
   /// forward: to = y, a = x, b = w. backward_data: dx, dy, w. backward_weights: dw, x, dy.
   virtual void run(const Launch& launch, void* to, const void* a, const void* b, void* workspace) const = 0;
-  size_t workspace = 0;     // bytes, to be aligned to 256
+  size_t workspace = 0;     // bytes, aligned to 256
   std::string description;  // for people
 };
 
-/// Throws where the library has nothing for this shape. Finding the fastest way runs some on the stream, in
-/// memory that is given back.
+/// Throws if the library does not support this shape. To find the fastest algorithm, some are run on the
+/// stream, in temporary memory.
 std::shared_ptr<const Convolution> make_convolution(const ConvolutionShape& shape, const Target& target);
 
 }  // namespace alexnode::cuda

@@ -1,4 +1,5 @@
-// cuDNN's older calls for one convolution: its descriptors, and one call for each pass where cuDNN has three.
+// cuDNN's legacy API for one convolution: its descriptors, and one function for the three passes, where cuDNN
+// has three.
 #pragma once
 #include <cstddef>
 #include <memory>

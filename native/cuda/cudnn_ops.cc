@@ -8,7 +8,7 @@ namespace {
 
 constexpr float kOne = 1, kNought = 0;
 
-/// Whether the slots lie in one layout that cuDNN knows; layouts left open become NHWC.
+/// Whether the slots have one layout that cuDNN supports; open layouts become NHWC.
 bool suits(Specs& specs, std::initializer_list<int> images) {
   std::string layout = "any";
   for (int i : images)
@@ -97,7 +97,7 @@ KernelPtr make_by_cudnn(const AvgPoolBackward& f, const Specs& given, const Targ
              y = make_tensor(target.libraries, specs[Op::DY]);
   const auto pooling = make_pooling(target.libraries, f, average(f));
   return make_vendor_launch(std::move(specs), "cudnn", [=](const Args& a, const Launch& launch) {
-    // An average's gradient does not hang on x and y: any tensors of their shapes do.
+    // An average's gradient does not depend on x and y: any tensors of their shapes will do.
     check_cudnn(launch.libraries,
                 launch.libraries.cudnn.cudnnPoolingBackward(
                     launch.cudnn, pooling.get(), &kOne, y.get(), a.at<void>(Op::DY), y.get(),
@@ -127,7 +127,7 @@ KernelPtr make_by_cudnn(const LrnBackward& f, const Specs& given, const Target& 
   if (f.relu || !suits(specs, {Op::DX, Op::X, Op::DY}) || !plain_lrn(f, specs[Op::X])) return nullptr;
   const auto image = make_tensor(target.libraries, specs[Op::X]);
   const auto lrn = make_lrn(target.libraries, f);
-  // It wants y, which our op does not keep.
+  // It needs y, which our op does not keep.
   const size_t y_bytes = specs[Op::X].bytes();
   const auto run = [=](const Args& a, const Launch& launch) {
     const auto& c = launch.libraries.cudnn;

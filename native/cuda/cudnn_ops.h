@@ -1,5 +1,5 @@
-// cuDNN's pooling and LRN, where a device is opened with `cudnn: true`: to hold our own kernels against, in
-// numbers and in time. Null where cuDNN does not have the op as we mean it.
+// cuDNN's pooling and LRN, if a device is opened with `cudnn: true`: to compare our own kernels with, in
+// results and in speed. Null if cuDNN's op differs from ours.
 #pragma once
 #include "cuda/kernel.h"
 

@@ -1,8 +1,8 @@
 // The fully connected layer: one product a pass, weights row-major for all three. cublasLt reads matrices
 // column by column, so row-major y [N, O] is its [O, N], which w · xᵀ gives. Biases, their gradients, ReLU
-// and its derivative go into the product where cublasLt offers it (not for 16-bit results with f32 biases),
-// else beside it. The gradient of a bias goes with that of the weights, in f32 whatever x is: cublasLt's
-// DRELU_BGRAD would round it to the dtype of dx.
+// and its derivative are fused into the product if cublasLt offers that (not for 16-bit results with f32
+// biases), else separate. The gradient of a bias goes with that of the weights, in f32 whatever x is:
+// cublasLt's DRELU_BGRAD would round it to the dtype of dx.
 #include <cstdint>
 #include <optional>
 
@@ -14,7 +14,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// What the layer's weights, row-major or transposed, are to cublasLt.
+/// The layer's weights, row-major or transposed, as cublasLt sees them.
 struct Weights {
   explicit Weights(const Spec& w) : plain(w.layout == "ab"), outputs(w.shape[0]), inputs(w.shape[1]) {}
   int64_t ld() const { return plain ? inputs : outputs; }

@@ -6,7 +6,7 @@
 
 namespace alexnode::cuda {
 
-/// Made by `create`, and ended by `destroy` when the last copy goes.
+/// Created by `create`, and destroyed by `destroy` with its last copy.
 template <class Handle>
 std::shared_ptr<std::remove_pointer_t<Handle>> make_descriptor(const Libraries& libraries,
                                                                int (*create)(Handle*), int (*destroy)(Handle),

@@ -47,7 +47,7 @@ ProgramPtr CudaDevice::end_record(const std::vector<StreamPtr>& streams, bool ke
 }
 
 void CudaDevice::close(Ticket* ticket) {
-  // This is the last to hold the GPU where no other device is open on it.
+  // This owns the GPU if no other device is open on it.
   auto end = [pool = std::exchange(pool_, nullptr), gpu = std::exchange(gpu_, nullptr),
               mailbox = launcher_->mailbox, ticket]() mutable {
     pool->close();
@@ -55,7 +55,7 @@ void CudaDevice::close(Ticket* ticket) {
     mailbox->settle(ticket);
   };
   const bool queued = launcher_->push([&](Job& job) {
-    // Jobs before this one may be the last to hold memory, whose giving back is then queued behind it.
+    // Jobs before this one may own memory, whose freeing is then queued behind it.
     job.work = [launcher = launcher_.get(), end = std::move(end)]() mutable {
       launcher->push([&](Job& last) { last.work = std::move(end); });
     };

@@ -8,7 +8,7 @@ class CudaProgram;
 
 class CudaDevice final : public Device {
  public:
-  /// On the launcher's thread, which may take its time with it.
+  /// On the launcher's thread, which may block.
   CudaDevice(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, const Options& options);
   MemoryPtr allocate(size_t bytes, bool staging) override;
   MemoryInfo memory() const override { return pool_->info(); }

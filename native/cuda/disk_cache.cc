@@ -33,7 +33,7 @@ uint64_t fnv1a(std::string_view bytes) {
   return hash;
 }
 
-/// The key itself is in the file, so that two keys of one hash are told apart, and a file cut short is seen.
+/// The file holds the key itself, to tell keys of equal hash apart and to detect a truncated file.
 std::string header(std::string_view key, std::string_view bytes) {
   std::ostringstream out;
   out << "alexnode 1\n" << key.size() << ' ' << bytes.size() << ' ' << fnv1a(bytes) << '\n' << key << '\n';

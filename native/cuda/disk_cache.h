@@ -1,6 +1,6 @@
-// What was compiled or timed once, kept on disk for the next process: compiled kernels, chosen algorithms.
-// Files lie in $XDG_CACHE_HOME/alexnode, ~/.cache/alexnode, or ALEXNODE_CACHE; where none can be written, all
-// works without.
+// Keeps compiled kernels and chosen algorithms on disk for the next process. Files lie in
+// $XDG_CACHE_HOME/alexnode, ~/.cache/alexnode, or ALEXNODE_CACHE; if none can be written, everything works
+// without.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace alexnode::cuda {
 
-/// What was stored under the key, whole, or nothing.
+/// The complete value stored under the key, or nothing.
 std::optional<std::string> load_cached(std::string_view kind, std::string_view key);
 /// Never throws; of several writers at once the last one wins.
 void store_cached(std::string_view kind, std::string_view key, std::string_view bytes);

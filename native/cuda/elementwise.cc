@@ -1,4 +1,4 @@
-// Ops on single elements, over memory as it lies: kernels/elementwise.cu.
+// Elementwise ops, in memory order: kernels/elementwise.cu.
 #include "cuda/kernels/elementwise.h"
 
 #include <cstdint>
@@ -57,7 +57,7 @@ KernelPtr make(const Add& f, Specs specs, const Target& target) {
   return make_map(f.relu ? "add_relu" : "add", std::move(specs), target);
 }
 
-// σ(0) is not 0: the only one that has to mind the padding.
+// σ(0) is not 0, so this op alone must restore the padding.
 KernelPtr make(const Sigmoid&, Specs specs, const Target& target) {
   settle_images(specs, Sigmoid::X);
   const auto& x = specs[Sigmoid::X];

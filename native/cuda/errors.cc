@@ -12,11 +12,11 @@ namespace alexnode::cuda {
 namespace {
 
 /// ECC, illegal address, time-out, assert, stack, instruction, misaligned address,
-/// address space, program counter, launch failed, and the like: errors that stay with the context.
+/// address space, program counter, launch failed, and the like: sticky errors of the context.
 constexpr std::array kStaying = {214, 220, 226, 700, 702, 709, 710, 714,
                                  715, 716, 717, 718, 719, 721, 722, 999};
 
-/// The one state of the process here: a context that was lost is lost for every thread.
+/// Process-wide: a lost context is lost for every thread.
 struct Loss {
   std::atomic<bool> lost{false};
   std::mutex mutex;

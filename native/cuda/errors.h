@@ -1,6 +1,6 @@
-// Errors after which a GPU's context is of no more use: an illegal address, a launch that failed, a device
-// that was lost. The driver wants the process to start anew then, so from there on everything on every CUDA
-// device of the process fails with that error, while the CPU's devices and Node live on.
+// Errors that leave a GPU's context unusable: an illegal address, a failed launch, a lost device. CUDA then
+// needs a new process, so from then on every call on every CUDA device of this process fails with that error.
+// CPU devices and Node keep working.
 #pragma once
 #include <string>
 
@@ -11,11 +11,11 @@ namespace alexnode::cuda {
 /// Throws the error that ended CUDA in this process, if one did.
 void refuse_when_lost();
 
-/// Throws where the driver knows of such an error, after `call` of another library failed. Nothing is waited
-/// for, and a stream may be under capture, where no context can be synchronized.
+/// Throws if the driver reports such an error after `call` of another library failed. It does not
+/// synchronize, because a stream may be capturing.
 void check_lost(const Driver& driver, const char* call);
 
-/// What ended CUDA in this process; empty where nothing did.
+/// The error that ended CUDA in this process, or empty.
 std::string why_lost();
 
 }  // namespace alexnode::cuda

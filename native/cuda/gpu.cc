@@ -8,7 +8,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Turing: the oldest that CUDA 13 and the kernels here know.
+/// Turing: the oldest that CUDA 13 and our kernels support.
 constexpr int kOldestMajor = 7, kOldestMinor = 5;
 
 int attribute(const Driver& driver, int which, int device) {
@@ -76,8 +76,7 @@ GpuContext::GpuContext(const Libraries& libs, int ordinal)
     make_current();
     check_cudnn(libraries, libraries.cudnn.cudnnCreate(&cudnn_), "cudnnCreate");
     check_cublas(libraries, libraries.cublaslt.cublasLtCreate(&cublaslt_), "cublasLtCreate");
-    // Whether the kernels that came along suit the GPU and its driver is then known, and told, from the
-    // start.
+    // Shows, and reports, from the start whether the packaged kernels fit the GPU and its driver.
     modules.function("optimizer", "check_finite");
   } catch (...) {
     release();
@@ -87,7 +86,7 @@ GpuContext::GpuContext(const Libraries& libs, int ordinal)
 
 GpuContext::~GpuContext() { release(); }
 
-/// After an error that stays, nothing can be given back any more: what these calls say is not asked.
+/// After a sticky error nothing can be freed, so the results of these calls are ignored.
 void GpuContext::release() noexcept {
   driver().cuCtxSetCurrent(gpu.context);
   if (cudnn_) libraries.cudnn.cudnnDestroy(cudnn_);

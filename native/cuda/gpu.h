@@ -1,6 +1,6 @@
-// One GPU as one JavaScript environment uses it: its primary context, the libraries' handles and the loaded
-// kernels, shared by all devices that are opened on it (cuda:0#0 and cuda:0#1 are one GPU). Used on the
-// launcher's thread alone, but for `make_current` and the constants.
+// One GPU in one JavaScript environment: its primary context, the libraries' handles and the loaded
+// kernels, shared by all devices that are opened on it (cuda:0#0 and cuda:0#1 are one GPU). Used only on the
+// launcher's thread, except `make_current` and the constants.
 #pragma once
 #include <cstdint>
 
@@ -12,7 +12,7 @@ namespace alexnode::cuda {
 
 class GpuContext {
  public:
-  /// Throws where there is no such GPU, or it is not one that this addon supports.
+  /// Throws if there is no such GPU, or this addon does not support it.
   GpuContext(const Libraries& libraries, int ordinal);
   ~GpuContext();
   GpuContext(const GpuContext&) = delete;
@@ -22,9 +22,9 @@ class GpuContext {
   void make_current() const { check(driver(), driver().cuCtxSetCurrent(gpu.context), "cuCtxSetCurrent"); }
   /// The libraries' handles, bound to that stream.
   Launch on(CUstream stream);
-  /// The stream is about to end, and another may get its address. This context is current then.
+  /// Call before a stream is destroyed, since another may get its address. This context must be current.
   void forget(CUstream stream);
-  /// Whether this GPU's streams can follow pointers to that one's pools.
+  /// True if this GPU's streams can access memory of that GPU's pools.
   bool reaches(int ordinal) const { return peers[size_t(ordinal)]; }
 
   const Libraries& libraries;

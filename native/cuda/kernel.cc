@@ -25,7 +25,7 @@ CUfunction Target::function(const char* topic, const char* name, DType dtype) co
 }
 
 Extent blocks_for(const Gpu& gpu, int64_t count, int threads) {
-  // Sixteen blocks of 256 threads would fill a multiprocessor twice over.
+  // Sixteen blocks of 256 threads are twice what a multiprocessor holds.
   const int64_t most = int64_t(gpu.multiprocessors) * 16;
   return {unsigned(std::clamp<int64_t>((count + threads - 1) / threads, 1, most))};
 }

@@ -1,6 +1,6 @@
-// What a CUDA kernel of the op table is made from and run with. `Target` is what there is while an op is
-// prepared: the GPU, the libraries, the choices made for the device. `Launch` is what there is while it
-// runs: a stream, and the libraries' handles bound to it. Both are used on the launcher's thread alone.
+// How CUDA kernels of the op table are prepared and run. `Target` is the context in which an op is prepared:
+// the GPU, the libraries, the device's options. `Launch` is the context in which it runs: a stream, and the
+// libraries' handles bound to it. Both are used only on the launcher's thread.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,7 +14,7 @@ namespace alexnode::cuda {
 
 class Modules;
 
-/// Choices for a device.
+/// Options of a device.
 struct Options {
   bool tf32 = false;           // f32 products may be rounded to TF32 in tensor cores
   bool deterministic = false;  // equal runs give equal bits
@@ -29,14 +29,14 @@ struct Gpu {
   CUcontext context = nullptr;
 };
 
-constexpr int kThreads = 256;  // of a block, where nothing speaks for another number
+constexpr int kThreads = 256;  // of a block, by default
 
 /// Blocks of a grid, or threads of a block.
 struct Extent {
   unsigned x = 1, y = 1, z = 1;
 };
 
-/// Where a kernel is run: a stream, and handles that are bound to it.
+/// A stream, and the libraries' handles bound to it.
 struct Launch {
   const Libraries& libraries;
   const Gpu& gpu;
@@ -44,7 +44,7 @@ struct Launch {
   cudnnHandle_t cudnn;
   cublasLtHandle_t cublaslt;
 
-  /// Starts one of our own kernels, with its one struct.
+  /// Launches one of our own kernels with its parameter struct.
   template <class Params>
   void operator()(CUfunction function, Extent grid, Extent block, const Params& params) const {
     start(function, grid, block, &params);
@@ -54,26 +54,26 @@ struct Launch {
   void start(CUfunction function, Extent grid, Extent block, const void* params) const;
 };
 
-/// What an op is prepared for.
+/// The context in which an op is prepared.
 struct Target {
   const Libraries& libraries;
   const Gpu& gpu;
   const Options& options;
   Modules& modules;
-  CUmemoryPool pool;           // for what timing takes, and gives back
+  CUmemoryPool pool;           // for temporary memory while algorithms are timed
   Launch launch;               // for algorithms that are timed
-  Choices* choices = nullptr;  // those that were chosen before, where they are kept
+  Choices* choices = nullptr;  // earlier choices; null if none are kept
 
-  /// A kernel of ours: `topic` is its file in kernels/, loaded or compiled where that has not happened yet.
+  /// One of our own kernels. `topic` is its file in kernels/, which is loaded or compiled at first use.
   CUfunction function(const char* topic, const std::string& name) const;
-  /// As `function`, for one that there is for each float type: "relu_bf16".
+  /// The variant of a kernel for a float type: "relu_bf16".
   CUfunction function(const char* topic, const char* name, DType dtype) const;
 };
 
-/// Blocks of `threads` for a grid-stride loop over `count` elements: no more than keep the GPU busy.
+/// Blocks of `threads` for a grid-stride loop over `count` elements: at most as many as keep the GPU busy.
 Extent blocks_for(const Gpu& gpu, int64_t count, int threads);
 
-/// As kernels take it.
+/// In the form that kernels take.
 Image image_of(const ImageView& view);
 
 /// f(args, launch) as a kernel.
@@ -84,8 +84,8 @@ KernelPtr make_launch(Specs specs, std::string implementation, F f, size_t scrat
       [f = std::move(f)](const Args& args) { f(args, *static_cast<const Launch*>(args.context)); }, scratch);
 }
 
-/// As make_launch, for what a library of NVIDIA's does: it loads 16 bytes at once, and an address that is no
-/// multiple of that would end the context.
+/// As make_launch, for NVIDIA's libraries: they load 16 bytes at once, and a misaligned address would make
+/// the context unusable.
 template <class F>
 KernelPtr make_vendor_launch(Specs specs, std::string implementation, F f, size_t scratch = 0) {
   auto kernel = make_launch(std::move(specs), std::move(implementation), std::move(f), scratch);
@@ -93,13 +93,13 @@ KernelPtr make_vendor_launch(Specs specs, std::string implementation, F f, size_
   return kernel;
 }
 
-/// Throws with the call's name, the error's code and name, and what mends it, unless `error` is 0.
+/// Throws unless `error` is 0, with the call's name, the error's code and name, and the remedy.
 void check(const Driver& driver, int error, const char* call);
 void check_cudnn(const Libraries& libraries, int status, const char* call);
 void check_cublas(const Libraries& libraries, int status, const char* call);
 
-// One factory an op, in the file of its topic. Weak, so that an op without one is told apart at run time and
-// nobody writes a stub.
+// One factory per op, in the file of its topic. Weak, so that an op without a factory needs no stub and is
+// detected at run time.
 #define ALEXNODE_DECLARE(Op) \
   KernelPtr make(const Op& fields, Specs specs, const Target& target) __attribute__((weak));
 ALEXNODE_OPS(ALEXNODE_DECLARE)

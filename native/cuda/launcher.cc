@@ -73,7 +73,7 @@ void Launcher::loop() {
     jobs_.give(job);
   }
   lock.unlock();
-  // Only now, when nobody gives them work any more.
+  // Only now, when they get no more work.
   for (auto* stream : streams) stream->abandon();
 }
 
@@ -95,7 +95,7 @@ void Launcher::perform(Job& job) {
   } catch (const std::exception& e) {
     error = Failure(e);
   } catch (...) {
-    error = "[stream] failed for a reason that it does not tell";
+    error = "[stream] failed with an error that is not a std::exception";
   }
   if (job.ticket)
     for (int i = 0; i < parts; i++) mailbox->settle(job.ticket, error);

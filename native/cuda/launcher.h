@@ -1,7 +1,7 @@
-// The one thread that gives work to the GPUs, for one JavaScript environment. JavaScript's thread only queues
-// jobs, so a full launch queue, a timing of algorithms or a compilation never holds it up; and since one
-// thread launches for all streams in the order that JavaScript called, an event is always recorded before
-// another stream is told to wait for it. Jobs are pooled: a step that replays a program allocates nothing.
+// The one thread of a JavaScript environment that submits work to the GPUs. JavaScript's thread only queues
+// jobs, so a full launch queue, the timing of algorithms or a compilation never blocks it. One thread
+// launches for all streams in the order of JavaScript's calls, so an event is always recorded before another
+// stream waits for it. Jobs are pooled: a step that replays a program allocates nothing.
 #pragma once
 #include <condition_variable>
 #include <functional>
@@ -19,7 +19,7 @@ class CudaProgram;
 
 struct Job {
   Job* next = nullptr;
-  std::shared_ptr<StreamState> stream;  // whose failures and closing concern it; may be none
+  std::shared_ptr<StreamState> stream;  // whose errors and closing apply to this job; may be null
   Ticket* ticket = nullptr;
   std::function<void()> work;
   std::shared_ptr<CudaProgram> program;
@@ -34,7 +34,7 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
  public:
   explicit Launcher(std::shared_ptr<Mailbox> mailbox) : mailbox(std::move(mailbox)) {}
   void start();
-  /// Queues a job that `fill` fills in. False when the launcher was stopped.
+  /// Queues a job that `fill` fills in. False if the launcher was stopped.
   template <class Fill>
   bool push(Fill&& fill) {
     std::lock_guard lock(mutex_);
@@ -46,15 +46,15 @@ class Launcher : public std::enable_shared_from_this<Launcher> {
     wake_.notify_one();
     return true;
   }
-  /// Waits until all that was queued before is launched; false where that takes longer than ten seconds.
+  /// Waits until all earlier jobs are launched; false after ten seconds.
   bool flush();
-  /// Ends the thread after the job that it is at, and waits for that; nobody is told of the others.
+  /// Stops the thread after its current job and waits for it. Tickets of the other jobs are not settled.
   void stop();
-  /// Lets go of the jobs that were not done, when nothing runs any more.
+  /// Destroys the jobs that were not executed, when nothing runs any more.
   void drop();
 
   const std::shared_ptr<Mailbox> mailbox;
-  // The launcher's thread alone, and whoever comes after it.
+  // Only on the launcher's thread, or after it has ended.
   /// Streams that are open.
   std::vector<StreamState*> streams;
   /// The memory of all devices.

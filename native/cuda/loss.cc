@@ -10,7 +10,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Settles these slots as rows that lie one after another.
+/// Settles these slots as contiguous rows.
 void settle_rows(Specs& specs, std::initializer_list<int> slots) {
   for (int i : slots) {
     if (!specs.has(i)) continue;

@@ -23,7 +23,7 @@ void point(auto& params, const Args& a, const Windows& pass) {
   if (pass.dy >= 0) params.dy = a.at<const void>(pass.dy);
 }
 
-/// The kernel for channels that lie side by side; null where it does not fit.
+/// The kernel for channels that lie side by side; null if it does not fit.
 KernelPtr lines(const LrnGroupedFields& f, const Windows& pass, Specs& specs, const ImageView& v,
                 const Target& target) {
   const int64_t lanes = 16 / int64_t(size_of(specs[pass.x].dtype)), group = v.c / f.groups;

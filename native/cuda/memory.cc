@@ -10,7 +10,7 @@
 namespace alexnode::cuda {
 
 namespace {
-/// What a pool keeps of freed memory, so that timing one algorithm after another maps nothing anew.
+/// Freed bytes that a pool keeps, so that timing several algorithms does not map memory each time.
 constexpr uint64_t kKept = uint64_t(256) << 20;
 }  // namespace
 
@@ -36,7 +36,7 @@ Pool::Pool(std::shared_ptr<GpuContext> context, std::shared_ptr<Launcher> launch
   launcher_->pools.push_back(this);
 }
 
-/// Lets the GPUs that can follow pointers to it.
+/// Grants access to the GPUs that can have it.
 void Pool::share() const {
   std::vector<CUmemAccessDesc> others;
   for (int i = 0; i < int(gpu->peers.size()); i++)
@@ -76,7 +76,7 @@ CUdeviceptr Pool::take(size_t bytes) {
   CUdeviceptr at = 0;
   auto error = d.cuMemAllocFromPoolAsync(&at, bytes, handle, filling_);
   if (error == kOutOfMemory) {
-    // What is on its way back may be enough.
+    // Memory that is being freed may be enough.
     launcher_->flush();
     gpu->make_current();
     d.cuStreamSynchronize(giving_back_->stream);
@@ -116,7 +116,7 @@ MemoryPtr Pool::allocate(size_t bytes, bool pinned) {
         try {
           pool->after_filling(*stream);
         } catch (const std::exception& e) {
-          // It may be about to use memory that is not zero yet.
+          // The stream might use memory that is not zero yet.
           stream->keep_failure(Failure(e));
         }
       }
@@ -141,17 +141,17 @@ MemoryInfo Pool::info() const {
     check(d, d.cuMemGetInfo_v2(&available, &total), "cuMemGetInfo");
     check(d, d.cuMemPoolGetAttribute(handle, kPoolReserved, &reserved), "cuMemPoolGetAttribute");
   } catch (const std::exception&) {
-    // After an error that stays nobody can tell; what is counted here still holds.
+    // After a sticky error the driver cannot tell, but our own counts still hold.
     if (why_lost().empty()) throw;
     available = reserved = 0;
   }
-  // What the pool has and no block holds can be taken again, or is on its way back.
+  // Memory that the pool has reserved beyond its blocks is free, or is being freed.
   const auto own = std::max<int64_t>(0, int64_t(reserved) - count_->bytes);
   return {count_->bytes, count_->blocks, count_->peak, std::min(int64_t(total), int64_t(available) + own),
           int64_t(total)};
 }
 
-/// Where the launcher ends before it gets to it, the memory is freed when nothing runs any more.
+/// If the launcher ends first, the memory is freed when nothing runs any more.
 struct Pool::Freeing {
   std::shared_ptr<Pool> pool;
   std::byte* data;
@@ -178,13 +178,13 @@ void Pool::free_after(StreamState& stream) noexcept {
   try {
     giving_back_->wait_for(stream);
   } catch (const std::exception&) {
-    // Events do not serve any more: it is waited for here.
+    // Events no longer work, so wait here.
     gpu->driver().cuCtxSetCurrent(stream.gpu->gpu.context);
     gpu->driver().cuStreamSynchronize(stream.stream);
   }
 }
 
-/// Whoever still uses it was launched before.
+/// All work that uses it was launched before.
 void Pool::free_in_order(std::byte* data, bool pinned) noexcept {
   const auto& d = gpu->driver();
   auto& last = *giving_back_;
@@ -203,7 +203,7 @@ void Pool::free_in_order(std::byte* data, bool pinned) noexcept {
   }
 }
 
-/// Where no launcher is left, or the device is closed, nothing runs any more.
+/// Without a launcher, or after the device is closed, nothing runs any more.
 void Pool::free_now(std::byte* data, bool pinned) noexcept {
   const auto& d = gpu->driver();
   d.cuCtxSetCurrent(gpu->gpu.context);

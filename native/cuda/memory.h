@@ -1,5 +1,5 @@
-// Slabs of a GPU's memory, and pinned memory of the host. What is given back goes when all that was launched
-// before is done, without anyone waiting for it.
+// Blocks of a GPU's memory, and pinned host memory. Memory is freed in stream order: when all work launched
+// before is done, without blocking the host.
 #pragma once
 #include <cstdint>
 #include <thread>
@@ -11,22 +11,22 @@ namespace alexnode::cuda {
 
 class StreamState;
 
-/// The memory of one device: what CudaDevice and its blocks share.
+/// The memory of one device, shared by CudaDevice and its blocks.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   /// On the launcher's thread.
   Pool(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher);
   ~Pool();
-  /// JavaScript's thread. Throws with what was asked for and what there is, when there is not enough.
+  /// On JavaScript's thread. If there is not enough, throws with the bytes requested and available.
   MemoryPtr allocate(size_t bytes, bool pinned);
   MemoryInfo info() const;
 
   // The launcher's thread.
-  /// What is given back from here on waits for what runs on that stream now.
+  /// Memory freed from here on waits for the work that is on that stream now.
   void free_after(StreamState& stream) noexcept;
-  /// That stream goes on when the memory that was taken so far is zero.
+  /// Makes that stream wait until all memory allocated so far is zeroed.
   void after_filling(StreamState& stream) const;
-  /// Gives everything back that nobody holds any more.
+  /// Waits for pending frees, and destroys the pool if no block is left.
   void close();
 
   const std::shared_ptr<GpuContext> gpu;
@@ -42,12 +42,12 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void destroy() noexcept;
   CUdeviceptr take(size_t bytes);
   std::shared_ptr<Launcher> launcher_;
-  CUstream filling_ = nullptr;  // fresh memory is taken and zeroed here
+  CUstream filling_ = nullptr;  // new memory is allocated and zeroed on it
   CUevent filled_ = nullptr;
-  std::shared_ptr<StreamState> giving_back_;  // memory is freed here, after all other streams
+  std::shared_ptr<StreamState> giving_back_;  // memory is freed on it, after the work of all other streams
   std::thread giving_back_waiter_;
   std::shared_ptr<MemoryCount> count_ = std::make_shared<MemoryCount>();
-  std::atomic<int64_t> blocks_{0};  // of the GPU's memory, that are not freed
+  std::atomic<int64_t> blocks_{0};  // of the GPU's memory, not yet freed
 };
 
 class CudaMemory final : public Memory {

@@ -10,7 +10,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// What the driver says where code that was compiled ahead does not suit it or the GPU.
+/// The driver's errors if code that was compiled ahead does not fit it or the GPU.
 bool does_not_fit(int error) {
   return error == kInvalidImage || error == kNoBinaryForGpu || error == kUnsupportedPtx ||
          error == kInvalidPtx || error == kNoJitCompiler || error == kJitDisabled;
@@ -65,7 +65,7 @@ CUfunction Modules::function(const char* topic, const std::string& name) {
   const auto& driver = libraries_.driver;
   int error = driver.cuModuleGetFunction(&function, module->second.handle, name.c_str());
   if (module->second.ahead && does_not_fit(error)) {
-    // A driver that loads lazily looks at the code only now.
+    // A driver that loads lazily checks the code only now.
     refuse_ahead(error, "cuModuleGetFunction");
     const auto compiled = load_compiled(topic, source_of(topic).text);
     driver.cuModuleUnload(std::exchange(module->second, compiled).handle);
@@ -116,7 +116,7 @@ std::string Modules::compile(const char* topic, const char* source) const {
     names.push_back(h.name), headers.push_back(h.text);
     key += h.text;
   }
-  // The key is kept beside what it stands for, so a hash of so long a one will do.
+  // The cache stores the whole key, so a hash keeps it short.
   key = text("nvrtc ", major, ".", minor, " ", arch, " ", topic, " ", std::hash<std::string>{}(key));
   if (auto cubin = load_cached("kernels", key)) return *cubin;
 

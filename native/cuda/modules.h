@@ -1,6 +1,6 @@
-// The loaded kernels of one GPU. A topic is one file of native/cuda/kernels/. What nvcc compiled ahead is
-// used where it fits the GPU and the driver; otherwise NVRTC compiles the same source here, once, and the
-// result is kept on disk.
+// The loaded kernels of one GPU. A topic is one file of native/cuda/kernels/. Code compiled ahead by nvcc is
+// used if it fits the GPU and the driver; otherwise NVRTC compiles the same source once, and the result is
+// kept on disk.
 #pragma once
 #include <map>
 #include <mutex>
@@ -13,10 +13,10 @@ namespace alexnode::cuda {
 class Modules {
  public:
   Modules(const Libraries& libraries, const Gpu& gpu) : libraries_(libraries), gpu_(gpu) {}
-  /// Throws where the topic cannot be compiled, or has no such kernel.
+  /// Throws if the topic cannot be compiled or has no such kernel.
   CUfunction function(const char* topic, const std::string& name);
   void unload() noexcept;
-  /// Why kernels are compiled at run time; empty where none was so far. Any thread.
+  /// Why kernels are compiled at run time; empty if none has been. Callable on any thread.
   std::string compiled_because() const {
     std::lock_guard lock(mutex_);
     return compiled_because_;
@@ -33,7 +33,7 @@ class Modules {
   };
   Module load(const char* topic);
   Module load_compiled(const char* topic, const char* source);
-  /// Notes why the kernels that came along are not used, where this error says so; else throws it.
+  /// If this error says that the packaged kernels do not fit, keeps the reason; else throws it.
   void refuse_ahead(int error, const char* call);
   std::string compile(const char* topic, const char* source) const;
   const Libraries& libraries_;

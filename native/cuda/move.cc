@@ -22,7 +22,7 @@ KernelPtr make(const CopyChannels& f, Specs specs, const Target& target) {
   const auto from = ImageView::of(Op::name, specs.shape(Op::X), specs[Op::X].layout);
   const auto size = int64_t(size_of(specs[Op::X].dtype));
 
-  // Both in runs that lie at even steps: pixels of NHWC, images of NCHW and of whole blocks.
+  // Both tensors in runs at constant strides: pixels of NHWC, images of NCHW and of whole blocks.
   CopyRowsParams rows{};
   int64_t first_to = 0, first_from = 0;
   if (to.block == to.c && from.block == from.c) {

@@ -1,5 +1,4 @@
-// Kernels that take many calls at once. A step updates some dozens of parameters, most of them small: joined,
-// that is one launch.
+// Kernels that run many calls in one launch. A step updates dozens of parameters, most of them small.
 #pragma once
 #include <span>
 #include <utility>
@@ -10,14 +9,14 @@ namespace alexnode::cuda {
 
 using JoinedCall = std::pair<const Kernel*, Args>;
 
-/// What a Kernel may also be.
+/// An additional interface of some Kernels.
 class Joinable {
  public:
   virtual ~Joinable() = default;
-  /// Whether calls of `other` may run with calls of this one; if so, then the other way round as well.
+  /// True if calls of `other` may run together with calls of this one. Symmetric.
   virtual bool joins(const Kernel& other) const = 0;
-  /// Runs all calls, however many. Each joins this one, and none touches what another one writes: the caller
-  /// sees to that.
+  /// Runs all calls, however many. The caller ensures that each joins this kernel, and that none accesses
+  /// what another one writes.
   virtual void run_joined(std::span<const JoinedCall> calls, const Launch& launch) const = 0;
 };
 

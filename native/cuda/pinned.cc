@@ -6,7 +6,7 @@ namespace alexnode::cuda {
 
 namespace {
 constexpr size_t kLeast = 4096;
-/// More than the two slots of a feed at a large batch is given back at once.
+/// Beyond the two slots of a feed at a large batch, memory is freed at once.
 constexpr size_t kMostSpare = size_t(1) << 29;
 }  // namespace
 

@@ -1,5 +1,5 @@
-// Pinned memory of the host, kept for the next use: taking and giving back a block costs the driver
-// milliseconds, in which it may hold up every stream. Any thread.
+// A cache of pinned host memory: allocating and freeing a block takes the driver milliseconds, in which it
+// may block every stream. Thread-safe.
 #pragma once
 #include <map>
 #include <mutex>
@@ -15,7 +15,7 @@ class Pinned {
   /// At least `bytes`, in the current context.
   void* take(size_t bytes);
   void give(void* block) noexcept;
-  /// Frees what nobody uses.
+  /// Frees the blocks that are not in use.
   void clear() noexcept;
 
  private:

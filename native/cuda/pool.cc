@@ -1,5 +1,5 @@
-// Max and average pooling: kernels/pool.cu, in NHWC with 16 bytes of channels a thread. All tensors of a call
-// lie in one layout.
+// Max and average pooling: kernels/pool.cu, in NHWC with 16 bytes of channels per thread. All tensors of a
+// call lie in one layout.
 #include "cuda/kernels/pool.h"
 
 #include <cstdint>
@@ -24,7 +24,7 @@ ImageView view(const Specs& s, int slot) {
   return v;
 }
 
-/// `narrow` is the end of the names of the kernels for one channel a thread.
+/// `narrow` is the suffix of the kernels for one channel per thread.
 KernelPtr pool(const PoolFields& f, const std::string& name, const char* narrow, const Pass& pass,
                Specs specs, const Target& target, bool include_padding = true) {
   const auto x = view(specs, pass.x), y = view(specs, pass.y);

@@ -9,10 +9,10 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Enough for any algorithm of Hopper's, says NVIDIA, where memory is not small.
+/// Enough for every algorithm on Hopper, according to NVIDIA; less if memory is small.
 constexpr size_t kProductWorkspace = size_t(32) << 20;
 constexpr int kOffers = 8;
-/// What streams ask of the places of tensors.
+/// The alignment of tensors that streams check.
 constexpr uint32_t kAlignment = 16;
 
 template <class T>
@@ -92,7 +92,7 @@ class LtProduct final : public Product {
     if (vector_) set(libraries, kLtBiasType, int32_t(kCublasFloat));
     if (bits_) {
       set(libraries, kLtAuxLd, shape.m);
-      // The heuristics read off it how the bits will lie.
+      // From this the heuristics learn the stride of the bits.
       set(libraries, kLtAuxPointer, uintptr_t(kAlignment));
     }
     const auto layout = [&](Handle<cublasLtMatrixLayout_t>& to, DType type, int64_t rows, int64_t columns,
@@ -172,7 +172,7 @@ std::shared_ptr<const Product> make_product(const ProductShape& shape, Beside be
                                             Scratch& scratch) {
   auto product = std::make_shared<LtProduct>(shape, beside, target);
   const int status = product->choose(target);
-  // What is wrong with the product itself shows without anything beside it.
+  // An error of the product itself also shows without an epilogue.
   if (status && beside != Beside::nothing) return nullptr;
   check_cublas(target.libraries, status, "cublasLtMatmulAlgoGetHeuristic");
   if (product->workspace) product->at = scratch.take(product->workspace);

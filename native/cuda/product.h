@@ -1,5 +1,5 @@
-// One matrix product by cublasLt, with a bias, ReLU, ReLU's derivative or the bias's gradient inside where
-// cublasLt offers that.
+// One matrix product by cublasLt, with a bias, ReLU, ReLU's derivative or the bias's gradient fused into it
+// if cublasLt offers that.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -19,7 +19,7 @@ struct ProductShape {
   float alpha = 1, beta = 0;
 };
 
-/// What is done beside the product. bias: a vector is added to each column of d. sums_a, sums_b: the vector
+/// The epilogue of the product. bias: a vector is added to each column of d. sums_a, sums_b: the vector
 /// becomes op(a)'s sums over k, or op(b)'s. …_bits: the ReLU's bits are written, a column of d after another,
 /// with m a multiple of 128. cut: d is 0 where such bits are.
 enum class Beside { nothing, bias, bias_relu, bias_relu_bits, relu, relu_bits, cut, sums_a, sums_b };
@@ -27,12 +27,12 @@ enum class Beside { nothing, bias, bias_relu, bias_relu_bits, relu, relu_bits, c
 class Product {
  public:
   virtual ~Product() = default;
-  /// `vector` and `bits` count where there is such a thing beside the product.
+  /// `vector` and `bits` are for the epilogues that have them.
   virtual void run(const Launch& launch, void* d, const void* a, const void* b, float* vector, uint8_t* bits,
                    const Args& args) const = 0;
 };
 
-/// Null where cublasLt has no product with that beside it; without anything beside it, throws.
+/// Null if cublasLt has no product with this epilogue; throws if it has none without an epilogue.
 std::shared_ptr<const Product> make_product(const ProductShape& shape, Beside beside, const Target& target,
                                             Scratch& scratch);
 

@@ -61,7 +61,7 @@ void CudaProgram::run(Ticket* ticket, Timing timing) {
   if (!queued) fail("[stream] is closed: open another one");
 }
 
-/// Gives every entry to the stream that stands for its own.
+/// Executes every entry on the stream that stands for its own.
 void CudaProgram::execute_all(const std::vector<CUstream>& streams, const std::function<void(size_t)>& mark) {
   Temporaries temporaries(streams_[0]->gpu->driver());
   std::vector<CUevent> events(slots_);
@@ -86,7 +86,7 @@ void CudaProgram::execute_all(const std::vector<CUstream>& streams, const std::f
   }
 }
 
-/// Runs the command at `first`, with as many after it as can be run with it in one launch; says how many.
+/// Runs the command at `first`, with as many after it as can join it in one launch; returns how many.
 size_t CudaProgram::execute_joined(size_t first, const Launch& launch) {
   const auto run_at = [&](size_t i) {
     const bool same = entries_[i].kind == Kind::command && entries_[i].stream == entries_[first].stream;
@@ -118,7 +118,7 @@ void CudaProgram::capture() {
   const auto& d = first.driver();
   Temporaries temporaries(d);
   std::vector<CUstream> streams;
-  // Work takes its stream's priority along into the graph.
+  // Work keeps its stream's priority in the graph.
   bool mixed = false;
   for (auto& s : streams_) {
     streams.push_back(temporaries.stream(*s->gpu, s->priority));

@@ -1,6 +1,5 @@
 // Recorded commands as a CUDA graph. The graph is captured by the launcher at the first run, on streams of
-// its own, so that nothing that is queued elsewhere can get into it. Other streams fork from the first and
-// join it again.
+// its own, so that no other queued work gets into it. Other streams fork from the first and join it again.
 #pragma once
 #include "cuda/commands.h"
 #include "cuda/stream_state.h"
@@ -21,7 +20,7 @@ class CudaProgram final : public Program, public std::enable_shared_from_this<Cu
 
   // The launcher's thread.
   void launch(Ticket* ticket, Timing timing);
-  /// How often its ticket is settled: once a stream.
+  /// How many times its ticket is settled: once per stream.
   int parts() const { return int(streams_.size()); }
 
  private:

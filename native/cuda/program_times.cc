@@ -1,5 +1,4 @@
-// Runs of a program that tell how long its commands take. They do not use the graph: events go between the
-// commands.
+// Timed runs of a program. They do not use the graph: events are recorded between the commands.
 #include <vector>
 
 #include "cuda/errors.h"
@@ -37,7 +36,7 @@ std::vector<double> CudaProgram::profile() {
 }
 
 /// Beginning and length of each command, stream by stream, with all streams at work as in a run. Only events
-/// of one GPU have a time between them, so each stream counts from where it was let go by the first.
+/// of the same GPU can be subtracted, so each stream counts from where the first one released it.
 std::vector<double> CudaProgram::spans() {
   auto& first = *streams_[0];
   const auto& d = first.gpu->driver();

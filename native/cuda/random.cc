@@ -21,7 +21,7 @@ KernelPtr make_dropout(const DropoutFields& f, Specs specs, const Target& target
   p.rate = f.rate, p.scale = f.scale, p.purpose = u32(f.purpose);
   p.sample = channels * v.pixels, p.offset = f.channel_offset * v.pixels;
   p.image = image_of(v);
-  // The images of a whole tensor follow each other in the numbers as well.
+  // If the tensor is whole, its images follow each other in the numbers as well.
   p.runs = channels == v.c ? 1 : v.n, p.length = channels == v.c ? v.n * own : own;
   const int64_t items =
       in_order ? p.runs * ((p.length + 6) / 4) : v.n * v.blocks() * v.block * ((v.pixels + 6) / 4);

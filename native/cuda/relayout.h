@@ -1,5 +1,4 @@
-// A kernel in layouts that suit it, behind tensors that lie in others: reorders before and after, through
-// scratch.
+// Runs a kernel in other layouts than its tensors have, with reorders before and after, through scratch.
 #pragma once
 #include <functional>
 #include <initializer_list>
@@ -14,8 +13,8 @@ struct Wanted {
   std::string layout;
 };
 
-/// The op with those slots in those layouts: `make_in` gets the specs so settled. Slots that were left "any"
-/// take them; where others were given, copies are made around the kernel.
+/// Prepares an op with these slots in these layouts: `make_in` gets the settled specs. Slots left "any" take
+/// the layouts; slots in others are copied before and after the kernel.
 KernelPtr in_layouts(Specs given, std::initializer_list<Wanted> wanted, const Target& target,
                      const std::function<KernelPtr(Specs)>& make_in);
 

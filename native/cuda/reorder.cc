@@ -13,7 +13,7 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// One launch of a reorder; `x` and `y` are put in as it is launched.
+/// Launches a reorder of any `x` to `y`.
 std::function<void(void* y, const void* x, const Launch&)> make_reorder(const Spec& x, const Spec& y,
                                                                         const Target& target,
                                                                         std::string& implementation) {
@@ -28,7 +28,7 @@ std::function<void(void* y, const void* x, const Launch&)> make_reorder(const Sp
                     (!walk->padded && walk->digits == 1 && is_plain(*walk, 0) && walk->part[0].stride == 1);
   if (flat) {
     return [f = function("convert"), count = walk->count](void* y, const void* x, const Launch& launch) {
-      constexpr int kSome = 4;  // elements a thread, at least
+      constexpr int kSome = 4;  // elements per thread, at least
       launch(f, blocks_for(launch.gpu, (count + kSome - 1) / kSome, kThreads), {kThreads},
              ConvertParams{y, x, count});
     };
@@ -60,7 +60,7 @@ KernelPtr make(const Reorder&, Specs specs, const Target& target) {
     return make_launch(std::move(specs), words, [=](const Args& a, const Launch& launch) {
       reorder(a.at<void>(Op::Y), a.at<const void>(Op::X), launch);
     });
-  // Blocks that do not fit into each other: by way of the row-major layout.
+  // Blocks that do not divide each other: through the row-major layout.
   Spec dense{x.shape, y.dtype, dense_layout(x.shape.size()), false};
   auto there = make_reorder(x, dense, target, words), back = make_reorder(dense, y, target, words);
   if (!there || !back) specs.fail("expected layouts of fewer blocks, got ", x.layout, " and ", y.layout);

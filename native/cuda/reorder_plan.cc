@@ -38,7 +38,7 @@ std::vector<Digit> digits_of(const Spec& spec) {
 }
 
 /// How digit `to` of y adds to the place in x: its range of the dim's index, cut where x's digits end.
-/// Nothing where they do not fit into each other, as blocks of 6 and 4.
+/// Nothing if they do not divide each other, like blocks of 6 and 4.
 std::optional<std::vector<ReorderParams::Part>> parts_of(const Digit& to, const std::vector<Digit>& x) {
   std::vector<ReorderParams::Part> parts;
   const auto end_of = [](const Digit& d) { return d.size ? d.step * d.size : INT64_MAX; };

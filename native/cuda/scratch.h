@@ -1,5 +1,4 @@
-// How a kernel parts its scratch. The libraries want their workspaces aligned to 256 bytes, and the scratch
-// is to 64.
+// Divides a kernel's scratch. Libraries need workspaces aligned to 256 bytes, and scratch is aligned to 64.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,13 +9,13 @@ namespace alexnode::cuda {
 
 class Scratch {
  public:
-  /// Where `bytes` begin.
+  /// Reserves `bytes` and returns their offset.
   size_t take(size_t bytes) {
     const size_t at = end_;
     end_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
     return at;
   }
-  /// What to ask for, so that all can be aligned in it.
+  /// The size of the scratch, with room for the alignment.
   size_t bytes() const { return end_ ? end_ + kAlignment - 64 : 0; }
   static std::byte* at(const Args& args, size_t offset) {
     const auto begin = reinterpret_cast<uintptr_t>(args.scratch);

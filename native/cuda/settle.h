@@ -7,7 +7,7 @@
 
 namespace alexnode::cuda {
 
-/// As Specs::settle_as, but images that nobody has given a layout lie in NHWC, which cuDNN is fastest in.
+/// As Specs::settle_as, but images without a layout get NHWC, which is the fastest for cuDNN.
 inline void settle_images(Specs& specs, int like) {
   const auto& shape = specs.shape(like);
   const bool open = std::none_of(specs.begin(), specs.end(), [&](const Spec& s) {
@@ -18,7 +18,7 @@ inline void settle_images(Specs& specs, int like) {
 }
 
 /// Gives these tensors, whatever their shapes, one layout: the first that one of them has, else NHWC. Throws
-/// where they differ.
+/// if they differ.
 inline void settle_alike(Specs& specs, std::initializer_list<int> slots) {
   std::string layout = "any";
   for (const int i : slots)

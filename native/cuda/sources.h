@@ -1,5 +1,5 @@
 // The kernels as they are embedded in the addon, made by native/cuda/embed.cmake: each topic's source text
-// and, where nvcc was there, what it compiled; and the headers that the sources include.
+// and, if nvcc was present, its binary; and the headers that the sources include.
 #pragma once
 #include <span>
 #include <string_view>
@@ -9,7 +9,7 @@ namespace alexnode::cuda {
 struct KernelSource {
   const char* topic;
   const char* text;
-  std::string_view fatbin;  // empty: nvcc was not there
+  std::string_view fatbin;  // empty without nvcc
 };
 struct KernelHeader {
   const char* name;  // as it is included

@@ -167,7 +167,7 @@ void CudaStream::close(Ticket* ticket) {
   if (!queued) state_->launcher->mailbox->settle(ticket);
 }
 
-/// The launcher, which is stopped first, has told the waiter.
+/// The launcher, which is stopped first, has stopped the waiter.
 void CudaStream::abandon() { state_->close(); }
 
 }  // namespace alexnode::cuda

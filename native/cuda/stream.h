@@ -1,5 +1,5 @@
-// A CUDA stream as JavaScript's thread has it: all that it is given becomes a job of the launcher's, or,
-// while a program is recorded, a command of the program.
+// JavaScript's side of a CUDA stream. Each call becomes a job of the launcher or, while a program is
+// recorded, a command of the program.
 #pragma once
 #include "cuda/commands.h"
 #include "cuda/stream_state.h"

@@ -13,9 +13,9 @@ namespace alexnode::cuda {
 
 namespace {
 
-/// Reads up to this size land in a place that each completion has.
+/// Every completion has its own memory for reads up to this size.
 constexpr size_t kSmall = 256, kPage = 64 * kSmall;
-/// Completions are made so many at a time: what two steps that are under way ask for, however they fall.
+/// Completions are created this many at a time: enough for two steps in flight.
 constexpr int kAtOnce = 8;
 
 }  // namespace
@@ -25,7 +25,7 @@ struct StreamState::Completion {
   CUevent event = nullptr;
   std::byte* small = nullptr;  // pinned, kSmall bytes
   Ticket* ticket = nullptr;
-  const std::byte* from = nullptr;  // what the ticket brings, when the event has passed
+  const std::byte* from = nullptr;  // what the ticket returns after the event
   size_t bytes = 0;
   void* owned = nullptr;  // pinned memory to free then
   bool last = false;
@@ -98,7 +98,7 @@ void StreamState::give(Completion* c) {
   wake_.notify_one();
 }
 
-/// What was taken and will not be waited for.
+/// Gives back a completion that is not used.
 void StreamState::give_back(Completion* c) {
   c->clear();
   std::lock_guard lock(mutex_);
@@ -155,7 +155,7 @@ void StreamState::finish(Ticket* ticket) {
   gpu->forget(stream);
   auto& open = launcher->streams;
   open.erase(std::remove(open.begin(), open.end(), this), open.end());
-  // From here on nobody else has memory wait for what still runs here.
+  // From here on freed memory no longer waits for this stream, so make it wait for its last work now.
   for (auto* pool : launcher->pools) pool->free_after(*this);
   // Not from take(), which needs a working GPU.
   auto* c = new Completion;
@@ -181,7 +181,7 @@ Failure StreamState::wait(Completion& c) noexcept {
     }
     return {};
   } catch (const std::exception& e) {
-    // A copy may still be under way to the memory that is let go after this.
+    // A copy to the memory that is freed next may still be in flight.
     d.cuStreamSynchronize(stream);
     return Failure(e);
   }
@@ -210,14 +210,14 @@ Ticket* StreamState::wait_loop() {
     const auto error = wait(*c);
     if (c->owned) gpu->pinned.give(c->owned);
     auto* ticket = c->ticket;
-    // First, so that whoever is told and goes on finds it free.
+    // First, so that the code that the ticket resumes finds it free.
     give_back(c);
     if (ticket) launcher->mailbox->settle(ticket, error);
     lock.lock();
   }
   lock.unlock();
   d.cuCtxSetCurrent(gpu->gpu.context);
-  // Nobody else uses the fence any more. Asleep, where that can be: cuStreamSynchronize may spin.
+  // Nothing else uses the fence any more. It is preferred, because cuStreamSynchronize may spin.
   if (d.cuEventRecord(fence_, stream) || d.cuEventSynchronize(fence_)) d.cuStreamSynchronize(stream);
   destroy();
   return closing;

@@ -1,5 +1,5 @@
-// What stays of a CUDA stream until its last work is done: the stream itself, what the launcher does on it,
-// and a thread that sleeps until the GPU has passed an event and then tells JavaScript.
+// The part of a CUDA stream that lives until its last work is done: the stream itself, the launcher's
+// operations on it, and a thread that sleeps until the GPU reaches an event and then settles tickets.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -16,26 +16,25 @@ class StreamState {
  public:
   StreamState(std::shared_ptr<GpuContext> gpu, std::shared_ptr<Launcher> launcher, bool high);
   ~StreamState();
-  /// Its waiter; by the thread's end the state is let go. Whoever does not join it has it counted, so that
-  /// the end of the environment waits for it.
+  /// Starts its waiting thread, which releases the state when it ends. With `counted`, for threads that are
+  /// not joined, the environment waits for it when it ends.
   static std::thread start_waiter(std::shared_ptr<StreamState> self, bool counted);
 
-  // From here on: the launcher's thread.
+  // From here on: only on the launcher's thread.
   void make_current() const { gpu->make_current(); }
   Launch launch() const { return gpu->on(stream); }
-  /// Settles the ticket when all that was launched before is done, with `bytes` bytes of `from` where there
-  /// are any.
+  /// Settles the ticket when all work launched before is done, with `bytes` bytes of `from` if there are any.
   void complete(Ticket* ticket, const Place& from = {}, size_t bytes = 0);
-  /// Frees pinned memory when all that was launched before is done. Where it throws, it has not and will not.
+  /// Frees pinned memory when all work launched before is done. If it throws, the memory is not freed.
   void free_later(void* pinned);
-  /// This stream goes on when `other` is where it is now.
+  /// Makes this stream wait for the work that is on `other` now.
   void wait_for(StreamState& other);
-  /// Ends the waiter when all is done; the ticket then settles.
+  /// Stops the waiter when all work is done; then the ticket settles.
   void finish(Ticket* ticket);
   void keep_failure(const Failure& failure) {
     if (failure_.empty()) failure_ = failure;
   }
-  /// Throws what failed in a command without a ticket, once.
+  /// Throws, once, the error of a command without a ticket.
   void tell_failure() {
     if (!failure_.empty()) std::exchange(failure_, {}).raise();
   }
@@ -55,7 +54,7 @@ class StreamState {
   Completion* take();
   void give(Completion* completion);
   void give_back(Completion* completion);
-  /// Returns the ticket that waits for its end, if one does.
+  /// Returns the ticket of the stream's end, or null.
   Ticket* wait_loop();
   Failure wait(Completion& completion) noexcept;
   void destroy() noexcept;

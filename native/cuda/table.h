@@ -3,7 +3,7 @@
 
 namespace alexnode::cuda {
 
-/// Makes the kernel of op number `op` of the op table; `fields` is that op's struct. Throws where CUDA has
+/// Prepares a kernel of op number `op` of the op table; `fields` is that op's struct. Throws if CUDA has
 /// none.
 KernelPtr make(size_t op, const void* fields, Specs specs, const Target& target);
 

@@ -31,7 +31,7 @@ class Temporaries {
     events_.emplace_back(&gpu, e);
     return e;
   }
-  /// `to` goes on where `from` is.
+  /// Makes `to` wait for the work that is on `from` now.
   void join(CUstream to, GpuContext& to_gpu, CUstream from, GpuContext& from_gpu) {
     from_gpu.make_current();
     const auto e = event(from_gpu);

@@ -1,11 +1,10 @@
-// What it takes to try algorithms while an op is prepared: memory that is given back, and a clock on the
-// stream.
+// For timing algorithms while an op is prepared: temporary memory, and a clock on the stream.
 #pragma once
 #include "cuda/kernel.h"
 
 namespace alexnode::cuda {
 
-/// Memory out of the device's pool, zeroed. Empty where there is none left.
+/// Zeroed memory of the device's pool; empty if none is left.
 class Temporary {
  public:
   Temporary(const Target& target, size_t bytes);
@@ -28,7 +27,7 @@ class Clock {
   Clock(const Clock&) = delete;
   Clock& operator=(const Clock&) = delete;
   void start();
-  /// Milliseconds since start, when all that was launched is done.
+  /// Waits for all work launched so far; returns the milliseconds since start.
   float stop();
 
  private:

@@ -1,4 +1,4 @@
-// What cuDNN and cublasLt say when a call fails, with what mends it.
+// Errors of calls of cuDNN and cublasLt, each with its remedy.
 #include <array>
 
 #include "cuda/errors.h"

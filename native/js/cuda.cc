@@ -1,4 +1,4 @@
-// What there is of CUDA, for `alexnode doctor`, and opening a GPU.
+// Probing CUDA, for `alexnode doctor`, and opening a GPU.
 #include "cuda/cuda.h"
 
 #include <cstdint>
@@ -69,7 +69,7 @@ Napi::Value probe(Info info) {
   const auto refused = read_refused(info[0]);
   if (!info[1].IsFunction()) fail("[native] before: expected a function");
   const auto before = info[1].As<Napi::Function>();
-  // Called in the middle of native work: what is about to be done must be told before it can crash.
+  // Called in the middle of native work, because each step must be announced before it can crash.
   const auto watch = [&](const cuda::Act& act) {
     before.Call({Napi::String::New(env, act.library.file), Napi::String::New(env, act.what),
                  Napi::String::New(env, act.path)});
@@ -83,7 +83,7 @@ Napi::Value probe(Info info) {
   return o;
 }
 
-/// openCuda(ticket, ordinal, options, refused): the ticket brings the device.
+/// openCuda(ticket, ordinal, options, refused): the ticket returns the device.
 void open_cuda(Info info) {
   auto& e = Environment::of(info.Env());
   const auto given = object(info[2], "options");
@@ -95,7 +95,7 @@ void open_cuda(Info info) {
   with_ticket(e, info[0], 1, [&](Ticket* t) { e.cuda->open(ordinal, options, t); });
 }
 
-/// cudaInfo(device): what GPU it is, and why its kernels were compiled at run time, where they were.
+/// cudaInfo(device): the GPU's properties and, if its kernels were compiled at run time, why.
 Napi::Value cuda_info(Info info) {
   const auto env = info.Env();
   const auto device = Environment::of(env).devices.at(number(info[0], "device"));

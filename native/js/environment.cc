@@ -16,12 +16,11 @@ Environment::Environment(Napi::Env env) {
     try {
       deliver(env, t);
     } catch (...) {
-      // A worker is being terminated: its environment refuses everything, and nobody is left to be told.
+      // A worker is being terminated: its environment accepts no calls, and no promise can settle.
     }
   });
-  // The hook runs when the environment ends, with work under way or not: streams stop between two commands,
-  // and the hook waits for them, since a thread that computes while the process tears down its libraries
-  // would crash it.
+  // The hook runs when the environment ends, even with work in flight. Streams stop between two commands, and
+  // the hook waits for them: a thread that computes while the process unloads its libraries would crash it.
   napi_async_cleanup_hook_handle ignored;
   napi_add_async_cleanup_hook(
       env,
@@ -35,7 +34,7 @@ Environment::Environment(Napi::Env env) {
 }
 
 void Environment::end() {
-  // First, so that nothing is given to a stream that is being taken down.
+  // First, so that no work reaches a stream that is being closed.
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
   for (auto& [id, loader] : loaders) loader->abandon();
@@ -95,8 +94,8 @@ void Environment::deliver(Napi::Env env, Ticket& t) {
       args[2] = times;
     }
   }
-  // A terminating worker can call nothing any more; then nobody is left to be told. Node takes no place for
-  // the result, too, but Deno writes to it unasked.
+  // In a terminating worker this fails, and its promises stay pending. Node accepts null for the result, but
+  // Deno writes to it anyway.
   napi_value result;
   napi_make_callback(env, nullptr, Napi::Object::New(env), function, 3, args, &result);
 }

@@ -1,6 +1,6 @@
-// What one JavaScript environment (the main thread, or a worker) holds: its mailbox and the objects that
-// JavaScript names by number. Numbers are never used twice, so a stale or foreign one is an error and not a
-// crash.
+// The state of one JavaScript environment (the main thread or a worker): its mailbox, and the objects that
+// JavaScript refers to by number. Numbers are never used twice, so a stale or foreign one is an error and not
+// a crash.
 #pragma once
 #include <napi.h>
 
@@ -53,7 +53,7 @@ struct Environment {
   static Environment& of(const Napi::CallbackInfo& info) { return of(info.Env()); }
 
   std::shared_ptr<Mailbox> mailbox;
-  std::shared_ptr<cuda::Cuda> cuda;  // from the first GPU that is opened
+  std::shared_ptr<cuda::Cuda> cuda;  // created with the first GPU
   Table<Device> devices{"device"};
   Table<Memory> buffers{"buffer"};
   Table<Stream> streams{"stream"};
@@ -81,8 +81,7 @@ void export_loader(Napi::Env env, Napi::Object exports);
 /// loaded.
 Napi::Error to_error(Napi::Env env, const Failure& failure);
 
-/// Makes a function of the exports whose C++ exceptions become JavaScript errors: the one place where that
-/// happens.
+/// Exports a function and turns its C++ exceptions into JavaScript errors. Only this place does so.
 template <class F>
 void export_function(Napi::Env env, Napi::Object exports, const char* name, F f) {
   exports.Set(name, Napi::Function::New(

@@ -24,7 +24,7 @@ class Fields {
   }
 };
 
-/// Reads an op's fields from a JavaScript object by name, and refuses names that the op does not have.
+/// Reads an op's fields from a JavaScript object by name, and throws for names that the op does not have.
 class FieldReader final : public Fields {
  public:
   FieldReader(const char* op, Napi::Object from) : op_(op), from_(from) {}

@@ -1,4 +1,4 @@
-// Stored images that are brought into host memory by threads: files and loaders, as functions over numbers.
+// Files of stored images, and loaders that read them into host memory on threads, as functions over numbers.
 #include "loader/loader.h"
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The op table in JavaScript: what ops there are, their shape rules, and preparing one for a stream. Fields
-// and slots are read from the ops' own structs, so nothing about an op is written here.
+// The op table for JavaScript: the list of ops, shape inference, and preparing and running an op on a stream.
+// Fields and slots come from the ops' own structs; nothing here is specific to one op.
 #include <cstdint>
 
 #include "cpu/device.h"
@@ -65,7 +65,7 @@ Specs read_specs(const OpRow& op, Napi::Array given) {
   return specs;
 }
 
-/// An op's struct, filled in, and its specs, checked and with their shapes told.
+/// An op's fields, and its specs, checked and with all shapes known.
 struct Request {
   size_t op;
   std::shared_ptr<void> fields;
@@ -123,7 +123,7 @@ Napi::Value describe(Info info) {
   return out;
 }
 
-/// infer(op, fields, specs) → the shape of each slot, null where absent.
+/// infer(op, fields, specs) → the shape of each slot, null if absent.
 Napi::Value infer(Info info) {
   const auto request = read_request(info, 0);
   auto out = Napi::Array::New(info.Env());
@@ -140,7 +140,7 @@ Napi::Value infer(Info info) {
   return out;
 }
 
-/// prepare(stream, ticket, op, fields, specs): the ticket brings the op.
+/// prepare(stream, ticket, op, fields, specs): the ticket returns the op.
 void prepare(Info info) {
   auto& e = Environment::of(info.Env());
   auto stream = e.streams.at(number(info[0], "stream"));
@@ -153,7 +153,7 @@ void prepare(Info info) {
   });
 }
 
-/// run(stream, op, [buffer, offset] a slot, then of the scratch; buffer 0 where absent)
+/// run(stream, op, [buffer, offset] of each slot and then of the scratch; buffer 0 if absent)
 void run(Info info) {
   auto& e = Environment::of(info.Env());
   auto& stream = e.streams.at(number(info[0], "stream"));

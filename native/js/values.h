@@ -1,4 +1,4 @@
-// JavaScript values in, C++ values out, each checked, and tickets out. The messages name the argument.
+// Checked conversions of JavaScript values to C++ ones, and tickets. Error messages name the argument.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -35,7 +35,7 @@ inline Napi::Object object(Napi::Value v, const char* what) {
   return v.As<Napi::Object>();
 }
 
-/// Work that answers through a ticket: where it cannot even be queued, the ticket says so.
+/// Starts work that settles a ticket. If it cannot be queued, the ticket is rejected.
 template <class F>
 void with_ticket(Environment& e, Napi::Value ticket_id, int parts, F&& start) {
   auto* ticket = e.mailbox->take(number(ticket_id, "ticket"), parts);

@@ -31,7 +31,7 @@ void JpegDecoder::decode(std::span<const std::byte> jpeg, std::byte* image, cons
   if (width != shape.width || height != shape.height)
     fail("expected ", shape.height, "×", shape.width, ", got ", height, "×", width);
   const int format = shape.channels == 1 ? TJPF_GRAY : TJPF_RGB;
-  // Warnings, too: what a warning leaves behind is an image half grey.
+  // Warnings too: they leave part of the image grey.
   if (tjDecompress2(handle_, bytes_of(jpeg), jpeg.size(), reinterpret_cast<unsigned char*>(image), width, 0,
                     height, format, 0) != 0)
     refuse();
@@ -39,7 +39,7 @@ void JpegDecoder::decode(std::span<const std::byte> jpeg, std::byte* image, cons
 
 void JpegDecoder::refuse() {
   const std::string reason = tjGetErrorStr2(handle_);
-  // A handle that met a damaged image (2.1.5) refuses whole ones, too.
+  // After a damaged image a handle (of 2.1.5) fails on intact ones too.
   tjDestroy(handle_);
   handle_ = nullptr;
   handle_ = make_decoder();

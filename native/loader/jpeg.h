@@ -1,4 +1,4 @@
-// JPEG to RGB by libjpeg-turbo. A decoder keeps its tables from one image to the next; one a thread.
+// JPEG to RGB by libjpeg-turbo. A decoder keeps its tables between images; each thread has one.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -18,11 +18,11 @@ class JpegDecoder {
   JpegDecoder(const JpegDecoder&) = delete;
   JpegDecoder& operator=(const JpegDecoder&) = delete;
 
-  /// Fills `image`, RGB or grey. Throws where it is no JPEG of that size, or is damaged.
+  /// Fills `image`, RGB or grey. Throws if it is not a JPEG of that size, or is damaged.
   void decode(std::span<const std::byte> jpeg, std::byte* image, const ImageShape& shape);
 
  private:
-  /// Throws what libjpeg-turbo says of the image.
+  /// Throws libjpeg-turbo's message about the image.
   [[noreturn]] void refuse();
   void* handle_;
 };

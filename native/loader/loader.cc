@@ -14,7 +14,7 @@ namespace alexnode::loader {
 struct Loader::State {
   explicit State(std::shared_ptr<Mailbox> m) : mailbox(std::move(m)) {}
 
-  /// A batch under way. They are kept for the next ones.
+  /// A batch in flight. These objects are reused.
   struct Work {
     Batch batch;
     Ticket* ticket = nullptr;
@@ -82,7 +82,7 @@ void Loader::State::loop() {
     }
     lock.lock();
     if (work.failure.empty()) work.failure = failure;
-    // One that was closed while it was read is settled already.
+    // Already settled if the loader was closed meanwhile.
     if (++work.done == work.batch.records.size()) finish(work);
   }
 }
@@ -109,7 +109,7 @@ Loader::~Loader() {
   state_->closed = true;
   for (auto* work = state_->first; work; work = work->next) {
     state_->mailbox->settle(work->ticket, "[data] the loader was closed before this was read");
-    // What is read of it just now counts for nothing.
+    // Reads in progress do not count any more.
     work->done = work->batch.records.size();
   }
   state_->first = state_->last = nullptr;

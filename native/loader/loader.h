@@ -1,5 +1,5 @@
-// Brings batches of stored images into host memory, by threads of its own, so that the next batches are
-// there while a device works on this one. JavaScript only says which records and where to.
+// Reads batches of stored images into host memory on its own threads, so that the next batches are ready
+// while a device works on this one. JavaScript only says which records to read and where to.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -18,10 +18,10 @@ namespace alexnode::loader {
 struct Record {
   std::shared_ptr<const MappedFile> file;
   size_t offset = 0, bytes = 0;
-  int64_t crc = -1;  // CRC-32 of the bytes; below 0: not looked at
+  int64_t crc = -1;  // CRC-32 of the bytes; below 0: not checked
 };
 
-/// Images that lie behind each other in `to`.
+/// Images that lie one after another in `to`.
 struct Batch {
   std::vector<Record> records;
   ImageShape shape{};
@@ -32,12 +32,12 @@ struct Batch {
 class Loader {
  public:
   Loader(std::shared_ptr<Mailbox> mailbox, int threads);
-  /// Batches that have not begun fail; nobody is waited for.
+  /// Rejects the batches that have records left to read, without waiting.
   ~Loader();
-  /// Queues a batch, which `fill` writes into one that was used before: the ticket settles when all of it is
-  /// there, or tells which record is not as it should be.
+  /// Queues a batch, which `fill` writes into a reused object. The ticket settles when all of it is read; its
+  /// error names the record that is wrong.
   void load(const std::function<void(Batch&)>& fill, Ticket* ticket);
-  /// The environment ends.
+  /// Stops the threads: the environment is ending.
   void abandon();
 
  private:

@@ -34,7 +34,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     close(file_);
     throw;
   }
-  // Images come in random order: reading ahead would bring what is not asked for.
+  // Images are read in random order, so reading ahead would be wasted.
   madvise(data_, bytes_, MADV_RANDOM);
 }
 

@@ -1,4 +1,4 @@
-// A file that is read by memory map: pages come as they are touched, and stay the system's to drop.
+// A memory-mapped file: pages are read when they are touched, and the system may drop them.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -8,14 +8,14 @@ namespace alexnode::loader {
 
 class MappedFile {
  public:
-  /// Throws with the system's words where the file cannot be opened, is empty, or cannot be mapped.
+  /// Throws with the system's message if the file cannot be opened, is empty, or cannot be mapped.
   explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  /// Bytes of the file. Touching a page that the file has lost since would end the process, so its length
-  /// is asked for again: throws where they are not there, or not there any more.
+  /// Bytes of the file. Touching a page beyond the file's end would kill the process, so its length is
+  /// checked again: throws if the bytes are not there, or no longer there.
   std::span<const std::byte> at(size_t offset, size_t bytes) const;
 
  private:

@@ -13,7 +13,7 @@ struct ConvFields {
   Int4 padding{};  // top, bottom, left, right
   Int2 dilation{1, 1};
   int64_t groups = 1;
-  bool winograd = true;  // whether a CPU may make fewer multiplications, at some cost of exactness
+  bool winograd = true;  // allow fewer multiplications on a CPU, at some loss of accuracy
 
   template <class V>
   void visit(V& v) {
@@ -25,7 +25,7 @@ struct ConvFields {
     s.rank(w, groups > 1 ? 5 : 4);
     s.rank(x, 4);
     s.rank(y, 4);
-    // Whichever of x, y and w is an output may come without a shape: it is told from the others.
+    // Whichever of x, y and w is an output may come without a shape: it is inferred from the others.
     if (s.shape(w).empty()) s.fail("w: give its shape");
     const Shape W = groups > 1 ? s.shape(w) : [&] {
       Shape t = s.shape(w);
@@ -53,7 +53,7 @@ struct Conv2d : ConvFields {
                                    {"w", Role::in, kT | kChooses | kFilters},
                                    {"b", Role::in, kF32, true}};
   bool relu = false;
-  bool frozen = false;  // whether w stays as it is over many runs: a layout that is dear to make then pays
+  bool frozen = false;  // w does not change between runs, so that a costly layout pays off
   template <class V>
   void visit(V& v) {
     ConvFields::visit(v), v("relu", relu), v("frozen", frozen);

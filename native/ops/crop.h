@@ -1,5 +1,5 @@
-// From the bytes of stored images to a net's input, with what chance has a say in: where an image is cropped,
-// whether it is mirrored, and how its colours are shifted. native/crop_place.h has the draws.
+// From the bytes of stored images to a net's input, with random crops, mirroring and colour shifts, which
+// native/crop_place.h draws.
 #pragma once
 #include <cstdint>
 

@@ -14,7 +14,8 @@ inline void rule(Specs& s, int x, int y, int w, int b) {
   if (b >= 0) s.expect(b, {W[0]});
 }
 /// A ReLU's bits for another pass, u8 [rows, columns / 8]: whether it let an element through, column c in bit
-/// c % 8 of byte c / 8. cublasLt's epilogues have them so. Of an element that was just 0 it may be either.
+/// c % 8 of byte c / 8. cublasLt's epilogues have them so. For an element that was exactly 0 it may be
+/// either.
 inline void bits_rule(Specs& s, int mask, int of) {
   if (!s.has(mask)) return;
   const Shape shape = s.shape(of);
@@ -46,7 +47,7 @@ struct Dense {
   }
 };
 
-/// With `mask`, dx is that of what went into the ReLU that x came out of.
+/// With `mask`, dx is the gradient of the input of the ReLU whose output is x.
 struct DenseBackwardData {
   static constexpr const char* name = "dense_backward_data";
   enum { DX, DY, W, MASK };
@@ -78,7 +79,7 @@ struct DenseBackwardWeights {
   }
 };
 
-/// c [M, N] = alpha · op(a) · op(b) + beta · c; with beta 0 what c held does not matter.
+/// c [M, N] = alpha · op(a) · op(b) + beta · c; with beta 0 the old c is not read.
 struct Gemm {
   static constexpr const char* name = "gemm";
   enum { C, A, B };

@@ -1,4 +1,4 @@
-// Ops whose every element stands alone: activations and their backward (from y, not x), sum, scale. Outputs
+// Elementwise ops: activations and their backward (from y, not x), sum, scale. Outputs
 // may lie where an input lies. Layouts are free, but all tensors of a call share one.
 #pragma once
 #include "op.h"

@@ -1,6 +1,6 @@
-// Parameter updates over f32 masters. What may change between steps is read from device memory. `ok` of 0
-// skips the update, so that a gradient that is not finite harms no weight. w16 gets the new weights in bf16
-// or f16, in the same layout. `clip` is one more factor on the gradient: what clip_factor gives.
+// Parameter updates of f32 master weights. What may change between steps is read from device memory. `ok` of
+// 0 skips the update, so that a gradient that is not finite changes no weight. w16 gets the new weights in
+// bf16 or f16, in the same layout. `clip` is one more factor on the gradient: the result of clip_factor.
 #pragma once
 #include "op.h"
 
@@ -81,7 +81,7 @@ struct Norm {
   }
 };
 
-/// What keeps a gradient's norm from being larger than it may be. hyper: f32[2] = the largest norm, factor on
+/// Limits a gradient's norm. hyper: f32[2] = the largest norm, factor on
 /// the gradient before. clip = min(1, largest / (factor·norm + 1e-6)), as PyTorch's clip_grad_norm_ has it.
 struct ClipFactor {
   static constexpr const char* name = "clip_factor";

@@ -78,7 +78,7 @@ struct FillNormal {
   }
 };
 
-/// rng's step goes on by `by`.
+/// Adds `by` to rng's step.
 struct Advance {
   static constexpr const char* name = "advance";
   enum { Rng };

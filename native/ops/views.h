@@ -1,11 +1,11 @@
-// Several views of the same images, judged as one.
+// Several views of the same images, combined to one prediction.
 #pragma once
 #include "op.h"
 
 namespace alexnode {
 
 /// y = log of the mean, over views v, of softmax(x[v]), row by row: [N, C] of [V, N, C]. softmax(y) is the
-/// mean itself, so what takes logits takes y.
+/// mean itself, so y can be used like logits.
 struct LogMeanSoftmax {
   static constexpr const char* name = "log_mean_softmax";
   enum { Y, X };

@@ -1,4 +1,4 @@
-// The size of what a sliding window leaves: shared by convolution and pooling.
+// The output size of a sliding window, for convolution and pooling.
 #pragma once
 #include <cstdint>
 

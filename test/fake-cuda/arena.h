@@ -1,6 +1,6 @@
-// A device's memory: a range of addresses that nobody can touch, except while work runs. Fresh memory reads
-// as 0xff, which is NaN; addresses are not used twice before the range has been gone through, and the end of
-// an allocation is the end of what can be touched, up to 512 bytes of rounding.
+// A device's memory: a range of addresses that is inaccessible except while work runs. Fresh memory reads
+// as 0xff, which is NaN; addresses are reused only after the whole range has been, and memory beyond an
+// allocation, rounded up to 512 bytes, is inaccessible.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,7 @@ class Arena {
   /// Address of the new block, 512-aligned; 0 if there is no room for it.
   uint64_t allocate(size_t bytes, int owner);
   void release(uint64_t address);
-  /// Lets the blocks of those owners be touched that `may` says, and no others.
+  /// Makes the blocks of the owners for which `may` holds accessible, and no others.
   template <class May>
   void open(May may) {
     for (const auto& [address, block] : blocks_) protect(block, may(block.owner));

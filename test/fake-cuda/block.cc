@@ -144,7 +144,7 @@ int take_fiber() {
   return made++;
 }
 
-/// Nothing can go on: says who waits where.
+/// Deadlock: reports which thread waits where.
 [[noreturn]] void stuck() {
   for (unsigned i = 0; i < block.count; ++i) {
     const Thread& thread = block.threads[i];
@@ -156,7 +156,8 @@ int take_fiber() {
           block.barrier_line, block.done);
 }
 
-/// The next thread that can go on, in the direction of this turn; else of the next turn, the other way.
+/// The next runnable thread in the direction of this turn; if there is none, of the next turn, in the other
+/// direction.
 int next_ready() {
   for (int turn = 0; turn < 2; ++turn) {
     for (unsigned at = block.cursor; at < kMost;) {
@@ -177,7 +178,7 @@ int next_ready() {
   return -1;
 }
 
-/// Leaves the running fiber for whatever can go on; `own` is where it will be taken up again.
+/// Switches from the running fiber to a runnable one; `own` is where it resumes.
 void leave(Context& own) {
   if (block.started < block.count) return change_to(own, take_fiber());
   const int next = next_ready();
@@ -192,7 +193,7 @@ void leave(Context& own) {
   }
 }
 
-/// The current thread stops here until it is ready again.
+/// Blocks the current thread until it is ready again.
 void wait() { leave(fibers[running].context); }
 
 /// A fiber's life: threads that have not begun, then the free list until there is another block.
@@ -273,7 +274,7 @@ unsigned long long collective(Collective what, unsigned mask, unsigned long long
   for (unsigned i = 0; i < kWarp; ++i) {
     Thread& to = warp[i];
     if (!(mask >> i & 1)) continue;
-    // What a lane outside the mask holds is not defined.
+    // The value of a lane outside the mask is undefined.
     const auto read = unsigned(to.from);
     to.result = what == Collective::ballot           ? ballot
                 : read < kWarp && (mask >> read & 1) ? warp[read].value

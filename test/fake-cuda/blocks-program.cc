@@ -1,4 +1,4 @@
-// Runs probe.cu's kernels without the driver's double. With an argument: what goes wrong in that way.
+// Runs probe.cu's kernels without the driver's double. With an argument, runs that error.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>

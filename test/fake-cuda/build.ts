@@ -1,4 +1,4 @@
-/** Builds doubles of NVIDIA's libraries, and broken ones, and keeps what does not change between builds. */
+/** Builds doubles of NVIDIA's libraries, and broken ones, and keeps unchanged parts between builds. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -201,7 +201,7 @@ function wholeSet(): Library[] {
   ]
 }
 
-/** Puts the whole set into a folder, which may be spoilt then. */
+/** Puts the whole set into a folder of the test's own, which it may change. */
 export async function fakeCuda(folder: string): Promise<void> {
   await place(folder, wholeSet())
 }
@@ -217,7 +217,7 @@ export async function fakeCudaFolder(): Promise<string> {
   try {
     renameSync(made, folder)
   } catch (error) {
-    // Somebody else was faster.
+    // Another process was faster.
     rmSync(made, { recursive: true, force: true })
     if (!existsSync(folder)) throw error
   }

@@ -1,9 +1,9 @@
 // Counts, planned failures and settings. They lie in a file that a test maps as well (control.ts), so that it
-// can read counts at any time, and send commands that are obeyed at the next call:
+// can read counts at any time, and send commands that are executed at the next call:
 //   fail SYMBOL N CODE   the Nth call from now of SYMBOL ("*": of any) returns CODE
 //   work N CODE          the Nth piece of work from now fails as it runs, and the device with it, by CODE
 //   set NAME VALUE       a setting
-//   clear                no failures are planned, and none stays
+//   clear                cancels planned failures and sticky errors
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -17,15 +17,15 @@ class Control {
  public:
   static Control& get();
 
-  /// Counts a call and says how it is to fail: 0 if it is not.
+  /// Counts a call and returns its planned error, or 0.
   int call(const char* symbol);
-  /// Whether the piece of work that is about to run is to fail, and how.
+  /// The planned error of the work that runs next, or 0.
   int work();
   void count(const std::string& name, int64_t change);
   void misuse(const std::string& words);
   int64_t setting(const std::string& name, int64_t otherwise);
 
-  /// The error that stays.
+  /// The sticky error.
   int sticky();
   void make_sticky(int error);
   static bool stays(int error);
@@ -34,7 +34,7 @@ class Control {
   struct Header {
     char magic[8];
     std::atomic<uint32_t> slots;  // in use
-    /// Bytes of commands: written by the test, and obeyed.
+    /// Bytes of commands: written by the test, and executed.
     std::atomic<uint32_t> written, obeyed;
   };
   struct Slot {

@@ -1,4 +1,4 @@
-/** How a test reads what the doubles of CUDA have counted, and tells them what is to fail. */
+/** Lets a test read the counts of CUDA's doubles and plan failures. */
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 
 // As control.h has it.
@@ -46,7 +46,7 @@ export class Control {
     return new Map([...this.counts()].filter(([name]) => /^(cu|nvrtc|nccl)\w+$/.test(name)))
   }
 
-  /** What was not given back, and what was done wrongly; empty when all is well. */
+  /** Leaks and misuses; empty if there are none. */
   left(): Record<string, number> {
     const told = (name: string) => name.startsWith('live ') || /^(misuses|leaked)$/.test(name)
     return Object.fromEntries([...this.counts()].filter(([name, n]) => told(name) && n !== 0))
@@ -57,7 +57,7 @@ export class Control {
     this.#send(`fail ${symbol} ${nth} ${code}`)
   }
 
-  /** A piece of work on a stream fails as it runs, and from then on every call returns `code`. */
+  /** A piece of work on a stream fails while it runs, and from then on every call returns `code`. */
   failWork(nth: number, code: number): void {
     this.#send(`work ${nth} ${code}`)
   }
@@ -67,7 +67,7 @@ export class Control {
     this.#send(`set ${name} ${value}`)
   }
 
-  /** Nothing is to fail any more, and what failed is whole again. */
+  /** Cancels planned failures and sticky errors. */
   clear(): void {
     this.#send('clear')
   }

@@ -1,5 +1,5 @@
-// A double of libcublasLt. Products are interpreted with sums in double. Epilogues are offered as cublasLt
-// offers them, or less often, so that both ways are tried: a bias in the dtype of the result alone, its
+// A double of libcublasLt. Products are interpreted with sums in double. Epilogues are offered as by
+// cublasLt, or less often, so that both paths are tested: a bias in the dtype of the result alone, its
 // gradient for dims that are multiples of 8, ReLU's bits and derivative for a multiple of 8 columns.
 // -DCUDA=13000.
 #include "cuda/api/cublaslt.h"
@@ -42,7 +42,7 @@ constexpr uint64_t kMark = 0xa16e;
 
 #define BEGIN \
   if (const int e = fake_call(__func__)) return e
-/// It is done whatever else happens.
+/// It is done even if an error is planned.
 #define GIVE_BACK(object)                 \
   const int failed = fake_call(__func__); \
   const int wrong = destroy(object);      \
@@ -160,7 +160,7 @@ void run(const Product& p, float alpha, const void* a, const void* b, float beta
   if (how.epilogue == kLtBgradB) sum_into_bias(y, n);
 }
 
-/// What an algorithm is good for: the type of the result, and an epilogue.
+/// What an algorithm supports: the type of the result, and an epilogue.
 uint64_t kind_of(const cublasLtMatmulDescOpaque& how, const cublasLtMatrixLayoutOpaque& d) {
   return uint64_t(how.epilogue) << 8 | uint64_t(d.type);
 }
@@ -326,7 +326,7 @@ int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const 
 }
 }
 
-// The doubles have just the functions that are used, and with the same parameters.
+// The doubles have only the functions that are used, with the same parameters.
 #define SAME(result, name, parameters) \
   static_assert(std::is_same_v<decltype(&::name), decltype(CublasLt::name)>, #name);
 ALEXNODE_CUBLASLT(SAME)

@@ -1,7 +1,7 @@
 // CUDA's device language for a host compiler, so that the double runs our own kernels from the same source
 // (native/cuda/kernels/*.cu). A block's threads are fibers (block.cc), so barriers and shuffles are real
-// ones: one that not all threads reach ends the process with words, where a GPU would hang or compute
-// nonsense. What device code does not have without headers, such as INFINITY, is not here either.
+// ones: one that not all threads reach ends the process with a message; a GPU would hang or compute nonsense.
+// What device code does not have without headers, such as INFINITY, is not here either.
 #pragma once
 #include <math.h>
 #include <string.h>

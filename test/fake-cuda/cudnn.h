@@ -1,4 +1,4 @@
-// What the files of cuDNN's double share: handles and tensors, which objects are alive, and how a function
+// Shared by the files of cuDNN's double: handles and tensors, which objects are alive, and how a function
 // begins and ends.
 #pragma once
 #include <array>
@@ -23,7 +23,7 @@ struct cudnnTensorStruct {
 
 }  // namespace alexnode::cuda
 
-// The double has just the functions that the addon uses. Declared here, none can be defined with other
+// The double has only the functions that the addon uses. Declared here, none can be defined with other
 // parameters.
 using namespace alexnode::cuda;
 
@@ -40,11 +40,11 @@ constexpr int kNull = 2002, kMisaligned = 2003, kSmall = 2006, kType = 3003, kLa
 /// Aborts, like cuDNN, if a library that it needs is not open.
 void need_all();
 
-/// How every function begins that gives a status.
+/// The start of every function that returns a status.
 #define BEGIN             \
   fake_cudnn::need_all(); \
   if (const int e = fake_call(__func__)) return e
-/// How every function is that gives back, which it does whatever else happens.
+/// The body of every function that destroys an object, which it does even if an error is planned.
 #define GIVE_BACK(object)                        \
   fake_cudnn::need_all();                        \
   const int failed = fake_call(__func__);        \

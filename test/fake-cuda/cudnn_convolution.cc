@@ -30,7 +30,7 @@ struct Convolution {
   cudnnConvolutionStruct how;
 };
 
-/// What cuDNN says of these together.
+/// Checks, like cuDNN, that these fit together.
 int check(const Convolution& c) {
   const auto& [x, y, w, how] = c;
   if (!is_set(x) || !is_set(y) || !is_set(w) || how.mode < 0) return kCudnnBadParam;
@@ -52,7 +52,7 @@ int check(const Convolution& c) {
 
 enum class Pass { forward, data, filter };
 
-/// What an algorithm needs and does. Its place in the list is what the heuristics say of its speed.
+/// Properties of an algorithm. The heuristics list them by speed.
 struct Algorithm {
   int number;
   size_t workspace;
@@ -204,7 +204,7 @@ std::vector<float> backward_filter(const Convolution& c, const std::vector<float
   return {sums.begin(), sums.end()};
 }
 
-/// The last bits of what a nondeterministic algorithm gives change from run to run; sums of zeros stay.
+/// Changes the last bits from run to run, as a nondeterministic algorithm does; zeros stay.
 void shake(std::vector<float>& numbers) {
   static std::atomic<uint32_t> runs{0};
   const uint32_t run = runs++;
@@ -213,7 +213,7 @@ void shake(std::vector<float>& numbers) {
       numbers[i] = std::bit_cast<float>(std::bit_cast<uint32_t>(numbers[i]) ^ (uint32_t(i) + run) % 2);
 }
 
-/// What the three passes have in common: `from` and `with` are read, `to` is written.
+/// The common part of the three passes: `from` and `with` are read, `to` is written.
 template <class From, class With, class To, class F>
 int convolve(cudnnHandle_t handle, Pass pass, const Convolution& c, int number, void* workspace, size_t bytes,
              const void* alpha, const void* beta, const From& from_is, const void* from, const With& with_is,

@@ -1,4 +1,4 @@
-// Uses the driver's double directly, as fake-cuda.test.ts tells it: rightly and wrongly. Prints what it sees.
+// Uses the driver's double directly, correctly and wrongly, as fake-cuda.test.ts asks. Prints what happens.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -256,7 +256,7 @@ void misuse() {
   std::printf("%d ", d.cuLaunchKernel(f, 1, 1, 1, 512, 1, 1, 0, a, nothing, nullptr));
   std::printf("%d ", d.cuModuleLoadData(&module, "nonsense"));
   std::thread([&] { std::printf("%d\n", d.cuStreamSynchronize(a)); }).join();
-  // The stream and x are not given back.
+  // The stream and x are leaked.
   close();
 }
 
@@ -313,7 +313,7 @@ void wrong(int how) {
 void illegal() { wrong(4); }
 void misaligned() { wrong(5); }
 
-/// The host follows a device pointer.
+/// The host dereferences a device pointer.
 void touch() {
   open();
   const auto a = stream();

@@ -46,7 +46,7 @@ std::shared_ptr<Context> current(int& error) {
 
 namespace {
 
-/// What the context's user did not give back goes with it, and is told.
+/// Objects that the user did not destroy go with the context, and are reported.
 void destroy(const std::shared_ptr<Context>& context) {
   auto& state = State::get();
   finish(context);

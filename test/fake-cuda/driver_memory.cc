@@ -199,7 +199,7 @@ int cuMemAllocFromPoolAsync(CUdeviceptr* address, size_t bytes, CUmemoryPool poo
   if (!bytes) return wrong(kInvalidValue, "cuMemAllocFromPoolAsync: 0 bytes");
   const size_t size = rounded(bytes);
   if (!fits(*found, size)) {
-    // What is to be freed can be waited for.
+    // Wait for memory that is being freed.
     for (const auto& [handle, other] : state.contexts.all())
       if (other->device == found->device)
         if (const int error = finish(other)) return error;

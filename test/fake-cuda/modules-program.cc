@@ -1,6 +1,6 @@
-// The addon's choice between kernels that came along and those that NVRTC compiles, on the double of the
-// driver; the addon of a machine without nvcc has none that came along. Prints why kernels were compiled, if
-// they were. modules FOLDER
+// The addon's choice between packaged kernels and those that NVRTC compiles, on the double of the driver; an
+// addon built without nvcc has no packaged kernels. Prints why kernels were compiled, if they were. modules
+// FOLDER
 #include <dlfcn.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// A double of NVRTC. It compiles nothing: it sees to it that every header is given that is included, and
-// returns a mark that the driver's double takes for the kernels of "TOPIC.cu". -DCUDA=13000 is its version.
+// A double of NVRTC. It compiles nothing: it checks that every included header is given, and returns a mark
+// that the driver's double takes for the kernels of "TOPIC.cu". -DCUDA=13000 is its version.
 #include <cstring>
 #include <map>
 #include <set>

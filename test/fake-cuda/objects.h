@@ -1,5 +1,5 @@
-// What there is in the driver's double. Handles are numbers that are never used twice, so one that was given
-// back is told apart from all that live. Everything happens under one lock.
+// The objects of the driver's double. Handles are numbers that are never reused, so a destroyed one is
+// detected. One lock guards everything.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 struct Stream;
 struct Capture;
 
-/// A place in a stream's order: done when everything before it has run.
+/// A point in a stream: reached when everything before it has run.
 struct Token {
   std::weak_ptr<Stream> stream;
   bool done = false;
@@ -156,7 +156,7 @@ class Table {
     fake_live(kind_, 1);
     return handle;
   }
-  /// Null, which is told, where there is no such thing (any more).
+  /// Null, with a report, if there is no such object (any more).
   std::shared_ptr<T> find(Handle handle, const char* call) const {
     const auto found = objects_.find(handle);
     if (found != objects_.end()) return found->second;
@@ -229,7 +229,7 @@ inline constexpr int kInvalidValue = 1, kNotInitialized = 3, kNoDevice = 100, kI
 ALEXNODE_DRIVER(FAKE_DECLARE)
 #undef FAKE_DECLARE
 
-/// Tells of wrong use and returns the error.
+/// Reports a misuse and returns the error.
 int wrong(int error, const std::string& words);
 
 // Every function of the API begins with one of these.
@@ -237,7 +237,7 @@ int wrong(int error, const std::string& words);
   const std::lock_guard lock(State::get().mutex);  \
   [[maybe_unused]] const char* const call = #name; \
   if (const int error = fake::enter(#name)) return error
-/// For what gives back: it is done whatever else happens, and then the error is returned.
+/// For functions that destroy: they do so even if an error is planned, and then return it.
 #define FAKE_GIVE_BACK(name)                       \
   const std::lock_guard lock(State::get().mutex);  \
   [[maybe_unused]] const char* const call = #name; \

@@ -10,12 +10,12 @@ void enqueue(const std::shared_ptr<Stream>& stream, WorkPtr work);
 TokenPtr reach(const std::shared_ptr<Stream>& stream);
 void wait_for(const std::shared_ptr<Stream>& stream, TokenPtr token);
 
-/// Run what is needed, and return the error that stays, if there is one.
+/// Run what is needed, and return the sticky error, if there is one.
 int finish(const TokenPtr& token);
 int finish(const std::shared_ptr<Stream>& stream);
 int finish(const std::shared_ptr<Context>& context);
 
-/// Runs one piece of work with the memory open that the context's device can touch.
+/// Runs one piece of work with the memory that the context's device can access.
 void run(FakeWork& work, const std::shared_ptr<Context>& context);
 /// Closes all memory again; `run` leaves it open for the next.
 void close_memory();

@@ -1,12 +1,12 @@
-// What happens where memory is touched that must not be: in a kernel it is an illegal address, as on a GPU;
-// from anywhere else it ends the process, with words.
+// Access to memory that is not allowed: in a kernel it is an illegal address, as on a GPU; elsewhere it ends
+// the process with a message.
 #pragma once
 #include "fake.h"
 
 namespace fake {
 
 void watch_memory();
-/// What is said to have touched it; kernels set it to their name while they run.
+/// Who accesses memory, for messages; kernels set it to their name while they run.
 extern thread_local const char* who_touches;
 // CUresult
 inline constexpr int kIllegalAddress = 700, kMisaligned = 716;

@@ -1,4 +1,4 @@
-// A library that has no functions, and does -DTROUBLE=… as soon as it is opened.
+// A library without functions that executes -DTROUBLE=… as soon as it is opened.
 #include <unistd.h>
 
 #include <csignal>

@@ -1,5 +1,5 @@
-// What the doubles of cuDNN and cublasLt share: what they made and is alive, work on a stream, and numbers of
-// the three float types.
+// Shared by the doubles of cuDNN and cublasLt: their live objects, work on a stream, and numbers of the three
+// float types.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -20,7 +20,7 @@ int later(void* stream, F f) {
   return fake_enqueue(stream, fake_work(std::move(f)));
 }
 
-/// Whether all of it may be followed when the work runs; a pointer that may not is a fault of the caller's.
+/// Whether all of it is device memory; if not, that is a misuse by the caller.
 inline bool on_device(const char* call, const void* pointer, size_t bytes) {
   if (fake_is_device(pointer, bytes)) return true;
   fake_misuse((std::string(call) + ": a pointer that is not to device memory of that size").c_str());
@@ -29,7 +29,7 @@ inline bool on_device(const char* call, const void* pointer, size_t bytes) {
 
 }  // namespace
 
-/// Handles and descriptors that are alive: what was destroyed, or never made, is refused.
+/// Live handles and descriptors: one that was destroyed, or never created, is refused.
 class Alive {
  public:
   /// `kind` is the library's word for them.
@@ -41,7 +41,7 @@ class Alive {
     fake_live(kind_, 1);
     return made;
   }
-  /// False where it was not alive.
+  /// False if it was not alive.
   template <class T>
   bool remove(T* made) {
     std::lock_guard lock(mutex_);

@@ -77,7 +77,7 @@ ALEXNODE_INLINE void average(T* y, const T* x, const Cells& c, int64_t step, flo
   store<L, false>(y, sum);
 }
 
-/// One row of y. x, y and index: of the image and the block of channels.
+/// One row of y. x, y and index point to the image and the block of channels.
 template <bool kMax, class T, class Index>
 struct ForwardRow {
   template <bool kWide>
@@ -106,7 +106,7 @@ struct ForwardRow {
           average<L>(y + o, from, c, step, float(p.divisor(rows, columns)));
       };
       constexpr std::integral_constant<int, 0> any;
-      // In NCHW eight windows at once, where none of them hangs over an edge.
+      // In NCHW eight windows at once, if none of them crosses an edge.
       if (lanes == 1 && ox + kLanes <= width && whole && cells[ox + kLanes - 1].end == kernel) {
         if constexpr (kVectors) {
           put(Eight(), any, 0, stride);
@@ -137,7 +137,8 @@ KernelPtr forward(Specs specs, const Plan& p, int y_slot, int x_slot, int index_
     each_row(p.y, [&](int64_t image, int64_t block, int64_t row) {
       const auto to = base(p.y, image, block);
       forward_row(y + to, index ? index + to : nullptr, x + base(p.x, image, block), p, row);
-      // A block's filling is zero by rule, and a first cell behind padding has not the place 0.
+      // The padding of a block must be zero, but a window whose first cells are padding has another first
+      // index.
       if (const auto filled = p.y.c - block * p.y.block; index && filled < p.y.block)
         for (auto *at = index + to + row * p.y.w * p.y.block, *end = at + p.y.w * p.y.block; at < end;
              at += p.y.block)

@@ -1,4 +1,4 @@
-// The channels that pooling works on at once, as vectors: loads, stores, and the places of winners.
+// The channels that pooling processes at once, as vectors: loads, stores, and the positions of maxima.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -18,8 +18,8 @@ using Byte8 = uint8_t __attribute__((vector_size(8)));
 using U64x4 = uint64_t __attribute__((vector_size(32)));
 using Byte32 = uint8_t __attribute__((vector_size(32)));
 
-/// The channels that are worked on at once: one, eight, or sixteen in bf16, those of even place before those
-/// of odd, so that a shift or a mask makes them f32.
+/// The channels that are processed at once: one, eight, or sixteen in bf16. Of sixteen the even ones come
+/// before the odd ones, so that a shift or a mask converts them to f32.
 struct One {
   static constexpr int64_t lanes = 1, parts = 1;
   using F = float;
@@ -90,7 +90,7 @@ ALEXNODE_INLINE void store(T* p, const typename L::F (&value)[L::parts]) {
   }
 }
 
-/// Places of winners.
+/// Positions of maxima.
 template <class L, class Index>
 ALEXNODE_INLINE void store_places(Index* p, const typename L::I (&place)[L::parts]) {
   if constexpr (L::lanes == 1) {
@@ -104,7 +104,7 @@ ALEXNODE_INLINE void store_places(Index* p, const typename L::I (&place)[L::part
   }
 }
 
-/// sum += those of dy whose windows `place` won.
+/// sum += the elements of dy whose window has its maximum at `place`.
 template <class L, class T, class Index>
 ALEXNODE_INLINE void add_won(typename L::F (&sum)[L::parts], const T* dy, const Index* index, int32_t place) {
   typename L::F value[L::parts];
@@ -112,7 +112,7 @@ ALEXNODE_INLINE void add_won(typename L::F (&sum)[L::parts], const T* dy, const 
   if constexpr (L::lanes == 1) {
     sum[0] += *index == Index(place) ? value[0] : 0.f;
   } else {
-    // Each byte of the index four times, so that bytes that are equal are a mask.
+    // Each byte of the index four times, so that comparing bytes gives a mask of floats.
     uint64_t words[2];
     std::memcpy(words, index, L::lanes);
     const auto at = uint8_t(place);

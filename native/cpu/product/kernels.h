@@ -7,7 +7,7 @@
 namespace alexnode::cpu::product {
 
 /// c[r][j] = alpha * sum over k of a[r][k] b[k][j] + beta * c[r][j] + bias[j], negative values cut when relu.
-/// With beta 0 what c held does not matter.
+/// With beta 0 the old c is not read.
 struct Tile {
   float* c;
   int64_t c_row;  // strides, in floats

@@ -61,7 +61,7 @@ int64_t threads_for(const ProductShape& s, int threads) {
 
 Product::Product(const ProductShape& shape, int threads)
     : given_(shape), shape_(shape), kernels_(product::kernels()), kernel_(&kernels_->wide) {
-  // Rows of the large operand that run along k are read as they are, so they had better be a's.
+  // Rows along k of a are read without packing, so the large operand should be a.
   transposed_ = shape.b_step == 1 && shape.b_column != 1 && shape.columns >= shape.rows;
   if (transposed_) {
     std::swap(shape_.rows, shape_.columns);
@@ -155,7 +155,7 @@ void Product::by_rows(float* c, const float* a, const float* b, const float* bia
               const int64_t count = std::min(unit, rows - r);
               tile.a = direct ? a + (i + r) * s.a_row + k : a_block + r * depth;
               tile.c = transposed_ ? sums + r * column_block_ + column : c + (i + r) * s.c_row + j + column;
-              // The rows after these come from far away, and in short runs that no machine foresees.
+              // The next rows are far away and in short runs, which hardware does not prefetch.
               if (direct && column == 0)
                 for (int64_t n = r + unit; n < std::min(r + 2 * unit, rows); n++)
                   for (int64_t at = 0; at < depth; at += 16)

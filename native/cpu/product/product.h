@@ -1,5 +1,5 @@
-// The product of two f32 matrices, for the fully connected layers and gemm. oneDNN's sgemm takes memory at
-// every call, and reaches half its speed where the larger matrix is the second one (dense_backward_data).
+// The product of two f32 matrices, for the fully connected layers and gemm. oneDNN's sgemm allocates at every
+// call, and is half as fast if the second matrix is the larger one (dense_backward_data).
 //
 // Method: Goto & van de Geijn 2008. Pieces of the operands are packed into panels that fit the caches, and
 // register blocks of c are summed over them. The weights of a layer, the one large operand, are read from
@@ -35,7 +35,7 @@ class Product {
   void by_rows(float* c, const float* a, const float* b, const float* bias, float* scratch) const;
   void by_columns(float* c, const float* a, const float* b, const float* bias, float* scratch) const;
 
-  ProductShape given_, shape_;  // as given, and as computed: transposed where that is better
+  ProductShape given_, shape_;  // as given, and as computed: transposed if that is better
   bool transposed_, by_columns_;
   std::optional<Dots<float>> dots_;
   const product::Kernels* kernels_;

@@ -1,5 +1,5 @@
-// Whether this machine has all that simd/*_avx2.cc and simd/*_avx512.cc are compiled for: CMakeLists.txt says
-// what. There are machines with AVX-512F and nothing else of AVX-512.
+// Whether this machine has the instructions that CMakeLists.txt compiles simd/*_avx2.cc and simd/*_avx512.cc
+// for. Some machines have AVX-512F but no other part of AVX-512.
 #pragma once
 
 #if defined(__aarch64__) && defined(__linux__)
@@ -18,7 +18,7 @@ inline bool has_avx512() {
 #endif
 
 #if defined(__aarch64__)
-/// Bits of a vector of SVE, which some have beside NEON; 0 where there is none.
+/// Bits of a vector of SVE, which some machines have beside NEON; 0 without SVE.
 inline int sve_bits() {
 #if defined(__linux__)
   const int length = prctl(PR_SVE_GET_VL);

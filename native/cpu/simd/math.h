@@ -1,5 +1,5 @@
-// exp, log and what is made of them, without branches, so that loops over them become vector code. Errors are
-// of a few units in the last place. Polynomials: Cephes (Moshier), in single precision.
+// exp, log and functions of them, without branches, so that loops over them are vectorised. Errors are a few
+// units in the last place. Polynomials: Cephes (Moshier), in single precision.
 #pragma once
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-// The matrix product for AVX-512: 12 x 32 register blocks. Compiled with -mavx512f and its like.
+// The matrix product for AVX-512: 12 x 32 register blocks. Compiled with -mavx512f and others.
 #if defined(__AVX512F__)
 #define PRODUCT_ISA avx512
 #define PRODUCT_LANES 16

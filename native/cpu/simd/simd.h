@@ -3,13 +3,13 @@
 // leaf functions with the hot loop inside: the body of an OpenMP region is another function, which the clones
 // do not reach. What a leaf calls must be ALEXNODE_INLINE, so that it becomes part of every clone.
 #pragma once
-#include <cstdlib>  // tells glibc
+#include <cstdlib>  // defines __GLIBC__
 
 #define ALEXNODE_INLINE inline __attribute__((always_inline))
 #define ALEXNODE_INLINED __attribute__((always_inline))  // of a lambda, after its parameters
 
-// The loader picks by way of indirect functions, which glibc has and musl has not, and which run before a
-// sanitizer is set up.
+// The loader picks through indirect functions, which musl lacks and which run before a sanitizer is
+// initialised.
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ALEXNODE_CLONES \
@@ -22,7 +22,7 @@
 namespace alexnode::cpu {
 
 /// Row::run<wide>(a…) as a function for this machine, where `wide` says that vectors of 32 bytes are native.
-/// For code that the baseline would take apart element by element: clones would have that in them, at length.
+/// For code that the baseline can only do element by element: with clones, that would be much code.
 template <class Row, class... A>
 struct Versions {
 #ifdef ALEXNODE_VERSIONS

@@ -1,4 +1,4 @@
-// Winograd kernels for AVX-512: 12 x 32 register blocks. Compiled with -mavx512f and its like.
+// Winograd kernels for AVX-512: 12 x 32 register blocks. Compiled with -mavx512f and others.
 #if defined(__AVX512F__)
 #define WINOGRAD_ISA avx512
 #define WINOGRAD_LANES 16

@@ -33,7 +33,7 @@ struct FilterFolding {
           }
   }
 
-  /// Zeros fill up what the filters leave.
+  /// Zero where there is no element of the filters.
   void fold(void* to, const void* w, bool bf16) const {
     std::memset(to, 0, size_t(count()) * (bf16 ? 2 : 4));
     each([&](int64_t at, int64_t folded) {

@@ -1,7 +1,6 @@
 // A block of tiles passes through three stages: tiles of x to planes V, products M = V U for each frequency,
-// M to tiles of y. Where there are enough blocks each thread takes its own, and the planes stay in its
-// caches; where there are not (one image), all threads share the stages of a block. The order of the sums is
-// the same either way.
+// M to tiles of y. If there are enough blocks, each thread takes its own, and the planes stay in its caches.
+// If not (one image), all threads share the stages of a block. The order of the sums is the same either way.
 #include "cpu/winograd/forward.h"
 
 #include <omp.h>

@@ -86,7 +86,7 @@ const Kernels* portable(int tile, int taps);
 const Kernels* avx2(int tile, int taps);
 const Kernels* avx512(int tile, int taps);
 
-/// Those of the largest instruction set that this machine has; null where there are none of this tile.
+/// Those of the largest instruction set that this machine has; null if there are none of this tile.
 const Kernels* find_kernels(int tile, int taps);
 
 }  // namespace alexnode::cpu::winograd

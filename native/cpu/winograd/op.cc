@@ -1,5 +1,5 @@
-// The convolution ops by Winograd. Weights are row-major where they change at every training step, and each
-// run transforms them anew, into its scratch; frozen ones a reorder has transformed.
+// The convolution ops by Winograd. Weights that change at every training step are row-major, and each run
+// transforms them into its scratch. Frozen weights are transformed once, by a reorder.
 #include "cpu/winograd/op.h"
 
 #include <cstdint>

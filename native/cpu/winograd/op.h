@@ -1,5 +1,5 @@
-// Winograd kernels for the convolution ops. Each is null where Winograd cannot do the convolution, or is not
-// expected to win; images must have their layouts by then, weights may still be "any".
+// Winograd kernels for the convolution ops. Each is null if Winograd cannot do the convolution or is not
+// expected to be faster. Images must have their layouts, weights may still be "any".
 #pragma once
 #include "ops/conv2d.h"
 
@@ -13,7 +13,7 @@ inline bool may_winograd(const ConvFields& fields) {
   return fields.winograd && fields.stride == Int2{1, 1} && fields.dilation == Int2{1, 1};
 }
 
-/// Weights left "any" take a layout of Winograd's own where they are frozen, else row-major.
+/// Frozen weights left "any" take one of Winograd's layouts, others row-major.
 KernelPtr make_winograd(const Conv2d& fields, const Specs& specs);
 KernelPtr make_winograd(const Conv2dBackwardData& fields, const Specs& specs);
 KernelPtr make_winograd(const Conv2dBackwardWeights& fields, const Specs& specs);

@@ -43,7 +43,7 @@ inline Range part(int64_t total, int64_t i, int64_t n, int64_t unit = 1) {
   return {std::min(total, units * i / n * unit), std::min(total, units * (i + 1) / n * unit)};
 }
 
-// Panels are filled up with octets of zeros.
+// Zeroes octet q, which pads a panel.
 inline void clear(const Planes& planes, int64_t frequencies, int64_t rows, int64_t q) {
   for (int64_t f = 0; f < frequencies; ++f) {
     for (int64_t t = 0; t < rows; ++t) std::fill_n(planes.at(t, q) + f * planes.plane, octet, 0.0f);

@@ -1,5 +1,5 @@
 // A strided convolution over few channels, such as AlexNet's first, as a dense one over many: see strided.cc.
-// Null where that cannot be done or is not expected to win. Image layouts left "any" are settled.
+// Null if that cannot be done or is not expected to be faster. Image layouts left "any" are settled.
 #pragma once
 #include "layout.h"
 #include "ops/conv2d.h"

@@ -7,7 +7,7 @@
 
 namespace alexnode::cuda {
 
-/// Rows that a thread loads before it works on them: so much has to be under way for the memory to be busy.
+/// Rows that a thread loads before it works on them: that many must be in flight to keep the memory busy.
 /// Of 16-bit types fewer, since their sums take the registers.
 template <class T, bool Backward>
 constexpr int kRows = int(sizeof(T)) / (Backward ? 2 : 1);

@@ -19,7 +19,7 @@ ALEXNODE_DEVICE void bias_relu(const BiasRelu& p) {
     for (int j = 0; j < kPack; j++) {
       float value = numbers.at[j];
       if (p.b) value += p.b[column + j];
-      // NaN stays: it must be seen.
+      // NaN stays NaN, so that it is noticed.
       if (p.relu && value < 0) value = 0;
       bits |= u32(value > 0) << j;
       numbers.at[j] = T(value);

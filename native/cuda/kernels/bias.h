@@ -6,7 +6,7 @@
 namespace alexnode::cuda {
 
 /// y = relu(y + b), in place; without b, or without ReLU, the rest of it. Threads take `pack` numbers of y at
-/// a time, which divide a row; with `mask` they are 8, and it gets a bit each: whether y is above 0.
+/// a time, which divides a row. With `mask`, pack is 8 and each number's bit says if y is above 0.
 struct BiasRelu {
   void* y;
   const float* b;
@@ -26,7 +26,7 @@ struct ColumnSums {
 };
 inline constexpr int kStripe = 32, kStripeRows = 8;
 
-/// x = 0 where its bit of `mask` is, eight numbers a thread.
+/// x = 0 where its bit of `mask` is 0, eight numbers per thread.
 struct BitCut {
   void* x;
   const u8* mask;

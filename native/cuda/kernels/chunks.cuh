@@ -1,11 +1,10 @@
-// What kernels that walk over a tensor in the order of memory share: an element's number taken apart into its
-// place.
+// Shared by kernels that walk over a tensor in memory order: an element's number split into its indices.
 #pragma once
 #include "cuda/kernels/lanes.cuh"
 
 namespace alexnode::cuda {
 
-/// N elements at once, where `whole` says that their place is a multiple of their size.
+/// N elements, loaded at once if `whole`: if their place is a multiple of their size.
 template <int N, class T>
 ALEXNODE_DEVICE Lanes<T, N> load(const T* at, bool whole) {
   if (whole) return *reinterpret_cast<const Lanes<T, N>*>(at);

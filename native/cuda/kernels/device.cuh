@@ -1,4 +1,4 @@
-// What kernels compute with: element types, and what a block does together.
+// Element types of kernels, and how kernels are declared.
 #pragma once
 #include "cuda/kernels/prelude.h"
 

@@ -1,5 +1,5 @@
-// Ops on single elements, over memory as it lies: padding in blocked layouts is zero and stays so. Bound by
-// memory, so a thread takes 16 bytes at a time. A NaN stays one.
+// Elementwise ops, in memory order: padding in blocked layouts is zero and stays so. They are bound by
+// memory, so a thread takes 16 bytes at a time. NaN stays NaN.
 #include "cuda/kernels/device.cuh"
 #include "cuda/kernels/elementwise.h"
 #include "cuda/kernels/lanes.cuh"

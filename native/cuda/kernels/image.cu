@@ -5,7 +5,7 @@
 
 namespace alexnode::cuda {
 
-constexpr int kSome = 4;  // channels, or elements, a thread
+constexpr int kSome = 4;  // channels, or elements, per thread
 
 /// Channels side by side in x and y, so that both are one row of elements.
 template <class T, class X>

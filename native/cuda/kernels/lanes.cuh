@@ -1,4 +1,5 @@
-// Elements that lie side by side and are loaded or stored at once, up to the 16 bytes a thread takes best.
+// Elements that lie side by side and are loaded or stored at once, up to 16 bytes, the best size for a
+// thread.
 #pragma once
 #include "cuda/kernels/device.cuh"
 

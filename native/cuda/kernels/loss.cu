@@ -74,7 +74,7 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
   }
   if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) - wanted, 1, before};
   if (!dx) return;
-  // dlogits may lie where logits do: nobody writes before everybody has read `own`.
+  // dlogits may be logits: no thread writes before all have read `own`.
   __syncthreads();
   const float factor = *p.factor / float(valid), share = factor / sum, each = smooth / float(n);
   for (i64 i = threadIdx.x; i < n; i += blockDim.x)

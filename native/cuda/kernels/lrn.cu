@@ -91,7 +91,7 @@ ALEXNODE_DEVICE void lrn_lines(const LrnLinesParams& p) {
       for (int i = 0; i < N; i++) {
         const Powers s = powers(p.k + p.alpha * scale[i]);
         out[i] = float(loaded.lane[i]) * s.power;
-        // 0 where k is too, whatever the power of nothing is.
+        // 0 also if k is 0 and the power infinite.
         terms[i] = in[i] != 0 ? out[i] * in[i] * s.inverse : 0.f;
       }
       Line<N>(terms, before, after).sums(sums);

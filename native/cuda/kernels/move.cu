@@ -5,7 +5,7 @@
 
 namespace alexnode::cuda {
 
-/// Writes are in the order of memory; reads that are not meet in the cache.
+/// Writes are in memory order; scattered reads share the cache.
 template <class To, class From>
 ALEXNODE_DEVICE void reorder(const ReorderParams& p) {
   const auto* x = static_cast<const From*>(p.x);

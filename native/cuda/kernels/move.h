@@ -57,7 +57,7 @@ struct CopyChannelsParams {
   i64 first_to, first_from, channels;
 };
 
-/// y's bytes: `value` again and again, or `word` where it is not of a float type.
+/// y's bytes: `value` repeated, or `word` if y is not of a float type.
 struct FillParams {
   void* y;
   i64 bytes;

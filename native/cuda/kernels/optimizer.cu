@@ -88,7 +88,7 @@ ALEXNODE_KERNEL(adam, UpdateParams) {
   if (t.ok && !*t.ok) return;
   const float beta1 = t.hyper[1], beta2 = t.hyper[2], epsilon = t.hyper[3], decay = t.hyper[4],
               factor = t.hyper[5] * clip_of(t);
-  // Both averages start at zero, which the two corrections make good.
+  // Both averages start at zero; the two corrections compensate for that.
   const float rate = t.hyper[0] / correction(beta1, t.hyper[6]);
   const float of_root = 1 / sqrtf(correction(beta2, t.hyper[6]));
   update<true>(t, p.half[own], blockIdx.x - p.first_block[own], [=](float& w, float& m, float& v, float g) {
@@ -145,7 +145,7 @@ ALEXNODE_KERNEL(clip_factor, ClipFactorParams) {
   *p.clip = factor < 1 ? factor : 1;
 }
 
-/// All who find one write the same 0.
+/// All threads that find one write the same 0.
 ALEXNODE_KERNEL(check_finite, FiniteParams) {
   const int own = own_tensor(p);
   const CheckedTensor& t = p.tensor[own];

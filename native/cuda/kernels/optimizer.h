@@ -11,7 +11,7 @@ enum class Half : i32 { none, bf16, f16 };
 
 struct UpdatedTensor {
   float *w, *v;
-  float* m;   // adam's alone
+  float* m;   // only adam's
   void* w16;  // or null
   const float *g, *hyper;
   const i32* ok;      // or null

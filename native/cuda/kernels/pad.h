@@ -1,5 +1,5 @@
-// An NHWC image with a border of zeros, and without it again: for padding that differs from side to side,
-// which cuDNN does not know.
+// An NHWC image with a border of zeros, and without it again: for asymmetric padding, which cuDNN does not
+// support.
 #pragma once
 #include "cuda/kernels/prelude.h"
 

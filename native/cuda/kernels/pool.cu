@@ -1,5 +1,5 @@
 // Max and average pooling. A thread makes one output of 16 bytes of channels where these lie side by side,
-// else of one channel; windows that overlap meet in the cache. Backward, each input gathers from the windows
+// else of one channel; overlapping windows share the cache. Backward, each input gathers from the windows
 // that see it, in a fixed order: it is written once, and no thread writes where another does.
 #include "cuda/kernels/chunks.cuh"
 #include "cuda/kernels/device.cuh"
@@ -40,8 +40,8 @@ ALEXNODE_DEVICE Spot spot(const Image& v, const Image& other, i64 i) {
   return {c, i32(row), i32(column), place(v, c), place(other, c.image, c.channel, 0)};
 }
 
-/// What a window holds: see(lanes, number of the cell), in row-major order. K is the window's size where that
-/// is known, so that all of its loads are under way at once.
+/// What a window holds: see(lanes, number of the cell), in row-major order. K is the window's size if that is
+/// known, so that all of its loads are in flight at once.
 template <int K, int N, class T, class See>
 ALEXNODE_DEVICE void each_cell(const PoolParams& p, const Spot& s, Range rows, Range columns, const T* x,
                                bool whole, const See& see) {
@@ -63,7 +63,7 @@ ALEXNODE_DEVICE void each_cell(const PoolParams& p, const Spot& s, Range rows, R
   }
 }
 
-/// The first of the greatest, and a NaN before all.
+/// The first of the largest; NaN is larger than all.
 template <class T, class Index, int N, int K>
 ALEXNODE_DEVICE void max_pool(const PoolParams& p) {
   constexpr int bytes = N * int(sizeof(T));

@@ -1,7 +1,7 @@
-// What the files of kernels/ share: they are compiled by nvcc, by NVRTC, and by a host compiler for the
-// double of CUDA in test/fake-cuda, so they include nothing but each other. A kernel takes one struct by
-// value, declared in the .h of its file's name, which the host fills in. Sums are taken in a fixed order and
-// without atomics: the same input gives the same bits.
+// Shared by the files of kernels/. nvcc, NVRTC and a host compiler (for the double of CUDA in test/fake-cuda)
+// compile them, so they include nothing but each other. A kernel takes one struct by value, declared in the
+// .h of its file's name, which the host fills in. Sums are taken in a fixed order and without atomics: the
+// same input gives the same bits.
 #pragma once
 
 namespace alexnode::cuda {

@@ -12,7 +12,7 @@ struct DropoutParams {
   float rate, scale;
   u32 purpose;
   i64 sample, offset;
-  // Row-major: runs of consecutive elements with consecutive indices, an image each, or one in all.
+  // Row-major: runs of consecutive elements with consecutive indices, one per image, or one in all.
   i64 runs, length;
   // Other layouts.
   Image image;

@@ -23,7 +23,7 @@ ALEXNODE_DEVICE void log_mean_softmax(const LogMeanSoftmaxParams& p) {
   __syncthreads();
   const float less = logf(float(p.views));
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
-    // The largest goes out of the sum, so that nothing is too small for it.
+    // The largest term is factored out of the sum, so that it cannot underflow.
     float all = float(x[i]) - levels[0];
     for (i64 v = 1; v < p.views; v++) {
       const float one = float(x[v * step + i]) - levels[v];

@@ -67,10 +67,10 @@ std::vector<LibraryReport> open_cudnn(const Opener& opener, Cudnn& cudnn, bool c
     }
     if (const auto* missing = first_unready(all)) {
       r.state = State::broken;
-      r.error = text("was not called, for it would abort: ", missing->error);
+      r.error = text("was not called because it would abort: ", missing->error);
     } else if (!cublaslt) {
       r.state = State::broken;
-      r.error = "was not called, for it would abort: no libcublasLt could be opened";
+      r.error = "was not called because it would abort: no libcublasLt could be opened";
     } else {
       ask_cudnn(opener, r, cudnn, cudnn_major);
     }

@@ -24,7 +24,7 @@ struct Libraries {
 };
 
 /// A library may end the process when it is opened or called: cuDNN aborts if the cublasLt that it finds is
-/// of another CUDA version than its own, and only a call tells that version. So do this first in a child
+/// of another CUDA version than its own, and only a call shows that version. So do this first in a child
 /// process.
 Libraries open_libraries(const Watch& watch = {}, const Refused& refused = {});
 

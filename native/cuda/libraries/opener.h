@@ -1,5 +1,5 @@
-// Opens a library from the first place where that works, loads its functions and makes its first calls. Each
-// step is announced before it happens, and its outcome is noted in the library's report.
+// Opens a library from the first place where that succeeds, loads its functions and makes its first calls.
+// Each step is announced before it happens, and its outcome is noted in the library's report.
 #pragma once
 #include <functional>
 #include <initializer_list>

@@ -52,7 +52,7 @@ std::string machine_name(uint16_t machine) {
   }
 }
 
-/// Bytes that the file's segments reach to, or 0 where that cannot be read.
+/// The end of the file's segments in bytes, or 0 if it cannot be read.
 uint64_t length_by_header(std::ifstream& file, const Header& header) {
   uint64_t length = 0;
   for (uint64_t i = 0; i < header.segment_count(); i++) {
@@ -69,7 +69,7 @@ uint64_t length_by_header(std::ifstream& file, const Header& header) {
 /// one that was cut short the process dies by SIGBUS.
 std::string problem_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return {};  // the loader says why
+  if (!file) return {};  // the loader's error says why
   const Header header(file);
   if (!header.elf()) return path + ": not a shared object (it has no ELF header)";
   std::ifstream self_file("/proc/self/exe", std::ios::binary);

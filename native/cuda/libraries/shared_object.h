@@ -1,4 +1,4 @@
-// Opening one shared object, with an error that says what is wrong with the file.
+// Opens one shared object, with an error that says what is wrong with the file.
 #pragma once
 #include <string>
 

@@ -8,7 +8,7 @@
 namespace alexnode::cpu::product {
 namespace {
 
-/// A register's worth of c, all of it or what of it lies inside.
+/// Writes one register of c, or the part of it that lies inside c.
 void finish(float* c, const Vec& sum, const Tile& t, int64_t column) {
   Vec value = sum * t.alpha;
   const int64_t count = t.columns - column < lanes ? t.columns - column : lanes;
@@ -33,7 +33,7 @@ void block(const Tile& t) {
   Vec sum[Rows][Vectors] = {};
   const float *a = t.a, *b = t.b;
   const int64_t row = t.a_row;
-  for (int r = 0; r < Rows; r++) {  // c is wanted at the end, and would be waited for then
+  for (int r = 0; r < Rows; r++) {  // c is needed at the end
     __builtin_prefetch(t.c + r * t.c_row, 1);
     __builtin_prefetch(t.c + r * t.c_row + (Vectors * lanes - 1), 1);
   }
@@ -47,7 +47,7 @@ void block(const Tile& t) {
       for (int v = 0; v < Vectors; v++) sum[r][v] += a[r * row] * right[v];
     a += t.a_step, b += Vectors * lanes;
   }
-  // The short ways first: with a small batch a block is soon summed, and its end counts.
+  // The short paths first: with a small batch the sum is short, and its end matters.
   const bool plain = t.columns == Vectors * lanes && t.alpha == 1 && !t.bias && !t.relu;
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; r++)

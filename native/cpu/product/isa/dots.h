@@ -8,13 +8,13 @@
 namespace alexnode::cpu::product {
 namespace {
 
-/// Of rows from r on and images from n on. Rows end too soon for the machine to foresee the next ones: those
-/// `ahead` numbers further are fetched meanwhile, all of them or the first half.
+/// For rows from r on and images from n on. Rows are too short for hardware prefetching, so the rows `ahead`
+/// numbers further are prefetched: all of them, or the first half.
 template <int Rows, int Images, class T>
 void dots(const Strip<T>& s, int64_t r, int64_t n, int64_t ahead, bool half) {
-  constexpr int step = 64 / sizeof(T);  // what one fetch brings
+  constexpr int step = 64 / sizeof(T);  // numbers of one cache line
   Vec sum[Rows][Images] = {};
-  const T* w[Rows];  // the last again where there are fewer
+  const T* w[Rows];  // the last one repeated if there are fewer
   const float* x[Images];
   for (int j = 0; j < Rows; j++) w[j] = s.w + (r + j < s.rows ? r + j : s.rows - 1) * s.w_row;
   for (int i = 0; i < Images; i++) x[i] = s.x + (n + i < s.images ? n + i : s.images - 1) * s.x_row;

@@ -18,8 +18,8 @@ WINOGRAD_INLINE Place place(const Tiling& tiling, int64_t t, int step) {
           t % tiling.columns * step - tiling.left};
 }
 
-// Size x Size pixels of eight channels and the strides to walk them: the image itself where that can be, else
-// a copy. What lies outside of the image is zero.
+// Size x Size pixels of eight channels and the strides to walk them: the image itself if possible, else a
+// copy. What lies outside of the image is zero.
 struct Source {
   const float* data;
   int64_t row, pixel;
