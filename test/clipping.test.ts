@@ -2,7 +2,7 @@
 import t from 'tap'
 import { type Device, open } from '../lib/engine/device.ts'
 import { Parameter } from '../lib/net/graph/parameter.ts'
-import { exportTensors } from '../lib/net/graph/parameters.ts'
+import { exportTensors } from '../lib/net/graph/public-tensors.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { adam } from '../lib/optim/optimizer.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'

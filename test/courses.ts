@@ -1,7 +1,7 @@
 /** Courses of training that tests compare, and the same steps taken op by op. */
 import type { ImageSet } from '../lib/data/dataset.ts'
-import type { PublicTensor } from '../lib/net/graph/parameters.ts'
-import { Tape } from '../lib/net/graph/tape.ts'
+import type { PublicTensor } from '../lib/net/graph/public-tensors.ts'
+import { bindCall, Tape } from '../lib/net/graph/tape.ts'
 import { Value } from '../lib/net/graph/value.ts'
 import type { Net } from '../lib/net/net.ts'
 import { sgd } from '../lib/optim/optimizer.ts'
@@ -67,7 +67,7 @@ export async function eagerly(
     const args = { w: master, v: state, g: gradient, hyper: row, ok: net.io.ok }
     await tape.call(op, fields, args)
   }
-  const update = net.bind(tape.calls)
+  const update = tape.calls.map(bindCall)
   const feed = await Feed.create(net, set)
   for (const [step, indices] of batches.entries()) {
     const deliver = await feed.stage({ indices, step, seed })

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { type Device, open } from '../lib/engine/device.ts'
 import type { NetDefinition } from '../lib/net/definition.ts'
-import { exportTensors, type PublicTensor } from '../lib/net/graph/parameters.ts'
+import { exportTensors, type PublicTensor } from '../lib/net/graph/public-tensors.ts'
 import type { LayerNode } from '../lib/net/layer.ts'
 import { tanh } from '../lib/net/layers/activation.ts'
 import { batchNorm } from '../lib/net/layers/batch-norm.ts'

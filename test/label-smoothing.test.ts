@@ -1,7 +1,7 @@
 // Label smoothing in a run: what is reported and what is learnt, against the formula, and the tests without it.
 import t from 'tap'
 import { open } from '../lib/engine/device.ts'
-import { exportTensors } from '../lib/net/graph/parameters.ts'
+import { exportTensors } from '../lib/net/graph/public-tensors.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import type { Net } from '../lib/net/net.ts'

@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { type Device, open } from '../lib/engine/device.ts'
-import { exportTensors, type PublicTensor } from '../lib/net/graph/parameters.ts'
+import { exportTensors, type PublicTensor } from '../lib/net/graph/public-tensors.ts'
 import { conv2d } from '../lib/net/layers/conv2d.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'

@@ -7,7 +7,7 @@ import type { Stream } from '../lib/engine/stream.ts'
 import { chm145, openDevices } from '../lib/index.ts'
 import type { BoundCall } from '../lib/net/graph/tape.ts'
 import type { Parallel } from '../lib/net/index.ts'
-import { type Action, ordered } from '../lib/net/placement/order.ts'
+import { type Action, insertEvents } from '../lib/net/placement/events.ts'
 import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
 import { type ChromeTrace, type Span, writeTrace } from '../lib/training/bench/index.ts'
 import { distance, run } from './courses.ts'
@@ -131,10 +131,10 @@ t.test('the net of the original code exchanges the same', async (t) => {
 
 t.test('what is sent back goes beside what is computed', async (t) => {
   await built(['cpu:0', 'cpu:1'], {}, async ({ calls, placement }) => {
-    const mains = placement.parts.map(({ stream }) => stream)
+    const computing = placement.parts.map(({ stream }) => stream)
     const all = [...calls.forward, ...calls.backward]
     const { links } = placement
-    const actions = ordered(all, mains, links)
+    const actions = insertEvents(all, computing, links)
     const waits = actions.flatMap((action) => ('wait' in action ? [action] : []))
     const between = waits.filter(
       ({ stream, other }) => links.includes(stream) && links.includes(other)
@@ -163,12 +163,12 @@ t.test('what is sent back goes beside what is computed', async (t) => {
 function besides(actions: readonly Action[]): (call: BoundCall) => readonly BoundCall[] {
   const next = actions.map((): number[] => [])
   const last = new Map<Stream, number>()
-  const marks = new Map<number, number>()
+  const recorded = new Map<number, number>()
   for (const [i, action] of actions.entries()) {
     const stream = 'run' in action ? action.run.call.stream : action.stream
     const before = [last.get(stream)]
-    if ('mark' in action) marks.set(action.mark, i)
-    if ('wait' in action) before.push(marks.get(action.wait))
+    if ('record' in action) recorded.set(action.record, i)
+    if ('wait' in action) before.push(recorded.get(action.wait))
     for (const k of before) if (k !== undefined) next[k]?.push(i)
     last.set(stream, i)
   }

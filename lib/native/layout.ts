@@ -35,6 +35,11 @@ export function elements(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
+/** True if both shapes have the same sizes in the same order. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i])
+}
+
 /**
  * The row-major layout of up to 12 dimensions.
  *

@@ -1,8 +1,8 @@
-/** Builds a net: drafts it, checks that it fits, takes its memory, and fills its parameters. */
+/** Builds a net: drafts it, checks that it fits, allocates its memory, and initialises its parameters. */
 
 import { OutOfMemoryError } from '../native/errors.ts'
-import { type Draft, draft } from './draft.ts'
-import { fuse } from './fuse.ts'
+import { type Draft, draftNet } from './draft.ts'
+import { NetMemory } from './memory.ts'
 import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
 import { Net } from './net.ts'
 import type { BuildOptions } from './options.ts'
@@ -10,70 +10,81 @@ import type { Placement } from './placement/placement.ts'
 import type { NetSpec } from './spec.ts'
 
 /**
- * Works out shapes, layouts and memory, without taking memory for tensors.
- * @param own whether the placement closes with the draft
- */
-export function draftNet(
-  spec: NetSpec,
-  placement: Placement,
-  options: BuildOptions,
-  own: boolean
-): Promise<Draft> {
-  const layers = options.fuse === false ? spec.layers : fuse(spec.layers)
-  return draft(spec, layers, placement, options, own)
-}
-
-/**
  * Builds a net on a placement.
- * @param own whether the placement closes with the net
- * @throws OutOfMemoryError where the net does not fit in memory; the message names a batch that would
- * @throws Error where a layer does not fit; nothing stays open after either
+ * @param ownsPlacement whether the placement closes with the net
+ * @throws OutOfMemoryError if the net does not fit in memory; the message names a batch that fits
+ * @throws Error if a layer does not suit its inputs; nothing stays open after either
  */
 export async function buildNet(
   spec: NetSpec,
   placement: Placement,
   options: BuildOptions,
-  own: boolean
+  ownsPlacement: boolean
 ): Promise<Net> {
-  let drafted: Draft | undefined
-  let net: Net | undefined
+  let draft: Draft | undefined
+  let memory: NetMemory | undefined
   try {
-    drafted = await draftNet(spec, placement, options, false)
-    const plan = drafted.plan()
-    const lacking = plan.fits ? undefined : tight(drafted, plan)
-    if (lacking) throw await tooLarge(drafted, lacking, options)
-    const rebuild = (other: BuildOptions) => buildNet(spec, placement, other, false)
+    draft = await draftNet(spec, placement, options, false)
+    const plan = draft.plan()
+    const lacking = plan.fits ? undefined : shortOf(draft, plan)
+    if (lacking) throw await tooLarge(draft, lacking, options)
     try {
-      net = new Net(drafted, plan, options, rebuild, own)
+      memory = allocateMemory(draft)
     } catch (cause) {
       // Another process may have taken what was free a moment ago.
       if (!(cause instanceof OutOfMemoryError)) throw cause
-      throw await tooLarge(drafted, plan, options, cause)
+      throw await tooLarge(draft, plan, options, cause)
     }
-    if (!options.parameters) await drafted.parameters.initialise(net.stream, net.seed)
-    return net
+    writeDefaults(draft)
+    const { parameters } = draft
+    if (!options.parameters) {
+      await parameters.initialise(placement.first.stream, draft.options.seed)
+    }
+    const rebuild = (other: BuildOptions) => buildNet(spec, placement, other, false)
+    return new Net({ draft, plan, memory, options, rebuild, ownsPlacement })
   } catch (error) {
-    if (!options.parameters) drafted?.parameters.close()
-    await (net?.close() ?? drafted?.close())
-    if (!net && own) await placement.close()
+    if (memory) await placement.synchronize().catch(() => {})
+    await draft?.close()
+    if (ownsPlacement) await placement.close()
+    memory?.close()
+    if (!options.parameters) draft?.parameters.close()
     throw error
   }
 }
 
-/** The device whose memory the build does not fit, where what the parameters have taken already counts. */
-function tight({ parameters, placement }: Draft, plan: MemoryPlan): DevicePlan | undefined {
+function allocateMemory(draft: Draft): NetMemory {
+  const { parameters, placement, options } = draft
+  parameters.allocate(
+    placement.parts.map(({ stream }) => stream),
+    options.training
+  )
+  return new NetMemory(draft)
+}
+
+/** What a step reads unless it is told otherwise: no loss scale, no label smoothing, all rows count. */
+function writeDefaults({ stepIO, placement }: Draft): void {
+  for (const [replica, { scale, smoothing, valid, labels }] of stepIO.entries()) {
+    const stream = placement.of(replica)[0]?.stream
+    stream?.write(scale.place, Float32Array.of(1))
+    if (smoothing) stream?.write(smoothing.place, Float32Array.of(0))
+    stream?.write(valid.place, Int32Array.of(labels.dims[0] ?? 0))
+  }
+}
+
+/** The device, or all of them together, that has too little memory. Parameters that are allocated count as free. */
+function shortOf({ parameters, placement }: Draft, plan: MemoryPlan): DevicePlan | undefined {
   const { parts } = placement
   const taken = parts
     .filter(() => parameters.allocated)
     .reduce((sum, { index }) => sum + parameters.bytes(index).masters, 0)
-  const room = { ...plan, available: plan.available + taken }
-  if (room.bytes > room.available) return room
+  const total = { ...plan, available: plan.available + taken }
+  if (total.bytes > total.available) return total
   return parts.length === 1
     ? undefined
     : plan.devices.find((device) => device.bytes > device.available)
 }
 
-/** What was asked for, what there is, and the batch that would fit. */
+/** Says what the net needs, what there is, and which batch would fit. */
 async function tooLarge(
   { spec, placement }: Draft,
   plan: DevicePlan,
@@ -92,7 +103,7 @@ async function tooLarge(
   )
 }
 
-/** Told by the line through the plans of this batch and of one image; a twentieth is left free. */
+/** Interpolates between the plans of this batch and of one image; leaves 5% free. */
 async function largestBatch(
   spec: NetSpec,
   placement: Placement,

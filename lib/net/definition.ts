@@ -1,7 +1,7 @@
-/** A net as its author defines it, with the two things to do with it: draft it, or build it. */
+/** Defines a net as plain data, to draft it or to build it on devices. */
 import type { Device } from '../engine/device.ts'
-import { buildNet, draftNet } from './build.ts'
-import type { Draft } from './draft.ts'
+import { buildNet } from './build.ts'
+import { type Draft, draftNet } from './draft.ts'
 import type { PlacedNode } from './fuse.ts'
 import type { LayerNode } from './layer.ts'
 import type { Net } from './net.ts'
@@ -9,21 +9,28 @@ import type { BuildOptions } from './options.ts'
 import { Placement } from './placement/placement.ts'
 import type { InputShape, NetSpec } from './spec.ts'
 
+/** What `defineNet` takes. */
 export interface NetOptions {
-  /** For people and checkpoints. */
+  /** Shown to people and written to checkpoints. */
   readonly name: string
   readonly input: InputShape
-  /** In order. Each reads the one before, or those it names. The last one's output is the net's: logits [N, classes]. */
+  /**
+   * The layers in order. Each reads the layer before, or those that its `inputs` name. The last one gives the logits:
+   * [N, classes].
+   */
   readonly layers: readonly LayerNode[]
 }
 
-/** A net as data: what it is, on no device yet, with no memory. */
+/** A net as plain data, without device or memory. Made by `defineNet`, or by a model such as `alexnet`. */
 export class NetDefinition implements NetSpec {
   readonly name: string
   readonly input: InputShape
   readonly layers: readonly PlacedNode[]
 
-  /** @throws Error for a layer that reads one that is not there, or a name that is there twice */
+  /**
+   * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, or a layer
+   * that reads one that is not before it
+   */
   constructor({ name, input, layers }: NetOptions) {
     this.name = name
     this.input = input
@@ -34,65 +41,99 @@ export class NetDefinition implements NetSpec {
         )
       }
     }
-    this.layers = named(name, layers)
+    this.layers = nameLayers(name, layers)
   }
 
   /**
-   * Works out shapes, layouts and memory on a device, or on several, without taking memory for tensors.
-   * @throws Error naming the layer that does not fit, what it expected and what came
+   * Lays the net out on a device, or on several: shapes, layouts and memory plan, without memory for tensors. Close
+   * the draft when done.
+   *
+   * @throws Error as `build`, but not for too little memory
+   *
+   * @example
+   * const draft = await alexnet().draft(device, { batch: 128 })
+   * console.log(draft.layers, draft.plan().bytes)
+   * await draft.close()
    */
   async draft(on: Device | readonly Device[] | Placement, options: BuildOptions): Promise<Draft> {
     if (on instanceof Placement) return draftNet(this, on, options, false)
-    return draftNet(this, placed(on, options), options, true)
+    return draftNet(this, placementOn(on, options), options, true)
   }
 
   /**
-   * Builds the net on a device, or on several that share it as `options.parallel` says: takes its memory,
-   * fills its parameters, records its programs. The numbers are the same on any devices, to rounding.
+   * Builds the net on a device, or on several: allocates its memory and initialises its parameters. The results are
+   * the same on any number of devices, to rounding.
    *
-   * @throws Error before any memory is taken, where a layer does not fit or the whole would not
+   * @param on the device, or several that share the net as `options.parallel` says
+   * @throws Error before memory is allocated: for a batch that is no whole number from 1, for a dtype that a device
+   * does not have, for a layer that does not suit its inputs (with its name, what it expected and what it got), for
+   * CPUs together with GPUs, or if the net needs more memory than is free (with the largest batch that fits)
    *
    * @example
-   * await using net = await alexnet().build([await open('cuda:0'), await open('cuda:1')], { batch: 128 })
+   * await using device = await open('cuda')
+   * await using net = await alexnet().build(device, { batch: 128, dtype: 'bf16' })
    */
   async build(on: Device | readonly Device[], options: BuildOptions): Promise<Net> {
-    return buildNet(this, placed(on, options), options, true)
+    return buildNet(this, placementOn(on, options), options, true)
   }
 }
 
-function placed(on: Device | readonly Device[], { parallel, stream }: BuildOptions): Placement {
+function placementOn(
+  on: Device | readonly Device[],
+  { parallel, stream }: BuildOptions
+): Placement {
   return new Placement('id' in on ? [on] : on, parallel, stream)
 }
 
-function named(net: string, layers: readonly LayerNode[]): PlacedNode[] {
+/** Gives each layer its name and the names of its inputs. */
+function nameLayers(net: string, layers: readonly LayerNode[]): PlacedNode[] {
   const counts = new Map<string, number>()
-  const out: PlacedNode[] = []
+  const placed: PlacedNode[] = []
   const names = new Set(['input'])
   let before = 'input'
   for (const node of layers) {
     const count = (counts.get(node.kind) ?? 0) + 1
     counts.set(node.kind, count)
     const name = node.name ?? `${node.kind}${count}`
-    if (names.has(name))
+    if (names.has(name)) {
       throw new Error(`[net] ${net}: two layers are called '${name}': rename one`)
+    }
     const inputs = node.inputs ?? [before]
     for (const input of inputs) {
       if (!names.has(input)) {
         throw new Error(
-          `[net] ${net}: layer '${name}' reads '${input}', and there is none of that name before it: ` +
+          `[net] ${net}: layer '${name}' reads '${input}', and no layer before it has that name: ` +
             `expected one of ${[...names].join(', ')}`
         )
       }
     }
     names.add(name)
-    out.push({ node, name, inputs })
+    placed.push({ node, name, inputs })
     before = name
   }
-  if (out.length === 0) throw new Error(`[net] ${net}: expected one layer or more, got none`)
-  return out
+  if (placed.length === 0) throw new Error(`[net] ${net}: expected one layer or more, got none`)
+  return placed
 }
 
-/** A net of one's own. */
+/**
+ * Defines a net of your own.
+ *
+ * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, or a layer that
+ * reads one that is not before it
+ *
+ * @example
+ * const lenet = defineNet({
+ *   name: 'lenet',
+ *   input: { channels: 1, height: 28, width: 28 },
+ *   layers: [
+ *     conv2d({ filters: 32, size: 5, padding: 'same' }),
+ *     relu(),
+ *     maxPool({ size: 2 }),
+ *     flatten(),
+ *     dense({ units: 10 })
+ *   ]
+ * })
+ */
 export function defineNet(options: NetOptions): NetDefinition {
   return new NetDefinition(options)
 }

@@ -1,162 +1,185 @@
-/**
- * A draft is a build before it takes memory: the tapes of op calls, forward and backward, with every
- * shape and layout settled, and the memory plan that follows from them.
- */
+/** A draft is a build without memory: its op calls, with all shapes and layouts, and its memory plan. */
 
 import type { Stream } from '../engine/stream.ts'
-import type { DType } from '../native/dtype.ts'
-import type { PlacedNode } from './fuse.ts'
+import { fuse } from './fuse.ts'
 import { Parameters } from './graph/parameters.ts'
-import { type Call, Tape } from './graph/tape.ts'
+import type { Call, Tape } from './graph/tape.ts'
 import { Value } from './graph/value.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
-import type { BuildOptions } from './options.ts'
+import { type BuildOptions, type SettledOptions, settleOptions } from './options.ts'
 import { allReduceFlags } from './placement/all-reduce-flags.ts'
 import type { Placement } from './placement/placement.ts'
-import { Replicas } from './placement/replicas.ts'
+import { ReplicaSync } from './placement/replica-sync.ts'
+import { createTapes } from './placement/tapes.ts'
 import type { NetSpec } from './spec.ts'
-import { type LayerSummary, type StepInputs, type StepIO, Trace } from './trace.ts'
+import type { StepInputs, StepIO } from './trace/step-io.ts'
+import { type LayerSummary, mergeResults } from './trace/summary.ts'
+import { Trace } from './trace/trace.ts'
 
+/** A net laid out on devices, with its op calls and its memory plan, before memory is allocated. */
 export interface Draft {
+  /** @internal */
   readonly spec: NetSpec
-  readonly options: Required<Pick<BuildOptions, 'batch'>> & { dtype: DType; training: boolean }
+  /** @internal */
+  readonly options: SettledOptions
+  /** @internal */
   readonly placement: Placement
+  /** The parameters, without memory. */
   readonly parameters: Parameters
-  /** One a part of the placement, with one list of calls. */
+  /** @internal One a part of the placement, with one list of calls. */
   readonly tapes: readonly Tape[]
-  /** In an order that is right one after the other. */
+  /** @internal In a valid serial order. */
   readonly calls: readonly Call[]
-  /** How many of the calls are the forward pass. */
+  /** @internal The number of calls that are the forward pass. */
   readonly forwardCalls: number
-  /** Copy the masters to the packed copies that this build's ops read; one a part. */
+  /** @internal One a part: copies master weights to the packed copies that ops read. */
   readonly refresh: readonly Tape[]
-  /** All gradients of a part as one row of f32. */
+  /** @internal By part: all gradients as one f32 vector. */
   readonly gradients: readonly Value[]
-  /** By part. */
+  /** @internal By part. */
   readonly stepInputs: readonly StepInputs[]
-  /** By replica: of the part where its loss is. */
-  readonly heads: readonly StepIO[]
+  /** @internal By replica. */
+  readonly stepIO: readonly StepIO[]
+  /** The layers, after fusion. */
   readonly layers: readonly LayerSummary[]
+  /** The number of logits. */
   readonly classes: number
-  /** The values that lie on a part. */
+  /** @internal The values on a part. */
   valuesOf(part: number): readonly Value[]
-  /** Bytes of scratch that the widest op of a stream needs. */
+  /** @internal Bytes of scratch that the largest op of a stream needs. */
   scratchOf(stream: Stream): number
-  /** What the plan says now; the draft may still be added to. */
+  /** How much memory a build would take, and how much is free now. */
   plan(): MemoryPlan
-  /** Gives back the ops, and the placement's streams where the draft has made them. */
+  /** Closes its ops, and its streams if the draft created them. */
   close(): Promise<void>
 }
 
-/** @param own whether the placement ends with the draft */
-export async function draft(
+/**
+ * Lays a net out on a placement, without memory for tensors.
+ * @param ownsPlacement whether the placement closes with the draft
+ * @throws Error for a batch that is no whole number from 1, a dtype that a device does not have, or a layer that does
+ * not suit its inputs; nothing stays open then
+ */
+export async function draftNet(
   spec: NetSpec,
-  nodes: readonly PlacedNode[],
   placement: Placement,
-  options: BuildOptions,
-  own: boolean
+  buildOptions: BuildOptions,
+  ownsPlacement: boolean
 ): Promise<Draft> {
-  const { dtype = 'f32', training = true, winograd = true } = options
-  const { parts } = placement
+  const options = settleOptions(buildOptions)
+  const { batch, dtype, training, winograd } = options
   const parameters = options.parameters ?? new Parameters()
-  const calls: Call[] = []
-  const tapes = parts.map(({ stream, index }) => new Tape(stream, index, calls))
-  let replicas: Replicas | undefined
+  const tapes = createTapes(placement)
+  const calls = tapes[0]?.calls ?? []
+  let sync: ReplicaSync | undefined
   const close = async () => {
-    replicas?.close()
+    sync?.close()
     for (const tape of tapes) tape.close()
-    if (own) await placement.close()
+    if (ownsPlacement) await placement.close()
   }
   try {
-    const { batch } = options
     if (!Number.isInteger(batch) || batch < 1) {
       throw new Error(`[net] ${spec.name}: batch: expected a whole number from 1, got ${batch}`)
     }
-    for (const { device } of parts) device.requireDType(dtype)
-    return await traced(batch)
+    for (const { device } of placement.parts) device.requireDType(dtype)
+    return await trace()
   } catch (error) {
     await close()
     throw error
   }
 
-  async function traced(batch: number): Promise<Draft> {
+  async function trace(): Promise<Draft> {
+    const nodes = options.fuse ? fuse(spec.layers) : spec.layers
     const traces: Trace[] = []
-    const heads: StepIO[] = []
+    const stepIO: StepIO[] = []
     for (let replica = 0; replica < placement.replicas; replica++) {
-      const { count } = placement.rows(replica, batch)
-      const settings = { dtype, training, winograd, batch: count }
-      const its = tapes.filter(({ part }) => parts[part]?.replica === replica)
-      const trace = new Trace(spec, nodes, placement, replica, its, parameters, settings)
+      const parts = placement.of(replica)
+      const trace = new Trace({
+        spec,
+        nodes,
+        placement,
+        parts,
+        tapes: tapes.filter(({ part }) => placement.parts[part]?.replica === replica),
+        parameters,
+        dtype,
+        training,
+        winograd,
+        batch: placement.rows(replica, batch).count
+      })
       traces.push(trace)
-      heads.push(await trace.forward())
+      stepIO.push(await trace.forward())
     }
     const forwardCalls = calls.length
     const gradients: Value[] = []
-    if (training && traces.length > 1) replicas = new Replicas(placement, parameters, calls)
     if (training) {
-      await backward(traces, replicas)
-      for (const tape of tapes) gradients.push(await checked(tape))
+      if (traces.length > 1) sync = new ReplicaSync(placement, parameters, calls)
+      await addBackward(traces, sync)
+      for (const tape of tapes) gradients.push(await checkGradients(tape, parameters))
       for (let replica = 0; replica < placement.replicas; replica++) {
         await allReduceFlags(placement, replica, tapes, parameters)
       }
       for (const trace of traces) await trace.update()
-      replicas?.share()
+      sync?.broadcastStatistics()
     }
     const refresh: Tape[] = []
     for (const tape of tapes) refresh.push(await tape.refresh(parameters.of(tape.part)))
-    const [head] = heads
-    if (!head) throw new Error('[net] has no head')
-    const made: Draft = {
+    const draft: Draft = {
       spec,
-      options: { batch, dtype, training },
-      ...{ placement, parameters, tapes, calls, forwardCalls, refresh, gradients, heads },
+      options,
+      placement,
+      parameters,
+      tapes,
+      calls,
+      forwardCalls,
+      refresh,
+      gradients,
       stepInputs: traces.flatMap(({ stepInputs }) => stepInputs),
-      layers: mergeResults(traces),
-      classes: head.logits.dims[1] ?? 0,
-      valuesOf: (part) => [...(tapes[part]?.values ?? []), ...(replicas?.valuesOf(part) ?? [])],
+      stepIO,
+      layers: mergeResults(traces.map(({ layers }) => layers)),
+      classes: stepIO[0]?.logits.dims[1] ?? 0,
+      valuesOf: (part) => [...(tapes[part]?.values ?? []), ...(sync?.valuesOf(part) ?? [])],
       scratchOf: (stream) =>
         [...calls, ...refresh.flatMap((tape) => tape.calls)]
           .filter((call) => call.stream === stream)
           .reduce((most, { op }) => Math.max(most, op.scratch), 0),
-      plan: () => planMemory(made, options),
+      plan: () => planMemory(draft),
       close: async () => {
         for (const tape of refresh) tape.close()
         await close()
       }
     }
-    return made
-  }
-
-  /** Looks for gradients of a part that are not finite. */
-  async function checked(tape: Tape): Promise<Value> {
-    const { part } = tape
-    const bytes = parameters.bytes(part).gradients
-    const shape = [bytes / 4]
-    const row = new Value({
-      ...{ name: 'gradients', layer: 'update', dtype: 'f32', layout: 'a', permanent: true },
-      ...{ part, shape, bytes }
-    })
-    tape.at('update', 'update')
-    if (bytes > 0) await tape.call('finite', {}, { ok: parameters.ok(part), x: row })
-    return row
+    return draft
   }
 }
 
-/** The backward passes of all replicas side by side, so that gradients are summed as they become known. */
-async function backward(traces: readonly Trace[], replicas: Replicas | undefined): Promise<void> {
-  const walks = traces.map((trace) => trace.backward())
-  for (let going = true; going; ) {
-    going = false
-    for (const walk of walks) going = (await walk.next()).done !== true || going
-    await replicas?.sum()
+/** Adds the backward passes of all replicas in lockstep, so that gradients are reduced as soon as all have them. */
+async function addBackward(traces: readonly Trace[], sync: ReplicaSync | undefined): Promise<void> {
+  const passes = traces.map((trace) => trace.backward())
+  for (let running = true; running; ) {
+    running = false
+    for (const pass of passes) running = (await pass.next()).done !== true || running
+    await sync?.allReduceGradients()
   }
 }
 
-/** The layers as those of one net, whose batch the replicas share. */
-function mergeResults(traces: readonly Trace[]): LayerSummary[] {
-  const [first] = traces
-  return (first?.layers ?? []).map((layer, i) => ({
-    ...layer,
-    bytes: traces.reduce((sum, { layers }) => sum + (layers[i]?.bytes ?? 0), 0)
-  }))
+/**
+ * Checks that all gradients of a part are finite; clears the part's `ok` if not.
+ * @returns the gradients as one f32 vector
+ */
+async function checkGradients(tape: Tape, parameters: Parameters): Promise<Value> {
+  const { part } = tape
+  const bytes = parameters.bytes(part).gradients
+  const gradients = new Value({
+    name: 'gradients',
+    layer: 'update',
+    dtype: 'f32',
+    part,
+    shape: [bytes / 4],
+    layout: 'a',
+    bytes,
+    permanent: true
+  })
+  tape.at('update', 'update')
+  if (bytes > 0) await tape.call('finite', {}, { ok: parameters.ok(part), x: gradients })
+  return gradients
 }

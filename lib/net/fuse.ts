@@ -1,21 +1,21 @@
-/** Which neighbouring layers become one op. `fuse: false` keeps them apart; the numbers stay. */
+/** Fuses ReLUs into the ops of the layers beside them. The results stay the same; `fuse: false` turns it off. */
 import type { LayerNode } from './layer.ts'
 
-/** A layer whose place in the net is settled. */
+/** A layer of a net, with its name and the names of the layers that it reads. */
 export interface PlacedNode {
   readonly node: LayerNode
   readonly name: string
+  /** Names of layers, or 'input'. */
   readonly inputs: readonly string[]
-  /** Another layer's backward undoes this one's ReLU, by its bits. */
+  /** @internal True if a later layer's backward op undoes this one's ReLU, by its bit mask. */
   readonly keepsMask?: boolean
 }
 
-/** Fuses ReLUs into the layers beside them. */
 export function fuse(nodes: readonly PlacedNode[]): PlacedNode[] {
   return fuseBackward(fuseForward(nodes))
 }
 
-/** Fuses each ReLU into the layer before it, where that layer can and nothing else reads it. */
+/** Fuses each ReLU into the layer before it, if that layer can have one and has no other consumer. */
 function fuseForward(nodes: readonly PlacedNode[]): PlacedNode[] {
   const fused: PlacedNode[] = []
   const renamed = new Map<string, string>()
@@ -23,8 +23,8 @@ function fuseForward(nodes: readonly PlacedNode[]): PlacedNode[] {
     const inputs = placed.inputs.map((name) => renamed.get(name) ?? name)
     const at = fused.findIndex(({ name }) => name === inputs[0])
     const before = fused[at]
-    const readers = nodes.filter((other) => other.inputs.includes(placed.inputs[0] ?? '')).length
-    if (placed.node.kind === 'relu' && before?.node.withRelu && readers === 1) {
+    const consumers = nodes.filter((other) => other.inputs.includes(placed.inputs[0] ?? '')).length
+    if (placed.node.isRelu && before?.node.withRelu && consumers === 1) {
       fused[at] = { ...before, node: before.node.withRelu() }
       renamed.set(placed.name, before.name)
     } else {
@@ -35,18 +35,18 @@ function fuseForward(nodes: readonly PlacedNode[]): PlacedNode[] {
 }
 
 /**
- * Fuses the backward of each dense layer's ReLU into that of the dense layer after it, whose product then gives
- * a gradient that is cut already. Dropout between them passes it on: both are factors of single elements.
+ * Fuses the backward of a layer's ReLU into that of the next layer with weights: its matrix product applies the
+ * ReLU's bit mask to the gradient. Layers between them, such as dropout, must pass the mask.
  */
 function fuseBackward(nodes: readonly PlacedNode[]): PlacedNode[] {
-  const readerOf = ({ name }: PlacedNode) => {
-    const readers = nodes.filter(({ inputs }) => inputs.includes(name))
-    return readers.length === 1 ? readers[0] : undefined
+  const consumerOf = ({ name }: PlacedNode) => {
+    const consumers = nodes.filter(({ inputs }) => inputs.includes(name))
+    return consumers.length === 1 ? consumers[0] : undefined
   }
   return nodes.map((placed) => {
-    if (placed.node.kind !== 'dense') return placed
-    let reader = readerOf(placed)
-    while (reader?.node.kind === 'dropout') reader = readerOf(reader)
-    return reader?.node.kind === 'dense' ? { ...placed, keepsMask: true } : placed
+    if (!placed.node.mask.keeps) return placed
+    let consumer = consumerOf(placed)
+    while (consumer?.node.mask.passes) consumer = consumerOf(consumer)
+    return consumer?.node.mask.applies ? { ...placed, keepsMask: true } : placed
   })
 }

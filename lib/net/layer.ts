@@ -1,6 +1,6 @@
 /**
- * What a layer is: data, with a function that calls its ops forward and gives back the one that calls
- * them backward. lib/net/layers/ has one file each.
+ * A layer is data with a function that adds its op calls to a tape: forward, and a closure that adds those of the
+ * backward pass. lib/net/layers/ has one file a layer.
  */
 
 import type { DType } from '../native/dtype.ts'
@@ -9,40 +9,44 @@ import type { Parameter, ParameterSpec } from './graph/parameter.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
 
-/** What a layer builds with. */
+/** What a layer is given when its calls are added. */
 export interface LayerContext {
   readonly tape: Tape
-  /** The dtype of activations and of the weights that ops read. */
+  /** The dtype of activations, and of the weights that ops read. */
   readonly dtype: DType
-  /** True: what the backward pass needs is kept, dropout drops, batch norm uses the batch. */
+  /** True for training: the layer keeps what its backward pass reads; dropout drops; batch norm uses the batch. */
   readonly training: boolean
-  /** Whether convolutions may be made by Winograd's method. */
+  /** True if convolutions may use Winograd's method. */
   readonly winograd: boolean
   /** The layer's name, unique in its net. */
   readonly name: string
-  /** A ReLU in the layer's op shall leave its bits, for the backward of what reads the output. */
+  /** True if the layer's op must keep the bit mask of its ReLU: a later backward op applies it. */
   readonly keepsMask: boolean
+  /** By their names in the layer. */
   readonly parameters: Readonly<Record<string, Parameter>>
   /** u32[4]: seed, step, first sample. */
   readonly rng: Value
-  /** i32[1]: 0 from the moment a gradient was not finite. */
+  /** i32[1]: 0 once a gradient was not finite. */
   readonly ok: Value
-  /** Which of how many equal slices of the channels this device owns: { index: 0, of: 1 } where it owns all. */
+  /** This device's slice of the channels, of so many equal ones: { index: 0, of: 1 } if it computes all. */
   readonly slice: { readonly index: number; readonly of: number }
   /**
-   * Calls ops whose outputs no other layer reads (gradients of weights), at once, or where devices share the net
-   * after what others wait for.
+   * Adds calls whose outputs no other layer reads, such as gradients of weights: at once on one device; after the
+   * next transfers if devices share the channels.
    */
   defer(calls: () => Promise<void>): Promise<void>
-  /** Adds calls to the update, which runs after all gradients are known. */
+  /** Adds calls to the update, which runs when all gradients are computed. */
   onUpdate(calls: () => Promise<void>): void
 }
 
+/** What a layer's forward pass returns. */
 export interface Forward {
   readonly output: Value
   /**
-   * Calls the ops that turn the gradient of the output into those of parameters and inputs.
-   * @param needs which inputs' gradients are wanted; undefined may be given for the others
+   * Adds the calls that compute gradients of parameters and inputs.
+   * @param dy gradient of the output
+   * @param needs by input: whether its gradient is needed
+   * @returns gradients of the inputs; undefined for those that are not needed
    */
   readonly backward: (
     dy: Value,
@@ -52,83 +56,122 @@ export interface Forward {
 
 /** How a layer is split over devices that own equal slices of the channels. */
 export interface Split<Config> {
-  /** What each device reads of every input: its own slice, or all of it, which the others send. */
+  /** Whether each device reads its own slice of every input, or the whole inputs, which the devices gather. */
   readonly reads: 'slice' | 'whole'
-  /** The layer that computes a device's slice of the output. Its parameters are rows of the whole layer's. */
+  /** The layer that computes one slice of the output. Its parameters are rows of the whole layer's. */
   readonly config: Config
 }
 
+/** What a layer does with the bit mask of a ReLU. Each is false if left out. */
+export interface MaskSupport {
+  /** Its op can keep the mask of its fused ReLU. */
+  readonly keeps?: boolean
+  /** Its backward op can apply its input's mask, which undoes the ReLU before it. */
+  readonly applies?: boolean
+  /** It multiplies each element by a factor: its input's mask holds for its output, too. */
+  readonly passes?: boolean
+}
+
+/** A kind of layer. */
 export interface Layer<Config> {
   /** 'conv2d', 'lrn', … */
   readonly kind: string
-  /** @throws Error where the inputs do not suit the layer */
+  /** True for max(0, x) and nothing else: the layer before may compute it in its own op. */
+  readonly isRelu?: boolean
+  readonly mask?: MaskSupport
+  /** The same layer with a ReLU in its op, if the op can have one. */
+  withRelu?(config: Config): Config
+  /** @throws Error if the inputs do not suit the layer */
   parameters?(config: Config, inputs: readonly Shape[]): readonly ParameterSpec[]
+  /** Adds the calls of the forward pass. */
   forward(context: LayerContext, config: Config, inputs: readonly Value[]): Promise<Forward>
   /**
-   * How it is split over so many devices. Where it is not (undefined, or no such function), the first device
-   * computes it whole, and others send it their slices of its inputs.
+   * Splits the layer over so many devices. Without it, or if it returns undefined, the first device gathers the
+   * inputs and computes the whole layer.
    */
   split?(config: Config, inputs: readonly Shape[], parts: number): Split<Config> | undefined
-  /** Multiply-adds for one image, forward. */
+  /** Multiply-adds of the forward pass for one image. */
   macs?(config: Config, inputs: readonly Shape[], output: Shape): number
 }
 
-/** One layer in a net: its kind, its settings, and which layers it reads. */
+/** A layer of a net: its kind, its options, and the layers that it reads. Made by `conv2d`, `relu`, `lrn`, … */
 export interface LayerNode {
+  /** 'conv2d', 'lrn', … */
   readonly kind: string
+  /** Undefined: the net names it. */
   readonly name: string | undefined
   /** Names of layers, or 'input'; undefined: the layer before. */
   readonly inputs: readonly string[] | undefined
-  /** The settings, as they were given. */
+  /** The options, as they were given. */
   readonly config: LayerOptions
+  /** @internal */
+  readonly isRelu: boolean
+  /** @internal */
+  readonly mask: MaskSupport
+  /** @internal */
   parameters(inputs: readonly Shape[]): readonly ParameterSpec[]
+  /** @internal */
   forward(context: LayerContext, inputs: readonly Value[]): Promise<Forward>
-  /** What one of so many devices reads, and the layer that it computes. */
+  /** @internal What each of so many devices reads, and the layer that it computes. */
   split(
     inputs: readonly Shape[],
     parts: number
   ): { readonly reads: 'slice' | 'whole'; readonly node: LayerNode } | undefined
+  /** @internal */
   macs(inputs: readonly Shape[], output: Shape): number
-  /** The same layer with a ReLU at its end, where it can have one inside its op. */
+  /** @internal The same layer with a ReLU in its op; undefined if it cannot have one. */
   readonly withRelu: (() => LayerNode) | undefined
 }
 
-/** What every layer can be told. */
+/** Options of every layer. */
 export interface LayerOptions {
-  /** Default: the kind and a number. */
+  /** Unique in the net. Default: the kind and a number, such as 'conv2d1'. */
   readonly name?: string
-  /** Names of the layers it reads, or 'input'. Default: the layer before. */
+  /** Names of the layers to read, or 'input' for the net's input. Default: the layer before. */
   readonly inputs?: readonly string[]
 }
 
-/** Makes a node of a layer's options. `fusesRelu`: the layer takes the option `relu`. */
-export function node<Config extends LayerOptions>(
-  layer: Layer<Config>,
-  config: Config,
-  fusesRelu = false
-): LayerNode {
+/** Options of layers whose op can have a ReLU. */
+export interface FusedReluOptions {
+  /**
+   * Applies max(0, x) to the output, in the same op. Builds fuse a `relu()` that follows in the same way, so this is
+   * rarely set by hand. Default false.
+   */
+  readonly relu?: boolean
+}
+
+/** `withRelu` of a layer whose options have `relu`. */
+export function fuseRelu<Config extends FusedReluOptions>(config: Config): Config {
+  return { ...config, relu: true }
+}
+
+/** Makes a node of a kind of layer and its options. */
+export function node<Config extends LayerOptions>(layer: Layer<Config>, config: Config): LayerNode {
+  const { withRelu } = layer
   return {
     kind: layer.kind,
     name: config.name,
     inputs: config.inputs,
     config,
+    isRelu: layer.isRelu ?? false,
+    mask: layer.mask ?? {},
     parameters: (inputs) => layer.parameters?.(config, inputs) ?? [],
     forward: (context, inputs) => layer.forward(context, config, inputs),
     split: (inputs, parts) => {
       const split = layer.split?.(config, inputs, parts)
-      return split && { reads: split.reads, node: node(layer, split.config, fusesRelu) }
+      return split && { reads: split.reads, node: node(layer, split.config) }
     },
     macs: (inputs, output) => layer.macs?.(config, inputs, output) ?? 0,
-    withRelu: fusesRelu ? () => node(layer, { ...config, relu: true }, true) : undefined
+    withRelu: withRelu && (() => node(layer, withRelu(config)))
   }
 }
 
-/** Each device computes its slice of the output from its slice of the input, as the whole layer would. */
+/** `split` of a layer whose channels are independent: a slice of the output needs the same slice of the input. */
 export function byChannel<Config>(config: Config): Split<Config> {
   return { reads: 'slice', config }
 }
 
-/** The only input of a layer that takes one. */
+/** The input of a layer that takes one. */
 export function only<T>(inputs: readonly T[]): T {
   const [input] = inputs
   if (input === undefined || inputs.length !== 1) {
@@ -137,7 +180,7 @@ export function only<T>(inputs: readonly T[]): T {
   return input
 }
 
-/** @throws Error where an input does not have this many dims */
+/** @throws Error if an input does not have this many dimensions */
 export function requireRank(shape: Shape, rank: 2 | 4, what: string): void {
   if (shape.length !== rank) {
     const wanted = rank === 4 ? '[N, C, H, W]' : '[N, C]'

@@ -1,37 +1,44 @@
-/** What a build takes of each device, said before a byte is taken. */
+/** How much memory a build takes of each device, known before any of it is allocated. */
 
 import type { Stream } from '../engine/stream.ts'
-import { parseDeviceName } from '../native/device-name.ts'
+import { type DeviceName, parseDeviceName } from '../native/device-name.ts'
 import { align, packByLifetime, packSequential } from './graph/arena.ts'
 import type { Parameters } from './graph/parameters.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
-import type { BuildOptions } from './options.ts'
+import type { SettledOptions } from './options.ts'
 import type { Part, Placement } from './placement/placement.ts'
 
-/** A slab of memory that a build takes. */
+/** One slab of device memory. */
 export interface PlannedSlab {
+  /** 'parameters', 'gradients', 'optimizer', 'activations', 'packed weights', 'workspace' or 'inputs'. */
   readonly name: string
   readonly bytes: number
 }
 
-/** What a build takes of one device. */
+/** The memory that a build takes of one device. */
 export interface DevicePlan {
+  /** The device's name: 'cpu', 'cuda:1', … */
   readonly device: string
   readonly slabs: readonly PlannedSlab[]
+  /** Of all slabs together. */
   readonly bytes: number
+  /** Bytes that are free on the device. */
   readonly available: number
 }
 
-/** Memory that devices have in common: all CPUs, and those of one GPU. */
+/** Memory that several devices share: all CPUs, or the devices on one GPU. */
 export interface MemoryPool {
   readonly devices: readonly DevicePlan[]
+  /** What the devices take together. */
   readonly bytes: number
+  /** Bytes that are free for them together. */
   readonly available: number
 }
 
-/** What a build takes, by slab; of all its devices together, and of each. */
+/** The memory that a build takes: summed over its devices, by slab, and of each device. */
 export interface MemoryPlan extends DevicePlan {
+  /** True if every pool has as much as the build takes of it. */
   readonly fits: boolean
   readonly devices: readonly DevicePlan[]
   readonly pools: readonly MemoryPool[]
@@ -39,6 +46,7 @@ export interface MemoryPlan extends DevicePlan {
 
 /** What the plan reads of a draft. */
 export interface Planned {
+  readonly options: SettledOptions
   readonly placement: Placement
   readonly parameters: Parameters
   /** One a part of the placement. */
@@ -47,70 +55,64 @@ export interface Planned {
   scratchOf(stream: Stream): number
 }
 
-/** What devices take of each memory. */
-function poolsOf(devices: readonly DevicePlan[]): MemoryPool[] {
-  const pools = new Map<string, MemoryPool>()
-  for (const plan of devices) {
-    const { kind, ordinal } = parseDeviceName(plan.device)
-    const key = kind === 'cpu' ? kind : `${kind}:${ordinal}`
-    const {
-      devices: others,
-      bytes,
-      available
-    } = pools.get(key) ?? {
-      ...{ devices: [], bytes: 0, available: plan.available }
-    }
-    pools.set(key, { devices: [...others, plan], bytes: bytes + plan.bytes, available })
-  }
-  return [...pools.values()]
+function sum(items: readonly { readonly bytes: number }[]): number {
+  return items.reduce((total, { bytes }) => total + bytes, 0)
 }
 
-function planOf(
-  part: Part,
-  draft: Planned,
-  { training = true, optimizer, ema, accumulate = 1 }: BuildOptions
-): DevicePlan {
-  const { index, device } = part
-  const { parameters } = draft
+function sharePool(a: DeviceName, b: DeviceName): boolean {
+  return a.kind === b.kind && (a.kind === 'cpu' || a.ordinal === b.ordinal)
+}
+
+function poolsOf(plans: readonly DevicePlan[]): MemoryPool[] {
+  const pools: { readonly name: DeviceName; readonly devices: DevicePlan[] }[] = []
+  for (const plan of plans) {
+    const name = parseDeviceName(plan.device)
+    const pool = pools.find((known) => sharePool(known.name, name))
+    if (pool) pool.devices.push(plan)
+    else pools.push({ name, devices: [plan] })
+  }
+  return pools.map(({ devices }) => {
+    const [first] = devices
+    return { devices, bytes: sum(devices), available: first?.available ?? 0 }
+  })
+}
+
+function planDevice({ index, device, stream }: Part, draft: Planned): DevicePlan {
+  const { parameters, options } = draft
+  const { training, optimizer, ema, accumulate } = options
   const values = draft.valuesOf(index)
   const packed = new Set(draft.tapes[index]?.packed)
-  const passing = values.filter((value) => !value.permanent)
-  const ports = values.filter((value) => value.permanent && !packed.has(value))
+  const activations = values.filter((value) => !value.permanent)
+  const io = values.filter((value) => value.permanent && !packed.has(value))
   const { masters, gradients } = parameters.bytes(index)
-  // A trainer keeps a value like the master for each weight and slot of state, and for an average.
+  // A trainer keeps a tensor like the master weights for each slot of optimizer state, and for a moving average.
   const trained = parameters.of(index).filter((parameter) => parameter.trained)
   const state = packSequential(trained.map(({ master }) => master)).bytes
-  const kept = (optimizer?.state.length ?? 0) + (ema === undefined ? 0 : 1)
+  const slots = (optimizer?.state.length ?? 0) + (ema === undefined ? 0 : 1)
   const slabs: PlannedSlab[] = [
     { name: 'parameters', bytes: masters },
     { name: 'gradients', bytes: training ? gradients * (accumulate > 1 ? 2 : 1) : 0 },
-    { name: 'optimizer', bytes: training ? state * kept : 0 },
-    { name: 'activations', bytes: packByLifetime(passing).bytes },
+    { name: 'optimizer', bytes: training ? state * slots : 0 },
+    { name: 'activations', bytes: packByLifetime(activations).bytes },
     { name: 'packed weights', bytes: packSequential(packed).bytes },
-    { name: 'workspace', bytes: align(draft.scratchOf(part.stream)) },
-    { name: 'inputs', bytes: packSequential(ports).bytes }
+    { name: 'workspace', bytes: align(draft.scratchOf(stream)) },
+    { name: 'inputs', bytes: packSequential(io).bytes }
   ]
-  const bytes = slabs.reduce((sum, slab) => sum + slab.bytes, 0)
-  return { device: device.name, slabs, bytes, available: device.memory().available }
+  return { device: device.name, slabs, bytes: sum(slabs), available: device.memory().available }
 }
 
-export function planMemory(draft: Planned, options: BuildOptions): MemoryPlan {
-  const devices = draft.placement.parts.map((part) => planOf(part, draft, options))
+export function planMemory(draft: Planned): MemoryPlan {
+  const devices = draft.placement.parts.map((part) => planDevice(part, draft))
   const pools = poolsOf(devices)
-  const names = new Set(devices.flatMap(({ slabs }) => slabs.map(({ name }) => name)))
-  const slabs = [...names].map((name) => ({
-    name,
-    bytes: devices
-      .flatMap((device) => device.slabs)
-      .filter((slab) => slab.name === name)
-      .reduce((sum, slab) => sum + slab.bytes, 0)
-  }))
+  const all = devices.flatMap(({ slabs }) => slabs)
+  const names = [...new Set(all.map(({ name }) => name))]
   return {
     device: devices.map(({ device }) => device).join(', '),
-    slabs,
-    bytes: pools.reduce((sum, { bytes }) => sum + bytes, 0),
-    available: pools.reduce((sum, { available }) => sum + available, 0),
+    slabs: names.map((name) => ({ name, bytes: sum(all.filter((slab) => slab.name === name)) })),
+    bytes: sum(pools),
+    available: pools.reduce((total, { available }) => total + available, 0),
     fits: pools.every(({ bytes, available }) => bytes <= available),
-    ...{ devices, pools }
+    devices,
+    pools
   }
 }

@@ -1,210 +1,182 @@
 import type { Device } from '../engine/device.ts'
-import type { Buffer, Tensor } from '../engine/memory.ts'
+import type { Tensor } from '../engine/memory.ts'
 import { type Program, record } from '../engine/program.ts'
 import type { Stream } from '../engine/stream.ts'
 import type { FloatDType } from '../native/dtype.ts'
 import type { Draft } from './draft.ts'
-import { allocate, packByLifetime, packSequential } from './graph/arena.ts'
 import type { Parameters } from './graph/parameters.ts'
-import { type BoundCall, type Call, runCall, Tape } from './graph/tape.ts'
+import { type BoundCall, bindCall, runCall } from './graph/tape.ts'
+import type { NetMemory } from './memory.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import type { BuildOptions } from './options.ts'
-import { type Action, ordered } from './placement/order.ts'
-import type { Part, Placement } from './placement/placement.ts'
+import { type Action, insertEvents } from './placement/events.ts'
+import type { Placement } from './placement/placement.ts'
 import type { NetSpec } from './spec.ts'
-import type { LayerSummary, StepInputs, StepIO } from './trace.ts'
+import type { StepIO } from './trace/step-io.ts'
+import type { LayerSummary } from './trace/summary.ts'
 
-/** Builds a net once more, with other options, on the same placement. */
-export type Rebuild = (options: BuildOptions) => Promise<Net>
+/** What buildNet makes a net of. */
+interface NetParts {
+  readonly draft: Draft
+  readonly plan: MemoryPlan
+  readonly memory: NetMemory
+  readonly options: BuildOptions
+  /** Builds the net again, with other options, on the same placement. */
+  readonly rebuild: (options: BuildOptions) => Promise<Net>
+  /** Whether the placement closes with the net. */
+  readonly ownsPlacement: boolean
+}
 
-/** A net that was built on a device, or on several, for one batch size: memory taken, ready to run. */
+/** What a net closes before its own memory. */
+interface Closable {
+  close(): void | Promise<void>
+}
+
+/** A build that `at` made. */
+interface OtherBuild {
+  readonly batch: number
+  readonly training: boolean
+  readonly net: Promise<Net>
+}
+
+/**
+ * A net on a device, or on several, for one batch size: its memory is allocated, and it is ready to run. Made by
+ * `definition.build`. Close it, or hold it by `await using`.
+ *
+ * @example
+ * await using net = await cifar().build(device, { batch: 64 })
+ * const { loss } = await train(net, set, { epochs: 1 })
+ */
 export class Net {
   readonly definition: NetSpec
-  /** Which devices share it, and their streams. */
+  /** The devices that share the net, and their streams. */
   readonly placement: Placement
   /** The device, or the first of several. */
   readonly device: Device
-  /** Where it computes. */
+  /** The stream that computes on `device`. */
   readonly stream: Stream
+  /** Images in a batch, over all devices. */
   readonly batch: number
+  /** Of activations, and of the weights that ops read. Master weights are f32. */
   readonly dtype: FloatDType
+  /** False if it was built for the forward pass only. */
   readonly training: boolean
   readonly seed: number
+  /** The number of logits. */
   readonly classes: number
   readonly parameters: Parameters
+  /** The layers, after fusion. */
   readonly layers: readonly LayerSummary[]
+  /** The memory that it takes. */
   readonly plan: MemoryPlan
-  /** Where there are replicas, the first one's. */
+  /** What a step reads and writes, of the first replica. */
   readonly io: StepIO
   readonly #draft: Draft
+  readonly #memory: NetMemory
   readonly #options: BuildOptions
+  readonly #rebuild: NetParts['rebuild']
   readonly #ownsPlacement: boolean
-  readonly #rebuild: Rebuild
-  readonly #slabs: Buffer[] = []
-  readonly #scratch = new Map<Stream, Tensor>()
-  readonly #builds = new Map<string, Promise<Net>>()
-  readonly #packedCalls: BoundCall[]
-  readonly #owned = new Set<{ close(): void | Promise<void> }>()
+  readonly #builds: OtherBuild[] = []
+  readonly #refreshCalls: readonly BoundCall[]
+  readonly #children = new Set<Closable>()
+  /** Version of the parameters that the packed copies were made of. */
   #packedVersion = -1
   #forward: Program | undefined
   #closed = false
 
-  /**
-   * @internal Use `definition.build`.
-   * @param rebuild builds the same net once more, on the same placement
-   * @param own whether the placement closes with the net
-   */
-  constructor(
-    draft: Draft,
-    plan: MemoryPlan,
-    options: BuildOptions,
-    rebuild: Rebuild,
-    own: boolean
-  ) {
-    const { spec, placement, parameters } = draft
-    const { device, stream } = placement.first
-    this.#draft = draft
+  /** @internal Use `definition.build`. */
+  constructor({ draft, plan, memory, options, rebuild, ownsPlacement }: NetParts) {
+    const { placement } = draft
+    const { batch, dtype, training, seed } = draft.options
+    const [io] = draft.stepIO
+    if (!io) throw new Error('[net] has no replica')
+    this.definition = draft.spec
     this.placement = placement
-    this.#options = options
-    this.#ownsPlacement = own
-    this.#rebuild = rebuild
-    this.definition = spec
-    this.stream = stream
-    this.device = device
-    this.batch = options.batch
-    this.dtype = options.dtype ?? 'f32'
-    this.training = options.training ?? true
-    this.seed = options.seed ?? 1
+    this.device = placement.first.device
+    this.stream = placement.first.stream
+    this.batch = batch
+    this.dtype = dtype
+    this.training = training
+    this.seed = seed
     this.classes = draft.classes
-    this.parameters = parameters
+    this.parameters = draft.parameters
     this.layers = draft.layers
     this.plan = plan
-    const [ports] = draft.heads
-    if (!ports) throw new Error('[net] has no ports')
-    this.io = ports
-    parameters.allocate(
-      placement.parts.map((part) => part.stream),
-      this.training
-    )
-    for (const part of placement.parts) this.#take(part)
-    for (const link of placement.links) this.#takeScratch(link)
-    this.#packedCalls = this.bind(draft.refresh.flatMap(({ calls }) => calls))
-    for (const [replica, { scale, smoothing, valid, labels }] of draft.heads.entries()) {
-      const [part] = placement.of(replica)
-      part?.stream.write(scale.place, Float32Array.of(1))
-      if (smoothing) part?.stream.write(smoothing.place, Float32Array.of(0))
-      part?.stream.write(valid.place, Int32Array.of(labels.dims[0] ?? 0))
-    }
+    this.io = io
+    this.#draft = draft
+    this.#memory = memory
+    this.#options = options
+    this.#rebuild = rebuild
+    this.#ownsPlacement = ownsPlacement
+    this.#refreshCalls = draft.refresh.flatMap(({ calls }) => calls.map(bindCall))
   }
 
-  /** Takes a part's memory. */
-  #take({ index, device, stream }: Part): void {
-    const { gradients, parameters } = this.#draft
-    const values = this.#draft.valuesOf(index)
-    const permanent = values.filter((value) => value.permanent)
-    const passing = values.filter((value) => !value.permanent && value.bytes > 0)
-    const row = gradients[index]
-    if (row) row.tensor = parameters.gradients(index)
-    this.#slabs.push(allocate(device, passing, packByLifetime(passing)))
-    this.#slabs.push(allocate(device, permanent, packSequential(permanent)))
-    this.#takeScratch(stream)
+  /** @internal The draft that it was built from. */
+  get draft(): Draft {
+    return this.#draft
   }
 
-  #takeScratch(stream: Stream): void {
-    const scratch = this.#draft.scratchOf(stream)
-    if (scratch === 0) return
-    const buffer = stream.device.allocate(scratch)
-    this.#slabs.push(buffer)
-    this.#scratch.set(stream, buffer.tensor({ shape: [scratch], dtype: 'u8' }))
-  }
-
-  /** @internal Gives calls of a tape their tensors. */
-  bind(calls: readonly Call[]): BoundCall[] {
-    return calls.map((call) => ({
-      call,
-      tensors: Object.fromEntries(
-        Object.entries(call.args).map(([slot, value]) => [slot, value?.place])
-      )
-    }))
+  /** @internal The calls of the forward pass, and of the backward pass, which a build for inference does not have. */
+  get calls(): { readonly forward: BoundCall[]; readonly backward: BoundCall[] } {
+    const { calls, forwardCalls } = this.#draft
+    const bound = calls.map(bindCall)
+    return { forward: bound.slice(0, forwardCalls), backward: bound.slice(forwardCalls) }
   }
 
   /**
-   * @internal Queues, or records, calls that were bound.
-   * @param scratch for them, where they are no calls of this build
+   * @internal Queues, or records, calls on their streams, with events between streams.
+   * @param scratch for calls without scratch of their own; default: the build's
    */
   run(calls: readonly BoundCall[], scratch?: Tensor): void {
-    const { placement } = this
-    if (placement.parts.length === 1) {
+    const { parts, links } = this.placement
+    if (parts.length === 1) {
       for (const bound of calls) this.#run(bound, scratch)
       return
     }
-    const mains = placement.parts.map(({ stream }) => stream)
-    for (const action of ordered(calls, mains, placement.links)) this.#act(action, scratch)
+    const computing = parts.map(({ stream }) => stream)
+    for (const action of insertEvents(calls, computing, links)) this.#act(action, scratch)
   }
 
   #run({ call, tensors, scratch: own }: BoundCall, scratch?: Tensor): void {
-    runCall(call, tensors, scratch ?? own ?? this.#scratch.get(call.stream))
+    runCall(call, tensors, scratch ?? own ?? this.#memory.scratchOf(call.stream))
   }
 
   #act(action: Action, scratch?: Tensor): void {
     const { placement } = this
     if ('run' in action) this.#run(action.run, scratch)
-    else if ('mark' in action) action.stream.record(placement.event(action.stream, action.mark))
-    else action.stream.wait(placement.event(action.other, action.wait))
+    else if ('record' in action) {
+      action.stream.record(placement.event(action.stream, action.record))
+    } else action.stream.wait(placement.event(action.other, action.wait))
   }
 
-  /** @internal Keeps such calls as a program, over all streams. */
+  /** @internal Records calls as one program over all streams. */
   record(calls: readonly BoundCall[]): Program {
     return record(this.placement.streams, () => this.run(calls))
   }
 
-  /** @internal Tapes for calls besides the build's, one a part, with one list of calls. */
-  tapes(): readonly Tape[] {
-    const calls: Call[] = []
-    return this.placement.parts.map(({ stream, index }) => new Tape(stream, index, calls))
-  }
-
-  /** @internal The calls of the forward pass; with training also those of the backward pass. */
-  get calls(): { forward: BoundCall[]; backward: BoundCall[] } {
-    const { forwardCalls } = this.#draft
-    const calls = this.bind(this.#draft.calls)
-    return { forward: calls.slice(0, forwardCalls), backward: calls.slice(forwardCalls) }
-  }
-
-  /** @internal By part: what comes from outside. */
-  get stepInputs(): readonly StepInputs[] {
-    return this.#draft.stepInputs
-  }
-
-  /** @internal By replica: where its loss is. */
-  get heads(): readonly StepIO[] {
-    return this.#draft.heads
-  }
-
-  /** @internal */
-  get draft(): Draft {
-    return this.#draft
-  }
-
-  /** Brings the copies of the weights that this build's ops read up to date, where they are stale. */
+  /** Copies the master weights to the packed copies that ops read, if they have changed since the last time. */
   refresh(): void {
     if (this.#packedVersion === this.parameters.version) return
-    this.run(this.#packedCalls)
+    this.run(this.#refreshCalls)
     this.#packedVersion = this.parameters.version
   }
 
-  /** @internal The calls of `refresh`, for an update that ends in them. */
+  /** @internal The calls of `refresh`, for an update that ends with them. */
   get refreshCalls(): readonly BoundCall[] {
-    return this.#packedCalls
+    return this.#refreshCalls
   }
 
-  /** @internal An update that ended in `refreshCalls` was queued. */
-  refreshed(): void {
+  /** @internal Tells the net that an update that ends with `refreshCalls` is queued. */
+  markRefreshed(): void {
     this.parameters.version++
     this.#packedVersion = this.parameters.version
   }
 
-  /** Runs the forward pass on what lies in `ports.input`; resolves when it is done. */
+  /**
+   * Runs the forward pass on the batch in `io.input`.
+   * @returns a promise that resolves when `io` holds the results
+   * @throws Error if the net is closed
+   */
   forward(): Promise<void> {
     this.#requireOpen()
     this.refresh()
@@ -213,36 +185,39 @@ export class Net {
   }
 
   /**
-   * Another build over the same parameters, on the same streams: of another batch size, or for inference.
-   * It is kept, and closes with this one.
+   * Builds the net for another batch size, or for inference, on the same devices and with the same parameters. The
+   * build is kept for later calls, and closes with this net.
+   *
+   * @throws Error if the net is closed, or the build does not fit in memory
+   *
+   * @example
+   * const judge = await net.at({ batch: 256, training: false })
    */
   at(options: { readonly batch?: number; readonly training?: boolean }): Promise<Net> {
     this.#requireOpen()
-    const batch = options.batch ?? this.batch
-    const training = options.training ?? this.training
+    const { batch = this.batch, training = this.training } = options
     if (batch === this.batch && training === this.training) return Promise.resolve(this)
-    const key = `${batch} ${training}`
-    const known = this.#builds.get(key)
-    if (known) return known
-    // The optimizer's state, too, is there already.
+    const known = this.#builds.find((other) => other.batch === batch && other.training === training)
+    if (known) return known.net
+    // The optimizer's state is allocated already: the memory plan must not count it again.
     const { optimizer: _, ema: __, accumulate: ___, ...shared } = this.#options
-    const build = { ...shared, batch, training, parameters: this.parameters }
-    const built = this.#rebuild(build)
-    this.#builds.set(key, built)
-    built.catch(() => this.#builds.delete(key))
-    return built
+    const net = this.#rebuild({ ...shared, batch, training, parameters: this.parameters })
+    const build = { batch, training, net }
+    this.#builds.push(build)
+    net.catch(() => this.#builds.splice(this.#builds.indexOf(build), 1))
+    return net
   }
 
-  /** @internal Closes `child` before the net's own memory goes. */
-  own<T extends { close(): void | Promise<void> }>(child: T): T {
+  /** @internal Closes `child` with the net, before its memory. */
+  own<T extends Closable>(child: T): T {
     this.#requireOpen()
-    this.#owned.add(child)
+    this.#children.add(child)
     return child
   }
 
-  /** @internal */
-  disown(child: { close(): void | Promise<void> }): void {
-    this.#owned.delete(child)
+  /** @internal Leaves closing `child` to the caller. */
+  disown(child: Closable): void {
+    this.#children.delete(child)
   }
 
   #requireOpen(): void {
@@ -253,19 +228,19 @@ export class Net {
     return this.#closed
   }
 
-  /** Gives every byte back, other builds from `at` included; parameters that were handed in stay. */
+  /** Frees all memory, builds from `at` included. Parameters that `build` was given stay open. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const child of [...this.#owned].reverse()) await child.close()
-    for (const build of this.#builds.values()) await (await build.catch(() => undefined))?.close()
+    for (const child of [...this.#children].reverse()) await child.close()
+    for (const { net } of this.#builds) await (await net.catch(() => undefined))?.close()
     this.#forward?.close()
     if (!this.#ownsPlacement || this.#options.stream) {
       await this.placement.synchronize().catch(() => {})
     }
     await this.#draft.close()
     if (this.#ownsPlacement) await this.placement.close()
-    for (const slab of this.#slabs) slab.close()
+    this.#memory.close()
     if (!this.#options.parameters) this.parameters.close()
   }
 

@@ -1,36 +1,53 @@
-/** What a build is told. */
+/** Options of a build. */
 import type { Stream } from '../engine/stream.ts'
 import type { FloatDType } from '../native/dtype.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Parameters } from './graph/parameters.ts'
 import type { Parallel } from './placement/placement.ts'
 
+/** What `definition.build` and `definition.draft` take. */
 export interface BuildOptions {
-  /** Images in a batch. */
+  /** Images in a batch, over all devices. */
   readonly batch: number
-  /** Of activations, and of the weights that ops read; masters are always f32. Default 'f32'. */
+  /** Dtype of activations, and of the weights that ops read. Master weights are always f32. Default 'f32'. */
   readonly dtype?: FloatDType
-  /** False: forward alone, for evaluation and prediction. Default true. */
+  /** False builds the forward pass only, for evaluation and prediction. Default true. */
   readonly training?: boolean
-  /** Decides the initial weights and every random draw of training. Default 1. */
+  /** Seeds the initial weights and all random draws of training. Default 1. */
   readonly seed?: number
-  /** What it will be trained with: the plan then counts its state. */
+  /** The optimizer that will train the net: the memory plan counts its state. Default: none is counted. */
   readonly optimizer?: Optimizer
-  /** As it will be trained with it: the plan then counts the weights' average. */
+  /** The decay of the weights' moving average, if training keeps one: the memory plan counts it. Default: none. */
   readonly ema?: number | undefined
-  /** As it will be trained with it: the plan then counts the sums of gradients. */
+  /** Batches whose gradients make one step: the memory plan counts their sums. Default 1. */
   readonly accumulate?: number | undefined
-  /** Fuse neighbouring layers into one op where that is known to help. Default true. */
+  /** Fuses ReLUs into the ops of neighbouring layers. The results stay the same. Default true. */
   readonly fuse?: boolean
   /**
-   * On a CPU in f32: convolutions by Winograd's method where that is faster, exact to about 3e-5 of the largest
-   * output. Default true.
+   * Lets f32 convolutions on a CPU use Winograd's method where it is faster. Results differ by about 3e-5 of the
+   * largest output. Default true.
    */
   readonly winograd?: boolean
-  /** Those of another build of the same net, to share. Default: new ones, filled as the layers say. */
+  /** Parameters of another build of the same net, to share. Default: new ones, initialised as the layers say. */
   readonly parameters?: Parameters
   /** How several devices share the net. Default 'model': each owns a slice of the channels. */
   readonly parallel?: Parallel
-  /** The stream to work on, where there is one device. Default: one of its own. */
+  /** The stream to run on, for a build on one device. Default: a new one. */
   readonly stream?: Stream
+}
+
+/** Options of a build, with their defaults. */
+export interface SettledOptions extends BuildOptions {
+  readonly dtype: FloatDType
+  readonly training: boolean
+  readonly seed: number
+  readonly accumulate: number
+  readonly fuse: boolean
+  readonly winograd: boolean
+}
+
+export function settleOptions(options: BuildOptions): SettledOptions {
+  const { dtype = 'f32', training = true, seed = 1, accumulate = 1 } = options
+  const { fuse = true, winograd = true } = options
+  return { ...options, dtype, training, seed, accumulate, fuse, winograd }
 }

@@ -1,4 +1,4 @@
-import type { PublicTensor } from '../net/graph/parameters.ts'
+import type { PublicTensor } from '../net/graph/public-tensors.ts'
 import type { Snapshot } from '../training/loop/train-state.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import type { TensorData, Tensors } from '../util/files/safetensors.ts'

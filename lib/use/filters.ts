@@ -1,6 +1,6 @@
 /** Draws the filters of a convolution (Krizhevsky et al. 2012, figure 3). */
 import type { NetDefinition } from '../net/definition.ts'
-import type { PublicTensor } from '../net/graph/parameters.ts'
+import type { PublicTensor } from '../net/graph/public-tensors.ts'
 
 /** A picture of 8-bit grey or RGB pixels. */
 export interface Picture {

@@ -44,7 +44,7 @@ export async function* outputs(
   const { batch = net.batch, signal, input } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
   const feed = net.own(await Feed.create(build, set, { input }))
-  const logits = build.heads.map(({ logits }) => logits.place)
+  const logits = build.draft.stepIO.map(({ logits }) => logits.place)
   const inFlight: Promise<OutputBatch>[] = []
   try {
     for (let first = 0; first < set.length; first += build.batch) {

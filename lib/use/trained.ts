@@ -2,7 +2,7 @@
 import type { ImageSet } from '../data/dataset.ts'
 import type { Device } from '../engine/device.ts'
 import type { FloatDType } from '../native/dtype.ts'
-import type { PublicTensor } from '../net/graph/parameters.ts'
+import type { PublicTensor } from '../net/graph/public-tensors.ts'
 import type { Net } from '../net/net.ts'
 import type { Parallel } from '../net/placement/placement.ts'
 import { RunError } from './run-error.ts'

@@ -1,7 +1,7 @@
 /** Finds and reads the weights of a run. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PublicTensor } from '../net/graph/parameters.ts'
+import type { PublicTensor } from '../net/graph/public-tensors.ts'
 import { listCheckpoints } from '../run/checkpoint.ts'
 import { bestStep } from '../run/folder.ts'
 import { toMap } from '../run/snapshot.ts'

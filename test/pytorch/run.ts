@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { PublicTensor } from '../../lib/net/graph/parameters.ts'
+import type { PublicTensor } from '../../lib/net/graph/public-tensors.ts'
 import {
   readSafetensors,
   type TensorData,

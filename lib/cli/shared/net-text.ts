@@ -1,6 +1,6 @@
 /** A net's layers and its memory plan, as text. */
 import type { DevicePlan, MemoryPlan, MemoryPool } from '../../net/memory-plan.ts'
-import type { LayerSummary } from '../../net/trace.ts'
+import type { LayerSummary } from '../../net/trace/summary.ts'
 import { count, mebibytes, short } from './format.ts'
 import { tableText } from './table.ts'
 import { entry } from './text.ts'

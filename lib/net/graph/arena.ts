@@ -1,3 +1,4 @@
+/** Places values in slabs of device memory. */
 import type { Buffer, DeviceMemory } from '../../engine/memory.ts'
 import type { Value } from './value.ts'
 
@@ -7,16 +8,17 @@ export function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
 }
 
-/** Where each value lies in one slab, and how long the slab is. */
+/** The offset of each value in one slab, and the slab's size. */
 export interface Packing {
   readonly offsets: ReadonlyMap<Value, number>
   readonly bytes: number
 }
 
 /**
- * Lays values out in one slab so that those whose lifetimes do not meet may share bytes: the largest
- * first, each at the lowest place that is free for as long as it lives (greedy by size; Pisarchyk and
- * Lee 2020).
+ * Packs values into one slab so that values with disjoint lifetimes may share bytes. Greedy by size: the largest
+ * value first, each at the lowest offset that is free during its lifetime.
+ *
+ * Source: Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference".
  */
 export function packByLifetime(values: Iterable<Value>): Packing {
   const offsets = new Map<Value, number>()
@@ -26,7 +28,9 @@ export function packByLifetime(values: Iterable<Value>): Packing {
   for (const value of sorted) {
     const size = align(value.bytes)
     const alive = placed
-      .filter((other) => other.value.first <= value.last && other.value.last >= value.first)
+      .filter(
+        (other) => other.value.firstUse <= value.lastUse && other.value.lastUse >= value.firstUse
+      )
       .sort((a, b) => a.offset - b.offset)
     let offset = 0
     for (const other of alive) {
@@ -40,7 +44,7 @@ export function packByLifetime(values: Iterable<Value>): Packing {
   return { offsets, bytes }
 }
 
-/** Lays values out one after the other. */
+/** Packs values into one slab, one after the other. */
 export function packSequential(values: Iterable<Value>): Packing {
   const offsets = new Map<Value, number>()
   let bytes = 0
@@ -51,7 +55,7 @@ export function packSequential(values: Iterable<Value>): Packing {
   return { offsets, bytes }
 }
 
-/** Takes a slab, and gives each value its place in it. */
+/** Allocates the slab, and gives each value its tensor in it. */
 export function allocate(
   device: DeviceMemory,
   values: Iterable<Value>,
@@ -60,9 +64,11 @@ export function allocate(
   const slab = device.allocate(bytes)
   for (const value of values) {
     value.tensor = slab.tensor({
-      ...{ shape: value.dims, dtype: value.dtype },
+      shape: value.dims,
+      dtype: value.dtype,
       ...(value.layout !== undefined && { layout: value.layout }),
-      ...{ offset: offsets.get(value) ?? 0, bytes: value.bytes }
+      offset: offsets.get(value) ?? 0,
+      bytes: value.bytes
     })
   }
   return slab

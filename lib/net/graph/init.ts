@@ -1,22 +1,28 @@
-/** How parameters begin. */
+/** Initial values of parameters. */
 
-/** What a parameter is filled with before training. */
+/**
+ * How a parameter is initialised. Fan-in and fan-out count the inputs and outputs of one unit.
+ *
+ * - `{ normal }`: N(mean, std²); mean defaults to 0.
+ * - `{ uniform }`: uniform in [low, high).
+ * - `{ constant }`: this number.
+ * - `'he'`: normal with variance 2 / fan-in, for layers before a ReLU. He et al. 2015.
+ * - `'glorot'`: uniform with variance 2 / (fan-in + fan-out). Glorot and Bengio 2010.
+ * - `'pytorch'`: uniform in ±1 / √fan-in for weights and biases, as PyTorch's Conv2d and Linear are initialised.
+ */
 export type Init =
   | { readonly normal: { readonly mean?: number; readonly std: number } }
   | { readonly uniform: { readonly low: number; readonly high: number } }
   | { readonly constant: number }
-  /** He et al. 2015, for layers before a ReLU: normal, variance 2 / fan-in. */
   | 'he'
-  /** Glorot and Bengio 2010: uniform, variance 2 / (fan-in + fan-out). */
   | 'glorot'
-  /** What PyTorch's Conv2d and Linear do: uniform within ±1 / √fan-in, for weights and biases alike. */
   | 'pytorch'
 
-/** An Init with its numbers worked out. */
+/** An Init as a distribution with its numbers. */
 export type Fill = Exclude<Init, string>
 
-/** @throws Error for a name that is not one of Init's */
-export function fillOf(init: Init, fanIn: number, fanOut: number): Fill {
+/** @throws Error for a name that Init does not have */
+export function fillOf(init: Init, fanIn = 1, fanOut = 1): Fill {
   if (init === 'he') return { normal: { std: Math.sqrt(2 / fanIn) } }
   if (init === 'glorot') return symmetric(Math.sqrt(6 / (fanIn + fanOut)))
   if (init === 'pytorch') return symmetric(1 / Math.sqrt(fanIn))

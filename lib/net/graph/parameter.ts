@@ -1,16 +1,16 @@
-/** A parameter: what a layer says of it, and the f32 master weights and gradient that a build holds of it. */
+/** A parameter: what a layer declares, and the f32 master weights and gradient that a build holds. */
 import type { Stream } from '../../engine/stream.ts'
 import { elements, type Shape } from '../../native/layout.ts'
 import { type Fill, fillOf, type Init } from './init.ts'
 import { Value } from './value.ts'
 
-/** What a layer says of one of its parameters. */
+/** What a layer declares for one of its parameters. */
 export interface ParameterSpec {
-  /** Within the layer: 'weight', 'bias', … */
+  /** Unique in the layer: 'weight', 'bias', … */
   readonly name: string
   /** Public shape: [O, C, kh, kw] or [out, in]. */
   readonly shape: Shape
-  /** As the ops take it, where that differs: [g, O/g, C/g, kh, kw]. The same elements in the same order. */
+  /** The shape that ops take, if it differs: [g, O/g, C/g, kh, kw]. Same elements in the same order. */
   readonly dims?: Shape
   readonly init: Init
   readonly fanIn?: number
@@ -19,77 +19,74 @@ export interface ParameterSpec {
   readonly rate?: number
   /** Factor on the weight decay. Default 1. */
   readonly decay?: number
-  /** False for running statistics, which no optimizer touches. Default true. */
+  /** False for running statistics, which no optimizer updates. Default true. */
   readonly trained?: boolean
 }
 
-/** What one device holds of a parameter: rows of its first axis, or all of it. */
+/** The part of a parameter that one device holds: rows of its first axis, or all of it. */
 export interface Piece {
-  /** Which of the build's parts holds it. */
+  /** Index of the build's part that holds it. */
   readonly part: number
-  /** The first of its rows. */
+  /** Index of its first row. */
   readonly from: number
-  /** The public shape of the whole. */
+  /** Public shape of the whole parameter. */
   readonly whole: Shape
-  /** How the whole begins. */
+  /** How the whole parameter is initialised. */
   readonly fill: Fill
-  /** Whether another part's piece has the same numbers, and stands for both. */
+  /** True if an earlier replica holds the same numbers; counts, norms and files use that one. */
   readonly copy: boolean
 }
 
-/** A parameter; where several devices share it out, one device's piece of it. */
+/** A parameter, or the piece of one that a device holds. */
 export class Parameter implements Piece {
   /** 'conv1.weight' */
   readonly name: string
   readonly layer: string
-  /** 'weight' */
+  /** Its name in the layer: 'weight'. */
   readonly kind: string
-  /** Public; of the piece. */
+  /** Public shape of the piece. */
   readonly shape: Shape
-  readonly part: number
-  readonly from: number
-  readonly whole: Shape
-  readonly copy: boolean
+  /** The shape that ops take. */
   readonly dims: Shape
+  readonly part: number = 0
+  readonly from: number = 0
+  readonly whole: Shape
+  readonly copy: boolean = false
   readonly fill: Fill
-  readonly rate: number
-  readonly decay: number
-  readonly trained: boolean
-  /** f32, in the layout that the first op to read it settled. */
+  readonly rate: number = 1
+  readonly decay: number = 1
+  readonly trained: boolean = true
+  /** Master weights: f32, in the layout of the first op that reads them as f32. */
   readonly master: Value
-  /** f32, in the same layout. */
+  /** f32, in the layout of the master weights. */
   readonly gradient: Value
   /** The stream that updates it. */
   home: Stream | undefined
 
   constructor(layer: string, spec: ParameterSpec, piece?: Piece) {
-    this.name = `${layer}.${spec.name}`
+    const { name: kind, shape, dims = shape, init, fanIn, fanOut, ...factors } = spec
+    const name = `${layer}.${kind}`
+    this.name = name
     this.layer = layer
-    this.kind = spec.name
-    this.shape = spec.shape
-    this.dims = spec.dims ?? spec.shape
-    this.part = piece?.part ?? 0
-    this.from = piece?.from ?? 0
-    this.whole = piece?.whole ?? spec.shape
-    this.copy = piece?.copy ?? false
-    this.fill = piece?.fill ?? fillOf(spec.init, spec.fanIn ?? 1, spec.fanOut ?? 1)
-    this.rate = spec.rate ?? 1
-    this.decay = spec.decay ?? 1
-    this.trained = spec.trained ?? true
-    const { part, dims: shape } = this
-    const common = { layer, dtype: 'f32', part, shape, permanent: true } as const
-    this.master = new Value({ name: this.name, ...common })
-    this.gradient = new Value({ name: 'gradient', ...common, gradient: true })
-    this.master.trained = this.trained
-    if (this.dims.length === 1) this.settle('a', elements(this.dims) * 4)
+    this.kind = kind
+    this.shape = shape
+    this.dims = dims
+    this.whole = piece?.whole ?? shape
+    this.fill = piece?.fill ?? fillOf(init, fanIn, fanOut)
+    Object.assign(this, factors, piece)
+    const common = { layer, dtype: 'f32', part: this.part, shape: dims, permanent: true } as const
+    this.master = new Value({ name, ...common })
+    this.master.needsGradient = this.trained
+    this.gradient = new Value({ name: 'gradient', ...common, isParameterGradient: true })
+    if (dims.length === 1) this.settle('a', elements(dims) * 4)
   }
 
-  /** Where the piece's bytes begin in the whole, row-major in f32. */
+  /** Offset in bytes of the piece in the whole parameter, row-major f32. */
   get offset(): number {
     return this.from * elements(this.whole.slice(1)) * 4
   }
 
-  /** Decides the masters' layout, once. */
+  /** Sets the layout of master weights and gradient. Called once. */
   settle(layout: string, bytes: number): void {
     for (const value of [this.master, this.gradient]) {
       value.layout = layout

@@ -1,65 +1,66 @@
 /**
- * What a net has learnt: f32 masters in one settled layout each, their gradients, and running statistics.
- * It is an object of its own, shared by any number of builds of the net: training, the last smaller
- * batch, evaluation, one image.
+ * The parameters of a net: f32 master weights, their gradients, and running statistics. Several builds of the net
+ * may share them: for training, for the last smaller batch, for evaluation.
  */
 
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
-import { elements, type Shape } from '../../native/layout.ts'
-import { fnv1a } from '../../util/random.ts'
+import { elements, sameShape } from '../../native/layout.ts'
 import { allocate, packSequential } from './arena.ts'
+import { initialiseParameter } from './initialise.ts'
 import { Parameter, type ParameterSpec, type Piece } from './parameter.ts'
+import { exportTensors, homeOf, importTensors, type PublicTensor } from './public-tensors.ts'
 import { Value } from './value.ts'
 
-/** One tensor as files and other frameworks see it: row-major, in the public shape. */
-export interface PublicTensor {
-  readonly shape: Shape
-  readonly data: Float32Array
-}
-
-/** What one device holds of the parameters. */
+/** The parameters on one device. */
 interface Holding {
-  /** i32[1]: 0 from the moment a gradient was not finite; no update is made from then on. */
+  readonly byName: Map<string, Parameter>
+  /** i32[1]: 0 once a gradient was not finite; updates are skipped from then on. */
   readonly ok: Value
+  /** Slabs of master weights and of gradients. */
   masters: Buffer | undefined
   gradients: Buffer | undefined
 }
 
+/** What a net has learnt. */
 export class Parameters {
-  readonly #byName = new Map<string, Parameter>()
+  readonly #all: Parameter[] = []
+  /** By part. */
   readonly #holdings: Holding[] = []
-  /** Grows by one with each update: a packed copy made at an older version is stale. */
+  /** Counts updates. A packed copy made at an older version is stale. */
   version = 0
 
   /**
-   * The parameter of this name, made on first use; its shape must be the same at each.
-   * @param piece what one of several devices holds of it; default: all
+   * @internal The parameter of this name on a part; created at the first call.
+   * @param piece what the part holds of it; default: all
+   * @throws Error if the part holds it already, in another shape
    */
   declare(layer: string, spec: ParameterSpec, piece?: Piece): Parameter {
-    const made = new Parameter(layer, spec, piece)
-    const key = `${made.name} ${made.part}`
-    const known = this.#byName.get(key)
+    const declared = new Parameter(layer, spec, piece)
+    const { byName } = this.#holding(declared.part)
+    const known = byName.get(declared.name)
     if (!known) {
-      this.#byName.set(key, made)
-      return made
+      byName.set(declared.name, declared)
+      this.#all.push(declared)
+      return declared
     }
-    if (String(known.shape) !== String(made.shape) || known.from !== made.from) {
+    if (!sameShape(known.shape, declared.shape) || known.from !== declared.from) {
       throw new Error(
-        `[parameters] ${made.name}: expected [${known.shape}] as in the build before, got [${made.shape}]`
+        `[parameters] ${known.name}: expected [${known.shape}] as in the first build, ` +
+          `got [${declared.shape}]`
       )
     }
     return known
   }
 
-  /** In the net's order; of those that several devices share out, each piece. */
+  /** All parameters in the net's order; one entry for each piece if several devices share them. */
   get all(): readonly Parameter[] {
-    return [...this.#byName.values()]
+    return this.#all
   }
 
   /** Those that an optimizer updates. */
   get trained(): readonly Parameter[] {
-    return this.all.filter((parameter) => parameter.trained)
+    return this.#all.filter((parameter) => parameter.trained)
   }
 
   /** The number of trained values. */
@@ -69,15 +70,15 @@ export class Parameters {
       .reduce((sum, { shape }) => sum + elements(shape), 0)
   }
 
-  /** Bytes of a part's slab of masters, and of its gradients'. */
+  /** @internal Bytes of a part's slabs of master weights and of gradients. */
   bytes(part = 0): { masters: number; gradients: number } {
     return {
-      masters: packSequential(this.#permanent(part)).bytes,
-      gradients: packSequential(this.#backwards(part)).bytes
+      masters: packSequential(this.#masterValues(part)).bytes,
+      gradients: packSequential(this.#gradientValues(part)).bytes
     }
   }
 
-  /** i32[1], on one of the parts: 0 from the moment a gradient was not finite. */
+  /** @internal i32[1] on a part: 0 once a gradient was not finite. */
   ok(part = 0): Value {
     return this.#holding(part).ok
   }
@@ -85,35 +86,46 @@ export class Parameters {
   #holding(part: number): Holding {
     const known = this.#holdings[part]
     if (known) return known
-    const common = { layer: 'update', dtype: 'i32', shape: [1], layout: 'a', bytes: 4 } as const
-    const ok = new Value({ name: 'ok', part, ...common, permanent: true })
-    const made = { ok, masters: undefined, gradients: undefined }
-    this.#holdings[part] = made
-    return made
+    const ok = new Value({
+      name: 'ok',
+      layer: 'update',
+      dtype: 'i32',
+      part,
+      shape: [1],
+      layout: 'a',
+      bytes: 4,
+      permanent: true
+    })
+    const holding = { byName: new Map(), ok, masters: undefined, gradients: undefined }
+    this.#holdings[part] = holding
+    return holding
   }
 
-  #permanent(part: number): Value[] {
+  #masterValues(part: number): Value[] {
     return [this.ok(part), ...this.of(part).map((parameter) => parameter.master)]
   }
 
-  /** What one of the parts holds. */
-  of(part: number): readonly Parameter[] {
-    return this.all.filter((parameter) => parameter.part === part)
-  }
-
-  // The order in which a backward pass finishes them, so that a prefix can be sent while the rest is computed.
-  #backwards(part: number): Value[] {
-    return this.trained
-      .filter((parameter) => parameter.part === part)
+  // In the order in which a backward pass finishes them, so that a prefix can be sent while the rest is computed.
+  #gradientValues(part: number): Value[] {
+    return this.of(part)
+      .filter((parameter) => parameter.trained)
       .reverse()
       .map((parameter) => parameter.gradient)
+  }
+
+  /** The parameters on a part. */
+  of(part: number): readonly Parameter[] {
+    return [...this.#holding(part).byName.values()]
   }
 
   get allocated(): boolean {
     return this.#holdings.some(({ masters }) => masters !== undefined)
   }
 
-  /** All gradients of a part, seen as one row of f32; padding is zero. */
+  /**
+   * @internal All gradients of a part as one f32 vector; padding is zero.
+   * @throws Error if they have no memory
+   */
   gradients(part = 0): Tensor {
     const { gradients } = this.#holding(part)
     if (!gradients) throw new Error('[parameters] have no gradients: build the net to train')
@@ -122,7 +134,7 @@ export class Parameters {
   }
 
   /**
-   * Takes memory for the masters, and for the gradients where they are wanted, unless it is there.
+   * @internal Allocates what has no memory yet: master weights, and gradients if they are wanted.
    * @param streams one a part
    */
   allocate(streams: readonly Stream[], gradients: boolean): void {
@@ -133,44 +145,52 @@ export class Parameters {
         if (!parameter.home || parameter.home.closed) parameter.home = stream
       }
       if (!holding.masters) {
-        const all = this.#permanent(part)
-        holding.masters = allocate(device, all, packSequential(all))
+        const masters = this.#masterValues(part)
+        holding.masters = allocate(device, masters, packSequential(masters))
         stream.write(holding.ok.place, Int32Array.of(1))
       }
       if (gradients) {
-        const list = this.#backwards(part)
+        const list = this.#gradientValues(part)
         holding.gradients ??= allocate(device, list, packSequential(list))
       }
     }
   }
 
-  /** Fills all parameters anew: each number depends on the seed, the parameter's name and its place alone. */
+  /**
+   * Initialises all parameters. A number depends only on the seed, the parameter's name and the number's place.
+   * @param stream of the net
+   */
   async initialise(stream: Stream, seed: number): Promise<void> {
     const words = Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0)
-    for (const parameter of this.all) {
-      await fillWhole(homeOf(parameter, stream), parameter, words)
+    for (const parameter of this.#all) {
+      await initialiseParameter(homeOf(parameter, stream), parameter, words)
     }
     this.version++
   }
 
-  /** Every parameter by name, row-major, in its public shape. */
-  async export(stream: Stream): Promise<Map<string, PublicTensor>> {
-    return exportTensors(
-      stream,
-      this.all.map((parameter) => [parameter, parameter.master.place])
-    )
+  #masterTensors(): (readonly [Parameter, Tensor])[] {
+    return this.#all.map((parameter) => [parameter, parameter.master.place])
   }
 
   /**
-   * Sets parameters by name from row-major values.
+   * Reads every parameter by name, running statistics included: f32, row-major, in its public shape.
+   * @param stream of the net
+   *
+   * @example
+   * const weights = await net.parameters.export(net.stream)
+   * weights.get('conv1.weight') // { shape: [96, 3, 11, 11], data: Float32Array }
+   */
+  async export(stream: Stream): Promise<Map<string, PublicTensor>> {
+    return exportTensors(stream, this.#masterTensors())
+  }
+
+  /**
+   * Sets every parameter by name from row-major values.
+   * @param stream of the net
    * @throws Error naming a parameter that is missing, unknown or of another shape; nothing is set then
    */
   async import(stream: Stream, tensors: ReadonlyMap<string, PublicTensor>): Promise<void> {
-    await importTensors(
-      stream,
-      this.all.map((parameter) => [parameter, parameter.master.place]),
-      tensors
-    )
+    await importTensors(stream, this.#masterTensors(), tensors)
     this.version++
   }
 
@@ -179,102 +199,5 @@ export class Parameters {
       masters?.close()
       gradients?.close()
     }
-  }
-}
-
-/** The stream to reach a parameter by: the one given, where that is of its device. */
-function homeOf({ home }: Parameter, given: Stream): Stream {
-  return home && home.device !== given.device ? home : given
-}
-
-/** Draws the whole parameter as it begins, and keeps the rows of this piece. */
-async function fillWhole(stream: Stream, parameter: Parameter, words: Uint32Array): Promise<void> {
-  using rngBuffer: Buffer = stream.device.allocate(16)
-  const rng = rngBuffer.tensor({ shape: [4], dtype: 'u32' })
-  stream.write(rng, words)
-  const { fill, dims, whole, offset } = parameter
-  using temporary: Buffer = stream.device.allocate(elements(whole) * 4)
-  const y = temporary.tensor({ shape: whole, dtype: 'f32' })
-  const [name, fields] =
-    'normal' in fill
-      ? ['fill_normal', { mean: fill.normal.mean ?? 0, std: fill.normal.std }]
-      : 'uniform' in fill
-        ? ['fill_uniform', { ...fill.uniform }]
-        : ['fill', { value: fill.constant }]
-  const drawn = name !== 'fill'
-  const purpose = { ...(drawn && { purpose: fnv1a(`${parameter.name}/init`) }) }
-  const tensors = { y, ...(drawn && { rng }) }
-  const op = await stream.prepare(name, { ...fields, ...purpose }, tensors)
-  stream.run(op, tensors)
-  const piece = temporary.tensor({ shape: dims, dtype: 'f32', offset })
-  await reorder(stream, parameter.master.place, piece)
-  await stream.synchronize()
-  op.close()
-}
-
-async function reorder(stream: Stream, y: Tensor, x: Tensor): Promise<void> {
-  const op = await stream.prepare('reorder', {}, { y, x })
-  using scratch: Buffer = stream.device.allocate(op.scratch)
-  stream.run(op, { y, x }, scratch.tensor({ shape: [op.scratch], dtype: 'u8' }))
-  op.close()
-}
-
-/** Tensors laid out like their parameters' masters, row-major, by the parameters' names. */
-export async function exportTensors(
-  stream: Stream,
-  list: readonly (readonly [Parameter, Tensor])[]
-): Promise<Map<string, PublicTensor>> {
-  const out = new Map<string, { shape: Shape; data: Float32Array }>()
-  for (const [parameter, tensor] of list) {
-    const { name, dims, whole: shape, offset, copy } = parameter
-    if (copy) continue
-    const home = homeOf(parameter, stream)
-    using temporary: Buffer = home.device.allocate(elements(dims) * 4)
-    const dense = temporary.tensor({ shape: dims, dtype: 'f32' })
-    await reorder(home, dense, tensor)
-    const data = await home.read(dense)
-    if (!(data instanceof Float32Array)) throw new Error('[parameters] expected f32')
-    if (data.length === elements(shape)) {
-      out.set(name, { shape, data })
-      continue
-    }
-    const known = out.get(name) ?? { shape, data: new Float32Array(elements(shape)) }
-    known.data.set(data, offset / 4)
-    out.set(name, known)
-  }
-  return out
-}
-
-/** The reverse of exportTensors. */
-export async function importTensors(
-  stream: Stream,
-  list: readonly (readonly [Parameter, Tensor])[],
-  tensors: ReadonlyMap<string, PublicTensor>
-): Promise<void> {
-  const names = new Set(list.map(([parameter]) => parameter.name))
-  for (const name of tensors.keys()) {
-    if (!names.has(name)) {
-      throw new Error(`[parameters] '${name}' is not one of this net's: ${[...names].join(', ')}`)
-    }
-  }
-  for (const [parameter] of list) {
-    const given = tensors.get(parameter.name)
-    if (!given) throw new Error(`[parameters] ${parameter.name}: expected a tensor, got none`)
-    if (String(given.shape) !== String(parameter.whole)) {
-      throw new Error(
-        `[parameters] ${parameter.name}: expected [${parameter.whole}], got [${given.shape}]`
-      )
-    }
-  }
-  for (const [parameter, tensor] of list) {
-    const given = tensors.get(parameter.name)
-    if (!given) continue
-    const { dims, offset } = parameter
-    const home = homeOf(parameter, stream)
-    using temporary: Buffer = home.device.allocate(elements(dims) * 4)
-    const dense = temporary.tensor({ shape: dims, dtype: 'f32' })
-    home.write(dense, given.data.subarray(offset / 4, offset / 4 + elements(dims)))
-    await reorder(home, tensor, dense)
-    await home.synchronize()
   }
 }

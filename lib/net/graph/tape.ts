@@ -1,7 +1,7 @@
 /**
- * A tape is the list of op calls that a build makes, over values that have no memory yet. Calling an op
- * settles its layouts and puts in a reorder where two neighbours differ; the memory plan then reads the
- * values' lifetimes off the tape.
+ * A tape lists the op calls of a build, over values that have no memory yet. Adding a call prepares the op, which
+ * settles the layouts of its values, and inserts a reorder where an input has another layout. The memory plan reads
+ * the values' lifetimes from the tape.
  */
 
 import type { Tensor } from '../../engine/memory.ts'
@@ -10,28 +10,35 @@ import type { Stream } from '../../engine/stream.ts'
 import { opTable } from '../../native/binding.ts'
 import { type DType, dtypeBytes } from '../../native/dtype.ts'
 import { denseLayout, elements, holdsElements, type Shape } from '../../native/layout.ts'
-import type { Fields, Spec } from '../../native/op-info.ts'
+import type { Fields, SettledSpec, SlotInfo, Spec } from '../../native/op-info.ts'
 import type { Parameter } from './parameter.ts'
 import { Value } from './value.ts'
 
+/** What a call is for. `refresh` copies master weights to packed copies. */
 export type Pass = 'input' | 'forward' | 'backward' | 'update' | 'refresh'
 
 export interface Call {
   /** Prepared for the stream's device, or a copy. */
   readonly op: Operation
-  /** Where it runs. */
   readonly stream: Stream
+  /** By slot. */
   readonly args: Readonly<Record<string, Value | undefined>>
   readonly layer: string
   readonly pass: Pass
 }
 
-/** A call with its memory: ready to be run or recorded. */
+/** A call with its tensors: ready to be queued or recorded. */
 export interface BoundCall {
   readonly call: Call
   readonly tensors: Readonly<Record<string, Tensor | undefined>>
-  /** Of its own, where it is no call of the build. */
+  /** Scratch of its own; default: the build's. */
   readonly scratch?: Tensor | undefined
+}
+
+/** Gives a call its tensors; all its values have memory. */
+export function bindCall(call: Call): BoundCall {
+  const tensors = Object.entries(call.args).map(([slot, value]) => [slot, value?.place])
+  return { call, tensors: Object.fromEntries(tensors) }
 }
 
 /** Queues, or records, a call on its stream. */
@@ -47,17 +54,17 @@ export function runCall(
 
 export class Tape {
   readonly stream: Stream
-  /** Which of the build's parts it is of. */
+  /** Index of the build's part that its values are on. */
   readonly part: number
-  /** In an order that is right one after the other; tapes of several devices share one list. */
+  /** In a valid serial order. The tapes of several devices share one list. */
   readonly calls: Call[]
   readonly values: Value[] = []
-  /** Copies of parameters in other layouts or dtypes than the master weights', by dtype and layout. */
-  readonly #packed = new Map<Parameter, Map<string, Value>>()
-  /** Values that stand for a parameter; the layout that an op settles on decides which copy it reads. */
+  readonly #packed = new Map<Parameter, Value[]>()
+  /** Values that stand for a parameter's weights until an op settles the layout that it reads. */
   readonly #weights = new Map<Value, Parameter>()
   readonly #ops = new Map<string, Op>()
-  readonly #copies = new Map<Value, Map<string, Value>>()
+  /** Reordered copies of values, by layout. */
+  readonly #reordered = new Map<Value, Map<string, Value>>()
   #layer = ''
   #pass: Pass = 'forward'
 
@@ -67,58 +74,60 @@ export class Tape {
     this.calls = calls
   }
 
-  /** What is called from here on belongs to this layer and pass. */
+  /** Tags subsequent calls with this layer and pass. */
   at(layer: string, pass: Pass): void {
     this.#layer = layer
     this.#pass = pass
   }
 
-  /** Copies of parameters in other layouts or dtypes than the master weights'. */
+  /** Packed copies: parameters in other dtypes or layouts than the master weights'. */
   get packed(): readonly Value[] {
-    return [...this.#packed.values()].flatMap((copies) => [...copies.values()])
+    return [...this.#packed.values()].flat()
   }
 
-  /** The copy of a parameter in this dtype and layout, if an op reads it. */
+  /** The packed copy of a parameter in this dtype and layout, if an op reads it. */
   packedCopy(parameter: Parameter, dtype: DType, layout: string | undefined): Value | undefined {
-    return this.#packed.get(parameter)?.get(`${dtype} ${layout}`)
+    const copies = this.#packed.get(parameter) ?? []
+    return copies.find((copy) => copy.dtype === dtype && copy.layout === layout)
   }
 
-  get layer(): string {
-    return this.#layer
-  }
-
-  /** A new value; what is left out is told by the op that writes it. */
+  /** Creates a value. The op that writes it settles what is left out. */
   value(name: string, dtype: DType, shape?: Shape, layout?: string): Value {
     const value = new Value({ name, layer: this.#layer, dtype, part: this.part, shape, layout })
     this.values.push(value)
     return value
   }
 
-  /** A value that keeps its bytes for as long as the build lives. */
+  /** Creates a value that keeps its bytes for as long as the build lives. */
   permanent(name: string, dtype: DType, shape?: Shape, layout?: string): Value {
     const value = this.value(name, dtype, shape, layout)
     value.permanent = true
     return value
   }
 
-  /** The bytes of `value`, seen as row-major in another shape. It must be row-major itself. */
+  /** The bytes of a row-major value in another shape. */
   view(value: Value, shape: Shape): Value {
+    const { name, layer, dtype, bytes } = value
+    const layout = denseLayout(shape.length)
     const view = new Value({
-      name: value.name,
-      layer: value.layer,
-      dtype: value.dtype,
+      name,
+      layer,
+      dtype,
       part: this.part,
       shape,
-      layout: denseLayout(shape.length),
-      bytes: value.bytes,
-      of: value
+      layout,
+      bytes,
+      viewOf: value
     })
-    view.shared = value.shared
-    view.trained = value.trained
+    view.multipleConsumers = value.multipleConsumers
+    view.needsGradient = value.needsGradient
     return view
   }
 
-  /** Stands for a parameter's weights in `dtype`, in whatever layout the op that reads them wants. */
+  /**
+   * A parameter's weights in this dtype, in the layout that the op chooses that reads them: the master weights, or
+   * a packed copy.
+   */
   weights(parameter: Parameter, dtype: DType): Value {
     if (dtype === 'f32' && parameter.master.layout !== undefined && parameter.dims.length === 1) {
       return parameter.master
@@ -129,31 +138,31 @@ export class Tape {
     return value
   }
 
-  /** `value` in this layout: itself, or a reordered copy. */
-  async as(value: Value, layout: string | undefined): Promise<Value> {
+  /** The value in this layout: itself, or a reordered copy. */
+  async inLayout(value: Value, layout: string | undefined): Promise<Value> {
     if (layout === undefined || value.layout === layout) return value
     if (value.layout === undefined) {
-      // Nothing has written it yet (the net's input): it can be what is asked for.
+      // Nothing writes the net's input on the tape, so its first reader settles the layout.
       value.layout = layout
       value.bytes = elements(value.dims) * dtypeBytes(value.dtype)
       return value
     }
-    const known = this.#copies.get(value)?.get(layout)
+    const known = this.#reordered.get(value)?.get(layout)
     if (known) return known
     const copy = this.value(value.name, value.dtype, value.dims, layout)
     copy.relu = value.relu
     copy.masked = value.masked
-    copy.shared = value.shared
-    copy.trained = value.trained
+    copy.multipleConsumers = value.multipleConsumers
+    copy.needsGradient = value.needsGradient
     await this.call('reorder', {}, { y: copy, x: value })
-    const copies = this.#copies.get(value) ?? new Map<string, Value>()
-    this.#copies.set(value, copies.set(layout, copy))
+    const copies = this.#reordered.get(value) ?? new Map<string, Value>()
+    this.#reordered.set(value, copies.set(layout, copy))
     return copy
   }
 
-  /** Where an elementwise backward may write: over `value`, unless something else reads it too. */
+  /** Output of an elementwise op on `value`: the value itself, unless it has several consumers. */
   inPlace(value: Value): Value {
-    return value.shared ? this.value(value.name, value.dtype) : value
+    return value.multipleConsumers ? this.value(value.name, value.dtype) : value
   }
 
   async #prepare(name: string, fields: Fields, specs: Record<string, Spec | undefined>) {
@@ -165,7 +174,11 @@ export class Tape {
     return op
   }
 
-  /** Adds one op call. Outputs without shape or layout get theirs from the op. */
+  /**
+   * Adds a call of an op. Outputs without shape or layout get theirs from the op.
+   * @param args by slot
+   * @throws Error if there is no such op, or it refuses these fields or values
+   */
   async call(
     name: string,
     fields: Fields,
@@ -176,47 +189,46 @@ export class Tape {
     const specs: Record<string, Spec | undefined> = {}
     for (const slot of slots) {
       const value = args[slot.name]
-      if (!value) continue
-      const open = slot.chooses || (slot.role === 'out' && value.layout === undefined)
-      // A gradient of weights is written as the op likes it, and reordered below where it must be.
-      const gradient =
-        name !== 'reorder' && slot.role === 'out' && value.gradient && value.dims.length > 1
-      specs[slot.name] = {
-        dtype: value.dtype,
-        ...(value.shape && { shape: value.shape }),
-        ...(!open && !gradient && value.layout !== undefined && { layout: value.layout })
-      }
+      if (value) specs[slot.name] = specOf(value, slot, name !== 'reorder')
     }
     const op = await this.#prepare(name, fields, specs)
     const settled: Record<string, Value | undefined> = {}
-    const after: [to: Value, from: Value][] = []
+    const reorders: { readonly y: Value; readonly x: Value }[] = []
     for (const slot of slots) {
       const value = args[slot.name]
       const spec = op.slots[slot.name]
       if (!value || !spec) continue
-      const parameter = this.#weights.get(value)
-      if (parameter) {
-        settled[slot.name] = this.#copyOf(parameter, value.dtype, spec.layout, spec.bytes)
-      } else if (slot.role === 'in') {
-        if (value.layout === undefined) {
-          value.layout = spec.layout
-          value.bytes = spec.bytes
-        }
-        settled[slot.name] = await this.as(value, spec.layout)
-      } else if (value.layout !== undefined && value.layout !== spec.layout) {
-        const temporary = this.value(value.name, value.dtype, spec.shape, spec.layout)
-        temporary.bytes = spec.bytes
-        settled[slot.name] = temporary
-        after.push([value, temporary])
-      } else {
-        value.shape = spec.shape
-        value.layout = spec.layout
-        value.bytes = spec.bytes
-        settled[slot.name] = value
-      }
+      const read = slot.role === 'in' || this.#weights.has(value)
+      const used = read ? await this.#settleInput(value, spec) : this.#settleOutput(value, spec)
+      settled[slot.name] = used
+      if (!read && used !== value) reorders.push({ y: value, x: used })
     }
     this.#add(op, settled, this.stream)
-    for (const [y, x] of after) await this.call('reorder', {}, { y, x })
+    for (const { y, x } of reorders) await this.call('reorder', {}, { y, x })
+  }
+
+  /** What an op reads for this value: the value, a reordered copy, or a parameter's weights. */
+  async #settleInput(value: Value, spec: SettledSpec): Promise<Value> {
+    const parameter = this.#weights.get(value)
+    if (parameter) return this.#weightsIn(parameter, value.dtype, spec)
+    if (value.layout === undefined) {
+      value.layout = spec.layout
+      value.bytes = spec.bytes
+    }
+    return this.inLayout(value, spec.layout)
+  }
+
+  /** What an op writes for this value: the value, or a temporary one that is reordered to it. */
+  #settleOutput(value: Value, { shape, layout, bytes }: SettledSpec): Value {
+    const known = value.layout
+    const output =
+      known === undefined || known === layout
+        ? value
+        : this.value(value.name, value.dtype, shape, layout)
+    output.shape = shape
+    output.layout = layout
+    output.bytes = bytes
+    return output
   }
 
   #add(op: Operation, args: Call['args'], stream: Stream): void {
@@ -225,26 +237,27 @@ export class Tape {
   }
 
   /**
-   * Copies a value's bytes to another device.
-   * @param to the tape of that device
-   * @param link a stream that reaches both
+   * Copies a value to another device.
+   * @param to a tape of that device
+   * @param link a stream that reaches both devices
    * @returns the copy, in the same layout
    */
   send(value: Value, to: Tape, link: Stream): Value {
     const { name, dtype, dims, layout, bytes } = value
     const copy = to.value(name, dtype, dims, layout)
     copy.bytes = bytes
-    copy.trained = value.trained
+    copy.needsGradient = value.needsGradient
     this.copy(value, copy, link)
     return copy
   }
 
-  /** Copies a value's bytes to another value, of the same layout. */
+  /** Copies a value's bytes to another value of the same layout. */
   copy(from: Value, to: Value, link: Stream): void {
     this.#add(copyOp, { y: to, x: from }, link)
   }
 
-  #copyOf(parameter: Parameter, dtype: DType, layout: string, bytes: number): Value {
+  /** The master weights if they suit the op, or a packed copy. */
+  #weightsIn(parameter: Parameter, dtype: DType, { layout, bytes }: SettledSpec): Value {
     const { master } = parameter
     if (dtype === 'f32') {
       if (master.layout === undefined && holdsElements(layout)) parameter.settle(layout, bytes)
@@ -252,53 +265,39 @@ export class Tape {
     }
     const known = this.packedCopy(parameter, dtype, layout)
     if (known) return known
-    const copy = new Value({
-      name: parameter.name,
-      layer: this.#layer,
-      dtype,
-      part: this.part,
-      shape: parameter.dims,
-      layout,
-      bytes,
-      permanent: true
-    })
-    this.values.push(copy)
-    const copies = this.#packed.get(parameter) ?? new Map<string, Value>()
-    this.#packed.set(parameter, copies.set(`${dtype} ${layout}`, copy))
+    const copy = this.permanent(parameter.name, dtype, parameter.dims, layout)
+    copy.bytes = bytes
+    this.#packed.set(parameter, [...(this.#packed.get(parameter) ?? []), copy])
     return copy
   }
 
-  /** How many bytes of scratch the widest op needs. */
+  /** Bytes of scratch that its largest op needs. */
   get scratch(): number {
     return this.calls
       .filter(({ stream }) => stream === this.stream)
       .reduce((most, { op }) => Math.max(most, op.scratch), 0)
   }
 
-  /** Queues, or records, its calls on its own stream; all values have memory. */
+  /** Queues, or records, its calls; all values have memory. */
   run(scratch?: Tensor): void {
-    for (const call of this.calls) {
-      const places = Object.entries(call.args).map(([slot, value]) => [slot, value?.place])
-      runCall(call, Object.fromEntries(places), scratch)
-    }
+    for (const call of this.calls) runCall(call, bindCall(call).tensors, scratch)
   }
 
-  /** Gives back the ops that were prepared; what was recorded of them goes on running. */
+  /** Closes its ops. Programs that were recorded with them still run. */
   close(): void {
     for (const op of this.#ops.values()) op.close()
     this.#ops.clear()
   }
 
-  /** The calls that copy masters to packed copies, as a tape of its own. */
+  /** A tape that copies master weights to the packed copies. */
   async refresh(parameters: Iterable<Parameter>): Promise<Tape> {
     const tape = new Tape(this.stream, this.part)
     for (const parameter of parameters) {
       tape.at(parameter.layer, 'refresh')
-      for (const copy of this.#packed.get(parameter)?.values() ?? []) {
-        // No op has read the masters, but copies of theirs in bf16, in f16 or transformed: they lie as their
-        // gradients do, or row-major where there are none.
+      for (const copy of this.#packed.get(parameter) ?? []) {
         const { master, gradient, dims } = parameter
         if (master.layout === undefined) {
+          // All ops read packed copies. The master weights take the gradient's layout, or row-major for inference.
           const { layout = denseLayout(dims.length), bytes } = gradient
           parameter.settle(layout, bytes || elements(dims) * 4)
         }
@@ -307,4 +306,15 @@ export class Tape {
     }
     return tape
   }
+}
+
+/**
+ * What an op is told of a value.
+ * @param ownGradients whether the op may write a parameter's gradient in a layout of its choice
+ */
+function specOf(value: Value, { role, chooses }: SlotInfo, ownGradients: boolean): Spec {
+  const { dtype, shape, layout, isParameterGradient } = value
+  const free =
+    chooses || (role === 'out' && ownGradients && isParameterGradient && value.dims.length > 1)
+  return { dtype, ...(shape && { shape }), ...(!free && layout !== undefined && { layout }) }
 }

@@ -2,66 +2,58 @@ import { Tensor } from '../../engine/memory.ts'
 import type { DType } from '../../native/dtype.ts'
 import type { Shape } from '../../native/layout.ts'
 
-/** A tensor of a tape: at first only what it must be, then where it lies. */
+/** What a value is created with. Shape, layout and bytes may be left to the op that writes it. */
+export type ValueOptions = Pick<Value, 'name' | 'layer' | 'dtype'> &
+  Partial<
+    Pick<
+      Value,
+      'part' | 'shape' | 'layout' | 'bytes' | 'viewOf' | 'isParameterGradient' | 'permanent'
+    >
+  >
+
+/** A tensor of a tape. It has no memory until the build allocates it. */
 export class Value {
   readonly name: string
-  /** The layer that made it. */
+  /** The layer that creates it. */
   readonly layer: string
   readonly dtype: DType
-  /** Which of the build's parts holds it: 0, where there is one device. */
-  readonly part: number
-  /** Settled by the op that writes it. */
+  /** Index of the part, and so of the device, that holds it. */
+  readonly part: number = 0
+  /** Settled by the op that writes it, like layout and bytes. */
   shape: Shape | undefined
   layout: string | undefined
   bytes = 0
-  /** First and last call of the tape that touch it. */
-  first = Number.POSITIVE_INFINITY
-  last = -1
-  /** A view of another value's bytes, in another shape. */
-  readonly of: Value | undefined
-  /** The gradient of a parameter: the op that writes it may choose another layout. */
-  readonly gradient: boolean
-  /** Lies in memory of its own, for as long as the build lives. */
+  /** Index of the first and of the last call that reads or writes it: its lifetime. */
+  firstUse = Number.POSITIVE_INFINITY
+  lastUse = -1
+  /** The value whose bytes this one shows in another shape. */
+  readonly viewOf: Value | undefined
+  /** True for the gradient of a parameter: the op that writes it may choose its own layout. */
+  readonly isParameterGradient: boolean = false
+  /** True if it keeps its bytes for as long as the build lives. */
   permanent = false
-  /** Came out of a ReLU that was fused into its op. */
+  /** True for the output of a ReLU, or of an op with a fused one. */
   relu = false
-  /** Bits of the ReLU that it came out of: a gradient that they have cut needs no more for it. */
+  /** Bit mask of the ReLU that it is the output of. A backward op that applies it undoes the ReLU. */
   mask: Value | undefined
-  /** A gradient that is zero already wherever that ReLU cut. */
+  /** For a gradient: true if it is already zero wherever that ReLU's output is zero. */
   masked = false
-  /** Read by more than one: may not be overwritten in place. */
-  shared = false
-  /** Depends on something that is trained. */
-  trained = false
+  /** Has several consumers, so it must not be overwritten in place. */
+  multipleConsumers = false
+  /** True if it depends on a trained parameter, so the backward pass computes its gradient. */
+  needsGradient = false
   tensor: Tensor | undefined
 
-  constructor(options: {
-    name: string
-    layer: string
-    dtype: DType
-    part?: number
-    shape?: Shape | undefined
-    layout?: string | undefined
-    bytes?: number
-    of?: Value
-    gradient?: boolean
-    permanent?: boolean
-  }) {
-    this.name = options.name
-    this.layer = options.layer
-    this.dtype = options.dtype
-    this.part = options.part ?? 0
-    this.shape = options.shape
-    this.layout = options.layout
-    this.bytes = options.bytes ?? 0
-    this.of = options.of
-    this.gradient = options.gradient ?? false
-    this.permanent = options.permanent ?? false
+  constructor({ name, layer, dtype, ...options }: ValueOptions) {
+    this.name = name
+    this.layer = layer
+    this.dtype = dtype
+    Object.assign(this, options)
   }
 
-  /** The value whose bytes these are. */
+  /** The value that owns the bytes. */
   get root(): Value {
-    return this.of?.root ?? this
+    return this.viewOf?.root ?? this
   }
 
   /** @throws Error before an op has settled it */
@@ -70,13 +62,17 @@ export class Value {
     return this.shape
   }
 
+  /** Extends the lifetime to this call. */
   touch(call: number): void {
     const { root } = this
-    root.first = Math.min(root.first, call)
-    root.last = Math.max(root.last, call)
+    root.firstUse = Math.min(root.firstUse, call)
+    root.lastUse = Math.max(root.lastUse, call)
   }
 
-  /** The tensor, once memory has been given out. */
+  /**
+   * The tensor.
+   * @throws Error before memory has been allocated
+   */
   get place(): Tensor {
     if (this.tensor) return this.tensor
     const base = this.root.tensor

@@ -1,18 +1,30 @@
 import { elements } from '../../native/layout.ts'
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
-import { maskRelu } from './relu.ts'
+import {
+  byChannel,
+  type FusedReluOptions,
+  fuseRelu,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  node,
+  only
+} from '../layer.ts'
+import { undoRelu } from './relu.ts'
 
-export interface BatchNormOptions extends LayerOptions {
-  /** Default 1e-5. */
+/** Options of `batchNorm`. */
+export interface BatchNormOptions extends LayerOptions, FusedReluOptions {
+  /** Added to the variance before its root. Default 1e-5. */
   readonly epsilon?: number
-  /** How much of the batch's statistics enters the running ones, as in PyTorch. Default .1. */
+  /**
+   * Weight of a batch's statistics in the running ones, as in PyTorch:
+   * running = (1 - momentum) · running + momentum · batch. Default .1.
+   */
   readonly momentum?: number
-  /** A ReLU inside the op; `relu()` after it is fused to the same. Default false. */
-  readonly relu?: boolean
 }
 
 const layer: Layer<BatchNormOptions> = {
   kind: 'batch_norm',
+  withRelu: fuseRelu,
   split: byChannel,
 
   parameters(_, inputs) {
@@ -29,58 +41,38 @@ const layer: Layer<BatchNormOptions> = {
     const x = only(inputs)
     const { epsilon = 1e-5, momentum = 0.1, relu = false } = config
     const { scale, shift, running_mean, running_var } = parameters
-    if (!scale || !shift || !running_mean || !running_var)
+    if (!scale || !shift || !running_mean || !running_var) {
       throw new Error('batch_norm has no parameters')
+    }
     const y = tape.value('y', dtype)
     y.relu = relu
     const affine = { scale: scale.master, shift: shift.master }
+    const running = { running_mean: running_mean.master, running_var: running_var.master }
     if (!training) {
-      await tape.call(
-        'batch_norm_inference',
-        { epsilon, relu },
-        { y, x, ...affine, running_mean: running_mean.master, running_var: running_var.master }
-      )
+      const fields = { epsilon, relu }
+      await tape.call('batch_norm_inference', fields, { y, x, ...affine, ...running })
       return {
         output: y,
         backward: () => Promise.reject(new Error('batch_norm was built for inference'))
       }
     }
-    const mean = tape.value('mean', 'f32')
-    const variance = tape.value('var', 'f32')
-    await tape.call('batch_norm', { epsilon, relu }, { y, mean, var: variance, x, ...affine })
+    const statistics = { mean: tape.value('mean', 'f32'), var: tape.value('var', 'f32') }
+    await tape.call('batch_norm', { epsilon, relu }, { y, ...statistics, x, ...affine })
     const count = elements(x.dims) / (x.dims[1] ?? 1)
     onUpdate(() =>
-      tape.call(
-        'batch_norm_update',
-        { momentum, count },
-        {
-          running_mean: running_mean.master,
-          running_var: running_var.master,
-          mean,
-          var: variance,
-          ok
-        }
-      )
+      tape.call('batch_norm_update', { momentum, count }, { ...running, ...statistics, ok })
     )
     return {
       output: y,
       backward: async (dy) => {
-        const masked = relu ? await maskRelu(tape, y, dy) : dy
-        const aligned = await tape.as(masked, x.layout)
+        const dz = relu ? await undoRelu(tape, y, dy) : dy
+        const aligned = await tape.inLayout(dz, x.layout)
         const dx = tape.value('dx', dtype)
+        const gradients = { dscale: scale.gradient, dshift: shift.gradient }
         await tape.call(
           'batch_norm_backward',
           { epsilon },
-          {
-            dx,
-            dscale: scale.gradient,
-            dshift: shift.gradient,
-            x,
-            dy: aligned,
-            scale: scale.master,
-            mean,
-            var: variance
-          }
+          { dx, ...gradients, x, dy: aligned, scale: scale.master, ...statistics }
         )
         return [dx]
       }
@@ -88,7 +80,19 @@ const layer: Layer<BatchNormOptions> = {
   }
 }
 
-/** Batch normalisation, a mean and a variance a channel. Ioffe and Szegedy 2015. */
+/**
+ * Batch normalisation, with a mean and a variance for each channel:
+ * y = scale · (x - mean) / √(variance + epsilon) + shift. Training takes mean and (biased) variance of the batch,
+ * inference the running ones.
+ *
+ * Shapes: [N, C, H, W] or [N, C], kept. Parameters, all [C]: scale, which starts at 1, and shift, which starts at 0,
+ * both without weight decay; running_mean and running_var, which no optimizer updates.
+ *
+ * Source: Ioffe and Szegedy 2015.
+ *
+ * @example
+ * batchNorm({ name: 'norm1' })
+ */
 export function batchNorm(options: BatchNormOptions = {}): LayerNode {
-  return node(layer, options, true)
+  return node(layer, options)
 }

@@ -1,34 +1,23 @@
 import { elements, type Shape } from '../../native/layout.ts'
-import type { Init } from '../graph/init.ts'
-import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
-import { maskRelu } from './relu.ts'
+import { fuseRelu, type Layer, type LayerNode, node, only, requireRank } from '../layer.ts'
+import { undoRelu } from './relu.ts'
+import { type WeightedOptions, weightAndBias } from './weighted.ts'
 import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
-export interface Conv2dOptions extends LayerOptions {
-  /** Output channels. */
+/** Options of `conv2d`. */
+export interface Conv2dOptions extends WeightedOptions {
+  /** The number of filters, which is the number of output channels. */
   readonly filters: number
-  /** Height and width of a filter. */
+  /** Size of a filter in cells: [height, width], or one number for both. */
   readonly size: Pair
-  /** Default 1. */
+  /** Cells between windows: [down, across], or one number for both. Default 1. */
   readonly stride?: Pair
-  /** 'same' is ⌈input / stride⌉ outputs, the odd cell at the bottom and right. Default 'valid' (0). */
+  /** Zeros around the input. Default 'valid': none. */
   readonly padding?: Padding
-  /** Default 1. */
+  /** Cells between the elements of a filter: [down, across], or one number for both. Default 1: none are skipped. */
   readonly dilation?: Pair
-  /** Groups of channels that do not see each other. Default 1. */
+  /** Splits input channels and filters into so many groups; a filter reads its own group only. Default 1. */
   readonly groups?: number
-  /** Default true. */
-  readonly bias?: boolean
-  /** Default 'he'. */
-  readonly init?: Init
-  /** Default 0. */
-  readonly biasInit?: Init
-  /** A ReLU inside the op; `relu()` after it is fused to the same. Default false. */
-  readonly relu?: boolean
-  /** Factors on the learning rate. Default 1. */
-  readonly rate?: { readonly weight?: number; readonly bias?: number }
-  /** Factors on the weight decay. Default 1. */
-  readonly decay?: { readonly weight?: number; readonly bias?: number }
 }
 
 function fieldsOf(config: Conv2dOptions, [, , height = 0, width = 0]: Shape) {
@@ -41,11 +30,12 @@ function fieldsOf(config: Conv2dOptions, [, , height = 0, width = 0]: Shape) {
 
 const layer: Layer<Conv2dOptions> = {
   kind: 'conv2d',
+  withRelu: fuseRelu,
 
   parameters(config, inputs) {
     const x = only(inputs)
     requireRank(x, 4, 'conv2d')
-    const { filters, groups = 1, init = 'he', biasInit = { constant: 0 } } = config
+    const { filters, groups = 1 } = config
     const channels = x[1] ?? 0
     if (channels % groups !== 0 || filters % groups !== 0) {
       throw new Error(
@@ -54,38 +44,17 @@ const layer: Layer<Conv2dOptions> = {
     }
     const [height, width] = pair(config.size)
     const shape = [filters, channels / groups, height, width]
-    const fanIn = (channels / groups) * height * width
-    const fanOut = (filters / groups) * height * width
-    const dims = [groups, filters / groups, channels / groups, height, width]
-    return [
-      {
-        name: 'weight',
-        shape,
-        dims: groups > 1 ? dims : shape,
-        init,
-        fanIn,
-        fanOut,
-        rate: config.rate?.weight ?? 1,
-        decay: config.decay?.weight ?? 1
-      },
-      ...(config.bias === false
-        ? []
-        : [
-            {
-              name: 'bias',
-              shape: [filters],
-              init: biasInit,
-              fanIn,
-              fanOut,
-              rate: config.rate?.bias ?? 1,
-              decay: config.decay?.bias ?? 1
-            }
-          ])
-    ]
+    const grouped = [groups, filters / groups, channels / groups, height, width]
+    return weightAndBias(config, {
+      shape,
+      dims: groups > 1 ? grouped : shape,
+      fanIn: (channels / groups) * height * width,
+      fanOut: (filters / groups) * height * width
+    })
   },
 
-  // Groups stay where their channels are; without groups every filter sees all channels, and a device has some
-  // of the filters.
+  // A device takes whole groups, which read their own channels. Without groups it takes some of the filters, and
+  // each filter reads all channels.
   split(config, _, parts) {
     const { filters, groups = 1 } = config
     const share = { ...config, filters: filters / parts, groups: groups > 1 ? groups / parts : 1 }
@@ -98,8 +67,8 @@ const layer: Layer<Conv2dOptions> = {
     const { weight, bias } = context.parameters
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
+    const { relu = false } = config
     const fields = { ...fieldsOf(config, x.dims), winograd }
-    const relu = config.relu ?? false
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)
     await tape.call('conv2d', { ...fields, relu, frozen: !training }, { y, x, w, b: bias?.master })
@@ -107,22 +76,13 @@ const layer: Layer<Conv2dOptions> = {
     return {
       output: y,
       backward: async (dy, [needsDx]) => {
-        const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await defer(() =>
-          tape.call('conv2d_backward_weights', fields, {
-            dw: weight.gradient,
-            db: bias?.gradient,
-            x,
-            dy: masked
-          })
-        )
+        const dz = relu ? await undoRelu(tape, y, dy) : dy
+        const gradients = { dw: weight.gradient, db: bias?.gradient }
+        await defer(() => tape.call('conv2d_backward_weights', fields, { ...gradients, x, dy: dz }))
         if (!needsDx) return []
         const dx = tape.value('dx', dtype, x.dims)
-        await tape.call('conv2d_backward_data', fields, {
-          dx,
-          dy: masked,
-          w: tape.weights(weight, dtype)
-        })
+        const read = tape.weights(weight, dtype)
+        await tape.call('conv2d_backward_data', fields, { dx, dy: dz, w: read })
         return [dx]
       }
     }
@@ -136,11 +96,17 @@ const layer: Layer<Conv2dOptions> = {
 }
 
 /**
- * Convolution over images [N, C, H, W] → [N, filters, H', W'], as cross-correlation.
+ * 2-D convolution, as cross-correlation:
+ * y[n, o, i, j] = b[o] + Σ w[o, c, u, v] · x[n, c, i·stride + u·dilation - top, j·stride + v·dilation - left].
+ *
+ * Shapes: [N, C, H, W] → [N, filters, H', W'] with H' = ⌊(H + top + bottom - dilation·(kh - 1) - 1) / stride⌋ + 1.
+ * Parameters: weight [filters, C / groups, kh, kw], bias [filters].
+ *
+ * @throws Error at the build for an input that is not [N, C, H, W], or groups that do not divide C and filters
  *
  * @example
- * conv2d({ filters: 96, size: 11, stride: 4 })
+ * conv2d({ filters: 96, size: 11, stride: 4 }) // [N, 3, 227, 227] → [N, 96, 55, 55]
  */
 export function conv2d(options: Conv2dOptions): LayerNode {
-  return node(layer, options, true)
+  return node(layer, options)
 }

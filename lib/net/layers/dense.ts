@@ -1,52 +1,27 @@
-import type { Init } from '../graph/init.ts'
-import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
-import { maskRelu } from './relu.ts'
+import { fuseRelu, type Layer, type LayerNode, node, only, requireRank } from '../layer.ts'
+import { undoRelu } from './relu.ts'
+import { type WeightedOptions, weightAndBias } from './weighted.ts'
 
-export interface DenseOptions extends LayerOptions {
-  /** Outputs. */
+/** Options of `dense`. */
+export interface DenseOptions extends WeightedOptions {
+  /** The number of outputs. */
   readonly units: number
-  /** Default true. */
-  readonly bias?: boolean
-  /** Default 'he'. */
-  readonly init?: Init
-  /** Default 0. */
-  readonly biasInit?: Init
-  /** A ReLU inside the op; `relu()` after it is fused to the same. Default false. */
-  readonly relu?: boolean
-  /** Factors on the learning rate. Default 1. */
-  readonly rate?: { readonly weight?: number; readonly bias?: number }
-  /** Factors on the weight decay. Default 1. */
-  readonly decay?: { readonly weight?: number; readonly bias?: number }
 }
+
+/** Ops keep the bit mask of a ReLU for multiples of so many outputs, as cublasLt does. */
+const MASK_UNITS = 128
 
 const layer: Layer<DenseOptions> = {
   kind: 'dense',
+  mask: { keeps: true, applies: true },
+  withRelu: fuseRelu,
 
   parameters(config, inputs) {
     const x = only(inputs)
     requireRank(x, 2, 'dense')
     const fanIn = x[1] ?? 0
     const fanOut = config.units
-    const weight = {
-      name: 'weight',
-      shape: [fanOut, fanIn],
-      init: config.init ?? 'he',
-      fanIn,
-      fanOut,
-      rate: config.rate?.weight ?? 1,
-      decay: config.decay?.weight ?? 1
-    }
-    if (config.bias === false) return [weight]
-    const bias = {
-      name: 'bias',
-      shape: [fanOut],
-      init: config.biasInit ?? { constant: 0 },
-      fanIn,
-      fanOut,
-      rate: config.rate?.bias ?? 1,
-      decay: config.decay?.bias ?? 1
-    }
-    return [weight, bias]
+    return weightAndBias(config, { shape: [fanOut, fanIn], fanIn, fanOut })
   },
 
   split(config, _, parts) {
@@ -55,40 +30,26 @@ const layer: Layer<DenseOptions> = {
   },
 
   async forward({ tape, dtype, keepsMask, parameters: { weight, bias }, defer }, config, inputs) {
-    const x = await tape.as(only(inputs), 'ab')
+    const x = await tape.inLayout(only(inputs), 'ab')
     if (!weight) throw new Error('dense has no weight')
-    const relu = config.relu ?? false
+    const { relu = false, units } = config
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)
-    // Bits come in whole pieces of 128, as cublasLt has them.
     const mask =
-      keepsMask && relu && config.units % 128 === 0 ? tape.value('mask', 'u8') : undefined
+      keepsMask && relu && units % MASK_UNITS === 0 ? tape.value('mask', 'u8') : undefined
     await tape.call('dense', { relu }, { y, mask, x, w, b: bias?.master })
     y.relu = relu
     y.mask = mask
     return {
       output: y,
       backward: async (dy, [needsDx]) => {
-        const masked = relu ? await maskRelu(tape, y, dy) : dy
-        await defer(() =>
-          tape.call(
-            'dense_backward_weights',
-            {},
-            {
-              dw: weight.gradient,
-              db: bias?.gradient,
-              x,
-              dy: masked
-            }
-          )
-        )
+        const dz = relu ? await undoRelu(tape, y, dy) : dy
+        const gradients = { dw: weight.gradient, db: bias?.gradient }
+        await defer(() => tape.call('dense_backward_weights', {}, { ...gradients, x, dy: dz }))
         if (!needsDx) return []
         const dx = tape.value('dx', dtype)
-        await tape.call(
-          'dense_backward_data',
-          {},
-          { dx, dy: masked, w: tape.weights(weight, dtype), mask: x.mask }
-        )
+        const read = tape.weights(weight, dtype)
+        await tape.call('dense_backward_data', {}, { dx, dy: dz, w: read, mask: x.mask })
         dx.masked = x.mask !== undefined
         return [dx]
       }
@@ -100,7 +61,16 @@ const layer: Layer<DenseOptions> = {
   }
 }
 
-/** Fully connected: [N, C] → [N, units]. */
+/**
+ * Fully connected layer: y[n, o] = b[o] + Σ w[o, c] · x[n, c].
+ *
+ * Shapes: [N, C] → [N, units]. Parameters: weight [units, C], bias [units].
+ *
+ * @throws Error at the build for an input that is not [N, C]: put `flatten()` before it
+ *
+ * @example
+ * dense({ units: 4096 })
+ */
 export function dense(options: DenseOptions): LayerNode {
-  return node(layer, options, true)
+  return node(layer, options)
 }

@@ -1,28 +1,32 @@
 import { fnv1a } from '../../util/random.ts'
+import type { Value } from '../graph/value.ts'
 import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
 
+/** Options of `dropout`. */
 export interface DropoutOptions extends LayerOptions {
-  /** The chance that a value is dropped. Default .5. */
+  /** Probability that a value is dropped, from 0 to below 1. Default .5. */
   readonly rate?: number
   /**
-   * Where values are scaled so that train and test agree: 'train' divides what is kept by 1 - rate (every
-   * library today), 'test' multiplies by 1 - rate when not training (the paper). Default 'train'.
+   * When values are scaled, so that training and inference have the same mean. 'train': training divides the values
+   * that it keeps by 1 - rate, as all libraries do today. 'test': inference multiplies by 1 - rate, as in the AlexNet
+   * paper. Default 'train'.
    */
   readonly scaleAt?: 'train' | 'test'
 }
 
 const layer: Layer<DropoutOptions> = {
   kind: 'dropout',
+  mask: { passes: true },
   split: byChannel,
   async forward({ tape, dtype, training, name, rng, slice }, config, inputs) {
     const x = only(inputs)
     const { rate = 0.5, scaleAt = 'train' } = config
     if (!(rate >= 0 && rate < 1)) throw new Error(`expected a rate from 0 to below 1, got ${rate}`)
-    const nothing = { output: x, backward: async (dy: typeof x) => [dy] }
-    if (rate === 0) return nothing
+    const identity = { output: x, backward: async (dy: Value) => [dy] }
+    if (rate === 0) return identity
     const y = tape.value('y', dtype)
     if (!training) {
-      if (scaleAt === 'train') return nothing
+      if (scaleAt === 'train') return identity
       await tape.call('scale', { factor: 1 - rate }, { y, x })
       return {
         output: y,
@@ -32,8 +36,10 @@ const layer: Layer<DropoutOptions> = {
     const scale = scaleAt === 'train' ? 1 / (1 - rate) : 1
     const channels = x.dims[1] ?? 0
     const fields = {
-      ...{ rate, scale, purpose: fnv1a(`${name}/dropout`) },
-      // A slice's draws are those of its place in the whole.
+      rate,
+      scale,
+      purpose: fnv1a(`${name}/dropout`),
+      // A slice draws the numbers of its channels in the whole layer.
       ...(slice.of > 1 && { channels: slice.of * channels, channel_offset: slice.index * channels })
     }
     await tape.call('dropout', fields, { y, x, rng })
@@ -42,7 +48,11 @@ const layer: Layer<DropoutOptions> = {
       output: y,
       backward: async (dy) => {
         const dx = tape.value('dx', dtype)
-        await tape.call('dropout_backward', fields, { dx, dy: await tape.as(dy, x.layout), rng })
+        await tape.call('dropout_backward', fields, {
+          dx,
+          dy: await tape.inLayout(dy, x.layout),
+          rng
+        })
         dx.masked = dy.masked
         return [dx]
       }
@@ -50,7 +60,17 @@ const layer: Layer<DropoutOptions> = {
   }
 }
 
-/** Drops values at random while training. Hinton et al. 2012. */
+/**
+ * Dropout: training sets each value to zero with probability `rate`; inference keeps all. The draws depend on the
+ * seed, the step, the layer's name and the value's place, and not on the devices. Any shape, kept.
+ *
+ * Source: Hinton et al. 2012, "Improving neural networks by preventing co-adaptation of feature detectors".
+ *
+ * @throws Error at the build for a rate that is not from 0 to below 1
+ *
+ * @example
+ * dropout({ rate: 0.5 })
+ */
 export function dropout(options: DropoutOptions = {}): LayerNode {
   return node(layer, options)
 }

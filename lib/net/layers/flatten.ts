@@ -6,7 +6,7 @@ const layer: Layer<LayerOptions> = {
   split: byChannel,
   async forward({ tape }, _, inputs) {
     const x = only(inputs)
-    const rows = await tape.as(x, denseLayout(x.dims.length))
+    const rows = await tape.inLayout(x, denseLayout(x.dims.length))
     const batch = x.dims[0] ?? 0
     const y = tape.view(rows, [batch, elements(x.dims) / batch])
     y.relu = false
@@ -14,7 +14,12 @@ const layer: Layer<LayerOptions> = {
   }
 }
 
-/** [N, C, H, W] → [N, C·H·W], in that order. */
+/**
+ * Flattens each image: [N, C, H, W] → [N, C·H·W], row-major. Goes before `dense`.
+ *
+ * @example
+ * flatten()
+ */
 export function flatten(options: LayerOptions = {}): LayerNode {
   return node(layer, options)
 }

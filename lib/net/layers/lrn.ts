@@ -1,76 +1,122 @@
-import { type Layer, type LayerNode, type LayerOptions, node, only, requireRank } from '../layer.ts'
+import {
+  byChannel,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  node,
+  only,
+  requireRank
+} from '../layer.ts'
 
+/** Options of `lrn` and `lrnWithin`. */
 export interface LrnOptions extends LayerOptions {
-  /** Channels (`lrn`) or cells of each axis (`lrnWithin`) in a window. Default 5. */
+  /** Size of a window: channels (`lrn`), or cells along each axis (`lrnWithin`). Default 5. */
   readonly size?: number
-  /** Default 1e-4. */
+  /** α. Default 1e-4. */
   readonly alpha?: number
   /**
-   * What alpha multiplies: the 'sum' of the window's squares (the paper as printed, TensorFlow), or their
-   * 'mean' (the original code, Caffe, PyTorch). Default 'sum'.
+   * What α multiplies: the 'sum' of a window's squares (the paper as printed, TensorFlow) or their 'mean' (the
+   * original code, Caffe, PyTorch). Default 'sum'.
    */
   readonly alphaOf?: 'sum' | 'mean'
-  /** Default .75. */
+  /** β. Default .75. */
   readonly beta?: number
   /** Default 2. */
   readonly k?: number
-  /** `lrn` only: windows stop at the borders of this many groups of channels. Default 1. */
+  /** `lrn` only: splits the channels into so many groups; windows stop at their borders. Default 1. */
   readonly groups?: number
 }
 
-function lrnLayer(kind: 'lrn' | 'lrn_within'): Layer<LrnOptions> {
-  return {
-    kind,
-    // Windows across channels stop at the groups' borders, or reach into other devices' slices.
-    split(config, _, parts) {
-      const { groups = 1 } = config
-      if (kind === 'lrn_within') return { reads: 'slice', config }
-      if (groups % parts !== 0) return undefined
-      return { reads: 'slice', config: { ...config, groups: groups / parts } }
-    },
-    async forward({ tape, dtype }, config, inputs) {
-      const x = only(inputs)
-      requireRank(x.dims, 4, kind)
-      const { size = 5, alpha = 1e-4, alphaOf = 'sum', beta = 0.75, k = 2, groups = 1 } = config
-      const cells = kind === 'lrn' ? size : size * size
-      const fields = {
-        size,
-        alpha: alphaOf === 'sum' ? alpha : alpha / cells,
-        beta,
-        k,
-        ...(kind === 'lrn' && { groups })
-      }
-      const y = tape.value('y', dtype)
-      await tape.call(kind, fields, { y, x })
-      return {
-        output: y,
-        backward: async (dy) => {
-          const aligned = await tape.as(dy, x.layout)
-          const dx = tape.value('dx', dtype)
-          // The ReLU that x came out of is undone in the same pass, unless x has other readers.
-          const relu = kind === 'lrn' && x.relu && !x.shared
-          await tape.call(
-            `${kind}_backward`,
-            { ...fields, ...(relu && { relu }) },
-            { dx, x, dy: aligned }
-          )
-          dx.masked = relu
-          return [dx]
-        }
+/** @param count values in a window */
+function curveOf(
+  { size = 5, alpha = 1e-4, alphaOf = 'sum', beta = 0.75, k = 2 }: LrnOptions,
+  count: number
+) {
+  return { size, alpha: alphaOf === 'sum' ? alpha : alpha / count, beta, k }
+}
+
+const across: Layer<LrnOptions> = {
+  kind: 'lrn',
+  // Windows must not reach into other devices' slices, so a device takes whole groups.
+  split(config, _, parts) {
+    const { groups = 1 } = config
+    if (groups % parts !== 0) return undefined
+    return { reads: 'slice', config: { ...config, groups: groups / parts } }
+  },
+  async forward({ tape, dtype }, config, inputs) {
+    const x = only(inputs)
+    requireRank(x.dims, 4, 'lrn')
+    const { size = 5, groups = 1 } = config
+    const fields = { ...curveOf(config, size), groups }
+    const y = tape.value('y', dtype)
+    await tape.call('lrn', fields, { y, x })
+    return {
+      output: y,
+      backward: async (dy) => {
+        const aligned = await tape.inLayout(dy, x.layout)
+        const dx = tape.value('dx', dtype)
+        // Undoes the ReLU that x is the output of in the same op, unless another consumer adds a gradient to dx.
+        const relu = x.relu && !x.multipleConsumers
+        await tape.call(
+          'lrn_backward',
+          { ...fields, ...(relu && { relu }) },
+          { dx, x, dy: aligned }
+        )
+        dx.masked = relu
+        return [dx]
       }
     }
   }
 }
 
-const across = lrnLayer('lrn')
-const within = lrnLayer('lrn_within')
+const within: Layer<LrnOptions> = {
+  kind: 'lrn_within',
+  split: byChannel,
+  async forward({ tape, dtype }, config, inputs) {
+    const x = only(inputs)
+    requireRank(x.dims, 4, 'lrn_within')
+    const { size = 5 } = config
+    const fields = curveOf(config, size * size)
+    const y = tape.value('y', dtype)
+    await tape.call('lrn_within', fields, { y, x })
+    return {
+      output: y,
+      backward: async (dy) => {
+        const aligned = await tape.inLayout(dy, x.layout)
+        const dx = tape.value('dx', dtype)
+        await tape.call('lrn_within_backward', fields, { dx, x, dy: aligned })
+        return [dx]
+      }
+    }
+  }
+}
 
-/** Local response normalisation across channels: x / (k + α Σ x²)^β. Krizhevsky 2012, section 3.3. */
+/**
+ * Local response normalisation across channels: y = x / (k + α · Σ x²)^β, over a window of `size` neighbouring
+ * channels around each one, in the same cell. Shape [N, C, H, W], kept.
+ *
+ * Source: Krizhevsky, Sutskever and Hinton 2012, section 3.3.
+ *
+ * @throws Error at the build for an input that is not [N, C, H, W]
+ *
+ * @example
+ * lrn() // the paper's: size 5, α 1e-4, β .75, k 2
+ */
 export function lrn(options: LrnOptions = {}): LayerNode {
   return node(across, options)
 }
 
-/** The same over a square window of each channel's own map. */
+/**
+ * Local response normalisation within maps: as `lrn`, over a window of size × size cells of the same channel. Shape
+ * [N, C, H, W], kept.
+ *
+ * Source: cuda-convnet, `type=rnorm`.
+ *
+ * @throws Error at the build for an input that is not [N, C, H, W]
+ *
+ * @example
+ * lrnWithin({ size: 5, alpha: 0.001, alphaOf: 'mean', k: 1 })
+ */
 export function lrnWithin(options: LrnOptions = {}): LayerNode {
   return node(within, options)
 }

@@ -9,15 +9,17 @@ import {
 } from '../layer.ts'
 import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
+/** Options of `maxPool` and `avgPool`. */
 export interface PoolOptions extends LayerOptions {
+  /** Size of a window in cells: [height, width], or one number for both. */
   readonly size: Pair
-  /** Default: the size, so that windows do not overlap. */
+  /** Cells between windows: [down, across], or one number for both. Default: the size, so that none overlap. */
   readonly stride?: Pair
-  /** Default 'valid'. */
+  /** Border around the input, which `maxPool` ignores and `avgPool` takes as zeros. Default 'valid': none. */
   readonly padding?: Padding
-  /** Keep a last window that is only partly inside. Default false. */
+  /** Keeps a last window that is only partly inside the input. Default false. */
   readonly ceil?: boolean
-  /** `avgPool` only: divide by the whole window even where padding is in it. Default true. */
+  /** `avgPool` only: counts the padding in a window when it divides. Default true. */
   readonly includePadding?: boolean
 }
 
@@ -43,7 +45,7 @@ const maxLayer: Layer<PoolOptions> = {
       output: y,
       backward: async (dy) => {
         const dx = tape.value('dx', dtype, x.dims)
-        const aligned = await tape.as(dy, y.layout)
+        const aligned = await tape.inLayout(dy, y.layout)
         await tape.call('max_pool_backward', fields, { dx, dy: aligned, index })
         return [dx]
       }
@@ -71,12 +73,28 @@ const avgLayer: Layer<PoolOptions> = {
   }
 }
 
-/** The largest of each window. In a tie the first in row-major order gets the gradient. */
+/**
+ * Max pooling: the largest value of each window; in a tie the first in row-major order gets the gradient.
+ *
+ * Shapes: [N, C, H, W] → [N, C, H', W'] with H' = ⌊(H + top + bottom - height) / stride⌋ + 1, or ⌈…⌉ with `ceil`.
+ *
+ * @throws Error at the build for an input that is not [N, C, H, W]
+ *
+ * @example
+ * maxPool({ size: 3, stride: 2 }) // overlapping, as in the AlexNet paper
+ */
 export function maxPool(options: PoolOptions): LayerNode {
   return node(maxLayer, options)
 }
 
-/** The mean of each window. */
+/**
+ * Average pooling: the mean of each window. Shapes as for `maxPool`.
+ *
+ * @throws Error at the build for an input that is not [N, C, H, W]
+ *
+ * @example
+ * avgPool({ size: 2 })
+ */
 export function avgPool(options: PoolOptions): LayerNode {
   return node(avgLayer, options)
 }

@@ -1,15 +1,24 @@
-/** The geometry of sliding windows, as convolution and pooling are told it. */
+/** Sliding windows of convolution and pooling. */
 
-/** One number for both, or [height, width]. */
+/** [height, width], or one number for both. */
 export type Pair = number | readonly [number, number]
-/** 'valid' is none; 'same' is ⌈input / stride⌉ outputs; a number for every side; or [top, bottom, left, right]. */
+
+/**
+ * Border around the input, in cells.
+ *
+ * - `'valid'`: none.
+ * - `'same'`: as much as gives ⌈input / stride⌉ outputs. An odd cell goes to the bottom and the right, as in
+ *   TensorFlow.
+ * - a number: so many on every side.
+ * - `[top, bottom, left, right]`.
+ */
 export type Padding = 'same' | 'valid' | number | readonly [number, number, number, number]
 
 export function pair(value: Pair): readonly [number, number] {
   return typeof value === 'number' ? [value, value] : value
 }
 
-/** [top, bottom, left, right]. With 'same' the odd cell goes to the bottom and the right, as in TensorFlow. */
+/** @returns [top, bottom, left, right] */
 export function windowPadding(
   padding: Padding,
   input: readonly [number, number],

@@ -4,31 +4,37 @@ import { batchNorm } from '../layers/batch-norm.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { lrn } from '../layers/lrn.ts'
 import { hiddenLayers } from './hidden.ts'
-import { columnsOf, partsOf, type TowerVariant } from './options.ts'
+import { normalInit } from './init.ts'
+import { columnsOf, type TowerVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
+/** Options of `alexnet`. */
 export interface AlexNetOptions extends TowerVariant {
-  /** What follows conv1 and conv2. Default 'lrn', as in the paper. */
+  /** The layer after conv1 and conv2. Default 'lrn', as in the paper. */
   readonly norm?: 'lrn' | 'batch' | 'none'
-  /** Where dropout scales: 'test' is the paper's way, 'train' everyone's today. Default 'train'. */
+  /** When dropout scales: 'test' as in the paper, 'train' as libraries do today. Default 'train'. */
   readonly scaleAt?: 'train' | 'test'
-  /** How it begins: as the paper says, or as He 2015. Default 'paper', and 'he' with `norm: 'batch'`. */
+  /** Initial parameters: the paper's, or He's. Default 'paper', or 'he' with `norm: 'batch'`. */
   readonly init?: 'paper' | 'he'
 }
 
-const sigma = (std: number) => ({ normal: { std } })
-const one = { constant: 1 }
-
 /**
- * The paper's net on one device: 96-256-384-384-256 filters, groups of 2 on conv2, conv4 and conv5 where
- * the paper's two towers did not see each other, LRN windows that stop at the towers' border, and an
- * alpha that multiplies the sum. Krizhevsky, Sutskever and Hinton 2012. 60,965,224 parameters. Its input is
- * 3×227×227 unless said otherwise: the paper's 224 with the border that its code really read.
+ * AlexNet as in the paper, on one device. 96-256-384-384-256 filters in two towers: conv2, conv4 and conv5 have 2
+ * groups, and LRN windows stop at the towers' border. LRN's α multiplies the sum of squares. 60,965,224 parameters.
  *
- * Weights begin as N(0, .01); the biases of conv2, conv4, conv5, fc6 and fc7 as 1. With `norm: 'batch'`
- * they begin as He 2015 and 0, since batch norm takes over what the paper's start was for, and the dense
- * layers as those of `fashion`, for the same reason; `init: 'he'` starts all layers so with LRN, where few
- * steps are to show something.
+ * Input [N, 3, 227, 227] by default: the paper's 224 pixels with the border that its code reads. Output: logits
+ * [N, 1000].
+ *
+ * Initial weights are N(0, .01²). Biases are 1 in conv2, conv4, conv5, fc6 and fc7, and 0 elsewhere. `init: 'he'`
+ * initialises weights as He 2015 and biases as 0, for runs of few steps. It is the default with batch norm, where the
+ * dense layers are initialised as those of `fashion`.
+ *
+ * Source: Krizhevsky, Sutskever and Hinton 2012, "ImageNet classification with deep convolutional neural networks".
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * await using net = await alexnet({ classes: 100 }).build(device, { batch: 128 })
  */
 export function alexnet(options: AlexNetOptions = {}): NetDefinition {
   const {
@@ -40,16 +46,15 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
     init = norm === 'batch' ? 'he' : 'paper',
     width = 1
   } = options
-  const of = atWidth(width)
-  const parts = partsOf(options)
-  const { pool, activation, padding2 } = parts
+  const scale = atWidth(width)
+  const { pool, activation, conv2Padding } = variantLayers(options)
   const columns = columnsOf(options)
   const { own, linked } = columns
   const [f1, f2, f3, f4, f5] = columns.filters
   const paper = init === 'paper'
-  const start = (bias: boolean) =>
-    paper ? { init: sigma(0.01), biasInit: bias ? one : { constant: 0 } } : {}
-  const calm = !paper && norm === 'batch'
+  const weights = paper ? normalInit(0.01, 0) : {}
+  const biased = paper ? normalInit(0.01, 1) : {}
+  const fashionInit = !paper && norm === 'batch'
   const normal = (name: string): LayerNode[] =>
     norm === 'lrn' ? [lrn({ name, groups: own })] : norm === 'batch' ? [batchNorm({ name })] : []
   const small = { size: 3, padding: 1 }
@@ -57,28 +62,37 @@ export function alexnet(options: AlexNetOptions = {}): NetDefinition {
     name: 'alexnet',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: of(f1), size: 11, stride: 4, ...start(false) }),
+      conv2d({ name: 'conv1', filters: scale(f1), size: 11, stride: 4, ...weights }),
       activation(),
       ...normal('norm1'),
       pool('pool1'),
       conv2d({
-        ...{ name: 'conv2', filters: of(f2), size: 5, padding: padding2, groups: own },
-        ...start(true)
+        name: 'conv2',
+        filters: scale(f2),
+        size: 5,
+        padding: conv2Padding,
+        groups: own,
+        ...biased
       }),
       activation(),
       ...normal('norm2'),
       pool('pool2'),
-      conv2d({ name: 'conv3', filters: of(f3), ...small, groups: linked, ...start(false) }),
+      conv2d({ name: 'conv3', filters: scale(f3), ...small, groups: linked, ...weights }),
       activation(),
-      conv2d({ name: 'conv4', filters: of(f4), ...small, groups: own, ...start(true) }),
+      conv2d({ name: 'conv4', filters: scale(f4), ...small, groups: own, ...biased }),
       activation(),
-      conv2d({ name: 'conv5', filters: of(f5), ...small, groups: own, ...start(true) }),
+      conv2d({ name: 'conv5', filters: scale(f5), ...small, groups: own, ...biased }),
       activation(),
       pool('pool5'),
       ...hiddenLayers({
-        ...{ from: 'pool5', parts, columns, of, classes, drop: { rate, scaleAt } },
-        start: calm ? { init: 'pytorch' } : start(true),
-        startLast: calm ? { init: sigma(0.01) } : start(false)
+        from: 'pool5',
+        activation,
+        columns,
+        scale,
+        classes,
+        drop: { rate, scaleAt },
+        init: fashionInit ? { init: 'pytorch' } : biased,
+        lastInit: fashionInit ? { init: { normal: { std: 0.01 } } } : weights
       })
     ]
   })

@@ -3,22 +3,20 @@ import { conv2d } from '../layers/conv2d.ts'
 import { lrn, lrnWithin } from '../layers/lrn.ts'
 import type { InputShape } from '../spec.ts'
 import { hiddenLayers } from './hidden.ts'
-import { columnsOf, partsOf, type TowerVariant } from './options.ts'
+import { normalInit } from './init.ts'
+import { columnsOf, type TowerVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
+/** Options of `chm145`. */
 export interface Chm145Options extends TowerVariant {
-  /** The norm layers, across maps and within them. Default 'lrn'. */
+  /** The norm layers: LRN after conv1 and conv2, and within maps after the second. Default 'lrn'. */
   readonly norm?: 'lrn' | 'none'
 }
 
-const start = (std: number, bias: number) => ({
-  init: { normal: { std } },
-  biasInit: { constant: bias }
-})
-
 /**
- * [top, bottom, left, right]: as many zeros below and on the right as let the last window of conv1 begin. The
- * original code rounds the number of outputs up and reads nothing beyond the image: 224 pixels give 55 outputs.
+ * Padding of conv1 at the bottom and the right: zeros that complete the last window. The original code rounds the
+ * number of outputs up: 224 pixels give 55 outputs.
+ * @returns [top, bottom, left, right]
  */
 export function roundedUp({
   height,
@@ -29,13 +27,24 @@ export function roundedUp({
 }
 
 /**
- * The net of run #145 of the original code (Computer History Museum, layers-145.cfg): the paper's net as it was
- * really trained. It differs from `alexnet` in the order of the first stage (conv, norm, pool, ReLU) and the last
- * one (conv, pool, ReLU), in LRN's alpha, which is divided by the window's 5 maps, in a norm within maps
- * after the second LRN (5×5, alpha .001 over 25 cells, beta .75, k 1), in σ .03 of conv3 to conv5, and in its
- * 224 pixels. Dropout scales when testing. 60,965,224 parameters.
+ * The paper's net as it was trained: run #145 of the original code. 60,965,224 parameters. It differs from `alexnet`
+ * in these points:
  *
- * `columns: 1` is run #145-half, `links: false` run #150, `norm: 'none'` run #148, `pool: '2x2'` run #147.
+ * - The first stages are conv, norm, pool, ReLU; the last one is conv, pool, ReLU.
+ * - LRN's α takes the mean over the window's 5 maps.
+ * - An LRN within maps follows the second LRN: 5×5 cells, α .001 of the mean, β .75, k 1.
+ * - conv3 to conv5 are initialised from N(0, .03²).
+ * - Dropout scales at inference.
+ *
+ * Input [N, 3, 224, 224] by default. Output: logits [N, 1000]. `columns: 1` is run #145-half, `links: false` run #150,
+ * `norm: 'none'` run #148, `pool: '2x2'` run #147.
+ *
+ * Source: Computer History Museum, "AlexNet source code", layers-145.cfg.
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * await using net = await chm145().build(device, { batch: 128 })
  */
 export function chm145(options: Chm145Options = {}): NetDefinition {
   const {
@@ -45,9 +54,8 @@ export function chm145(options: Chm145Options = {}): NetDefinition {
     dropout: rate = 0.5,
     width = 1
   } = options
-  const of = atWidth(width)
-  const parts = partsOf(options)
-  const { pool, activation, padding2 } = parts
+  const scale = atWidth(width)
+  const { pool, activation, conv2Padding } = variantLayers(options)
   const columns = columnsOf(options)
   const { own, linked } = columns
   const [f1, f2, f3, f4, f5] = columns.filters
@@ -60,30 +68,49 @@ export function chm145(options: Chm145Options = {}): NetDefinition {
     input,
     layers: [
       conv2d({
-        ...{ name: 'conv1', filters: of(f1), size: 11, stride: 4, padding: roundedUp(input) },
-        ...start(0.01, 0)
+        name: 'conv1',
+        filters: scale(f1),
+        size: 11,
+        stride: 4,
+        padding: roundedUp(input),
+        ...normalInit(0.01, 0)
       }),
       ...(normal ? [across('norm1')] : []),
       pool('pool1'),
       activation(),
       conv2d({
-        ...{ name: 'conv2', filters: of(f2), size: 5, padding: padding2, groups: own },
-        ...start(0.01, 1)
+        name: 'conv2',
+        filters: scale(f2),
+        size: 5,
+        padding: conv2Padding,
+        groups: own,
+        ...normalInit(0.01, 1)
       }),
       activation(),
       ...(normal ? [across('norm2'), within('norm2maps')] : []),
       pool('pool2'),
-      conv2d({ name: 'conv3', filters: of(f3), ...small, groups: linked, ...start(0.03, 0) }),
+      conv2d({
+        name: 'conv3',
+        filters: scale(f3),
+        ...small,
+        groups: linked,
+        ...normalInit(0.03, 0)
+      }),
       activation(),
-      conv2d({ name: 'conv4', filters: of(f4), ...small, groups: own, ...start(0.03, 1) }),
+      conv2d({ name: 'conv4', filters: scale(f4), ...small, groups: own, ...normalInit(0.03, 1) }),
       activation(),
-      conv2d({ name: 'conv5', filters: of(f5), ...small, groups: own, ...start(0.03, 1) }),
+      conv2d({ name: 'conv5', filters: scale(f5), ...small, groups: own, ...normalInit(0.03, 1) }),
       pool('pool5'),
       activation('maps5'),
       ...hiddenLayers({
-        ...{ from: 'maps5', parts, columns, of, classes, drop: { rate, scaleAt: 'test' } },
-        start: start(0.01, 1),
-        startLast: start(0.01, 0)
+        from: 'maps5',
+        activation,
+        columns,
+        scale,
+        classes,
+        drop: { rate, scaleAt: 'test' },
+        init: normalInit(0.01, 1),
+        lastInit: normalInit(0.01, 0)
       })
     ]
   })

@@ -4,13 +4,19 @@ import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { type NetVariant, partsOf } from './options.ts'
+import { type NetVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
- * AlexNet made small for images of 32×32, of which it sees 28×28: five convolutions, three of them pooled as
- * in the paper, three dense layers; batch norm in place of LRN, so that a few epochs are enough. 349,194
- * parameters, 12 M multiply-adds an image.
+ * A small AlexNet for CIFAR: five convolutions, three of them pooled as in the paper, and three dense layers. Batch
+ * norm replaces LRN, so that a few epochs are enough. 349,194 parameters, 12 M multiply-adds an image.
+ *
+ * Input [N, 3, 28, 28] by default: crops of images of 32×32. Output: logits [N, 10].
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * await using net = await cifar().build(device, { batch: 64 })
  */
 export function cifar(options: NetVariant = {}): NetDefinition {
   const {
@@ -19,33 +25,33 @@ export function cifar(options: NetVariant = {}): NetDefinition {
     dropout: rate = 0.1,
     width = 1
   } = options
-  const of = atWidth(width)
-  const { pool, activation } = partsOf(options)
+  const scale = atWidth(width)
+  const { pool, activation } = variantLayers(options)
   return new NetDefinition({
     name: 'cifar',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: of(32), size: 5, padding: 2 }),
+      conv2d({ name: 'conv1', filters: scale(32), size: 5, padding: 2 }),
       activation(),
       batchNorm({ name: 'norm1' }),
       pool('pool1'),
-      conv2d({ name: 'conv2', filters: of(64), size: 3, padding: 1 }),
+      conv2d({ name: 'conv2', filters: scale(64), size: 3, padding: 1 }),
       activation(),
       batchNorm({ name: 'norm2' }),
       pool('pool2'),
-      conv2d({ name: 'conv3', filters: of(96), size: 3, padding: 1 }),
+      conv2d({ name: 'conv3', filters: scale(96), size: 3, padding: 1 }),
       activation(),
-      conv2d({ name: 'conv4', filters: of(96), size: 3, padding: 1 }),
+      conv2d({ name: 'conv4', filters: scale(96), size: 3, padding: 1 }),
       activation(),
-      conv2d({ name: 'conv5', filters: of(64), size: 3, padding: 1 }),
+      conv2d({ name: 'conv5', filters: scale(64), size: 3, padding: 1 }),
       activation(),
       batchNorm({ name: 'norm5' }),
       pool('pool5'),
       flatten(),
-      dense({ name: 'fc6', units: of(256), init: 'pytorch' }),
+      dense({ name: 'fc6', units: scale(256), init: 'pytorch' }),
       activation(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc7', units: of(256), init: 'pytorch' }),
+      dense({ name: 'fc7', units: scale(256), init: 'pytorch' }),
       activation(),
       dropout({ name: 'drop7', rate }),
       dense({ name: 'fc8', units: classes, init: { normal: { std: 0.01 } } })

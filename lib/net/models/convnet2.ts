@@ -5,24 +5,30 @@ import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { roundedUp } from './chm-145.ts'
-import { type NetVariant, partsOf } from './options.ts'
+import { normalInit } from './init.ts'
+import { type NetVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
+/** Options of `convnet2`. */
 export interface Convnet2Options extends NetVariant {
-  /** The norm layers. Default 'lrn'. */
+  /** The layer after conv1 and conv2. Default 'lrn'. */
   readonly norm?: 'lrn' | 'none'
 }
 
-const start = (std: number, bias: number) => ({
-  init: { normal: { std } },
-  biasInit: { constant: bias }
-})
-
 /**
- * The net of cuda-convnet2 for one GPU (layers-imagenet-1gpu.cfg): 64-192-384-256-256 filters in one tower, with
- * the order of layers, the LRN, the start and the 224 pixels of `chm-145`, no norm within maps, and biases of
- * -7 in fc8 (1/1000 as logistic chances; to a softmax they are nothing). Krizhevsky 2014, "One weird trick".
- * 61,100,840 parameters.
+ * cuda-convnet2's net for one GPU: 64-192-384-256-256 filters in one tower. Layer order, LRN and initial weights are
+ * those of `chm145`, without the LRN within maps. The biases of fc8 are -7: about 1/1000 as logistic probabilities,
+ * and no change to a softmax. 61,100,840 parameters.
+ *
+ * Input [N, 3, 224, 224] by default. Output: logits [N, 1000].
+ *
+ * Source: cuda-convnet2, layers-imagenet-1gpu.cfg; Krizhevsky 2014, "One weird trick for parallelizing convolutional
+ * neural networks".
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * await using net = await convnet2().build(device, { batch: 128 })
  */
 export function convnet2(options: Convnet2Options = {}): NetDefinition {
   const {
@@ -32,8 +38,8 @@ export function convnet2(options: Convnet2Options = {}): NetDefinition {
     dropout: rate = 0.5,
     width = 1
   } = options
-  const of = atWidth(width)
-  const { pool, activation, padding2 } = partsOf(options)
+  const scale = atWidth(width)
+  const { pool, activation, conv2Padding } = variantLayers(options)
   const across = (name: string) => (norm === 'lrn' ? [lrn({ name, alphaOf: 'mean' })] : [])
   const drop = { rate, scaleAt: 'test' } as const
   const small = { size: 3, padding: 1 }
@@ -42,31 +48,41 @@ export function convnet2(options: Convnet2Options = {}): NetDefinition {
     input,
     layers: [
       conv2d({
-        ...{ name: 'conv1', filters: of(64), size: 11, stride: 4, padding: roundedUp(input) },
-        ...start(0.01, 0)
+        name: 'conv1',
+        filters: scale(64),
+        size: 11,
+        stride: 4,
+        padding: roundedUp(input),
+        ...normalInit(0.01, 0)
       }),
       ...across('norm1'),
       pool('pool1'),
       activation(),
-      conv2d({ name: 'conv2', filters: of(192), size: 5, padding: padding2, ...start(0.01, 1) }),
+      conv2d({
+        name: 'conv2',
+        filters: scale(192),
+        size: 5,
+        padding: conv2Padding,
+        ...normalInit(0.01, 1)
+      }),
       activation(),
       ...across('norm2'),
       pool('pool2'),
-      conv2d({ name: 'conv3', filters: of(384), ...small, ...start(0.03, 0) }),
+      conv2d({ name: 'conv3', filters: scale(384), ...small, ...normalInit(0.03, 0) }),
       activation(),
-      conv2d({ name: 'conv4', filters: of(256), ...small, ...start(0.03, 1) }),
+      conv2d({ name: 'conv4', filters: scale(256), ...small, ...normalInit(0.03, 1) }),
       activation(),
-      conv2d({ name: 'conv5', filters: of(256), ...small, ...start(0.03, 1) }),
+      conv2d({ name: 'conv5', filters: scale(256), ...small, ...normalInit(0.03, 1) }),
       pool('pool5'),
       activation(),
       flatten(),
-      dense({ name: 'fc6', units: of(4096), ...start(0.01, 1) }),
+      dense({ name: 'fc6', units: scale(4096), ...normalInit(0.01, 1) }),
       activation(),
       dropout({ name: 'drop6', ...drop }),
-      dense({ name: 'fc7', units: of(4096), ...start(0.01, 1) }),
+      dense({ name: 'fc7', units: scale(4096), ...normalInit(0.01, 1) }),
       activation(),
       dropout({ name: 'drop7', ...drop }),
-      dense({ name: 'fc8', units: classes, ...start(0.01, -7) })
+      dense({ name: 'fc8', units: classes, ...normalInit(0.01, -7) })
     ]
   })
 }

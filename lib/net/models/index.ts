@@ -11,16 +11,21 @@ import { torchvision } from './torchvision.ts'
 
 const nets = { alexnet, torchvision, fashion, 'chm-145': chm145, convnet2, caffe, cifar } as const
 
+/** A model's name, as `netByName` takes it. */
 export type NetName = keyof typeof nets
+
+/** The names of all models, sorted. */
 export const netNames = Object.keys(nets).sort()
 
-/** What named nets can be told, as plain data; a net heeds what it has. */
+/** Options of any model, as plain data. A model ignores those that it does not have. */
 export interface NamedNetOptions extends Omit<TowerVariant, 'input'> {
+  /** The norm layers. Default: the model's. */
   readonly norm?: 'lrn' | 'none'
+  /** When dropout scales. Default: the model's. */
   readonly scaleAt?: 'train' | 'test'
-  /** Channels of an image. Default: the net's usual. */
+  /** Channels of an image. Default: the model's. */
   readonly channels?: number
-  /** Height and width of the input. Default: the net's usual. */
+  /** Height and width of the input, in pixels. Default: the model's. */
   readonly size?: number
 }
 
@@ -29,8 +34,12 @@ function isNetName(name: string): name is NetName {
 }
 
 /**
- * A net by name, for data with these channels and classes.
- * @throws Error for a name that is not one of `netNames`
+ * A model by name, for images of these channels and classes.
+ *
+ * @throws Error for a name that is not in `netNames`, or a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * const net = netByName('cifar', { channels: 1, classes: 10 })
  */
 export function netByName(name: string, options: NamedNetOptions = {}): NetDefinition {
   if (!isNetName(name)) {

@@ -1,4 +1,4 @@
-/** What the nets after AlexNet have in common: what they can be told, and the parts that change by it. */
+/** Options of the models, and the layers that they change. */
 
 import type { LayerNode } from '../layer.ts'
 import { tanh } from '../layers/activation.ts'
@@ -6,43 +6,43 @@ import { maxPool } from '../layers/pool.ts'
 import { relu } from '../layers/relu.ts'
 import type { InputShape } from '../spec.ts'
 
-/** What every net after AlexNet can be told. */
+/** Options of every model. */
 export interface NetVariant {
-  /** Default 1000. */
+  /** The number of logits. Default 1000, or 10 for `fashion` and `cifar`. */
   readonly classes?: number
-  /** Default: as the net's own text says. */
+  /** Size of the input images. Default: the model's, as its text says. */
   readonly input?: InputShape
-  /** Chance of dropping a value in each dropout layer. Default .5. */
+  /** Probability of dropping a value in each dropout layer. Default .5, or .1 for `cifar`. */
   readonly dropout?: number
-  /** Filters and hidden units as a fraction of the usual ones. Default 1. */
+  /** Factor on the numbers of filters and hidden units. Default 1. */
   readonly width?: number
-  /** Windows of max pooling, 2 apart: overlapping '3x3' or '2x2'. Default '3x3'. */
+  /** Windows of max pooling, with stride 2: '3x3', which overlap, or '2x2'. Default '3x3'. */
   readonly pool?: '3x3' | '2x2'
-  /** Default 'relu'. */
+  /** Activation after each convolution and hidden layer. Default 'relu'. */
   readonly activation?: 'relu' | 'tanh'
 }
 
-/** What nets of two towers can be told besides. */
+/** Options of models with two towers. */
 export interface TowerVariant extends NetVariant {
-  /** Default 2. One is half as wide, up to conv5: see `columnsOf`. */
+  /** The number of towers. One tower has half the filters up to conv4, and the same number from conv5 on. Default 2. */
   readonly columns?: 1 | 2
-  /** Whether conv3, fc6 and fc7 see both towers. Default true. */
+  /** True if conv3, fc6 and fc7 read both towers. Default true. */
   readonly links?: boolean
 }
 
-/** The layers that a variant decides. */
-export interface Parts {
+/** The layers that a variant changes. */
+export interface VariantLayers {
   readonly pool: (name: string) => LayerNode
   readonly activation: (name?: string) => LayerNode
-  /** Of conv2, so that the maps of conv3 to conv5 stay as large with either pooling. */
-  readonly padding2: number
+  /** Padding of conv2, so that conv3 to conv5 have the same maps with either pooling. */
+  readonly conv2Padding: number
 }
 
 /**
- * The parts of a variant. Windows of 2×2 count where they are only partly inside, and conv2 has a border of 1
- * then: so did run #147 of the original code, whose maps are 28, 26, 13 and 7 wide.
+ * The layers of a variant. 2×2 pooling keeps windows that are partly inside and pads conv2 by 1, as run #147 of the
+ * original code did: its maps are 28, 26, 13 and 7 wide.
  */
-export function partsOf({ pool = '3x3', activation = 'relu' }: NetVariant): Parts {
+export function variantLayers({ pool = '3x3', activation = 'relu' }: NetVariant): VariantLayers {
   const overlapping = pool === '3x3'
   return {
     pool: (name) =>
@@ -53,26 +53,26 @@ export function partsOf({ pool = '3x3', activation = 'relu' }: NetVariant): Part
       const options = name === undefined ? {} : { name }
       return activation === 'relu' ? relu(options) : tanh(options)
     },
-    padding2: overlapping ? 2 : 1
+    conv2Padding: overlapping ? 2 : 1
   }
 }
 
-/** How wide a net of two towers is, and what sees what. */
+/** Widths and groups of a model with two towers. */
 export interface Columns {
-  /** Of conv1 to conv5, both towers together. */
+  /** Filters of conv1 to conv5, both towers together. */
   readonly filters: readonly [number, number, number, number, number]
-  /** Of fc6 and fc7, both towers together. */
+  /** Units of fc6 and fc7, both towers together. */
   readonly hidden: readonly [number, number]
-  /** Groups of layers that see their own tower. */
+  /** Groups of layers that read their own tower only. */
   readonly own: 1 | 2
-  /** Groups of conv3. */
+  /** Groups of conv3, fc6 and fc7: 1 if they read both towers. */
   readonly linked: 1 | 2
 }
 
 /**
- * The widths of a variant. One column keeps 256 filters in conv5 and 4096 hidden units, since it would else
- * have half the parameters (the paper's footnote 2; run #145-half). Towers without links have 160 filters each
- * in conv2 and 4096 units each in fc6, for the same reason (run #150).
+ * The widths of a variant. One tower keeps 256 filters in conv5 and 4096 hidden units, so that it does not lose half
+ * of the parameters (footnote 2 of the paper; run #145-half). Towers without links have 160 filters each in conv2
+ * and 4096 units each in fc6, for the same reason (run #150).
  */
 export function columnsOf({ columns = 2, links = true }: TowerVariant): Columns {
   if (columns === 1) {

@@ -3,14 +3,24 @@ import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { type NetVariant, partsOf } from './options.ts'
+import { type NetVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
-const start = { init: 'pytorch', biasInit: 'pytorch' } as const
+const init = { init: 'pytorch', biasInit: 'pytorch' } as const
 
 /**
- * torchvision's `alexnet`: 64-192-384-256-256 filters, no groups, no LRN, input 3×224×224, PyTorch's
- * default initialisation. 61,100,840 parameters. Krizhevsky 2014, "One weird trick", figure 1, one column.
+ * torchvision's `alexnet`: 64-192-384-256-256 filters in one tower, no LRN, and PyTorch's initial values. 61,100,840
+ * parameters.
+ *
+ * Input [N, 3, 224, 224] by default. Output: logits [N, 1000].
+ *
+ * Source: torchvision/models/alexnet.py, after Krizhevsky 2014, "One weird trick for parallelizing convolutional
+ * neural networks".
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
+ *
+ * @example
+ * await using net = await torchvision({ classes: 10 }).build(device, { batch: 128 })
  */
 export function torchvision(options: NetVariant = {}): NetDefinition {
   const {
@@ -19,33 +29,33 @@ export function torchvision(options: NetVariant = {}): NetDefinition {
     dropout: rate = 0.5,
     width = 1
   } = options
-  const of = atWidth(width)
-  const { pool, activation, padding2: padding } = partsOf(options)
+  const scale = atWidth(width)
+  const { pool, activation, conv2Padding: padding } = variantLayers(options)
   return new NetDefinition({
     name: 'torchvision',
     input,
     layers: [
-      conv2d({ name: 'conv1', filters: of(64), size: 11, stride: 4, padding: 2, ...start }),
+      conv2d({ name: 'conv1', filters: scale(64), size: 11, stride: 4, padding: 2, ...init }),
       activation(),
       pool('pool1'),
-      conv2d({ name: 'conv2', filters: of(192), size: 5, padding, ...start }),
+      conv2d({ name: 'conv2', filters: scale(192), size: 5, padding, ...init }),
       activation(),
       pool('pool2'),
-      conv2d({ name: 'conv3', filters: of(384), size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv3', filters: scale(384), size: 3, padding: 1, ...init }),
       activation(),
-      conv2d({ name: 'conv4', filters: of(256), size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv4', filters: scale(256), size: 3, padding: 1, ...init }),
       activation(),
-      conv2d({ name: 'conv5', filters: of(256), size: 3, padding: 1, ...start }),
+      conv2d({ name: 'conv5', filters: scale(256), size: 3, padding: 1, ...init }),
       activation(),
       pool('pool5'),
       flatten(),
       dropout({ name: 'drop6', rate }),
-      dense({ name: 'fc6', units: of(4096), ...start }),
+      dense({ name: 'fc6', units: scale(4096), ...init }),
       activation(),
       dropout({ name: 'drop7', rate }),
-      dense({ name: 'fc7', units: of(4096), ...start }),
+      dense({ name: 'fc7', units: scale(4096), ...init }),
       activation(),
-      dense({ name: 'fc8', units: classes, ...start })
+      dense({ name: 'fc8', units: classes, ...init })
     ]
   })
 }

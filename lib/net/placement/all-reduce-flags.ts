@@ -1,9 +1,10 @@
-/** Devices that share a net skip an update together: where one finds a gradient that is not finite, all do. */
+/** Devices that share a replica skip an update together: if one finds a gradient that is not finite, all skip. */
 import type { Parameters } from '../graph/parameters.ts'
 import type { Tape } from '../graph/tape.ts'
+import type { Value } from '../graph/value.ts'
 import type { Placement } from './placement.ts'
 
-/** Brings each part's flag to the others of its replica, after each has looked at its own gradients. */
+/** All-reduces the `ok` flags of a replica's parts, by minimum. Called after each part has checked its gradients. */
 export async function allReduceFlags(
   placement: Placement,
   replica: number,
@@ -11,15 +12,15 @@ export async function allReduceFlags(
   parameters: Parameters
 ): Promise<void> {
   const parts = placement.of(replica)
-  const told: { to: Tape; flag: ReturnType<Tape['send']> }[] = []
+  const sent: { readonly to: Tape; readonly flag: Value }[] = []
   for (const from of parts) {
     for (const { index } of parts) {
       const [tape, to] = [tapes[from.index], tapes[index]]
       if (index === from.index || !tape || !to) continue
-      told.push({ to, flag: tape.send(parameters.ok(from.index), to, placement.link(from)) })
+      sent.push({ to, flag: tape.send(parameters.ok(from.index), to, placement.link(from)) })
     }
   }
-  for (const { to, flag } of told) {
+  for (const { to, flag } of sent) {
     await to.call('agree', {}, { ok: parameters.ok(to.part), x: flag })
   }
 }

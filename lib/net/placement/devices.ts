@@ -1,17 +1,21 @@
-/** Devices that work together, and are opened and closed together. */
+/** Opens and closes several devices together. */
 import { type Device, type OpenOptions, open } from '../../engine/device.ts'
 
+/** Devices that are closed together: by `close`, or by `await using`. */
 export interface Devices extends AsyncDisposable {
-  /** In the order in which they were named. */
+  /** In the order of their names. */
   readonly all: readonly Device[]
   readonly first: Device
+  /** Closes all devices, the last one first. */
   close(): Promise<void>
 }
 
 /**
- * Opens devices by their names, as `open` does each; where one cannot be had, none stays open.
+ * Opens several devices for one net.
  *
- * @throws Error for no name; and what `open` throws
+ * @param names as `open` takes them: 'cpu', 'cuda:1', …
+ * @param options of every device
+ * @throws Error for no name, and for a device that `open` cannot open; no device stays open then
  *
  * @example
  * await using devices = await openDevices(['cuda:0', 'cuda:1'])

@@ -1,6 +1,6 @@
 /**
- * Where a build lies: the devices that share it, and the streams between them. The net says what is computed,
- * the placement says where: in slices of the channels (`model`), in shares of the batch (`data`), or in both.
+ * The devices that a build runs on, and their streams. Devices may split the channels (model parallelism), the batch
+ * (data parallelism), or both.
  */
 import type { DeviceCore } from '../../engine/core.ts'
 import type { Device } from '../../engine/device.ts'
@@ -8,45 +8,50 @@ import { Event } from '../../engine/event.ts'
 import type { Stream } from '../../engine/stream.ts'
 
 /**
- * How devices share a net. 'model': each owns a slice of the channels. 'data': each has the whole net and a share
- * of the batch. `replicas`: so many shares of the batch, each worked on by an equal number of devices, which own a
- * slice of the channels each.
+ * How several devices share a net.
+ *
+ * - `'model'`: model parallelism. Each device owns an equal slice of every layer's channels.
+ * - `'data'`: data parallelism. Each device has the whole net (a replica) and a share of the batch.
+ * - `{ replicas }`: both. The batch is split over so many replicas, and each replica's channels over an equal number
+ *   of devices.
+ *
+ * Source: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks".
  */
 export type Parallel = 'model' | 'data' | { readonly replicas: number }
 
-/** One device's part of a build. */
+/** The part of a build that is on one device. */
 export interface Part {
   readonly index: number
   readonly device: Device
-  /** Where it computes. */
+  /** The stream that computes. */
   readonly stream: Stream
-  /** Which share of the batch it works on. */
+  /** Index of its replica, and so of its share of the batch. */
   readonly replica: number
-  /** Which slice of the channels is its own. */
+  /** Index of its slice of the channels. */
   readonly slice: number
 }
 
-/** Some of a batch's images. */
+/** A range of a batch's images. */
 export interface Rows {
   readonly from: number
   readonly count: number
 }
 
-type Known = Pick<Device, 'name' | 'kind'>
+type DeviceFacts = Pick<Device, 'name' | 'kind'>
 
-function listed(devices: readonly Known[]): string {
+function namesOf(devices: readonly DeviceFacts[]): string {
   return devices.map(({ name }) => name).join(', ')
 }
 
 /**
- * In how many shares devices work on a batch.
- * @throws Error for no device, devices of two kinds, or a number that replicas do not divide
+ * The number of replicas: shares of the batch.
+ * @throws Error for no device, for CPUs together with GPUs, or if the replicas do not divide the devices
  */
-export function replicasOf(devices: readonly Known[], parallel: Parallel): number {
+export function replicasOf(devices: readonly DeviceFacts[], parallel: Parallel): number {
   const [first] = devices
   if (!first) throw new Error('[placement] expected one device or more, got none')
   if (devices.some(({ kind }) => kind !== first.kind)) {
-    throw new Error(`[placement] expected CPUs or GPUs, got some of each: ${listed(devices)}`)
+    throw new Error(`[placement] expected CPUs or GPUs, got some of each: ${namesOf(devices)}`)
   }
   const { length } = devices
   const replicas = parallel === 'model' ? 1 : parallel === 'data' ? length : parallel.replicas
@@ -59,36 +64,39 @@ export function replicasOf(devices: readonly Known[], parallel: Parallel): numbe
 }
 
 export class Placement {
-  /** In the order in which the devices were given: the slices of the first replica first. */
+  /** In the order of the devices: the slices of the first replica, then those of the next. */
   readonly parts: readonly Part[]
   readonly replicas: number
-  /** Devices that share the channels of one replica. */
+  /** The number of devices that share the channels of one replica. */
   readonly slices: number
-  /** The part that everything is asked of where there is only one to ask. */
+  /** The first slice of the first replica: `net.device` and `net.stream` are its. */
   readonly first: Part
   readonly #links = new Map<Part, Stream>()
   readonly #events = new Map<DeviceCore, Map<number, Event>>()
-  readonly #own: boolean
+  readonly #ownsStreams: boolean
 
   /**
-   * @param stream to compute on, where there is one device; default: one of its own
-   * @throws Error for no device, the same one twice, devices of two kinds, or a number that replicas do not divide
+   * @param stream to compute on, for one device only; default: a new one
+   * @throws Error for no device, for the same one twice, for CPUs together with GPUs, if the replicas do not divide
+   * the devices, or for a stream of another device
    */
   constructor(devices: readonly Device[], parallel: Parallel = 'model', stream?: Stream) {
     const replicas = replicasOf(devices, parallel)
     if (new Set(devices).size < devices.length) {
-      throw new Error(`[placement] expected different devices, got one twice: ${listed(devices)}`)
+      throw new Error(`[placement] expected different devices, got one twice: ${namesOf(devices)}`)
     }
     if (stream && (devices.length > 1 || stream.device !== devices[0])) {
       throw new Error(
-        `[placement] a build on ${listed(devices)} has streams of its own: leave 'stream' out`
+        `[placement] stream: expected none for ${namesOf(devices)}, which get streams of their own: leave it out`
       )
     }
     this.replicas = replicas
     this.slices = devices.length / replicas
-    this.#own = stream === undefined
+    this.#ownsStreams = stream === undefined
     this.parts = devices.map((device, index) => ({
-      ...{ index, device, stream: stream ?? device.stream() },
+      index,
+      device,
+      stream: stream ?? device.stream(),
       replica: Math.floor(index / this.slices),
       slice: index % this.slices
     }))
@@ -97,12 +105,12 @@ export class Placement {
     this.first = part
   }
 
-  /** The parts of one replica, by slice. */
+  /** A replica's parts, by slice. */
   of(replica: number): readonly Part[] {
     return this.parts.filter((part) => part.replica === replica)
   }
 
-  /** The stream that copies from this part's device to others. */
+  /** The stream that copies from this part's device to others; created at the first call. */
   link(part: Part): Stream {
     const known = this.#links.get(part)
     if (known) return known
@@ -111,16 +119,17 @@ export class Placement {
     return made
   }
 
+  /** The streams that copy between devices. */
   get links(): readonly Stream[] {
     return [...this.#links.values()]
   }
 
-  /** Every stream, those that compute first. */
+  /** All streams: those that compute, then those that copy. */
   get streams(): readonly Stream[] {
     return [...this.parts.map(({ stream }) => stream), ...this.links]
   }
 
-  /** @internal The i-th event of the device of one of the streams. */
+  /** The i-th event of the stream's device; created at the first call. */
   event(stream: Stream, i: number): Event {
     const { device } = stream
     const events = this.#events.get(device) ?? new Map<number, Event>()
@@ -130,8 +139,8 @@ export class Placement {
   }
 
   /**
-   * The images of a batch that a replica works on: as equal shares as can be, the first ones larger. A replica
-   * for which none is left has room for one, that is not counted.
+   * The images of a batch that a replica takes. Shares differ by at most one image, the first ones are larger. A
+   * replica without images gets one that does not count.
    */
   rows(replica: number, batch: number): Rows {
     const share = Math.floor(batch / this.replicas)
@@ -140,7 +149,7 @@ export class Placement {
     return { from, count: Math.max(1, share + (replica < more ? 1 : 0)) }
   }
 
-  /** Resolves when all that was queued is done; rejects with what failed in it. */
+  /** Waits for all streams; rejects with the first error in them. */
   async synchronize(): Promise<void> {
     await Promise.all(this.streams.map((stream) => stream.synchronize()))
   }
@@ -150,6 +159,6 @@ export class Placement {
     this.#events.clear()
     for (const link of this.#links.values()) await link.close()
     this.#links.clear()
-    if (this.#own) for (const { stream } of this.parts) await stream.close()
+    if (this.#ownsStreams) for (const { stream } of this.parts) await stream.close()
   }
 }

@@ -36,7 +36,7 @@ function shares({ placement, batch, stream }: Net, images: number) {
 export async function statsOf(
   net: Net,
   images: number,
-  predictions: readonly Pick<Predictions, 'stats'>[] = net.heads.map(({ stats }) => {
+  predictions: readonly Pick<Predictions, 'stats'>[] = net.draft.stepIO.map(({ stats }) => {
     return { stats: stats.place }
   })
 ): Promise<Stats> {

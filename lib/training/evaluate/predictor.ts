@@ -38,7 +38,7 @@ async function oneView(
   input: InputRecipe | undefined
 ): Promise<Predictor> {
   const feed = net.own(await Feed.create(net, set, { input }))
-  const predictions = net.heads.map(({ stats, probabilities }) => {
+  const predictions = net.draft.stepIO.map(({ stats, probabilities }) => {
     if (!probabilities) throw new Error('[evaluate] expected a net built for inference')
     return { stats: stats.place, probabilities: probabilities.place }
   })

@@ -4,7 +4,7 @@ import { dtypeBytes } from '../../native/dtype.ts'
 import { type BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
-import type { StepIO } from '../../net/trace.ts'
+import type { StepIO } from '../../net/trace/step-io.ts'
 import type { NetInput } from '../input/net-input.ts'
 import type { Predictions } from './metrics.ts'
 
@@ -19,7 +19,7 @@ export class Views {
     this.#net = net
     this.#count = count
     this.#forward = net.calls.forward
-    this.#heads = net.heads.map((io, replica) => {
+    this.#heads = net.draft.stepIO.map((io, replica) => {
       const [part] = net.placement.of(replica)
       return new ViewsHead(part?.stream ?? net.stream, io, count)
     })

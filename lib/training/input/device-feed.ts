@@ -5,7 +5,7 @@ import type { Stream } from '../../engine/stream.ts'
 import { align } from '../../net/graph/arena.ts'
 import type { Net } from '../../net/net.ts'
 import type { Part, Rows } from '../../net/placement/placement.ts'
-import type { StepIO } from '../../net/trace.ts'
+import type { StepIO } from '../../net/trace/step-io.ts'
 import type { StepData } from './delivery.ts'
 import { NetInput, type NetInputOptions } from './net-input.ts'
 
@@ -75,7 +75,7 @@ export class DeviceFeed {
     { scalars, slots, ...options }: DeviceFeedOptions
   ): Promise<DeviceFeed> {
     const { stream, index, replica, slice } = part
-    const target = net.stepInputs[index]
+    const target = net.draft.stepInputs[index]
     if (!target) throw new Error(`[feed] expected a part ${index} of the net, got none`)
     const reads = target.input.bytes > 0
     const input = reads ? await NetInput.create({ stream, ...target }, set, options) : undefined
@@ -86,7 +86,7 @@ export class DeviceFeed {
         const from = first + feed.#rows.from
         return bytesOf(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, from))
       })
-      const head = slice === 0 ? net.heads[replica] : undefined
+      const head = slice === 0 ? net.draft.stepIO[replica] : undefined
       if (head) feed.#addLabels(head, net.placement.replicas)
       for (const [i, to] of scalars.entries()) {
         feed.#add(to, (batch) => bytesOf(batch.scalars[i] ?? new Float32Array(to.bytes / 4)))

@@ -186,7 +186,7 @@ export class Trainer {
     net.refresh()
     const spans = timed && endsUpdate(kind) ? spansOf(net, program, calls) : undefined
     const ran = spans ?? (eager ? net.run(calls) : program.run())
-    if (endsUpdate(kind)) net.refreshed()
+    if (endsUpdate(kind)) net.markRefreshed()
     const all = Promise.all([
       delivered,
       ran,

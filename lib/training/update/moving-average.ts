@@ -1,5 +1,5 @@
 import type { Parameter } from '../../net/graph/parameter.ts'
-import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
+import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/public-tensors.ts'
 import type { Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'

@@ -1,19 +1,18 @@
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { allocate, packSequential } from '../../net/graph/arena.ts'
-import type { BoundCall, Tape } from '../../net/graph/tape.ts'
+import { type BoundCall, bindCall, type Tape } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
+import { createTapes } from '../../net/placement/tapes.ts'
 
 /** Calls on a net's values that are not part of its build, with memory of their own. */
 export class SideCalls {
   /** By part of the net. They share one list of calls. */
   readonly tapes: readonly Tape[]
-  readonly #net: Net
   readonly #slabs: Buffer[] = []
 
   constructor(net: Net) {
-    this.#net = net
-    this.tapes = net.tapes()
+    this.tapes = createTapes(net.placement)
   }
 
   /** Allocates the memory. Call it once, when all calls are on the tapes. */
@@ -29,9 +28,8 @@ export class SideCalls {
       this.#slabs.push(slab)
       scratch.set(tape.stream, slab.tensor({ shape: [slab.bytes], dtype: 'u8' }))
     }
-    return this.#net
-      .bind(this.tapes[0]?.calls ?? [])
-      .map((bound) => ({ ...bound, scratch: scratch.get(bound.call.stream) }))
+    const calls = this.tapes[0]?.calls ?? []
+    return calls.map((call) => ({ ...bindCall(call), scratch: scratch.get(call.stream) }))
   }
 
   /** No program may run the calls after this. */

@@ -1,4 +1,4 @@
-import type { PublicTensor } from '../../net/graph/parameters.ts'
+import type { PublicTensor } from '../../net/graph/public-tensors.ts'
 
 /** All tensors that change while training: f32, row-major in public layouts (OIHW, [out, in], [C]). */
 export interface TrainedTensors {

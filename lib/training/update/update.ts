@@ -1,6 +1,6 @@
 import type { Tensor } from '../../engine/memory.ts'
 import type { Parameter } from '../../net/graph/parameter.ts'
-import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/parameters.ts'
+import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/public-tensors.ts'
 import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'

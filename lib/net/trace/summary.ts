@@ -1,0 +1,33 @@
+import { elements, type Shape } from '../../native/layout.ts'
+import type { ParameterSpec } from '../graph/parameter.ts'
+
+/** One line of a net's table. */
+export interface LayerSummary {
+  readonly name: string
+  /** 'conv2d', 'lrn', … */
+  readonly kind: string
+  /** Shape of its output for one image: [C, H, W] or [C]. */
+  readonly output: Shape
+  /** Trained values. */
+  readonly parameters: number
+  /** Multiply-adds of the forward pass for one image. */
+  readonly macs: number
+  /** Bytes of its output for the whole batch, on all devices. */
+  readonly bytes: number
+}
+
+/** The number of values that an optimizer updates. */
+export function trainedValues(specs: readonly ParameterSpec[]): number {
+  return specs
+    .filter(({ trained }) => trained !== false)
+    .reduce((sum, { shape }) => sum + elements(shape), 0)
+}
+
+/** The layers of a net from those of its replicas, which share the batch. */
+export function mergeResults(replicas: readonly (readonly LayerSummary[])[]): LayerSummary[] {
+  const [first = []] = replicas
+  return first.map((layer, i) => ({
+    ...layer,
+    bytes: replicas.reduce((sum, layers) => sum + (layers[i]?.bytes ?? 0), 0)
+  }))
+}
