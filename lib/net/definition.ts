@@ -13,6 +13,7 @@ import type { InputShape, NetSpec } from './spec.ts'
 export interface NetOptions {
   /** Shown to people and written to checkpoints. */
   readonly name: string
+  /** Size of one input image. */
   readonly input: InputShape
   /**
    * The layers in order. Each reads the layer before, or those that its `inputs` name. The last one gives the logits:
@@ -23,8 +24,11 @@ export interface NetOptions {
 
 /** A net as plain data, without device or memory. Made by `defineNet`, or by a model such as `alexnet`. */
 export class NetDefinition implements NetSpec {
+  /** Shown to people and written to checkpoints. */
   readonly name: string
+  /** Size of one input image. */
   readonly input: InputShape
+  /** The layers in order, with their names and the names of their inputs. */
   readonly layers: readonly PlacedNode[]
 
   /**

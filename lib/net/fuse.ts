@@ -4,6 +4,7 @@ import type { LayerNode } from './layer.ts'
 /** A layer of a net, with its name and the names of the layers that it reads. */
 export interface PlacedNode {
   readonly node: LayerNode
+  /** Unique in the net. */
   readonly name: string
   /** Names of layers, or 'input'. */
   readonly inputs: readonly string[]
@@ -11,6 +12,7 @@ export interface PlacedNode {
   readonly keepsMask?: boolean
 }
 
+/** Fuses ReLUs forward, and then backward. */
 export function fuse(nodes: readonly PlacedNode[]): PlacedNode[] {
   return fuseBackward(fuseForward(nodes))
 }

@@ -45,9 +45,10 @@ interface OtherBuild {
  *
  * @example
  * await using net = await cifar().build(device, { batch: 64 })
- * const { loss } = await train(net, set, { epochs: 1 })
+ * for await (const { loss } of train(net, data.train, { epochs: 1, lr: 0.01 })) console.log(loss)
  */
 export class Net {
+  /** What it was built from. */
   readonly definition: NetSpec
   /** The devices that share the net, and their streams. */
   readonly placement: Placement
@@ -61,9 +62,11 @@ export class Net {
   readonly dtype: FloatDType
   /** False if it was built for the forward pass only. */
   readonly training: boolean
+  /** Seed of the initial weights and of all random draws. */
   readonly seed: number
   /** The number of logits. */
   readonly classes: number
+  /** Master weights, gradients and running statistics; shared with builds from `at`. */
   readonly parameters: Parameters
   /** The layers, after fusion. */
   readonly layers: readonly LayerSummary[]
@@ -224,6 +227,7 @@ export class Net {
     if (this.#closed) throw new Error(`[net] ${this.definition.name} is closed: build it again`)
   }
 
+  /** True once `close` has been called. */
   get closed(): boolean {
     return this.#closed
   }
@@ -244,6 +248,7 @@ export class Net {
     if (!this.#options.parameters) this.parameters.close()
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -1,11 +1,13 @@
 /** A net as plain data. */
 import type { PlacedNode } from './fuse.ts'
 
-/** Size of one input image: [channels, height, width]. */
+/** Size of one input image: [C, H, W]. */
 export interface InputShape {
+  /** 1 for grey images, 3 for colour. */
   readonly channels: number
-  /** In pixels, like width. */
+  /** In pixels. */
   readonly height: number
+  /** In pixels. */
   readonly width: number
 }
 
@@ -13,6 +15,8 @@ export interface InputShape {
 export interface NetSpec {
   /** Shown to people and written to checkpoints. */
   readonly name: string
+  /** Size of one input image. */
   readonly input: InputShape
+  /** In order. */
   readonly layers: readonly PlacedNode[]
 }

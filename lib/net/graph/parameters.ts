@@ -22,7 +22,7 @@ interface Holding {
   gradients: Buffer | undefined
 }
 
-/** What a net has learnt. */
+/** What a net has learnt. Made by the first build of a net; `net.parameters` holds it. */
 export class Parameters {
   readonly #all: Parameter[] = []
   /** By part. */
@@ -118,6 +118,7 @@ export class Parameters {
     return [...this.#holding(part).byName.values()]
   }
 
+  /** True once it has memory. */
   get allocated(): boolean {
     return this.#holdings.some(({ masters }) => masters !== undefined)
   }
@@ -194,6 +195,7 @@ export class Parameters {
     this.version++
   }
 
+  /** Frees its memory. The net that created it does so when it closes. */
   close(): void {
     for (const { masters, gradients } of this.#holdings) {
       masters?.close()

@@ -5,6 +5,7 @@ import { type Device, type OpenOptions, open } from '../../engine/device.ts'
 export interface Devices extends AsyncDisposable {
   /** In the order of their names. */
   readonly all: readonly Device[]
+  /** The first device. */
   readonly first: Device
   /** Closes all devices, the last one first. */
   close(): Promise<void>

@@ -4,6 +4,7 @@
  */
 
 import type { Stream } from '../../engine/stream.ts'
+import { parseLayout } from '../../native/layout.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Value } from '../graph/value.ts'
 import type { ShardedValue } from './sharded-value.ts'
@@ -38,7 +39,8 @@ async function emptyLike(tape: Tape, like: Value, channels: number): Promise<Val
   const [batch = 0, , ...rest] = like.dims
   const value = tape.value(like.name, like.dtype, [batch, channels, ...rest], like.layout)
   // A blocked layout may pad the channels, and copies do not write there.
-  if (/[A-Z]/.test(like.layout ?? '')) await tape.call('fill', { value: 0 }, { y: value })
+  const blocked = like.layout !== undefined && parseLayout(like.layout).blocks.length > 0
+  if (blocked) await tape.call('fill', { value: 0 }, { y: value })
   return value
 }
 

@@ -21,6 +21,7 @@ export type Parallel = 'model' | 'data' | { readonly replicas: number }
 
 /** The part of a build that is on one device. */
 export interface Part {
+  /** Index in the placement. */
   readonly index: number
   readonly device: Device
   /** The stream that computes. */
@@ -63,9 +64,11 @@ export function replicasOf(devices: readonly DeviceFacts[], parallel: Parallel):
   return replicas
 }
 
+/** The devices of a build, and their streams. */
 export class Placement {
   /** In the order of the devices: the slices of the first replica, then those of the next. */
   readonly parts: readonly Part[]
+  /** The number of replicas: shares of the batch. */
   readonly replicas: number
   /** The number of devices that share the channels of one replica. */
   readonly slices: number

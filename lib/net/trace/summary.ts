@@ -3,6 +3,7 @@ import type { ParameterSpec } from '../graph/parameter.ts'
 
 /** One line of a net's table. */
 export interface LayerSummary {
+  /** The layer's name. */
   readonly name: string
   /** 'conv2d', 'lrn', … */
   readonly kind: string
