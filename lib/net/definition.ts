@@ -59,8 +59,7 @@ export class NetDefinition implements NetSpec {
    * console.log(draft.layers, draft.plan().bytes)
    * await draft.close()
    */
-  async draft(on: Device | readonly Device[] | Placement, options: BuildOptions): Promise<Draft> {
-    if (on instanceof Placement) return draftNet(this, on, options, false)
+  async draft(on: Device | readonly Device[], options: BuildOptions): Promise<Draft> {
     return draftNet(this, placementOn(on, options), options, true)
   }
 

@@ -3,6 +3,7 @@ import type { LayerNode } from './layer.ts'
 
 /** A layer of a net, with its name and the names of the layers that it reads. */
 export interface PlacedNode {
+  /** What `conv2d`, `relu`, … returned. */
   readonly node: LayerNode
   /** Unique in the net. */
   readonly name: string

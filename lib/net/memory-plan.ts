@@ -13,6 +13,7 @@ import type { Part, Placement } from './placement/placement.ts'
 export interface PlannedSlab {
   /** 'parameters', 'gradients', 'optimizer', 'activations', 'packed weights', 'workspace' or 'inputs'. */
   readonly name: string
+  /** Its size. */
   readonly bytes: number
 }
 
@@ -20,6 +21,7 @@ export interface PlannedSlab {
 export interface DevicePlan {
   /** The device's name: 'cpu', 'cuda:1', … */
   readonly device: string
+  /** What is in it. */
   readonly slabs: readonly PlannedSlab[]
   /** Of all slabs together. */
   readonly bytes: number
@@ -29,6 +31,7 @@ export interface DevicePlan {
 
 /** Memory that several devices share: all CPUs, or the devices on one GPU. */
 export interface MemoryPool {
+  /** The devices that share it. */
   readonly devices: readonly DevicePlan[]
   /** What the devices take together. */
   readonly bytes: number
@@ -40,7 +43,9 @@ export interface MemoryPool {
 export interface MemoryPlan extends DevicePlan {
   /** True if every pool has as much as the build takes of it. */
   readonly fits: boolean
+  /** In the order of the build's devices. */
   readonly devices: readonly DevicePlan[]
+  /** By memory that devices share. */
   readonly pools: readonly MemoryPool[]
 }
 

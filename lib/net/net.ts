@@ -50,7 +50,7 @@ interface OtherBuild {
 export class Net {
   /** What it was built from. */
   readonly definition: NetSpec
-  /** The devices that share the net, and their streams. */
+  /** @internal The devices that share the net, and their streams. */
   readonly placement: Placement
   /** The device, or the first of several. */
   readonly device: Device
@@ -72,7 +72,7 @@ export class Net {
   readonly layers: readonly LayerSummary[]
   /** The memory that it takes. */
   readonly plan: MemoryPlan
-  /** What a step reads and writes, of the first replica. */
+  /** @internal What a step reads and writes, of the first replica. */
   readonly io: StepIO
   readonly #draft: Draft
   readonly #memory: NetMemory
@@ -157,7 +157,7 @@ export class Net {
     return record(this.placement.streams, () => this.run(calls))
   }
 
-  /** Copies the master weights to the packed copies that ops read, if they have changed since the last time. */
+  /** @internal Copies the master weights to the packed copies that ops read, if they have changed since the last time. */
   refresh(): void {
     if (this.#packedVersion === this.parameters.version) return
     this.run(this.#refreshCalls)
@@ -176,7 +176,7 @@ export class Net {
   }
 
   /**
-   * Runs the forward pass on the batch in `io.input`.
+   * @internal Runs the forward pass on the batch in `io.input`.
    * @returns a promise that resolves when `io` holds the results
    * @throws Error if the net is closed
    */

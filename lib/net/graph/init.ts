@@ -3,17 +3,33 @@
 /**
  * How a parameter is initialised. Fan-in and fan-out count the inputs and outputs of one unit.
  *
- * - `{ normal }`: N(mean, std²); mean defaults to 0.
- * - `{ uniform }`: uniform in [low, high).
- * - `{ constant }`: this number.
  * - `'he'`: normal with variance 2 / fan-in, for layers before a ReLU. He et al. 2015.
  * - `'glorot'`: uniform with variance 2 / (fan-in + fan-out). Glorot and Bengio 2010.
  * - `'pytorch'`: uniform in ±1 / √fan-in for weights and biases, as PyTorch's Conv2d and Linear are initialised.
  */
 export type Init =
-  | { readonly normal: { readonly mean?: number; readonly std: number } }
-  | { readonly uniform: { readonly low: number; readonly high: number } }
-  | { readonly constant: number }
+  | {
+      /** Draws from N(mean, std²). */
+      readonly normal: {
+        /** Default 0. */
+        readonly mean?: number
+        /** Standard deviation. */
+        readonly std: number
+      }
+    }
+  | {
+      /** Draws evenly from [low, high). */
+      readonly uniform: {
+        /** The least number. */
+        readonly low: number
+        /** Above all numbers. */
+        readonly high: number
+      }
+    }
+  | {
+      /** Sets all to this number. */
+      readonly constant: number
+    }
   | 'he'
   | 'glorot'
   | 'pytorch'

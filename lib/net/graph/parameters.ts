@@ -53,12 +53,12 @@ export class Parameters {
     return known
   }
 
-  /** All parameters in the net's order; one entry for each piece if several devices share them. */
+  /** @internal All parameters in the net's order; one entry for each piece if several devices share them. */
   get all(): readonly Parameter[] {
     return this.#all
   }
 
-  /** Those that an optimizer updates. */
+  /** @internal Those that an optimizer updates. */
   get trained(): readonly Parameter[] {
     return this.#all.filter((parameter) => parameter.trained)
   }
@@ -113,7 +113,7 @@ export class Parameters {
       .map((parameter) => parameter.gradient)
   }
 
-  /** The parameters on a part. */
+  /** @internal The parameters on a part. */
   of(part: number): readonly Parameter[] {
     return [...this.#holding(part).byName.values()]
   }

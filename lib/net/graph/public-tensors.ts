@@ -9,6 +9,7 @@ import type { Parameter } from './parameter.ts'
 export interface PublicTensor {
   /** [O, C, kh, kw] for filters, [out, in] for dense weights, [C] for biases and batch norm. */
   readonly shape: Shape
+  /** Row-major, as many as the shape says. */
   readonly data: Float32Array
 }
 

@@ -13,9 +13,19 @@ export interface WeightedOptions extends LayerOptions, FusedReluOptions {
   /** Initial bias. Default { constant: 0 }. */
   readonly biasInit?: Init
   /** Factors on the learning rate. Default 1 each. */
-  readonly rate?: { readonly weight?: number; readonly bias?: number }
+  readonly rate?: {
+    /** For the weights. */
+    readonly weight?: number
+    /** For the bias. */
+    readonly bias?: number
+  }
   /** Factors on the weight decay. Default 1 each. */
-  readonly decay?: { readonly weight?: number; readonly bias?: number }
+  readonly decay?: {
+    /** For the weights. */
+    readonly weight?: number
+    /** For the bias. */
+    readonly bias?: number
+  }
 }
 
 /** Shapes of a layer's weights. */

@@ -17,7 +17,13 @@ import type { Stream } from '../../engine/stream.ts'
  *
  * Source: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks".
  */
-export type Parallel = 'model' | 'data' | { readonly replicas: number }
+export type Parallel =
+  | 'model'
+  | 'data'
+  | {
+      /** Shares of the batch. Must divide the number of devices. */
+      readonly replicas: number
+    }
 
 /** The part of a build that is on one device. */
 export interface Part {
