@@ -32,6 +32,29 @@ async function steps(net: Net): Promise<void> {
   for await (const _ of train(net, smallSet(10), { epochs: 1, lr: 0.01 }));
 }
 
+t.test('a build that cannot allocate all of its memory frees what it has allocated', async (t) => {
+  await using device = await open('cpu', { threads: 1 })
+  const allocate = device.allocate.bind(device)
+  let count = 0
+  device.allocate = (bytes) => {
+    count++
+    return allocate(bytes)
+  }
+  await (await smallNet().build(device, { batch: 4 })).close()
+  t.ok(count > 5, `${count} allocations`)
+  for (let last = 0; last < count; last++) {
+    let left = last
+    // As if another process took the rest.
+    device.allocate = (bytes) => {
+      if (left-- === 0) throw new Error(`no ${bytes} bytes`)
+      return allocate(bytes)
+    }
+    await t.rejects(smallNet().build(device, { batch: 4 }), /no \d+ bytes/)
+    const { live, blocks } = device.memory()
+    t.strictSame({ live, blocks }, nothing, `after ${last}`)
+  }
+})
+
 t.test('no byte is live after the last close', async (t) => {
   await using device = await open('cpu', { threads: 2 })
   const set = smallSet(10)

@@ -58,6 +58,12 @@ t.test('devices that cannot share a net', async (t) => {
   t.throws(() => new Placement([first, first]), /expected different devices, got one twice: cpu:0/)
   t.throws(() => new Placement(all, { replicas: 2 }), /divides 3 devices, got 2/)
   t.throws(() => new Placement(all, { replicas: 0 }), /divides 3 devices, got 0/)
+  await using stream = first.stream()
+  const taken =
+    /stream: expected none for several devices \(cpu:0, cpu:1, cpu:2\), got one: leave it/
+  t.throws(() => new Placement(all, 'model', stream), taken)
+  const foreign = /stream: expected one of cpu:1, got one of cpu:0/
+  t.throws(() => new Placement(all.slice(1, 2), 'model', stream), foreign)
   const mixed = [first, { name: 'cuda:0', kind: 'cuda' }] as const
   t.throws(() => replicasOf(mixed, 'model'), /expected CPUs or GPUs, got some of each: cpu:0, cuda/)
   await t.rejects(openDevices([]), /\[device\] expected the name of one device or more, got none/)

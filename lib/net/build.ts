@@ -61,7 +61,7 @@ function allocateMemory(draft: Draft): NetMemory {
   return new NetMemory(draft)
 }
 
-/** What a step reads unless it is told otherwise: no loss scale, no label smoothing, all rows count. */
+/** Writes what a step reads by default: loss scale 1, no label smoothing, all rows count. */
 function writeDefaults({ stepIO, placement }: Draft): void {
   for (const [replica, { scale, smoothing, valid, labels }] of stepIO.entries()) {
     const stream = placement.of(replica)[0]?.stream

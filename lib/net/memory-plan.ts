@@ -21,7 +21,7 @@ export interface PlannedSlab {
 export interface DevicePlan {
   /** The device's name: 'cpu', 'cuda:1', … */
   readonly device: string
-  /** What is in it. */
+  /** By use; some may have 0 bytes. */
   readonly slabs: readonly PlannedSlab[]
   /** Of all slabs together. */
   readonly bytes: number

@@ -309,7 +309,7 @@ export class Tape {
 }
 
 /**
- * What an op is told of a value.
+ * The spec of a value that an op is prepared with.
  * @param ownGradients whether the op may write a parameter's gradient in a layout of its choice
  */
 function specOf(value: Value, { role, chooses }: SlotInfo, ownGradients: boolean): Spec {

@@ -78,7 +78,7 @@ export class Placement {
   readonly replicas: number
   /** The number of devices that share the channels of one replica. */
   readonly slices: number
-  /** The first slice of the first replica: `net.device` and `net.stream` are its. */
+  /** The first slice of the first replica. `net.device` and `net.stream` are those of this part. */
   readonly first: Part
   readonly #links = new Map<Part, Stream>()
   readonly #events = new Map<DeviceCore, Map<number, Event>>()
@@ -94,9 +94,14 @@ export class Placement {
     if (new Set(devices).size < devices.length) {
       throw new Error(`[placement] expected different devices, got one twice: ${namesOf(devices)}`)
     }
-    if (stream && (devices.length > 1 || stream.device !== devices[0])) {
+    if (stream && devices.length > 1) {
       throw new Error(
-        `[placement] stream: expected none for ${namesOf(devices)}, which get streams of their own: leave it out`
+        `[placement] stream: expected none for several devices (${namesOf(devices)}), got one: leave it out`
+      )
+    }
+    if (stream && stream.device !== devices[0]) {
+      throw new Error(
+        `[placement] stream: expected one of ${namesOf(devices)}, got one of ${stream.device.name}`
       )
     }
     this.replicas = replicas

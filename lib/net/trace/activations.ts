@@ -26,7 +26,7 @@ export class Activations {
   readonly #backward: BackwardPass
   readonly #values = new Map<string, ShardedValue>()
 
-  /** @param backward is told of transfers */
+  /** @param backward gets the backward of each transfer */
   constructor(context: TraceContext, backward: BackwardPass) {
     this.#context = context
     this.#backward = backward
@@ -72,7 +72,7 @@ export class Activations {
     return slices
   }
 
-  /** Decides which devices compute a layer, and brings them its inputs. */
+  /** Decides which devices compute a layer, and transfers its inputs to them. */
   async share({ node, inputs: from }: PlacedNode, last: boolean): Promise<LayerShare> {
     const { length: devices } = this.#context.tapes
     if (devices > 1) {
