@@ -52,7 +52,7 @@ export class NetDefinition implements NetSpec {
    * Lays the net out on a device, or on several: shapes, layouts and memory plan, without memory for tensors. Close
    * the draft when done.
    *
-   * @throws Error as `build`, but not for too little memory
+   * @throws Error as `build`
    *
    * @example
    * const draft = await alexnet().draft(device, { batch: 128 })
@@ -68,9 +68,9 @@ export class NetDefinition implements NetSpec {
    * the same on any number of devices, to rounding.
    *
    * @param on the device, or several that share the net as `options.parallel` says
-   * @throws Error before memory is allocated: for a batch that is no whole number from 1, for a dtype that a device
-   * does not have, for a layer that does not suit its inputs (with its name, what it expected and what it got), for
-   * CPUs together with GPUs, or if the net needs more memory than is free (with the largest batch that fits)
+   * @throws OutOfMemoryError if the net needs more memory than is free; the message names a batch that fits
+   * @throws Error for a batch that is no whole number from 1, for a dtype that a device does not have, for a layer that
+   * does not suit its inputs (with its name, what it expected and what it got), or for CPUs together with GPUs
    *
    * @example
    * await using device = await open('cuda')

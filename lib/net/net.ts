@@ -191,7 +191,8 @@ export class Net {
    * Builds the net for another batch size, or for inference, on the same devices and with the same parameters. The
    * build is kept for later calls, and closes with this net.
    *
-   * @throws Error if the net is closed, or the build does not fit in memory
+   * @throws OutOfMemoryError if the build does not fit in memory
+   * @throws Error if the net is closed
    *
    * @example
    * const judge = await net.at({ batch: 256, training: false })

@@ -1,5 +1,6 @@
 /** What the passes of one replica share. */
 import type { DType } from '../../native/dtype.ts'
+import { OutOfMemoryError } from '../../native/errors.ts'
 import type { PlacedNode } from '../fuse.ts'
 import type { Parameters } from '../graph/parameters.ts'
 import type { Tape } from '../graph/tape.ts'
@@ -39,7 +40,7 @@ export function hasSeveralConsumers({ nodes }: TraceContext, name: string): bool
   return nodes.filter(({ inputs }) => inputs.includes(name)).length > 1
 }
 
-/** Runs `work`, and names the layer in what it throws. */
+/** Runs `work`, and adds the layer to the errors that it throws. */
 export async function inLayer<T>(
   { spec }: TraceContext,
   { name, kind }: { readonly name: string; readonly kind: string },
@@ -49,6 +50,7 @@ export async function inLayer<T>(
     return await work()
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`[net] ${spec.name}, layer '${name}' (${kind}): ${reason}`, { cause })
+    const Kind = cause instanceof OutOfMemoryError ? OutOfMemoryError : Error
+    throw new Kind(`[net] ${spec.name}, layer '${name}' (${kind}): ${reason}`, { cause })
   }
 }
