@@ -78,6 +78,8 @@ export interface Layer<Config> {
   readonly kind: string
   /** True for max(0, x) and nothing else: the layer before may compute it in its own op. */
   readonly isRelu?: boolean
+  /** True for a function of one element. It belongs to the layer that it follows. */
+  readonly isActivation?: boolean
   readonly mask?: MaskSupport
   /** The same layer with a ReLU in its op, if the op can have one. */
   withRelu?(config: Config): Config
@@ -106,6 +108,8 @@ export interface LayerNode {
   readonly config: LayerOptions
   /** @internal */
   readonly isRelu: boolean
+  /** @internal */
+  readonly isActivation: boolean
   /** @internal */
   readonly mask: MaskSupport
   /** @internal */
@@ -154,6 +158,7 @@ export function node<Config extends LayerOptions>(layer: Layer<Config>, config: 
     inputs: config.inputs,
     config,
     isRelu: layer.isRelu ?? false,
+    isActivation: layer.isActivation ?? false,
     mask: layer.mask ?? {},
     parameters: (inputs) => layer.parameters?.(config, inputs) ?? [],
     forward: (context, inputs) => layer.forward(context, config, inputs),

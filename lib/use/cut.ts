@@ -2,9 +2,6 @@
 import { NetDefinition } from '../net/definition.ts'
 import { flatten } from '../net/layers/flatten.ts'
 
-/** Functions of one value, which belong to the layer that they follow. */
-const ACTIVATIONS: readonly string[] = ['relu', 'leaky_relu', 'tanh', 'sigmoid']
-
 /** The net has no layer of that name. */
 export class LayerError extends Error {
   /** Always 'LayerError'. */
@@ -31,10 +28,7 @@ export function upTo(definition: NetDefinition, layer: string): NetDefinition {
   }
   const after = layers[at + 1]
   const activated =
-    after !== undefined &&
-    ACTIVATIONS.includes(after.node.kind) &&
-    after.inputs.length === 1 &&
-    after.inputs[0] === layer
+    after?.node.isActivation && after.inputs.length === 1 && after.inputs[0] === layer
   const kept = layers.slice(0, at + (activated ? 2 : 1)).map(({ node }) => node)
   return new NetDefinition({ name, input, layers: [...kept, flatten()] })
 }

@@ -21,8 +21,13 @@ function activation(op: string): Layer<LayerOptions> {
   }
 }
 
-const tanhLayer = { ...activation('tanh'), split: byChannel }
-const sigmoidLayer = { ...activation('sigmoid'), split: byChannel }
+/** A layer of a function of one element. */
+function elementwise(op: string): Layer<LayerOptions> {
+  return { ...activation(op), isActivation: true, split: byChannel }
+}
+
+const tanhLayer = elementwise('tanh')
+const sigmoidLayer = elementwise('sigmoid')
 // Not split: it normalises over all channels.
 const softmaxLayer = activation('softmax')
 

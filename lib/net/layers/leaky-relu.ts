@@ -8,6 +8,7 @@ export interface LeakyReluOptions extends LayerOptions {
 
 const layer: Layer<LeakyReluOptions> = {
   kind: 'leaky_relu',
+  isActivation: true,
   split: byChannel,
   async forward({ tape, dtype }, { slope = 0.01 }, inputs) {
     const x = only(inputs)
@@ -16,7 +17,7 @@ const layer: Layer<LeakyReluOptions> = {
     return {
       output: y,
       backward: async (dy) => {
-        const aligned = await tape.as(dy, y.layout)
+        const aligned = await tape.inLayout(dy, y.layout)
         const dx = tape.inPlace(aligned)
         await tape.call('leaky_relu_backward', { slope }, { dx, y, dy: aligned })
         return [dx]

@@ -21,6 +21,7 @@ export async function undoRelu(tape: Tape, y: Value, dy: Value): Promise<Value> 
 const layer: Layer<LayerOptions> = {
   kind: 'relu',
   isRelu: true,
+  isActivation: true,
   split: byChannel,
   async forward({ tape, dtype }, _, inputs) {
     const x = only(inputs)
