@@ -11,10 +11,10 @@ interface Names {
 const expected: Readonly<Record<string, Names>> = {
   alexnode: {
     values: `
-      DamagedFileError DataError DiskError NonFiniteError OutOfMemoryError adam add alexnet arrayImageSet avgPool batchNorm caffe
-      chm145 chooseDevice cifar concat conv2d convnet2 defineNet dense dropout evaluate fashion fashionMnist flatten
-      holdOut loadWeights lrn lrnWithin maxPool netByName open openData openDevices openTrained relu saveWeights
-      schedules sgd shapes sigmoid slice softmax tanh torchvision train`,
+      DamagedFileError DataError DiskError NonFiniteError OutOfMemoryError adam add alexnet arrayImageSet
+      avgPool batchNorm caffe chm145 chooseDevice cifar concat conv2d convnet2 defineNet dense dropout evaluate
+      fashion fashionMnist flatten holdOut leakyRelu loadWeights lrn lrnWithin maxPool netByName open openData
+      openDevices openTrained relu saveWeights schedules sgd shapes sigmoid slice softmax tanh torchvision train`,
     types: `
       AddonError BuildOptions Dataset Device EvaluateOptions Evaluation ImageSet LayerNode Net NetDefinition
       Optimizer Step TrainOptions`
@@ -28,43 +28,47 @@ const expected: Readonly<Record<string, Names>> = {
     values: `
       DownloadError OfflineError PhotoError decodePhoto imageStats loadIdxFolder openPhotos prepare subset`,
     types: `
-      ArrayImageSetOptions ColourVariation Dataset DecodeOptions DownloadProgress FashionMnistOptions Fit HeldOut ImageSet
-      ImageShape ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions Photo PhotoDataset PhotoForm PhotoManifest
-      PhotoPart PhotoSet PhotoSize PrepareOptions Prepared ShapesOptions ShardFile SkippedPhoto`
+      ArrayImageSetOptions ColourVariation Dataset DecodeOptions DownloadProgress FashionMnistOptions Fit
+      HeldOut ImageSet ImageShape ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions
+      Photo PhotoDataset PhotoForm PhotoManifest PhotoPart PhotoSet PhotoSize PrepareOptions Prepared
+      ShapesOptions ShardFile SkippedPhoto`
   },
   'alexnode/engine': {
     values: 'Buffer Tensor cpuInfo denseLayout elements opTable record version',
     types: `
-      CpuInfo CudaDevice CudaInfo DType Device DeviceChoice Event FieldValue Fields FloatDType MemoryInfo Op OpInfo
-      OpenOptions Program SettledSpec Shape SlotInfo Spec Stream StreamOptions TensorOptions TypedArray`
+      CpuInfo CudaDevice CudaInfo DType Device DeviceChoice Event FieldValue Fields FloatDType MemoryInfo Op
+      OpInfo OpenOptions Program SettledSpec Shape SlotInfo Spec Stream StreamOptions TensorOptions TypedArray`
   },
   'alexnode/net': {
     values: 'netNames',
     types: `
       AddOptions AlexNetOptions BatchNormOptions CaffeOptions Chm145Options ConcatOptions Conv2dOptions
-      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Init InputShape LayerOptions LayerSummary
-      LrnOptions MemoryPlan MemoryPool NamedNetOptions NetOptions NetSpec NetVariant Padding Pair Parallel Parameters
-      PlacedNode PlannedSlab PoolOptions PublicTensor SliceOptions TowerVariant`
+      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Init InputShape LayerOptions
+      LayerSummary LeakyReluOptions LrnOptions MemoryPlan MemoryPool NamedNetOptions NetOptions NetSpec
+      NetVariant Padding Pair Parallel Parameters PlacedNode PlannedSlab PoolOptions PublicTensor SliceOptions
+      TowerVariant`
   },
   'alexnode/run': {
     values: `
-      FolderInUseError SettingsError ablationNames fitSteps keepCheckpoints listCheckpoints netOf newestCheckpoint
-      openRun openTraining optimizerOf partData planOf rateAt readCheckpoint readSafetensors recipeByName
-      recipeCourses recipeNames recipeOptimizer recipes toCheckpoint toSnapshot writeCheckpoint writeSafetensors`,
+      FolderInUseError SettingsError ablationNames fitSteps keepCheckpoints listCheckpoints netOf
+      newestCheckpoint openRun openTraining optimizerOf planOf rateAt readCheckpoint readSafetensors
+      recipeByName recipeCourses recipeNames recipeOptimizer recipes splitData toCheckpoint toSnapshot
+      writeCheckpoint writeSafetensors`,
     types: `
-      AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder ColourNoise Diagnosis ExpectedErrors
-      FileDigest FileDtype FitOptions InputRecipe Json JsonObject KnownSpeed LossScaleOptions LossScaleState Metadata
-      OpenTrainingOptions Plan RateChange RateControl RateCourse Recipe Run RunBefore RunControl RunData RunOptions
-      SafetensorsFile ScaledOutcome SgdOptions SkipOptions Snapshot StepScalars TensorData Tensors TrainSettings
-      TrainState TrainingRun Validation ValidationOptions ValidationState WatchOptions`
+      AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions ColourNoise Diagnosis
+      ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json JsonObject KnownSpeed LossScaleOptions
+      LossScaleState Metadata OpenTrainingOptions Plan RateChange RateControl RateCourse Recipe Run RunBefore
+      RunControl RunData RunOptions SafetensorsFile ScaledOutcome SgdOptions SkipOptions Snapshot SplitData
+      StepScalars TensorData Tensors TrainSettings TrainState TrainingRun Validation ValidationOptions
+      ValidationState WatchOptions`
   },
   'alexnode/use': {
     values: `
       LayerError RunError Scores assess filterSheet nearest openIndex outputs photoFiles readRun upTo writeIndex`,
     types: `
-      AssessOptions ClassScore Confusion FeatureFacts FeatureIndex FilterOptions IndexedImage JudgedBatch Neighbour
-      OutputBatch OutputOptions PhotoFiles PhotoFilesOptions Picture RunData RunFacts SuitedSet Trained
-      TrainedOptions`
+      AssessOptions ClassScore Confusion FeatureFacts FeatureIndex FilterOptions IndexedImage Neighbour
+      OutputBatch OutputOptions PhotoFiles PhotoFilesOptions Picture PredictedBatch RowBatch RunData RunFacts
+      RunSelection SuitedSet Trained TrainedOptions`
   }
 }
 /** The names in `schedules`, which is one name of the root. */

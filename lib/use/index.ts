@@ -18,9 +18,16 @@ export {
   writeIndex
 } from './feature-index.ts'
 export { type FilterOptions, filterSheet, type Picture } from './filters.ts'
-export { type Neighbour, nearest } from './nearest.ts'
+export { type Neighbour, nearest, type RowBatch } from './nearest.ts'
 export { type OutputBatch, type OutputOptions, outputs } from './outputs.ts'
 export { type PhotoFiles, type PhotoFilesOptions, photoFiles } from './photo-files.ts'
 export { type ClassScore, type Confusion, Scores } from './scores.ts'
 export type { SuitedSet } from './suited.ts'
-export { RunError, type RunFacts, readRun, type Trained, type TrainedOptions } from './trained.ts'
+export {
+  RunError,
+  type RunFacts,
+  type RunSelection,
+  readRun,
+  type Trained,
+  type TrainedOptions
+} from './trained.ts'
