@@ -1,4 +1,4 @@
-// Functions of one element, and softmax. Each backward reads y, so that y may overwrite x.
+// Elementwise functions, and softmax. Each backward reads y, so that y may overwrite x.
 import { input, logSumExp, map, number, rows } from './fields.ts'
 import type { Reference } from './types.ts'
 
