@@ -1,5 +1,5 @@
 /**
- * What to do with a trained net: outputs, features, nearest images, scores, pictures of its filters.
+ * Uses of a trained net: outputs, features, nearest images, scores, pictures of its filters.
  *
  * @module alexnode/use
  */

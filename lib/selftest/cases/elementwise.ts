@@ -15,24 +15,31 @@ const tensors: readonly [Shape, SlotOptions][] = floatDTypes.flatMap((dtype) => 
   ...imageLayouts.map((layout): [Shape, SlotOptions] => [[2, 5, 3, 7], { dtype, layout }])
 ])
 
-const activations: readonly (readonly [string, Reference, Fields])[] = [
-  ['relu', relu, {}],
-  ['leaky_relu', leakyRelu, {}],
-  ['leaky_relu', leakyRelu, { slope: 0.25 }],
-  ['tanh', tanh, {}],
-  ['sigmoid', sigmoid, {}]
+interface Activation {
+  readonly op: string
+  readonly run: Reference
+  readonly fields?: Fields
+  readonly kink?: 'zero'
+}
+
+const activations: readonly Activation[] = [
+  { op: 'relu', run: relu, kink: 'zero' },
+  { op: 'leaky_relu', run: leakyRelu, kink: 'zero' },
+  { op: 'leaky_relu', run: leakyRelu, fields: { slope: 0.25 }, kink: 'zero' },
+  { op: 'tanh', run: tanh },
+  { op: 'sigmoid', run: sigmoid }
 ]
 
 function activationCases(shape: Shape, options: SlotOptions): OpCase[] {
   const numbers = slot(shape, options)
-  return activations.flatMap(([op, run, fields]) => {
+  return activations.flatMap(({ op, run, fields = {}, kink }) => {
     const forward = {
       run,
       fields,
       inputs: { x: numbers },
       shapes: { y: shape },
       differences: options.dtype === 'f32',
-      ...(op.endsWith('relu') ? ({ kink: 'zero' } as const) : {})
+      ...(kink && { kink })
     }
     const backward = {
       op: `${op}_backward`,
