@@ -59,7 +59,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     writeFileSync(join(out, 'control.json'), '{"lr": 0.003}')
     const ended = await runProgram(program, ['--resume', '--steps', '4', '--out', out, '--json'])
     t.equal(ended.code, 0, ended.err)
-    t.match(ended.err, /resumed after step 3/)
+    t.match(flat(ended.err), /resumed after step 3/)
     t.match(flat(ended.err), /rate 0\.001 \(constant\), from step 1 on 0\.002, decay/)
     const [changed, step, looked, last, ...more] = objects(ended.out)
     t.strictSame(changed, { step: 4, lr_old: 0.002, lr_new: 0.003 })
