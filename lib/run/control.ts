@@ -73,6 +73,7 @@ export class RunControl implements RateControl {
     await replaceFile(join(this.#folder, RATES), jsonText(this.#changes, 'rates'))
   }
 
+  /** Stops polling. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#polling

@@ -23,6 +23,7 @@ export interface RunData {
   readonly height: number
   /** Columns of a stored image. */
   readonly width: number
+  /** 1 (grey) or 3 (RGB). */
   readonly channels: number
   /** Mean of the training bytes, by channel, as a fraction 0…1. */
   readonly mean: readonly number[]

@@ -12,6 +12,7 @@
 
 import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Best } from '../training/loop/validation.ts'
 import { replaceFile, sweep } from '../util/files/atomic.ts'
 import { diskError } from '../util/files/errors.ts'
 import { isObject, type Json, jsonText, readJson } from '../util/files/json.ts'
@@ -41,16 +42,6 @@ export interface RunBefore {
   readonly options: Json | undefined
   /** Number of its checkpoints, damaged ones included. */
   readonly checkpoints: number
-}
-
-/** The best checkpoint of a run, stored as best.json. */
-export interface Best {
-  /** Steps done. */
-  readonly step: number
-  /** Top-1 error on the validation images, as a fraction. */
-  readonly error: number
-  /** Mean cross-entropy on the validation images, in nats. */
-  readonly loss: number
 }
 
 /** Options of `openRun`. */

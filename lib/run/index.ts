@@ -16,7 +16,12 @@ export type {
   ScaledOutcome
 } from '../training/loop/loss-scale.ts'
 export type { Snapshot, TrainState } from '../training/loop/train-state.ts'
-export type { Validation, ValidationOptions, ValidationState } from '../training/loop/validation.ts'
+export type {
+  Best,
+  Validation,
+  ValidationOptions,
+  ValidationState
+} from '../training/loop/validation.ts'
 export type { CheckpointOptions } from '../training/options.ts'
 export type { Diagnosis } from '../training/watch/diagnosis.ts'
 export type { WatchOptions } from '../training/watch/options.ts'
@@ -42,7 +47,7 @@ export {
 } from './checkpoint.ts'
 export type { RunControl } from './control.ts'
 export type { RunData } from './data.ts'
-export { type Best, openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
+export { openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
 export { ablationNames } from './recipes/ablation.ts'
 export { recipeByName, recipeNames, recipes } from './recipes/index.ts'
 export { netOf, type Plan, planOf } from './recipes/plan.ts'

@@ -12,6 +12,7 @@ function isValidated(settings: Partial<TrainSettings>): boolean {
 
 /** The images that a run trains on and validates on. */
 export interface SplitData {
+  /** Images to train on. */
   readonly images: ImageSet
   /** For `train`'s option of the same name; undefined if the settings ask for no validation. */
   readonly validation?: Pick<ValidationOptions, 'set' | 'every' | 'patience'>

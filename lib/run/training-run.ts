@@ -166,6 +166,7 @@ export class TrainingRun {
     await this.#run.close()
   }
 
+  /** Closes the run at the end of its block: see `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -6,14 +6,26 @@ export interface RateCourse {
   /** At the start. */
   readonly rate: number
   /** Rates from given epochs on, in order. A rate of 0 freezes the parameters. */
-  readonly changes?: readonly { readonly epoch: number; readonly rate: number }[]
-  /** Instead of `changes`: multiplies the rate by `factor` when the validation error stalls, `drops` times in all. */
-  readonly plateau?: { readonly factor: number; readonly drops: number }
+  readonly changes?: readonly {
+    /** From this epoch on. */
+    readonly epoch: number
+    /** The learning rate. */
+    readonly rate: number
+  }[]
+  /** Instead of `changes`: drops the rate when the validation error stalls. */
+  readonly plateau?: {
+    /** The factor on the rate at each drop. */
+    readonly factor: number
+    /** Drops at most. */
+    readonly drops: number
+  }
 }
 
 /** A value for weights and one for biases. */
 export interface ByKind<T> {
+  /** The value for weights. */
   readonly weight: T
+  /** The value for biases. */
   readonly bias: T
 }
 
@@ -23,8 +35,11 @@ export interface ExpectedErrors {
   readonly on: string
   /** 1: the centre crop. 10: centre and corners, each also flipped, averaged. */
   readonly views: 1 | 10
+  /** Top-1 error. */
   readonly top1: number
+  /** Top-5 error. */
   readonly top5: number
+  /** Where the errors are reported. */
   readonly source: string
 }
 
@@ -32,6 +47,7 @@ export interface ExpectedErrors {
 export interface KnownSpeed {
   /** Hardware and software. */
   readonly on: string
+  /** Images in a batch. */
   readonly batch: number
   /** Images a second, from the slowest to the fastest. */
   readonly imagesPerSecond: readonly [number, number]
@@ -46,12 +62,19 @@ export interface Recipe {
   /** Where its numbers come from. */
   readonly sources: readonly string[]
   /** One of the named nets, and its options. */
-  readonly net: { readonly name: NetName; readonly options: NamedNetOptions }
+  readonly net: {
+    /** The name that `netByName` takes. */
+    readonly name: NetName
+    /** Options of the net. */
+    readonly options: NamedNetOptions
+  }
   /** How photographs were brought to one size beforehand. */
   readonly photos: {
     /** 'crop': the short side to `size`, then the centre; 'warp': both sides to `size`. */
     readonly form: 'crop' | 'warp'
+    /** Pixels a side. */
     readonly size: number
+    /** Order of the channels. */
     readonly channels: 'RGB' | 'BGR'
   }
   /** How stored images become the net's input. */
@@ -60,16 +83,25 @@ export interface Recipe {
   readonly batch: number
   /** Passes over the training images. */
   readonly epochs: number
-  /** 'paper': v ← m·v - λ·ε·w - ε·g, w ← w + v. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. */
-  readonly update: { readonly form: 'paper' | 'pytorch'; readonly momentum: number }
+  /** SGD with momentum. */
+  readonly update: {
+    /** 'paper': v ← m·v - λ·ε·w - ε·g, w ← w + v. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. */
+    readonly form: 'paper' | 'pytorch'
+    /** m. */
+    readonly momentum: number
+  }
   /** Learning rates ε, and those of single layers. */
   readonly rates: ByKind<RateCourse> & {
+    /** By layer's name, for layers with rates of their own. */
     readonly layers?: Readonly<Record<string, ByKind<RateCourse>>>
   }
   /** Weight decay λ. */
   readonly decay: ByKind<number>
   /** How it was tested. */
-  readonly test: { readonly views: 1 | 10 }
+  readonly test: {
+    /** As in `evaluate`. */
+    readonly views: 1 | 10
+  }
   /** Errors that it is known to reach. */
   readonly expected: readonly ExpectedErrors[]
   /** Known errors of its ablations, by name. */

@@ -42,8 +42,13 @@ export interface BenchOptions {
 export interface Burst {
   /** Milliseconds of each step. */
   readonly steps: readonly number[]
-  /** Milliseconds a step: CPU time of the process over all threads, and the JavaScript call that queues the step. */
-  readonly host: { readonly cpuMs: number; readonly callMs: number }
+  /** What a step takes of the host. */
+  readonly host: {
+    /** Milliseconds a step: CPU time of the process, over all threads. */
+    readonly cpuMs: number
+    /** Milliseconds a step: the JavaScript call that queues it. */
+    readonly callMs: number
+  }
 }
 
 /** Times of a step's calls. */
@@ -60,8 +65,15 @@ export interface Profile {
 export interface BenchResult extends Burst, Profile {
   /** Milliseconds of the median step. */
   readonly stepMs: number
-  /** Pace of the median, the slowest and the fastest step. */
-  readonly imagesPerSecond: { readonly median: number; readonly min: number; readonly max: number }
+  /** Images a second. */
+  readonly imagesPerSecond: {
+    /** Of the median step. */
+    readonly median: number
+    /** Of the slowest step. */
+    readonly min: number
+    /** Of the fastest step. */
+    readonly max: number
+  }
   /** With `timeline`: when each call of a step ran. See `chromeTrace`. */
   readonly timeline?: readonly Span[]
 }
@@ -201,6 +213,7 @@ export class Benchmark {
     return this.net.close()
   }
 
+  /** Closes the benchmark at the end of its block: see `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -4,24 +4,37 @@ import type { Span } from './timeline.ts'
 /** An event of a trace: a call ('X'), or the name of a process or thread ('M'). */
 export type TraceEvent =
   | {
+      /** Phase: a complete event. */
       readonly ph: 'X'
+      /** What viewers show. */
       readonly name: string
       /** Category, to filter by. */
       readonly cat: Span['pass'] | 'exchange'
+      /** Number of the device. */
       readonly pid: number
+      /** Number of the device's stream. */
       readonly tid: number
       /** Microseconds from the start of the step. */
       readonly ts: number
       /** Duration in microseconds. */
       readonly dur: number
+      /** The rest of the call. */
       readonly args: Omit<Span, 'start' | 'ms'>
     }
   | {
+      /** Phase: metadata. */
       readonly ph: 'M'
+      /** What is named. */
       readonly name: 'process_name' | 'thread_name'
+      /** Number of the device. */
       readonly pid: number
+      /** Number of the device's stream. */
       readonly tid: number
-      readonly args: { readonly name: string }
+      /** The metadata. */
+      readonly args: {
+        /** Name of the device or the stream. */
+        readonly name: string
+      }
     }
 
 /** A trace in Google's "Trace Event Format", JSON object form. */

@@ -28,12 +28,22 @@ export interface Validation extends Evaluation {
   readonly stops: boolean
 }
 
+/** The best validation of a run, whose checkpoint is kept; stored as best.json. */
+export interface Best {
+  /** Steps done. */
+  readonly step: number
+  /** Top-1 error, as a fraction. */
+  readonly error: number
+  /** Mean cross-entropy, in nats. */
+  readonly loss: number
+}
+
 /** The validations of a run in a snapshot. */
 export interface ValidationState {
   /** Steps done at the last validation. */
   readonly step: number
-  /** The best validation: steps done, top-1 error as a fraction, and loss in nats. */
-  readonly best: { readonly step: number; readonly error: number; readonly loss: number }
+  /** The best validation so far. */
+  readonly best: Best
   /** Validations since the best one. */
   readonly waited: number
   /** With the schedule `plateau`: its state. */
