@@ -233,7 +233,8 @@ await writeSet(data, {
 })
 
 const program = `
-import { conv2d, defineNet, dense, type Device, flatten, maxPool, open, relu, shapes, train } from 'alexnode'
+import { readFileSync } from 'node:fs'
+import { conv2d, defineNet, dense, flatten, maxPool, open, relu, shapes, train } from 'alexnode'
 
 const definition = defineNet({
   name: 'own',
@@ -346,7 +347,8 @@ for (const [name, flags] of [
       )
       writeFileSync(
         join(folder, 'common.cts'),
-        `import { Tensor } from 'alexnode/engine'
+        `import { conv2d, type Device, open } from 'alexnode'
+import { Tensor } from 'alexnode/engine'
 export const opened: Promise<Device> = open('cpu')
 export const known = (value: unknown): boolean => value instanceof Tensor
 // @ts-expect-error filters is a number
