@@ -150,8 +150,20 @@ for (const [path, source] of sources) {
     const { values = '', types = '' } = expected[path] ?? {}
     const module: object = await import(join(root, source))
     t.strictSame(Object.keys(module).sort(), inOrder(values), 'at run time')
-    const { all } = namesOf(symbolOf(source))
+    const { symbols, all } = namesOf(symbolOf(source))
     t.strictSame(all, inOrder(`${values} ${types}`), 'values and types')
+
+    // `npm run lint` has TypeDoc look at members and namespaces, too.
+    const silent = symbols.filter(
+      (symbol) =>
+        !(target(symbol).flags & ts.SymbolFlags.Namespace) &&
+        target(symbol).getDocumentationComment(checker).length === 0
+    )
+    t.strictSame(
+      silent.map(({ name }) => name),
+      [],
+      'each says what it is'
+    )
 
     // In a clone the path is the source, for tsc, tsx and TypeDoc.
     const { resolvedModule } = ts.resolveModuleName(
