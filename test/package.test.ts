@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -358,12 +359,17 @@ conv2d({ filters: '8', size: 5 })\n`
         (path, i) => `import * as path${i} from '${path}'\nexport const all${i} = path${i}\n`
       )
       for (const file of ['paths.mts', 'paths.cts']) writeFileSync(join(folder, file), all.join(''))
+      const examples = readdirSync(join(root, 'examples')).map((file) => {
+        const module = file.replace(/\.ts$/, '.mts')
+        cpSync(join(root, 'examples', file), join(folder, module))
+        return module
+      })
       for (const [module, moduleResolution] of [
         ['node16', 'node16'],
         ['nodenext', 'nodenext'],
         ['esnext', 'bundler']
       ]) {
-        const files = ['own.mts', 'wrong.mts', 'paths.mts']
+        const files = ['own.mts', 'wrong.mts', 'paths.mts', ...examples]
         if (moduleResolution !== 'bundler') files.push('common.cts', 'paths.cts')
         for (const esModuleInterop of [true, false]) {
           const compilerOptions = {
