@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "cpu/kernels.h"
-#include "cpu/loops.h"
+#include "cpu/loss_rows.h"
 #include "cpu/simd/math.h"
 
 namespace alexnode::cpu {
@@ -48,43 +48,6 @@ ALEXNODE_CLONES void softmax_slope(T* dx, const T* y, const T* dy, int64_t n) {
 #pragma omp simd
   for (int64_t i = 0; i < n; i++) dx[i] = y[i] * (dy[i] - dot);
 }
-
-/// How many logits come before the label's: the larger ones, and of equal ones those of smaller classes.
-template <class T>
-ALEXNODE_CLONES int64_t before(const T* x, int64_t n, int64_t label) {
-  const float own = x[label];
-  int32_t count = 0;
-#pragma omp simd reduction(+ : count)
-  for (int64_t i = 0; i < label; i++) count += x[i] >= own;
-#pragma omp simd reduction(+ : count)
-  for (int64_t i = label + 1; i < n; i++) count += x[i] > own;
-  return count;
-}
-
-/// Settles these slots as contiguous rows.
-void settle_rows(Specs& specs, std::initializer_list<int> slots) {
-  for (int i : slots) {
-    if (!specs.has(i)) continue;
-    if (specs[i].layout == "any") specs[i].layout = "ab";
-    if (specs[i].layout != "ab")
-      specs.fail(specs.slots[i].name, ": expected the layout 'ab', got '", specs[i].layout,
-                 "'; reorder first");
-  }
-}
-
-/// f(row) for every row, on several threads if that is faster.
-template <class F>
-void each_row(int64_t rows, int64_t columns, const F& f) {
-  const auto piece = [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r++) f(r);
-  };
-  split(rows, piece, 8192 / columns, 1);
-}
-
-struct RowResult {
-  double loss;
-  int32_t in_range, before;
-};
 
 }  // namespace
 
@@ -152,17 +115,7 @@ KernelPtr make(const CrossEntropy& f, Specs specs) {
         // Computed from the logit again, since the stored value may be rounded.
         dx[label] = factor * (exp_(float(own) - largest) / sum - (1 - smooth) - each);
       });
-      double loss = 0;
-      int64_t first = 0, among = 0, bad = 0;
-      for (int64_t r = 0; r < valid; r++) {
-        loss += results[r].loss;
-        bad += !results[r].in_range;
-        first += results[r].in_range && results[r].before < 1;
-        among += results[r].in_range && results[r].before < topk;
-      }
-      auto* stats = a.at<float>(Op::Stats);
-      stats[0] = float(loss / double(std::max<int64_t>(valid, 1)));
-      stats[1] = float(first), stats[2] = float(among), stats[3] = float(bad);
+      write_stats(a.at<float>(Op::Stats), results, valid, topk);
     };
     return make_kernel(std::move(specs), "simd", run, size_t(rows) * sizeof(RowResult));
   });

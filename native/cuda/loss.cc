@@ -32,6 +32,27 @@ struct Rows {
   Extent grid, block;
 };
 
+/// Of cross_entropy, or of sigmoid_cross_entropy, by the name of its kernel.
+KernelPtr make_loss(const char* kernel, const CrossEntropy& f, Specs specs, const Target& target) {
+  using Op = CrossEntropy;
+  settle_rows(specs, {Op::DLogits, Op::Logits});
+  specs.settle_as(Op::Logits);
+  const Rows r(specs.shape(Op::Logits));
+  const auto rows = target.function("loss", kernel, specs[Op::Logits].dtype);
+  const auto stats = target.function("loss", "loss_stats");
+  const auto run = [=, topk = f.topk](const Args& a, const Launch& launch) {
+    auto* results = static_cast<LossRow*>(a.scratch);
+    const auto* valid = a.at<const i32>(Op::Valid);
+    launch(rows, r.grid, r.block,
+           CrossEntropyParams{a.at<void>(Op::DLogits), results, a.at<void>(Op::Logits),
+                              a.at<const i32>(Op::Labels), valid, a.at<const float>(Op::Factor),
+                              a.at<const float>(Op::Smoothing), r.rows, r.columns, SigmoidCrossEntropy::low,
+                              SigmoidCrossEntropy::high});
+    launch(stats, {1}, {256}, LossStatsParams{a.at<float>(Op::Stats), results, valid, r.rows, topk});
+  };
+  return make_launch(std::move(specs), "kernel", run, size_t(r.rows) * sizeof(LossRow));
+}
+
 }  // namespace
 
 KernelPtr make(const Softmax&, Specs specs, const Target& target) {
@@ -57,22 +78,11 @@ KernelPtr make(const SoftmaxBackward&, Specs specs, const Target& target) {
 }
 
 KernelPtr make(const CrossEntropy& f, Specs specs, const Target& target) {
-  using Op = CrossEntropy;
-  settle_rows(specs, {Op::DLogits, Op::Logits});
-  specs.settle_as(Op::Logits);
-  const Rows r(specs.shape(Op::Logits));
-  const auto rows = target.function("loss", "cross_entropy", specs[Op::Logits].dtype);
-  const auto stats = target.function("loss", "loss_stats");
-  const auto run = [=, topk = f.topk](const Args& a, const Launch& launch) {
-    auto* results = static_cast<LossRow*>(a.scratch);
-    const auto* valid = a.at<const i32>(Op::Valid);
-    launch(rows, r.grid, r.block,
-           CrossEntropyParams{a.at<void>(Op::DLogits), results, a.at<void>(Op::Logits),
-                              a.at<const i32>(Op::Labels), valid, a.at<const float>(Op::Factor),
-                              a.at<const float>(Op::Smoothing), r.rows, r.columns});
-    launch(stats, {1}, {256}, LossStatsParams{a.at<float>(Op::Stats), results, valid, r.rows, topk});
-  };
-  return make_launch(std::move(specs), "kernel", run, size_t(r.rows) * sizeof(LossRow));
+  return make_loss("cross_entropy", f, std::move(specs), target);
+}
+
+KernelPtr make(const SigmoidCrossEntropy& f, Specs specs, const Target& target) {
+  return make_loss("sigmoid_cross_entropy", f, std::move(specs), target);
 }
 
 }  // namespace alexnode::cuda

@@ -1,5 +1,5 @@
-// Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax against labels, with top-1 and top-k
-// counts.
+// Softmax over axis 1 of [N, C], and the mean cross-entropy of softmax, or of normalised sigmoids, against
+// labels, with top-1 and top-k counts.
 #pragma once
 #include <cstdint>
 
@@ -58,6 +58,14 @@ struct CrossEntropy {
     s.expect(Factor, {1});
     s.expect(Smoothing, {1});
   }
+};
+
+/// The same counts, and the loss of Keras for a last layer of sigmoids and sparse categorical cross-entropy:
+/// p = sigmoid(logits), clipped to [1e-7, 1 - 1e-7]; loss = -Σ target log(p / Σp). The gradient of a clipped
+/// element is 0. The target is that of cross_entropy.
+struct SigmoidCrossEntropy : CrossEntropy {
+  static constexpr const char* name = "sigmoid_cross_entropy";
+  static constexpr float low = 1e-7f, high = 1.f - 1e-7f;
 };
 
 }  // namespace alexnode

@@ -47,6 +47,7 @@
   OP(Softmax)               \
   OP(SoftmaxBackward)       \
   OP(CrossEntropy)          \
+  OP(SigmoidCrossEntropy)   \
   OP(Dropout)               \
   OP(DropoutBackward)       \
   OP(FillUniform)           \

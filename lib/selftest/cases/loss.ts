@@ -1,6 +1,6 @@
 import { type DType, floatDTypes } from '../../native/dtype.ts'
 import { type OpCase, opCase, slot, type Values } from '../case.ts'
-import { crossEntropy } from '../reference/loss.ts'
+import { crossEntropy, sigmoidCrossEntropy } from '../reference/loss.ts'
 
 interface Loss {
   readonly rows: number
@@ -30,7 +30,12 @@ const losses: readonly Loss[] = [
   { rows: 3, classes: 6, logits: { kind: 'integers', low: -1000, high: 1000 } }
 ]
 
-function rowsOf(loss: Loss, dtype: DType): OpCase[] {
+const heads = {
+  cross_entropy: crossEntropy,
+  sigmoid_cross_entropy: sigmoidCrossEntropy
+} as const
+
+function rowsOf(op: keyof typeof heads, loss: Loss, dtype: DType): OpCase[] {
   const { rows, classes, valid = rows, topk, scale = 1, smoothing, labels, logits } = loss
   const labelValues: Values = labels
     ? { kind: 'list', list: labels }
@@ -46,7 +51,6 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
     })
   }
   const fields = topk ? { topk } : {}
-  const op = 'cross_entropy'
   const stats = slot([4])
   return [
     opCase({ op, fields, inputs, outputs: { stats } }),
@@ -56,7 +60,7 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
       inputs,
       outputs: { dlogits: slot(shape, { dtype }), stats },
       forward: {
-        run: crossEntropy,
+        run: heads[op],
         fields,
         inputs,
         shapes: { stats: [4] },
@@ -67,7 +71,10 @@ function rowsOf(loss: Loss, dtype: DType): OpCase[] {
   ]
 }
 
-/** Rows of cross_entropy with and without its gradient. */
+/** cross_entropy and sigmoid_cross_entropy, with and without their gradients. */
 export const lossCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
-  losses.flatMap((loss) => rowsOf(loss, dtype))
+  losses.flatMap((loss) => [
+    ...rowsOf('cross_entropy', loss, dtype),
+    ...rowsOf('sigmoid_cross_entropy', loss, dtype)
+  ])
 )

@@ -11,7 +11,7 @@ import { crop } from './crop.ts'
 import * as products from './dense.ts'
 import * as random from './dropout.ts'
 import * as image from './image.ts'
-import { crossEntropy } from './loss.ts'
+import { crossEntropy, sigmoidCrossEntropy } from './loss.ts'
 import * as lrn from './lrn.ts'
 import * as move from './move.ts'
 import * as update from './optimizer.ts'
@@ -53,6 +53,7 @@ export const references: Readonly<Record<string, Reference>> = {
   softmax: activation.softmax,
   softmax_backward: activation.softmaxBackward,
   cross_entropy: crossEntropy,
+  sigmoid_cross_entropy: sigmoidCrossEntropy,
   dropout: random.dropout,
   dropout_backward: random.dropoutBackward,
   fill_uniform: random.fillUniform,

@@ -82,6 +82,51 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
                        : share * expf(float(x[i]) - largest) - factor * each;
 }
 
+ALEXNODE_DEVICE float sigmoid_of(float x) { return 1.f / (1.f + expf(-x)); }
+
+/// Whether Keras would leave a sigmoid as it is.
+ALEXNODE_DEVICE bool unclipped(float p, const CrossEntropyParams& params) {
+  return p >= params.low && p <= params.high;
+}
+
+template <class T>
+ALEXNODE_DEVICE void sigmoid_cross_entropy(const CrossEntropyParams& p) {
+  __shared__ int shared[kWarps];
+  __shared__ float sums[kWarps];
+  const i64 row = blockIdx.x, n = p.columns, valid = valid_rows(p.valid, p.rows), label = p.labels[row];
+  const T* x = static_cast<const T*>(p.logits) + row * n;
+  T* dx = p.dlogits ? static_cast<T*>(p.dlogits) + row * n : nullptr;
+  if (row >= valid || label < 0 || label >= n) {
+    if (dx)
+      for (i64 i = threadIdx.x; i < n; i += blockDim.x) dx[i] = 0.f;
+    if (threadIdx.x == 0) p.results[row] = {};
+    return;
+  }
+  const float smooth = p.smoothing ? *p.smoothing : 0, each = smooth / float(n), own = x[label];
+  float sum = 0, logs = 0;
+  int before = 0;
+  for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
+    const float s = min(max(sigmoid_of(x[i]), p.low), p.high);
+    sum += s;
+    logs += logf(s);
+    before += i < label ? float(x[i]) >= own : i > label && float(x[i]) > own;
+  }
+  sum = block_reduce(sum, Plus{}, sums);
+  logs = block_reduce(logs, Plus{}, sums);
+  before = block_reduce(before, Plus{}, shared);
+  const float s = sigmoid_of(own);
+  const double wanted = (1 - smooth) * double(logf(min(max(s, p.low), p.high))) + double(each) * logs;
+  if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) - wanted, 1, before};
+  if (!dx) return;
+  // dlogits may lie where logits do: nobody writes before everybody has read `own`.
+  __syncthreads();
+  const float factor = *p.factor / float(valid);
+  for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
+    const float q = sigmoid_of(x[i]), target = (i == label ? 1 - smooth : 0.f) + each;
+    dx[i] = unclipped(q, p) ? factor * (q / sum - target) * (1.f - q) : 0.f;
+  }
+}
+
 /// One block.
 ALEXNODE_KERNEL(loss_stats, LossStatsParams) {
   __shared__ double losses[kWarps];
@@ -105,9 +150,10 @@ ALEXNODE_KERNEL(loss_stats, LossStatsParams) {
   p.stats[1] = float(first), p.stats[2] = float(among), p.stats[3] = float(bad);
 }
 
-#define KERNELS(suffix, T)                                                              \
-  ALEXNODE_KERNEL(softmax_##suffix, SoftmaxParams) { softmax<T>(p); }                   \
-  ALEXNODE_KERNEL(softmax_backward_##suffix, SoftmaxParams) { softmax_backward<T>(p); } \
+#define KERNELS(suffix, T)                                                                             \
+  ALEXNODE_KERNEL(sigmoid_cross_entropy_##suffix, CrossEntropyParams) { sigmoid_cross_entropy<T>(p); } \
+  ALEXNODE_KERNEL(softmax_##suffix, SoftmaxParams) { softmax<T>(p); }                                  \
+  ALEXNODE_KERNEL(softmax_backward_##suffix, SoftmaxParams) { softmax_backward<T>(p); }                \
   ALEXNODE_KERNEL(cross_entropy_##suffix, CrossEntropyParams) { cross_entropy<T>(p); }
 ALEXNODE_FLOATS(KERNELS)
 

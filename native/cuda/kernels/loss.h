@@ -24,6 +24,7 @@ struct CrossEntropyParams {
   const i32 *labels, *valid;
   const float *factor, *smoothing;  // smoothing may be null
   i64 rows, columns;
+  float low, high;  // what sigmoids are clipped to
 };
 
 struct LossStatsParams {

@@ -1,0 +1,117 @@
+"""The walk-through's Keras program, as a judge: from the same weights and batches, what does Keras make of them?
+
+Usage: keras_fashion.py make FOLDER     writes what Keras does
+       keras_fashion.py load FOLDER     reads weights that alexnode has written, and predicts
+
+`make` reads images.npy (u8 [N, 28, 28]) and labels.npy (u8 [N]): batches of 32, one an update; and test.npy (u8
+[M, 28, 28]). It writes initial.h5 and initial.weights.h5 (Keras's own initial weights, in both formats), the same
+after the updates (final.*), and answer.json: versions, the loss of each update, and predictions for test.npy before
+(`untrained`) and after (`trained`) the updates. `load` reads ours.h5 and ours.weights.h5 and writes loaded.json:
+the predictions with each.
+
+With FOLDER/weights.npz (parameters by name, Keras's shapes) `make` begins from those instead.
+"""
+
+import json
+import os
+import sys
+
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
+import keras
+import numpy
+import tensorflow as tf
+from keras import layers
+from keras.src.legacy.saving import legacy_h5_format
+import h5py
+
+BATCH = 32
+
+
+def build(dropout):
+    model = keras.Sequential(
+        [
+            layers.Input((224, 224, 1)),
+            layers.Conv2D(96, 11, strides=4, activation='relu'),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Conv2D(256, 5, padding='same', activation='relu'),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Conv2D(384, 3, padding='same', activation='relu'),
+            layers.Conv2D(384, 3, padding='same', activation='relu'),
+            layers.Conv2D(256, 3, padding='same', activation='relu'),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Flatten(),
+            layers.Dense(4096, activation='relu'),
+            layers.Dropout(dropout),
+            layers.Dense(4096, activation='relu'),
+            layers.Dropout(dropout),
+            layers.Dense(10, activation='sigmoid'),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.SGD(learning_rate=0.01),
+        loss='sparse_categorical_crossentropy',
+        metrics=['accuracy'],
+    )
+    return model
+
+
+def resized(images):
+    x = images[..., None].astype(numpy.float32) / 255
+    return tf.image.resize_with_pad(x, 224, 224)
+
+
+def save(model, folder, name):
+    model.save_weights(os.path.join(folder, f'{name}.weights.h5'))
+    with h5py.File(os.path.join(folder, f'{name}.h5'), 'w') as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+
+
+def predictions(model, images):
+    return model(resized(images), training=False).numpy().tolist()
+
+
+def make(folder):
+    read = lambda name: numpy.load(os.path.join(folder, f'{name}.npy'))
+    images, labels, test = read('images'), read('labels'), read('test')
+    keras.utils.set_random_seed(1)
+    model = build(0.0)
+    given = os.path.join(folder, 'weights.npz')
+    if os.path.exists(given):
+        values = numpy.load(given)
+        for weight in model.weights:
+            weight.assign(values[weight.path.split('/', 1)[-1] if False else weight.path])
+    save(model, folder, 'initial')
+    untrained = predictions(model, test)
+    losses = []
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        # `fit` with one batch is what the program's inner loop does, and its loss is that of the batch.
+        model.reset_metrics()
+        losses.append(float(model.train_on_batch(resized(images[part]), labels[part])[0]))
+    save(model, folder, 'final')
+    answer = {
+        'versions': {'tensorflow': tf.__version__, 'keras': keras.__version__},
+        'losses': losses,
+        'untrained': untrained,
+        'trained': predictions(model, test),
+    }
+    with open(os.path.join(folder, 'answer.json'), 'w') as file:
+        json.dump(answer, file)
+
+
+def load(folder):
+    test = numpy.load(os.path.join(folder, 'test.npy'))
+    answer = {}
+    for name in ('ours.h5', 'ours.weights.h5'):
+        model = build(0.5)
+        model.load_weights(os.path.join(folder, name))
+        answer[name] = predictions(model, test)
+    with open(os.path.join(folder, 'loaded.json'), 'w') as file:
+        json.dump(answer, file)
+
+
+{'make': make, 'load': load}[sys.argv[1]](sys.argv[2])
