@@ -1,0 +1,146 @@
+/**
+ * HDF5 files of f32 arrays in named groups, as Keras keeps weights, through h5wasm: the HDF5 library itself,
+ * compiled to WebAssembly. An optional dependency, loaded when the first such file is read or written.
+ */
+import { stat } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { DamagedFileError, diskError } from './errors.ts'
+
+/** An array: its shape, and its elements in row-major order. */
+export interface Hdf5Array {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+/** What a file holds. Paths have no leading '/': 'layers/conv2d/vars/0'; the file itself is ''. */
+export interface Hdf5File {
+  readonly arrays: ReadonlyMap<string, Hdf5Array>
+  /** Strings and lists of strings, by the path of their group. */
+  readonly attributes: ReadonlyMap<string, Readonly<Record<string, string | readonly string[]>>>
+}
+
+type H5wasm = typeof import('h5wasm/node')
+type Group = InstanceType<H5wasm['Group']>
+
+/** Deeper than any file of weights; a file whose links go in circles is deeper. */
+const DEEPEST = 16
+
+/** @throws Error that says what to install, where h5wasm is missing or does not load */
+export async function loadH5wasm(load = () => import('h5wasm/node')): Promise<H5wasm> {
+  try {
+    const module = await load()
+    // Its errors are thrown; by default they are printed.
+    ;(await module.ready).activate_throwing_error_handler()
+    return module
+  } catch (cause) {
+    throw new Error(
+      '[hdf5] expected the package h5wasm, which reads and writes .h5 files, got none that loads;' +
+        ' install it: npm install --include=optional h5wasm',
+      { cause }
+    )
+  }
+}
+
+/**
+ * Reads all f32 arrays of a file, and the attributes of its groups that are strings.
+ * @throws DamagedFileError for a file that is not HDF5, is cut short, or holds other numbers than f32
+ * @throws DiskError where it is not there or cannot be read
+ */
+export async function readHdf5(path: string): Promise<Hdf5File> {
+  const { File, Group, Dataset } = await loadH5wasm()
+  await stat(path).catch((error: unknown) => {
+    throw diskError('hdf5', 'read', path, error)
+  })
+  const arrays = new Map<string, Hdf5Array>()
+  const attributes = new Map<string, Record<string, string | readonly string[]>>()
+  const damaged = (reason: string, cause?: unknown) =>
+    new DamagedFileError(`[hdf5] ${path}: ${reason}; is it a file of weights?`, { cause })
+  const file = opened(path, File, damaged)
+  try {
+    await walk(file, '', 0)
+  } catch (error) {
+    throw error instanceof DamagedFileError
+      ? error
+      : damaged('expected HDF5, got a damaged file', error)
+  } finally {
+    file.close()
+  }
+  return { arrays, attributes }
+
+  async function walk(group: Group, at: string, depth: number): Promise<void> {
+    if (depth > DEEPEST) throw damaged(`expected at most ${DEEPEST} groups in each other, got more`)
+    attributes.set(at, strings(group))
+    for (const name of group.keys()) {
+      const inner = at === '' ? name : `${at}/${name}`
+      const entity = group.get(name)
+      if (entity instanceof Group) await walk(entity, inner, depth + 1)
+      else if (entity instanceof Dataset) {
+        const { shape, value } = entity
+        if (value instanceof Float32Array) arrays.set(inner, { shape: shape ?? [], data: value })
+        // The HDF5 library works at once: other work gets its turn between arrays.
+        await setImmediate()
+      }
+    }
+  }
+}
+
+function opened(
+  path: string,
+  File: H5wasm['File'],
+  damaged: (reason: string, cause?: unknown) => Error
+): InstanceType<H5wasm['File']> {
+  try {
+    const file = new File(path, 'r')
+    if (file.file_id >= 0n) return file
+  } catch (cause) {
+    throw damaged('expected HDF5, got something else', cause)
+  }
+  throw damaged('expected HDF5, got something else')
+}
+
+function strings(group: Group): Record<string, string | readonly string[]> {
+  const out: Record<string, string | readonly string[]> = {}
+  for (const [name, { value }] of Object.entries(group.attrs)) {
+    if (typeof value === 'string') out[name] = value
+    else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) {
+      out[name] = value
+    }
+  }
+  return out
+}
+
+/**
+ * Writes a file; groups are made as paths need them.
+ * @param path of a file that is new or may be replaced
+ * @throws Error where the disk refuses
+ */
+export async function writeHdf5(path: string, { arrays, attributes }: Hdf5File): Promise<void> {
+  const { File, Group } = await loadH5wasm()
+  const file = new File(path, 'w')
+  if (file.file_id < 0n) throw new Error(`[hdf5] ${path}: could not be made`)
+  const groupAt = (names: readonly string[]): Group => {
+    let group: Group = file
+    for (const name of names) {
+      const known = group.keys().includes(name) ? group.get(name) : group.create_group(name)
+      if (!(known instanceof Group)) throw new Error(`[hdf5] ${path}: ${name} is no group`)
+      group = known
+    }
+    return group
+  }
+  try {
+    for (const [at, values] of attributes) {
+      const group = groupAt(at === '' ? [] : at.split('/'))
+      for (const [name, value] of Object.entries(values)) {
+        group.create_attribute(name, typeof value === 'string' ? value : [...value])
+      }
+    }
+    for (const [at, { shape, data }] of arrays) {
+      const names = at.split('/')
+      const name = names.pop() ?? at
+      groupAt(names).create_dataset({ name, data, shape: [...shape], dtype: '<f' })
+      await setImmediate()
+    }
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,66 @@
+"""A small model of every layer that has weights, as Keras keeps it: for tests that have no Keras.
+
+Usage: keras_small.py FOLDER     writes FOLDER/keras-small.h5, .weights.h5 and .json (versions, images, predictions)
+       keras_small.py load FILE  prints the predictions with the weights of FILE, for the same images
+"""
+
+import json
+import os
+import sys
+
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
+import h5py
+import keras
+import numpy
+import tensorflow
+from keras import layers
+from keras.src.legacy.saving import legacy_h5_format
+
+
+def build():
+    return keras.Sequential(
+        [
+            layers.Input((9, 7, 2)),
+            layers.Conv2D(3, (3, 2), strides=(2, 1), activation='relu'),
+            layers.BatchNormalization(),
+            layers.Conv2D(4, 2, padding='same', activation='tanh'),
+            layers.Flatten(),
+            layers.Dense(5, activation='relu'),
+            layers.Dense(3, activation='sigmoid'),
+        ]
+    )
+
+
+def images():
+    # [N, H, W, C]; whole numbers over 64, so that every reader has the same.
+    n = numpy.arange(4 * 9 * 7 * 2)
+    return ((n * 37 % 129 - 64) / 64).astype(numpy.float32).reshape(4, 9, 7, 2)
+
+
+def predictions(model):
+    return model(images(), training=False).numpy().tolist()
+
+
+if sys.argv[1] == 'load':
+    model = build()
+    model.load_weights(sys.argv[2])
+    print(json.dumps(predictions(model)))
+else:
+    folder = sys.argv[1]
+    keras.utils.set_random_seed(3)
+    model = build()
+    # Weights that are not where they began: biases and running statistics, too.
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss='mse')
+    model.train_on_batch(images(), numpy.eye(3)[[0, 1, 2, 0]])
+    model.save_weights(os.path.join(folder, 'keras-small.weights.h5'))
+    with h5py.File(os.path.join(folder, 'keras-small.h5'), 'w') as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+    answer = {
+        'versions': {'keras': keras.__version__, 'tensorflow': tensorflow.__version__},
+        'images': images().ravel().tolist(),
+        'predictions': predictions(model),
+    }
+    with open(os.path.join(folder, 'keras-small.json'), 'w') as file:
+        json.dump(answer, file)
