@@ -7,7 +7,7 @@ import type { LayerNode } from './layer.ts'
 import type { Net } from './net.ts'
 import type { BuildOptions } from './options.ts'
 import { Placement } from './placement/placement.ts'
-import type { InputShape, NetSpec } from './spec.ts'
+import type { Head, HeadFunction, InputShape, NetSpec } from './spec.ts'
 
 /** What `defineNet` takes. */
 export interface NetOptions {
@@ -15,6 +15,8 @@ export interface NetOptions {
   readonly name: string
   /** Size of one input image. */
   readonly input: InputShape
+  /** What makes a loss and predictions of the last layer's output: see `Head`. Default 'softmax'. */
+  readonly head?: HeadFunction | Head
   /**
    * The layers in order. Each reads the layer before, or those that its `inputs` name. The last one gives the logits:
    * [N, classes].
@@ -28,16 +30,19 @@ export class NetDefinition implements NetSpec {
   readonly name: string
   /** Size of one input image. */
   readonly input: InputShape
+  /** What follows the logits. */
+  readonly head: Head
   /** The layers in order, with their names and the names of their inputs. */
   readonly layers: readonly PlacedNode[]
 
   /**
-   * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, or a layer
+   * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, another head, or a layer
    * that reads one that is not before it
    */
-  constructor({ name, input, layers }: NetOptions) {
+  constructor({ name, input, head = 'softmax', layers }: NetOptions) {
     this.name = name
     this.input = input
+    this.head = checkHead(name, head)
     for (const [what, value] of Object.entries(input)) {
       if (!Number.isInteger(value) || value < 1) {
         throw new Error(
@@ -116,6 +121,15 @@ function nameLayers(net: string, layers: readonly LayerNode[]): PlacedNode[] {
   }
   if (placed.length === 0) throw new Error(`[net] ${net}: expected one layer or more, got none`)
   return placed
+}
+
+function checkHead(net: string, head: HeadFunction | Head): Head {
+  const both = typeof head === 'string' ? { loss: head, output: head } : head
+  for (const value of [both.loss, both.output]) {
+    if (value === 'softmax' || value === 'sigmoid') continue
+    throw new Error(`[net] ${net}: head: expected 'softmax' or 'sigmoid', got '${String(value)}'`)
+  }
+  return both
 }
 
 /**

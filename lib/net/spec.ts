@@ -11,12 +11,33 @@ export interface InputShape {
   readonly width: number
 }
 
+/** What turns logits [N, classes] into probabilities: all of a row together, or each class by itself. */
+export type HeadFunction = 'softmax' | 'sigmoid'
+
+/**
+ * What follows a net's logits.
+ *
+ * - `loss` 'softmax': cross-entropy with their softmax. 'sigmoid': cross-entropy with their sigmoids p, clipped to
+ *   [1e-7, 1 - 1e-7] and divided by their sum: -log(p_label / Σ p), Keras's sparse categorical cross-entropy of
+ *   sigmoids. It only sees ratios, so all sigmoids may grow together at no cost, and a sigmoid near 0 or 1 hardly
+ *   learns: for classes of which one is right, softmax is the better choice.
+ * - `output`: what predictions are.
+ *
+ * A name alone stands for both.
+ */
+export interface Head {
+  readonly loss: HeadFunction
+  readonly output: HeadFunction
+}
+
 /** A net: its input, and its layers in order. */
 export interface NetSpec {
   /** Shown to people and written to checkpoints. */
   readonly name: string
   /** Size of one input image. */
   readonly input: InputShape
+  /** What follows the logits. */
+  readonly head: Head
   /** In order. */
   readonly layers: readonly PlacedNode[]
 }

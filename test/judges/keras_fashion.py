@@ -1,15 +1,13 @@
-"""The walk-through's Keras program, as a judge: from the same weights and batches, what does Keras make of them?
+"""The walk-through's Keras program, as a judge: what does Keras make of the same weights and batches?
 
-Usage: keras_fashion.py make FOLDER     writes what Keras does
-       keras_fashion.py load FOLDER     reads weights that alexnode has written, and predicts
+Usage: keras_fashion.py make FOLDER [logits|sums]  writes what Keras does; by which loss: see SIGMOIDS
+       keras_fashion.py load FOLDER                reads weights that alexnode has written, and predicts
 
-`make` reads images.npy (u8 [N, 28, 28]) and labels.npy (u8 [N]): batches of 32, one an update; and test.npy (u8
-[M, 28, 28]). It writes initial.h5 and initial.weights.h5 (Keras's own initial weights, in both formats), the same
-after the updates (final.*), and answer.json: versions, the loss of each update, and predictions for test.npy before
-(`untrained`) and after (`trained`) the updates. `load` reads ours.h5 and ours.weights.h5 and writes loaded.json:
-the predictions with each.
-
-With FOLDER/weights.npz (parameters by name, Keras's shapes) `make` begins from those instead.
+`make` reads request.safetensors: images u8 [N, 28, 28] and labels i32 [N] (batches of 32, one an update), and test u8
+[M, 28, 28]. It begins from given.h5 where that is there, else from Keras's own initial weights. It writes initial.h5
+and initial.weights.h5 (these weights, in both formats), final.h5 and final.weights.h5 (after the updates), and
+answer.json: versions, the loss of each update, and predictions for test before (`untrained`) and after (`trained`)
+the updates. `load` reads ours.h5 and ours.weights.h5 and writes loaded.json: the predictions with each.
 """
 
 import json
@@ -26,10 +24,18 @@ from keras import layers
 from keras.src.legacy.saving import legacy_h5_format
 import h5py
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../pytorch'))
+import safetensors
+
 BATCH = 32
 
 
-def build(dropout):
+# Keras takes the logits behind its own sigmoids, and computes softmax's loss of them. Behind another function it
+# knows no logits, and divides the sigmoids by their sum.
+SIGMOIDS = {'logits': 'sigmoid', 'sums': keras.ops.sigmoid}
+
+
+def build(dropout, loss='logits'):
     model = keras.Sequential(
         [
             layers.Input((224, 224, 1)),
@@ -48,7 +54,7 @@ def build(dropout):
             layers.Dropout(dropout),
             layers.Dense(4096, activation='relu'),
             layers.Dropout(dropout),
-            layers.Dense(10, activation='sigmoid'),
+            layers.Dense(10, activation=SIGMOIDS[loss]),
         ]
     )
     model.compile(
@@ -74,16 +80,14 @@ def predictions(model, images):
     return model(resized(images), training=False).numpy().tolist()
 
 
-def make(folder):
-    read = lambda name: numpy.load(os.path.join(folder, f'{name}.npy'))
-    images, labels, test = read('images'), read('labels'), read('test')
+def make(folder, loss='logits'):
+    request, _ = safetensors.read(os.path.join(folder, 'request.safetensors'))
+    images, labels, test = (request[name] for name in ('images', 'labels', 'test'))
     keras.utils.set_random_seed(1)
-    model = build(0.0)
-    given = os.path.join(folder, 'weights.npz')
+    model = build(0.0, loss)
+    given = os.path.join(folder, 'given.h5')
     if os.path.exists(given):
-        values = numpy.load(given)
-        for weight in model.weights:
-            weight.assign(values[weight.path.split('/', 1)[-1] if False else weight.path])
+        model.load_weights(given)
     save(model, folder, 'initial')
     untrained = predictions(model, test)
     losses = []
@@ -104,7 +108,7 @@ def make(folder):
 
 
 def load(folder):
-    test = numpy.load(os.path.join(folder, 'test.npy'))
+    test = safetensors.read(os.path.join(folder, 'request.safetensors'))[0]['test']
     answer = {}
     for name in ('ours.h5', 'ours.weights.h5'):
         model = build(0.5)
@@ -114,4 +118,4 @@ def load(folder):
         json.dump(answer, file)
 
 
-{'make': make, 'load': load}[sys.argv[1]](sys.argv[2])
+{'make': make, 'load': load}[sys.argv[1]](*sys.argv[2:])

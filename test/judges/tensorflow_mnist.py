@@ -2,9 +2,9 @@
 
 Usage: tensorflow_mnist.py FOLDER
 
-Reads images.npy (f32 [N, 784], 0…1), labels.npy (u8 [N]): batches of 64, one an update; and weights.npz: wc1, wc2,
-wc3 [3, 3, in, out], wd1, wd2, out [in, out], bc1, bc2, bc3, bd1, bd2, bout. Writes answer.json: versions, the loss of
-each update (before it), and `logits` of the first batch before the first update.
+Reads request.safetensors: images f32 [N, 784] (0 to 1) and labels i32 [N] (batches of 64, one an update), and the
+weights by our names: convI.weight [out, in, 3, 3], fcI.weight [out, in] (fc4's inputs in the order C, H, W), biases.
+Writes answer.json: versions, the loss of each batch before its update, and `logits` of the first batch.
 """
 
 import json
@@ -18,13 +18,28 @@ import numpy
 import tensorflow
 import tensorflow.compat.v1 as tf
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../pytorch'))
+import safetensors
+
 tf.disable_eager_execution()
 BATCH = 64
 
 folder = sys.argv[1]
-read = lambda name: numpy.load(os.path.join(folder, name))
-images, labels, given = read('images.npy'), read('labels.npy'), read('weights.npz')
-w = {name: tf.Variable(given[name]) for name in given.files}
+request, _ = safetensors.read(os.path.join(folder, 'request.safetensors'))
+images, labels = request['images'], request['labels']
+
+
+def variable(name):
+    value = request[name]
+    if value.ndim == 4:
+        value = value.transpose(2, 3, 1, 0)
+    elif name == 'fc4.weight':
+        # TensorFlow flattens H, W, C.
+        value = value.reshape(-1, 256, 4, 4).transpose(2, 3, 1, 0).reshape(4 * 4 * 256, -1)
+    elif value.ndim == 2:
+        value = value.T
+    return tf.Variable(value)
+
 
 x = tf.placeholder(tf.float32, [None, 784])
 y = tf.placeholder(tf.float32, [None, 10])
@@ -36,13 +51,17 @@ def stage(x, weight, bias):
     return tf.nn.lrn(pool, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75)
 
 
+def dense(x, name):
+    return tf.matmul(x, variable(f'{name}.weight')) + variable(f'{name}.bias')
+
+
 h = tf.reshape(x, [-1, 28, 28, 1])
-for i in ('1', '2', '3'):
-    h = stage(h, w[f'wc{i}'], w[f'bc{i}'])
+for i in (1, 2, 3):
+    h = stage(h, variable(f'conv{i}.weight'), variable(f'conv{i}.bias'))
 h = tf.reshape(h, [-1, 4 * 4 * 256])
-h = tf.nn.relu(tf.matmul(h, w['wd1']) + w['bd1'])
-h = tf.nn.relu(tf.matmul(h, w['wd2']) + w['bd2'])
-logits = tf.matmul(h, w['out']) + w['bout']
+h = tf.nn.relu(dense(h, 'fc4'))
+h = tf.nn.relu(dense(h, 'fc5'))
+logits = dense(h, 'fc6')
 loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
 update = tf.train.AdamOptimizer(learning_rate=0.001).minimize(loss)
 

@@ -6,10 +6,22 @@ import { chm145 } from './chm-145.ts'
 import { cifar } from './cifar.ts'
 import { convnet2 } from './convnet2.ts'
 import { fashion } from './fashion.ts'
+import { kerasFashion } from './keras-fashion.ts'
 import type { TowerVariant } from './options.ts'
+import { tensorflowMnist } from './tensorflow-mnist.ts'
 import { torchvision } from './torchvision.ts'
 
-const nets = { alexnet, torchvision, fashion, 'chm-145': chm145, convnet2, caffe, cifar } as const
+const nets = {
+  alexnet,
+  torchvision,
+  fashion,
+  'chm-145': chm145,
+  convnet2,
+  caffe,
+  cifar,
+  'keras-fashion': kerasFashion,
+  'tf-mnist': tensorflowMnist
+} as const
 
 /** A model's name, as `netByName` takes it. */
 export type NetName = keyof typeof nets

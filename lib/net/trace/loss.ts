@@ -1,4 +1,4 @@
-/** The end of a replica's forward pass: cross-entropy of the logits, or their softmax for inference. */
+/** The end of a replica's forward pass: the loss of the logits, and what its head predicts for inference. */
 import type { Tape } from '../graph/tape.ts'
 import type { Value } from '../graph/value.ts'
 import type { TraceContext } from './context.ts'
@@ -14,7 +14,7 @@ export interface Loss extends Omit<StepIO, 'input' | 'rng' | 'ok'> {
  * @param output of the last layer: [N, classes]
  */
 export async function addLoss(
-  { dtype, training, batch }: TraceContext,
+  { spec, dtype, training, batch }: TraceContext,
   tape: Tape,
   output: Value
 ): Promise<Loss> {
@@ -29,14 +29,14 @@ export async function addLoss(
   tape.at('loss', 'forward')
   const dlogits = training ? tape.value('dx', dtype) : undefined
   await tape.call(
-    'cross_entropy',
+    spec.head.loss === 'sigmoid' ? 'sigmoid_cross_entropy' : 'cross_entropy',
     { topk: Math.min(5, classes) },
     { dlogits, stats, logits, labels, valid, scale, smoothing }
   )
   let probabilities: Value | undefined
   if (!training) {
     probabilities = tape.permanent('probabilities', dtype)
-    await tape.call('softmax', {}, { y: probabilities, x: logits })
+    await tape.call(spec.head.output, {}, { y: probabilities, x: logits })
   }
   return { labels, valid, scale, smoothing, stats, logits, probabilities, dlogits }
 }

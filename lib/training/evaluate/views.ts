@@ -27,6 +27,12 @@ export class Views {
 
   /** @param net a build for inference */
   static async create(net: Net, count: number): Promise<Views> {
+    if (net.definition.head.output !== 'softmax') {
+      throw new Error(
+        `[evaluate] ${net.definition.name} ends in sigmoids, which are not averaged over views: ` +
+          `expected 1 view, got ${count}`
+      )
+    }
     const made = new Views(net, count)
     try {
       for (const head of made.#heads) await head.prepare()
