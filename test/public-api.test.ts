@@ -43,16 +43,16 @@ const expected: Readonly<Record<string, Names>> = {
     values: 'netNames',
     types: `
       AddOptions AlexNetOptions BatchNormOptions CaffeOptions Chm145Options ConcatOptions Conv2dOptions
-      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Init InputShape LayerOptions
-      LayerSummary LeakyReluOptions LrnOptions MemoryPlan MemoryPool NamedNetOptions NetOptions NetSpec
+      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Head HeadFunction Init InputShape
+      LayerOptions LayerSummary LeakyReluOptions LrnOptions MemoryPlan MemoryPool NamedNetOptions NetOptions NetSpec
       NetVariant Padding Pair Parallel Parameters PlacedNode PlannedSlab PoolOptions PublicTensor SliceOptions
       TowerVariant`
   },
   'alexnode/run': {
     values: `
-      FolderInUseError SettingsError ablationNames fitSteps keepCheckpoints listCheckpoints netOf
+      FolderInUseError SettingsError ablationNames fitSteps keepCheckpoints listCheckpoints loadKerasWeights netOf
       newestCheckpoint openRun openTraining optimizerOf planOf rateAt readCheckpoint readSafetensors
-      recipeByName recipeCourses recipeNames recipeOptimizer recipes splitData toCheckpoint toSnapshot
+      recipeByName recipeCourses recipeNames recipeOptimizer recipes saveKerasWeights splitData toCheckpoint toSnapshot
       writeCheckpoint writeSafetensors`,
     types: `
       AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions ColourNoise Diagnosis

@@ -48,6 +48,7 @@ export {
 export type { RunControl } from './control.ts'
 export type { RunData } from './data.ts'
 export { openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
+export { loadKerasWeights, saveKerasWeights } from './keras/files.ts'
 export { ablationNames } from './recipes/ablation.ts'
 export { recipeByName, recipeNames, recipes } from './recipes/index.ts'
 export { netOf, type Plan, planOf } from './recipes/plan.ts'

@@ -1,10 +1,10 @@
 """The walk-through's Keras program, as a judge: what does Keras make of the same weights and batches?
 
-Usage: keras_fashion.py make FOLDER [logits|sums]  writes what Keras does; by which loss: see SIGMOIDS
-       keras_fashion.py load FOLDER                reads weights that alexnode has written, and predicts
+Usage: keras_fashion.py make FOLDER     writes what Keras does
+       keras_fashion.py load FOLDER     reads weights that alexnode has written, and predicts
 
 `make` reads request.safetensors: images u8 [N, 28, 28] and labels i32 [N] (batches of 32, one an update), and test u8
-[M, 28, 28]. It begins from given.h5 where that is there, else from Keras's own initial weights. It writes initial.h5
+[M, 28, 28]; its metadata: `rate`, and `loss`, logits or sums (see SIGMOIDS). It begins from given.h5 where that is there, else from Keras's own initial weights. It writes initial.h5
 and initial.weights.h5 (these weights, in both formats), final.h5 and final.weights.h5 (after the updates), and
 answer.json: versions, the loss of each update, and predictions for test before (`untrained`) and after (`trained`)
 the updates. `load` reads ours.h5 and ours.weights.h5 and writes loaded.json: the predictions with each.
@@ -32,10 +32,10 @@ BATCH = 32
 
 # Keras takes the logits behind its own sigmoids, and computes softmax's loss of them. Behind another function it
 # knows no logits, and divides the sigmoids by their sum.
-SIGMOIDS = {'logits': 'sigmoid', 'sums': keras.ops.sigmoid}
+SIGMOIDS = {'logits': 'sigmoid', 'sums': lambda x: 1 / (1 + keras.ops.exp(-x))}
 
 
-def build(dropout, loss='logits'):
+def build(dropout, loss='logits', rate=0.01):
     model = keras.Sequential(
         [
             layers.Input((224, 224, 1)),
@@ -58,7 +58,7 @@ def build(dropout, loss='logits'):
         ]
     )
     model.compile(
-        optimizer=keras.optimizers.SGD(learning_rate=0.01),
+        optimizer=keras.optimizers.SGD(learning_rate=rate),
         loss='sparse_categorical_crossentropy',
         metrics=['accuracy'],
     )
@@ -80,11 +80,11 @@ def predictions(model, images):
     return model(resized(images), training=False).numpy().tolist()
 
 
-def make(folder, loss='logits'):
-    request, _ = safetensors.read(os.path.join(folder, 'request.safetensors'))
+def make(folder):
+    request, about = safetensors.read(os.path.join(folder, 'request.safetensors'))
     images, labels, test = (request[name] for name in ('images', 'labels', 'test'))
     keras.utils.set_random_seed(1)
-    model = build(0.0, loss)
+    model = build(0.0, about['loss'], float(about['rate']))
     given = os.path.join(folder, 'given.h5')
     if os.path.exists(given):
         model.load_weights(given)
@@ -118,4 +118,4 @@ def load(folder):
         json.dump(answer, file)
 
 
-{'make': make, 'load': load}[sys.argv[1]](*sys.argv[2:])
+{'make': make, 'load': load}[sys.argv[1]](sys.argv[2])

@@ -6,7 +6,7 @@ import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { maxPool } from '../layers/pool.ts'
-import { type NetVariant, partsOf } from './options.ts'
+import { type NetVariant, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
@@ -14,6 +14,10 @@ import { atWidth } from './width.ts'
  * ReLU, 2×2 pooling, LRN and dropout, then dense layers of 1024, 1024 and 10. All weights and biases begin as N(0, 1),
  * so the first losses are in the hundred thousands. LRN is TensorFlow's: depth radius 4, so windows of 9; bias 1,
  * α .001 / 9 of the sum of squares, β .75. Dropout keeps .8.
+ *
+ * Input [N, 1, 28, 28] by default. Output: logits [N, 10].
+ *
+ * @throws Error for a `width` that leaves no whole numbers of filters
  */
 export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
   const {
@@ -22,8 +26,8 @@ export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
     dropout: rate = 0.2,
     width = 1
   } = options
-  const of = atWidth(width)
-  const { activation } = partsOf(options)
+  const scale = atWidth(width)
+  const { activation } = variantLayers(options)
   const start = { init: { normal: { std: 1 } }, biasInit: { normal: { std: 1 } } } as const
   const stage = (i: number, filters: number): LayerNode[] => [
     conv2d({ name: `conv${i}`, filters, size: 3, padding: 'same', ...start }),
@@ -36,13 +40,13 @@ export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
     name: 'tf-mnist',
     input,
     layers: [
-      ...stage(1, of(64)),
-      ...stage(2, of(128)),
-      ...stage(3, of(256)),
+      ...stage(1, scale(64)),
+      ...stage(2, scale(128)),
+      ...stage(3, scale(256)),
       flatten(),
-      dense({ name: 'fc4', units: of(1024), ...start }),
+      dense({ name: 'fc4', units: scale(1024), ...start }),
       activation(),
-      dense({ name: 'fc5', units: of(1024), ...start }),
+      dense({ name: 'fc5', units: scale(1024), ...start }),
       activation(),
       dense({ name: 'fc6', units: classes, ...start })
     ]

@@ -3,9 +3,9 @@
  * there and [out, in] here, and behind a flatten its inputs come in the order H, W, C there and C, H, W here.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { PublicTensor } from '../../net/graph/parameters.ts'
+import type { PublicTensor } from '../../net/graph/public-tensors.ts'
 import type { NetSpec } from '../../net/spec.ts'
-import type { LayerSummary } from '../../net/trace.ts'
+import type { LayerSummary } from '../../net/trace/summary.ts'
 import type { Hdf5Array } from '../../util/files/hdf5.ts'
 
 /** A net as far as its parameters' order and places depend on it: `net` itself. */

@@ -1,0 +1,83 @@
+/** The judges' Python environments: what each holds, and how it is made. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** Another framework, which our results are compared with. */
+export interface Judge {
+  /** Pinned, as pip takes them. */
+  readonly packages: readonly string[]
+  /** About how much it takes: to download, and on the disk. */
+  readonly size: string
+}
+
+export const judges = {
+  tensorflow: {
+    packages: ['tensorflow-cpu==2.21.0', 'keras==3.15.1', 'h5py==3.14.0'],
+    size: '.3 GB to download, 1.6 GB on disk'
+  }
+} as const satisfies Readonly<Record<string, Judge>>
+
+export type JudgeName = keyof typeof judges
+
+/** A judge cannot be had here; the message says why. */
+export class NoJudgeError extends Error {
+  override name = 'NoJudgeError'
+}
+
+/**
+ * The Python of a judge, in a virtual environment under build/judges/ that is made where it is missing or stale.
+ * @param say is told what is about to be downloaded
+ * @throws NoJudgeError where there is no python3 with venv, or PyPI does not give the packages
+ */
+export async function pythonOf(name: JudgeName, say: (line: string) => void): Promise<string> {
+  const { packages, size } = judges[name]
+  const folder = join(root, 'build/judges', name)
+  const python = join(folder, 'bin/python')
+  const stamp = join(folder, 'packages.txt')
+  const wanted = packages.join('\n')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return python
+  say(`${name}: ${packages.join(', ')} from PyPI: ${size}, into ${folder}`)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  try {
+    await promisify(execFile)('python3', ['-m', 'venv', folder])
+    await run(python, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      ...packages
+    ])
+  } catch (cause) {
+    rmSync(folder, { recursive: true, force: true })
+    const reason = cause instanceof Error ? (cause.message.trim().split('\n').at(-1) ?? '') : ''
+    throw new NoJudgeError(`${name} cannot be installed here: ${reason}`, { cause })
+  }
+  writeFileSync(stamp, wanted)
+  return python
+}
+
+/** Runs a program; what it writes to stderr ends the error where it fails. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {}
+): Promise<void> {
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env }
+  })
+  let err = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    err = (err + text).slice(-4000)
+  })
+  const [code]: unknown[] = await once(child, 'close')
+  if (code !== 0)
+    throw new Error(`${program} ${args.join(' ')} ended with ${String(code)}:\n${err}`)
+}

@@ -1,0 +1,74 @@
+/**
+ * `npm run judges`: compares live with the frameworks that our nets were written after.
+ *
+ *     npm run judges [-- --brief] [--keep]
+ *
+ * `--brief` runs the most telling cases alone. `--keep` writes what the judges gave to test/judges/kept/, where
+ * `npm test` reads it. Ends with a line `N passed, N failed, N skipped`; a framework that cannot be had is a skip.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { open } from '../../lib/engine/device.ts'
+import { type Check, holds } from './check.ts'
+import { NoJudgeError, pythonOf, run } from './environments.ts'
+import { keptCase, keptFolder } from './kept.ts'
+import * as keras from './keras-fashion.ts'
+import * as tensorflow from './tensorflow-mnist.ts'
+
+const { values } = parseArgs({
+  options: {
+    keep: { type: 'boolean', default: false },
+    brief: { type: 'boolean', default: false }
+  }
+})
+const say = (line: string) => process.stdout.write(`${line}\n`)
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+function judge(check: Check): void {
+  const passed = holds(check)
+  counts[passed ? 'passed' : 'failed']++
+  const { name, error, bound } = check
+  say(
+    `${passed ? 'passed' : 'FAILED'}  ${name}: ${error.toExponential(1)} of ${bound.toExponential(1)}`
+  )
+}
+
+const device = await open('cpu')
+try {
+  const python = await pythonOf('tensorflow', say)
+  for await (const check of keras.judgeKeras(python, device, values)) judge(check)
+  for await (const check of tensorflow.judgeTensorflow(python, device)) judge(check)
+  if (values.keep) await keep(python)
+} catch (error) {
+  if (!(error instanceof NoJudgeError)) throw error
+  counts.skipped++
+  say(`skipped ${error.message}`)
+} finally {
+  await device.close()
+}
+say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 ? 1 : 0
+
+/** Writes the small files that `npm test` reads. */
+async function keep(python: string): Promise<void> {
+  await run(python, [join(import.meta.dirname, 'keras_small.py'), keptFolder])
+  const write = (name: string, answer: unknown) =>
+    writeFile(join(keptFolder, name), `${JSON.stringify(answer, null, 2)}\n`)
+  const folder = await mkdtemp(join(tmpdir(), 'alexnode-keras-'))
+  try {
+    const { versions, losses, untrained } = await keras.theirs(
+      python,
+      device,
+      keptCase,
+      keras.drawn(),
+      folder
+    )
+    await write('keras-fashion.json', { versions, ...keptCase, losses, untrained })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  const { versions, losses } = await tensorflow.theirs(python, device)
+  await write('tensorflow-mnist.json', { versions, losses })
+}
