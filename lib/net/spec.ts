@@ -26,7 +26,9 @@ export type HeadFunction = 'softmax' | 'sigmoid'
  * A name alone stands for both.
  */
 export interface Head {
+  /** The function whose cross-entropy is the loss. */
   readonly loss: HeadFunction
+  /** The function that makes probabilities of the last layer's values. */
   readonly output: HeadFunction
 }
 
