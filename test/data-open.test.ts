@@ -8,8 +8,9 @@ import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { DataError } from '../lib/data/dataset.ts'
 import { DownloadError, OfflineError } from '../lib/data/download/download.ts'
-import { cacheFolder, dataFolder, fashionMnist } from '../lib/data/fashion-mnist.ts'
+import { fashionMnist } from '../lib/data/fashion-mnist.ts'
 import { fashionClasses } from '../lib/data/idx/folder.ts'
+import { cacheFolder, dataFolder } from '../lib/data/named/options.ts'
 import { openData } from '../lib/data/open.ts'
 import { smallSet, writeSet } from './idx-files.ts'
 
@@ -79,7 +80,7 @@ t.test('a folder that is named and not there, or wrong, is an error', async (t) 
     await t.rejects(
       openData(named, options),
       new DataError(
-        `[data] expected a folder, a tar, a list, or one of fashion-mnist, shapes, ${end}`
+        `[data] expected a folder, a tar, a list, or one of mnist, fashion-mnist, kmnist, cifar-10, cifar-100, shapes, ${end}`
       )
     )
   }

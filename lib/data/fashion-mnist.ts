@@ -3,56 +3,19 @@
  * Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
  * 2017; MIT licence.
  */
-import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { DataError, type Dataset } from './dataset.ts'
-import { type DownloadProgress, download } from './download/download.ts'
-import { findIdxFiles, findIdxFolder, loadIdxFolder } from './idx/folder.ts'
+import { findIdxFolder, loadIdxFolder } from './idx/folder.ts'
+import { openIdxSet } from './named/mnist.ts'
+import { dataFolder, type NamedSetOptions } from './named/options.ts'
 
 /** Options of `fashionMnist`. */
-export interface FashionMnistOptions {
+export interface FashionMnistOptions extends NamedSetOptions {
   /**
    * A folder with the four IDX files, or with a `fashion-mnist` folder that has them. Default: the environment
    * variable ALEXNODE_DATA, else the cache.
    */
   readonly data?: string | undefined
-  /**
-   * The cache: its folder `fashion-mnist` is searched and receives downloads. Default: `alexnode` in
-   * XDG_CACHE_HOME or ~/.cache.
-   */
-  readonly cache?: string | undefined
-  /** Aborts downloading and reading. */
-  readonly signal?: AbortSignal | undefined
-  /** Called as bytes of a download arrive. */
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
-  /** Called with notices for people during a download, such as a mirror that failed. */
-  readonly onNotice?: ((text: string) => void) | undefined
-  /** Base addresses of the four .gz files. Default: the official two. */
-  readonly mirrors?: readonly string[] | undefined
-  /** MD5 of each .gz file by name. Default: the published ones. */
-  readonly md5?: Readonly<Record<string, string>> | undefined
-}
-
-const MIRRORS = [
-  'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
-  'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/'
-]
-const MD5: Readonly<Record<string, string>> = {
-  'train-images-idx3-ubyte.gz': '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
-  'train-labels-idx1-ubyte.gz': '25c81989df183df01b3e8a0aad5dffbe',
-  't10k-images-idx3-ubyte.gz': 'bef4ecab320f06d8554ea6380940ec79',
-  't10k-labels-idx1-ubyte.gz': 'bb300cfdad3c16e7a12a480ee83cd310'
-}
-
-/** The folder that ALEXNODE_DATA names, if any. */
-export function dataFolder(): string | undefined {
-  return process.env.ALEXNODE_DATA || undefined
-}
-
-/** The default cache: `alexnode` in XDG_CACHE_HOME (if absolute) or ~/.cache. */
-export function cacheFolder(): string {
-  const base = process.env.XDG_CACHE_HOME
-  return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'alexnode')
 }
 
 /**
@@ -74,22 +37,7 @@ export async function fashionMnist(options: FashionMnistOptions = {}): Promise<D
   const folder = dataFolder()
   if (folder !== undefined) return loadNamed(folder, `ALEXNODE_DATA=${folder}`, signal)
 
-  const cache = join(resolve(options.cache ?? cacheFolder()), 'fashion-mnist')
-  const { missing } = await findIdxFiles(cache)
-  const { mirrors = MIRRORS, md5 = MD5, ...rest } = options
-  const hosts = new Set<string>()
-  for (const name of missing) {
-    const url = await download({
-      ...rest,
-      urls: mirrors.map((mirror) => (mirror.endsWith('/') ? mirror : `${mirror}/`) + name),
-      path: join(cache, name),
-      md5: md5[name] ?? ''
-    })
-    hosts.add(new URL(url).host)
-  }
-  if (hosts.size === 0) return loadIdxFolder(cache, { signal })
-  const source = `downloaded from ${[...hosts].join(' and ')} to ${cache}`
-  return loadIdxFolder(cache, { signal, source })
+  return openIdxSet('fashion-mnist', options)
 }
 
 /**

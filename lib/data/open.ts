@@ -5,8 +5,11 @@ import { join, resolve } from 'node:path'
 import { findCifar, loadCifarFolder } from './cifar.ts'
 import { DataError, type Dataset } from './dataset.ts'
 import { DownloadError, OfflineError } from './download/download.ts'
-import { cacheFolder, type FashionMnistOptions, fashionMnist } from './fashion-mnist.ts'
+import { type FashionMnistOptions, fashionMnist } from './fashion-mnist.ts'
 import { findIdxFolder, loadIdxFolder } from './idx/folder.ts'
+import { cifarNames, isCifarName, openCifarSet } from './named/cifar.ts'
+import { idxSets, isIdxSetName, openIdxSet } from './named/mnist.ts'
+import { cacheFolder } from './named/options.ts'
 import { openCached } from './photos/cache.ts'
 import { openPhotos } from './photos/open.ts'
 import { PROGRESS } from './photos/prepare/progress.ts'
@@ -14,7 +17,7 @@ import { MANIFEST } from './photos/stored/manifest.ts'
 import { type ShapesOptions, shapes } from './shapes/shapes.ts'
 
 /** Names of data sets that `openData` accepts. */
-export const dataNames: readonly string[] = ['fashion-mnist', 'shapes']
+export const dataNames: readonly string[] = [...Object.keys(idxSets), ...cifarNames, 'shapes']
 
 /** Options of `openData`. */
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
@@ -29,7 +32,8 @@ export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
 /**
  * Opens a data set.
  *
- * - 'fashion-mnist' or 'shapes': that set.
+ * - One of `dataNames`, such as 'mnist' or 'cifar-10': that set, from the folder of its name in ALEXNODE_DATA or in the
+ *   cache, downloaded where it is missing. 'shapes' is drawn.
  * - A path: a folder with four IDX files, CIFAR's binary batches, a set that `prepare` made, or pictures in an
  *   arrangement that `prepare` accepts. Pictures are prepared into the cache on first use.
  * - Nothing: Fashion-MNIST; without a network `shapes`, with a `notice` that says why. A folder that ALEXNODE_DATA
@@ -37,8 +41,8 @@ export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
  *
  * @throws DataError if the name is unknown, or the data are incomplete or damaged
  * @throws DamagedFileError if a file of a prepared set is damaged
- * @throws OfflineError if 'fashion-mnist' was named and no mirror answers
- * @throws DownloadError if 'fashion-mnist' was named and cannot be downloaded
+ * @throws OfflineError if a set was named and no mirror answers
+ * @throws DownloadError if a set was named and cannot be downloaded
  *
  * @example
  * const data = await openData('photos', { onNotice: console.log })
@@ -50,6 +54,12 @@ export async function openData(
 ): Promise<Dataset> {
   if (nameOrFolder === 'shapes') return shapes(options.shapes)
   if (nameOrFolder === 'fashion-mnist') return fashionMnist(options)
+  if (nameOrFolder !== undefined && isIdxSetName(nameOrFolder)) {
+    return openIdxSet(nameOrFolder, options)
+  }
+  if (nameOrFolder !== undefined && isCifarName(nameOrFolder)) {
+    return openCifarSet(nameOrFolder, options)
+  }
   if (nameOrFolder !== undefined) return openPath(nameOrFolder, options)
   try {
     return await fashionMnist(options)

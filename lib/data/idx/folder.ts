@@ -25,6 +25,10 @@ export interface LoadIdxOptions {
   readonly source?: string
   /** Aborts reading. */
   readonly signal?: AbortSignal | undefined
+  /** Name of the set. Default: 'fashion-mnist' for its files, else the folder's name. */
+  readonly name?: string | undefined
+  /** Class names by label. Default: those of Fashion-MNIST for its files, else '0', '1', …, at least ten. */
+  readonly classes?: readonly string[] | undefined
 }
 
 /** Class names of Fashion-MNIST, by label. */
@@ -101,7 +105,7 @@ export async function findIdxFolder(folder: string): Promise<string | undefined>
  */
 export async function loadIdxFolder(
   folder: string,
-  { source = `found in ${folder}`, signal }: LoadIdxOptions = {}
+  { source = `found in ${folder}`, signal, name, classes: given }: LoadIdxOptions = {}
 ): Promise<Dataset> {
   const { found, missing } = await findIdxFiles(folder)
   const { trainImages, trainLabels, testImages, testLabels } = found
@@ -131,14 +135,14 @@ export async function loadIdxFolder(
     basename(resolve(folder)).toLowerCase().includes('fashion') ||
     (trainTruth.data.length === 60_000 &&
       FASHION_LABELS.every((label, i) => label === trainTruth.data[i]))
-  const classes = isFashion ? fashionClasses : numbered(trainTruth.data)
+  const classes = given ?? (isFashion ? fashionClasses : numbered(trainTruth.data))
   checkLabels(trainTruth.data, classes.length, trainLabels)
   checkLabels(testTruth.data, classes.length, testLabels)
 
   const stats = await byteStats(train.data, signal)
   const shape = { height: train.dims[1]!, width: train.dims[2]!, channels: 1, classes, ...stats }
   return {
-    name: isFashion ? 'fashion-mnist' : basename(resolve(folder)),
+    name: name ?? (isFashion ? 'fashion-mnist' : basename(resolve(folder))),
     source,
     classes,
     ...stats,
