@@ -14,7 +14,7 @@ export { openData } from './data/open.ts'
 export { shapes } from './data/shapes/shapes.ts'
 export { chooseDevice } from './doctor/cuda-probe.ts'
 export { type Device, open } from './engine/device.ts'
-// A type alone: where it is thrown, this module has not loaded, and gives no value.
+// Type only: it is thrown while this module loads, so nobody could import the class from here.
 export type { AddonError } from './native/addon/error.ts'
 export { OutOfMemoryError } from './native/errors.ts'
 export { defineNet, type NetDefinition } from './net/definition.ts'
@@ -42,7 +42,7 @@ export type { Net } from './net/net.ts'
 export type { BuildOptions } from './net/options.ts'
 export { openDevices } from './net/placement/devices.ts'
 export { adam, type Optimizer, sgd } from './optim/optimizer.ts'
-/** How the learning rate goes on over a run, for `train`'s option `schedule`. */
+/** Schedules of the learning rate, for `train`'s option `schedule`. */
 export * as schedules from './optim/schedule.ts'
 export { loadWeights, saveWeights } from './run/weights.ts'
 export { type EvaluateOptions, type Evaluation, evaluate } from './training/evaluate/evaluate.ts'

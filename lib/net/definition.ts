@@ -15,7 +15,7 @@ export interface NetOptions {
   readonly name: string
   /** Size of one input image. */
   readonly input: InputShape
-  /** What makes a loss and predictions of the last layer's output: see `Head`. Default 'softmax'. */
+  /** How loss and predictions follow from the last layer's output: see `Head`. Default 'softmax'. */
   readonly head?: HeadFunction | Head
   /**
    * The layers in order. Each reads the layer before, or those that its `inputs` name. The last one gives the logits:
@@ -36,8 +36,8 @@ export class NetDefinition implements NetSpec {
   readonly layers: readonly PlacedNode[]
 
   /**
-   * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, another head, or a layer
-   * that reads one that is not before it
+   * @throws Error for an input size that is no whole number from 1, a head that is not 'softmax' or 'sigmoid', no
+   * layers, two layers of one name, or a layer that reads one that is not before it
    */
   constructor({ name, input, head = 'softmax', layers }: NetOptions) {
     this.name = name
@@ -57,7 +57,8 @@ export class NetDefinition implements NetSpec {
    * Lays the net out on a device, or on several: shapes, layouts and memory plan, without memory for tensors. Close
    * the draft when done.
    *
-   * @throws Error as `build`
+   * @param on the device, or several that share the net as `options.parallel` says
+   * @throws Error as `build`, but never for too little memory: see `plan().fits` of the draft
    *
    * @example
    * const draft = await alexnet().draft(device, { batch: 128 })
@@ -135,8 +136,8 @@ function checkHead(net: string, head: HeadFunction | Head): Head {
 /**
  * Defines a net of your own.
  *
- * @throws Error for an input size that is no whole number from 1, no layers, two layers of one name, or a layer that
- * reads one that is not before it
+ * @throws Error for an input size that is no whole number from 1, a head that is not 'softmax' or 'sigmoid', no
+ * layers, two layers of one name, or a layer that reads one that is not before it
  *
  * @example
  * const lenet = defineNet({

@@ -106,6 +106,7 @@ function planDevice({ index, device, stream }: Part, draft: Planned): DevicePlan
   return { device: device.name, slabs, bytes: sum(slabs), available: device.memory().available }
 }
 
+/** Adds up the memory that a draft needs, by device, slab and pool. Allocates nothing. */
 export function planMemory(draft: Planned): MemoryPlan {
   const devices = draft.placement.parts.map((part) => planDevice(part, draft))
   const pools = poolsOf(devices)

@@ -12,7 +12,7 @@ export class NetMemory {
 
   /**
    * Allocates memory, and gives all values of the draft their tensors.
-   * @throws Error if a device has too little; nothing stays allocated then
+   * @throws OutOfMemoryError if a device has too little; nothing stays allocated then
    */
   constructor(draft: Draft) {
     const { parts, streams } = draft.placement

@@ -157,7 +157,7 @@ export class Net {
     return record(this.placement.streams, () => this.run(calls))
   }
 
-  /** @internal Copies the master weights to the packed copies that ops read, if they have changed since the last time. */
+  /** @internal Copies the master weights to the packed copies that ops read, if they have changed since. */
   refresh(): void {
     if (this.#packedVersion === this.parameters.version) return
     this.run(this.#refreshCalls)
@@ -191,8 +191,10 @@ export class Net {
    * Builds the net for another batch size, or for inference, on the same devices and with the same parameters. The
    * build is kept for later calls, and closes with this net.
    *
+   * @param options `batch`: images in a batch, over all devices, default this net's; `training`: false for the forward
+   * pass only, default this net's
    * @throws OutOfMemoryError if the build does not fit in memory
-   * @throws Error if the net is closed
+   * @throws Error if the net is closed, or `batch` is no whole number from 1
    *
    * @example
    * const judge = await net.at({ batch: 256, training: false })

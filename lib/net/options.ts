@@ -19,7 +19,7 @@ export interface BuildOptions {
   readonly optimizer?: Optimizer
   /** The decay of the weights' moving average, if training keeps one: the memory plan counts it. Default: none. */
   readonly ema?: number | undefined
-  /** Batches whose gradients make one step: the memory plan counts their sums. Default 1. */
+  /** Batches that one step accumulates: the memory plan counts a second slab of gradients if over 1. Default 1. */
   readonly accumulate?: number | undefined
   /** Fuses ReLUs into the ops of neighbouring layers. The results stay the same. Default true. */
   readonly fuse?: boolean

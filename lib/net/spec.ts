@@ -11,7 +11,7 @@ export interface InputShape {
   readonly width: number
 }
 
-/** What turns logits [N, classes] into probabilities: all of a row together, or each class by itself. */
+/** Turns logits [N, classes] into probabilities: 'softmax' over each row, or 'sigmoid' of each logit. */
 export type HeadFunction = 'softmax' | 'sigmoid'
 
 /**
@@ -19,16 +19,16 @@ export type HeadFunction = 'softmax' | 'sigmoid'
  *
  * - `loss` 'softmax': cross-entropy with their softmax. 'sigmoid': cross-entropy with their sigmoids p, clipped to
  *   [1e-7, 1 - 1e-7] and divided by their sum: -log(p_label / Σ p), Keras's sparse categorical cross-entropy of
- *   sigmoids. It only sees ratios, so all sigmoids may grow together at no cost, and a sigmoid near 0 or 1 hardly
- *   learns: for classes of which one is right, softmax is the better choice.
- * - `output`: what predictions are.
+ *   sigmoids. It depends on ratios alone: all sigmoids may grow together without changing the loss, and the gradient
+ *   of a sigmoid near 1 is almost 0. For classes of which one is right, softmax is the better choice.
+ * - `output`: the function that gives the predicted probabilities. Rows of 'sigmoid' do not add up to 1.
  *
  * A name alone stands for both.
  */
 export interface Head {
   /** The function whose cross-entropy is the loss. */
   readonly loss: HeadFunction
-  /** The function that makes probabilities of the last layer's values. */
+  /** The function that turns logits into predicted probabilities. */
   readonly output: HeadFunction
 }
 

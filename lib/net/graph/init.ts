@@ -18,11 +18,11 @@ export type Init =
       }
     }
   | {
-      /** Draws evenly from [low, high). */
+      /** Draws from the uniform distribution over [low, high). */
       readonly uniform: {
-        /** The least number. */
+        /** Lower bound, included. */
         readonly low: number
-        /** Above all numbers. */
+        /** Upper bound, excluded. */
         readonly high: number
       }
     }

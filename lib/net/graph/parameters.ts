@@ -158,8 +158,9 @@ export class Parameters {
   }
 
   /**
-   * Initialises all parameters. A number depends only on the seed, the parameter's name and the number's place.
+   * Initialises all parameters. A value depends only on the seed, the parameter's name and the value's index.
    * @param stream of the net
+   * @param seed a whole number from 0
    */
   async initialise(stream: Stream, seed: number): Promise<void> {
     const words = Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0)

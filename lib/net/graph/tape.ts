@@ -125,8 +125,8 @@ export class Tape {
   }
 
   /**
-   * A parameter's weights in this dtype, in the layout that the op chooses that reads them: the master weights, or
-   * a packed copy.
+   * A parameter's weights in this dtype: the master weights, or a packed copy in the layout that the op which reads
+   * them chooses.
    */
   weights(parameter: Parameter, dtype: DType): Value {
     if (dtype === 'f32' && parameter.master.layout !== undefined && parameter.dims.length === 1) {

@@ -1,4 +1,4 @@
-/** The end of a replica's forward pass: the loss of the logits, and what its head predicts for inference. */
+/** The end of a replica's forward pass: the loss of the logits, and probabilities in a build for inference. */
 import type { Tape } from '../graph/tape.ts'
 import type { Value } from '../graph/value.ts'
 import type { TraceContext } from './context.ts'

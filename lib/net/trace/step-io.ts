@@ -28,7 +28,7 @@ export interface StepIO extends StepInputs {
   readonly stats: Value
   /** [N, classes] */
   readonly logits: Value
-  /** [N, classes]; only for inference. */
+  /** [N, classes]: softmax or sigmoids of the logits, as the net's head says; only for inference. */
   readonly probabilities: Value | undefined
 }
 
