@@ -12,7 +12,8 @@ export interface EvaluateOptions {
   readonly input?: InputRecipe | undefined
   /**
    * 1: the centre crop, or the whole image if images are resized. 10: centre and corners, each as it is and flipped;
-   * their softmaxes are averaged. Default 1. Source of 10: Krizhevsky et al. 2012, section 4.1.
+   * their softmaxes are averaged, so the head's `output` must be softmax. Default 1. Source of 10: Krizhevsky et al.
+   * 2012, section 4.1.
    */
   readonly views?: 1 | 10
   /** Called with the predictions of each batch. */
@@ -29,7 +30,10 @@ export interface PredictedBatch {
   readonly first: number
   /** i32 [images]: the true classes. */
   readonly labels: Int32Array
-  /** f32 [images, classes]: softmax; each row adds up to 1. */
+  /**
+   * f32 [images, classes]: softmax of the logits, so that each row adds up to 1; sigmoids if the head's `output` says
+   * so.
+   */
   readonly probabilities: Float32Array
 }
 

@@ -2,7 +2,7 @@ import type { Tensor } from '../../engine/memory.ts'
 import { decode } from '../../native/dtype.ts'
 import type { Net } from '../../net/net.ts'
 
-/** What the op cross_entropy counts over a batch. */
+/** What the ops cross_entropy and sigmoid_cross_entropy count over a batch. */
 export interface Stats {
   /** Mean cross-entropy, in nats. */
   readonly loss: number
@@ -16,7 +16,7 @@ export interface Stats {
 export interface Predictions {
   /** f32[4], as `readStats` takes it. */
   readonly stats: Tensor
-  /** [N, classes]: softmax. */
+  /** [N, classes]: softmax or sigmoids, as the net's head says. */
   readonly probabilities: Tensor
 }
 

@@ -1,7 +1,7 @@
 /**
- * Dynamic loss scaling for f16, whose numbers end at 65504 and at 2^-24: the loss's gradient is multiplied by a
- * scale, the optimizer divides by it, and the scale follows what the gradients bear. Source: Micikevicius et al. 2018,
- * Mixed Precision Training, with the constants of PyTorch's GradScaler.
+ * Dynamic loss scaling for f16, whose positive numbers are from 2^-24 to 65504: the loss's gradient is multiplied by a
+ * scale, the optimizer divides by it, and the scale is halved after an overflow and doubled after many good steps.
+ * Source: Micikevicius et al. 2018, Mixed Precision Training, with the constants of PyTorch's GradScaler.
  *
  * The device is one step ahead of what is known here. A step whose gradients overflow clears a flag on the device, so
  * the step after it is skipped as well; the step after that sets the flag again and runs with half the scale. The
@@ -39,7 +39,7 @@ export interface ScaledStep {
   readonly reopen: boolean
 }
 
-/** Gradients of 0 would double the scale for ever. */
+/** The largest scale that doubling gives: with gradients of 0 it would grow without end. */
 const MOST = 2 ** 24
 
 /**

@@ -35,7 +35,7 @@ export class Pauses {
     this.#saved = plan.start
   }
 
-  /** True if something is due after the last step that was queued, so that no step may be queued before. */
+  /** True if something is due after the last queued step: no other step may be queued until it is done. */
   get due(): boolean {
     return this.#checkpointDue || this.#validationDue || this.#watchDue
   }
@@ -55,12 +55,12 @@ export class Pauses {
     return true
   }
 
-  /** Tells the watcher of a step that is done. */
+  /** Passes a finished step to the watcher. */
   observe({ loss, skipped = false }: Step): void {
     this.#watcher?.observe(loss, skipped)
   }
 
-  /** Tells the watcher of a step that ends the run, and throws its error. */
+  /** Tells the watcher if a step was not finite, and throws the error. */
   async fail(error: unknown): Promise<never> {
     if (error instanceof NonFiniteError) {
       await this.#watcher?.ended(this.#queue.done.step + 1, error)

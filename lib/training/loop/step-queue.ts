@@ -107,7 +107,7 @@ export class StepQueue {
     if (!inFlight) throw new Error('[train] expected a step in flight, got none')
     const { begun, staged, state, change, scale } = inFlight
     const result = await inFlight.result
-    // Images count as late from when they were asked for, or from when the device was done with the step before.
+    // The device was idle from the request for images, or from the end of the step before, until they were staged.
     const idle = Math.max(0, staged - Math.max(begun, this.#settled)) + inFlight.idle
     this.#settled = result.settled
     const outcome = this.#plan.lossScale?.arrive(result.finite)
@@ -139,12 +139,12 @@ export class StepQueue {
     return { step, spans: result.spans }
   }
 
-  /** Leaves the time since the last step out of the next one's pace: it went into something else. */
+  /** Restarts the timer of the next step's pace, after time that was spent on something else. */
   restartClock(): void {
     this.#handled = performance.now()
   }
 
-  /** Waits for the steps in flight, whatever becomes of them. */
+  /** Waits for the steps in flight, and ignores their errors. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.#inFlight.splice(0).map(({ result }) => result))
   }

@@ -6,7 +6,7 @@ import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/eva
 
 /** How `train` validates the net. The other options are those of `evaluate`. */
 export interface ValidationOptions extends Omit<EvaluateOptions, 'signal'> {
-  /** Images that are not trained on: at least one. */
+  /** Images that are not used for training: at least one. */
   readonly set: ImageSet
   /** Steps from one validation to the next, from 1. Default: at the end of each epoch. */
   readonly every?: number | undefined
