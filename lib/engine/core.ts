@@ -60,7 +60,7 @@ export class DeviceCore {
     return this.#closed
   }
 
-  /** Facts of the GPU; undefined on a CPU. */
+  /** The GPU's properties and library versions; undefined on a CPU. */
   get gpu(): CudaInfo | undefined {
     // Asked again each time: `compiled` is set when the first kernel is loaded.
     if (this.#gpu && !this.#closed) this.#gpu = native.cudaInfo(this.#id)

@@ -19,6 +19,7 @@ export class Program extends DeviceHandle {
   /**
    * Queues one run.
    * @returns resolves when the run is done
+   * @throws Error for what failed in it, or if the program is closed
    */
   run(): Promise<void> {
     return this.#run(0)

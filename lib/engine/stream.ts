@@ -10,7 +10,7 @@ import { Op } from './op.ts'
 export interface StreamOptions {
   /** CPU threads that an op may use, 1 to 1024. Default: the device's. */
   readonly threads?: number
-  /** On a GPU, work of `high` streams starts before that of `normal` ones. Default `normal`. */
+  /** On a GPU, work of `high` streams starts before that of `normal` ones. No effect on a CPU. Default `normal`. */
   readonly priority?: 'normal' | 'high'
 }
 
