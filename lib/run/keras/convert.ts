@@ -1,6 +1,7 @@
 /**
- * Parameters as Keras keeps them, and back. Filters are HWIO there and OIHW here; a dense layer's kernel is [in, out]
- * there and [out, in] here, and behind a flatten its inputs come in the order H, W, C there and C, H, W here.
+ * Converts parameters to Keras's arrays and back. Keras stores filters as HWIO, alexnode as OIHW; a dense layer's
+ * kernel is [in, out] in Keras and [out, in] here. After a flatten its inputs are in the order H, W, C in Keras, and
+ * C, H, W here.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { PublicTensor } from '../../net/graph/public-tensors.ts'
@@ -8,7 +9,7 @@ import type { NetSpec } from '../../net/spec.ts'
 import type { LayerSummary } from '../../net/trace/summary.ts'
 import type { Hdf5Array } from '../../util/files/hdf5.ts'
 
-/** A net as far as its parameters' order and places depend on it: `net` itself. */
+/** What the conversion reads of a net. */
 export interface Layered {
   readonly definition: NetSpec
   readonly layers: readonly LayerSummary[]
@@ -57,7 +58,7 @@ interface Weighted {
 function weighted({ definition, layers }: Layered): Weighted[] {
   const outputs = new Map(layers.map(({ name, output }) => [name, output]))
   const { input } = definition
-  // Of each layer: its output [C, H, W], and of which [C, H, W] it is the flattened.
+  // By layer: the shape of its output, and the [C, H, W] that was flattened to it.
   const shapes = new Map<string, readonly number[]>([
     ['input', [input.channels, input.height, input.width]]
   ])
@@ -66,7 +67,7 @@ function weighted({ definition, layers }: Layered): Weighted[] {
   for (const { name, node, inputs } of definition.layers) {
     const [from = 'input'] = inputs
     const read = shapes.get(from) ?? []
-    // A layer that was fused into the one before has its output's shape.
+    // A fused layer is not in `layers`: its output has the shape of its input.
     shapes.set(name, outputs.get(name) ?? read)
     const [c, h, w] = read
     const before = flattened.get(from)
@@ -112,6 +113,7 @@ export async function toKeras(
 
 /**
  * The layers of a Keras model as a net's parameters: the first conv2d's weights for the first conv2d, and so on.
+ * @param shapeOf gives the public shape of a parameter of the net; undefined if the net does not have it
  * @throws Error naming the layer that does not fit: what was expected, and what came
  */
 export async function fromKeras(
@@ -163,7 +165,7 @@ export async function fromKeras(
   return out
 }
 
-/** How an array of ours becomes one of Keras's: seen with these dims, its axes in that order. */
+/** How our array becomes Keras's: reshape it to `dims`, then permute its axes. */
 interface Order {
   readonly dims: readonly number[]
   readonly axes: readonly number[]
@@ -185,14 +187,18 @@ function orderOf(
   return { dims: shape, axes: [...shape.keys()], keras: shape }
 }
 
-/** The elements in the other order. @param back from Keras's to ours; `tensor.shape` is ours */
+/**
+ * Permutes the elements.
+ * @param tensor its shape is ours in both directions
+ * @param back true for Keras's order to ours
+ */
 function moved(
   { shape, data }: PublicTensor,
   { dims, axes, keras }: Order,
   back: boolean
 ): { readonly shape: readonly number[]; readonly data: Float32Array } {
   const to = new Float32Array(data.length)
-  // Four axes of Keras's order: what is left out has length 1.
+  // Four axes in Keras's order; missing ones have length 1.
   const places = [...Array(4 - axes.length).fill(-1), ...axes]
   const strides = dims.map((_, d) => dims.slice(d + 1).reduce((a, b) => a * b, 1))
   const [a = 1, b = 1, c = 1, d = 1] = places.map((axis) => (axis < 0 ? 1 : (dims[axis] ?? 1)))

@@ -1,4 +1,4 @@
-/** A net's weights as files of Keras: `.h5` as Keras 1 and 2 wrote them, and `.weights.h5` of Keras 3. */
+/** Reads and writes a net's weights as Keras's files: `.h5` of Keras 1 and 2, `.weights.h5` of Keras 3. */
 import type { Net } from '../../net/net.ts'
 import { replaceWith } from '../../util/files/atomic.ts'
 import { DamagedFileError } from '../../util/files/errors.ts'
@@ -8,9 +8,10 @@ import { fromKeras, type KerasKind, type KerasLayer, toKeras, weightNames } from
 /**
  * Writes all parameters for Keras: `model.load_weights(path)` reads them into a model of the same layers. The name
  * decides the format: `.weights.h5` is that of Keras 3, any other that of Keras 2, which Keras 3 reads, too.
- * A file that is there is replaced in one step.
+ * An existing file is replaced atomically. Needs the optional dependency h5wasm.
  *
- * @throws Error for a net with other parameters than those of conv2d, dense and batch norm; where h5wasm is missing
+ * @param path of the new file; its folder must exist
+ * @throws Error for a net with other parameters than those of conv2d, dense and batch norm, or if h5wasm is missing
  * @throws DiskError where the disk refuses; the file is as it was then
  *
  * @example
@@ -24,11 +25,13 @@ export async function saveKerasWeights(net: Net, path: string): Promise<void> {
 }
 
 /**
- * Sets all parameters from a file that Keras has written: `.h5`, or `.weights.h5`. Layers fit by their order: the
- * first conv2d of the file for the first conv2d of the net, and so on.
+ * Sets all parameters from a file that Keras wrote: `.h5`, or `.weights.h5`. Layers are matched by kind and order, not
+ * by name: the first conv2d of the file with the first conv2d of the net, and so on. Needs the optional dependency
+ * h5wasm.
  *
- * @throws DamagedFileError for a file that is not whole, or holds no weights of Keras
- * @throws Error naming the layer that does not fit; nothing is set then
+ * @throws DamagedFileError for a file that is not HDF5 or is cut short, or holds no f32 weights of Keras
+ * @throws DiskError if the file is missing or cannot be read
+ * @throws Error naming the layer that does not fit, or if h5wasm is missing; nothing is set then
  *
  * @example
  * await loadKerasWeights(net, 'alexnet_weights.h5')
@@ -41,7 +44,7 @@ export async function loadKerasWeights(net: Net, path: string): Promise<void> {
   await net.parameters.import(net.stream, tensors)
 }
 
-/** As Keras names layers that nobody named: conv2d, conv2d_1, … */
+/** The names that Keras gives by default: conv2d, conv2d_1, … */
 function namesOf(layers: readonly KerasLayer[]): string[] {
   const counts = new Map<KerasKind, number>()
   return layers.map(({ kind }) => {
@@ -117,7 +120,7 @@ function needed(path: string, arrays: Hdf5File['arrays'], at: string): Hdf5Array
   throw new DamagedFileError(`[keras] ${path}: expected an f32 array '${at}', got none`)
 }
 
-/** What kind of layer it is, by its arrays: Keras lets people name layers as they like. */
+/** The kind of a layer, by the shapes of its arrays: users may name layers as they like. */
 function kindOf(path: string, name: string, weights: readonly Hdf5Array[]): KerasKind {
   const [first] = weights
   const rank = first?.shape.length

@@ -22,14 +22,14 @@ export interface Hdf5File {
 type H5wasm = typeof import('h5wasm/node')
 type Group = InstanceType<H5wasm['Group']>
 
-/** Deeper than any file of weights; a file whose links go in circles is deeper. */
+/** The largest depth of groups, so that a file whose links form a cycle is refused. */
 const DEEPEST = 16
 
 /** @throws Error that says what to install, where h5wasm is missing or does not load */
 export async function loadH5wasm(load = () => import('h5wasm/node')): Promise<H5wasm> {
   try {
     const module = await load()
-    // Its errors are thrown; by default they are printed.
+    // By default it prints its errors instead of throwing them.
     ;(await module.ready).activate_throwing_error_handler()
     return module
   } catch (cause) {
@@ -42,9 +42,11 @@ export async function loadH5wasm(load = () => import('h5wasm/node')): Promise<H5
 }
 
 /**
- * Reads all f32 arrays of a file, and the attributes of its groups that are strings.
- * @throws DamagedFileError for a file that is not HDF5, is cut short, or holds other numbers than f32
- * @throws DiskError where it is not there or cannot be read
+ * Reads all f32 arrays of a file, and the attributes of its groups that are strings. Arrays of other dtypes are
+ * skipped.
+ * @throws DamagedFileError for a file that is not HDF5 or is cut short
+ * @throws DiskError if it is missing or cannot be read
+ * @throws Error if h5wasm is missing
  */
 export async function readHdf5(path: string): Promise<Hdf5File> {
   const { File, Group, Dataset } = await loadH5wasm()
@@ -77,7 +79,7 @@ export async function readHdf5(path: string): Promise<Hdf5File> {
       else if (entity instanceof Dataset) {
         const { shape, value } = entity
         if (value instanceof Float32Array) arrays.set(inner, { shape: shape ?? [], data: value })
-        // The HDF5 library works at once: other work gets its turn between arrays.
+        // The HDF5 library is synchronous: let the event loop run between arrays.
         await setImmediate()
       }
     }
@@ -110,9 +112,8 @@ function strings(group: Group): Record<string, string | readonly string[]> {
 }
 
 /**
- * Writes a file; groups are made as paths need them.
- * @param path of a file that is new or may be replaced
- * @throws Error where the disk refuses
+ * Writes a file, with the groups that its paths name. An existing file is replaced.
+ * @throws Error if the file cannot be written, or h5wasm is missing
  */
 export async function writeHdf5(path: string, { arrays, attributes }: Hdf5File): Promise<void> {
   const { File, Group } = await loadH5wasm()
