@@ -19,8 +19,8 @@ import {
 } from './options.ts'
 
 /**
- * By name. Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009; addresses and MD5 as on
- * the author's page.
+ * The archives by name. Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009; addresses
+ * and MD5 as on the author's page.
  */
 const archives = {
   'cifar-10': { file: 'cifar-10-binary.tar.gz', md5: 'c32a1d4ab5d03f1284b67883e8d87530' },
@@ -42,6 +42,7 @@ export function isCifarName(name: string): name is CifarName {
  * then in the cache, and downloads and unpacks the archive (170 MB) where the cache lacks it.
  *
  * @throws DataError if the archive or a batch is damaged
+ * @throws DiskError if a batch cannot be read, or the archive cannot be unpacked
  * @throws OfflineError if a download is needed and the publisher does not answer
  * @throws DownloadError if the right file is not served, or the cache cannot be written
  */
@@ -77,7 +78,7 @@ async function found(folder: string, name: CifarName) {
   return cifar?.kind.name === name ? cifar : undefined
 }
 
-/** True for an error of zlib: the bytes are not what gzip made. */
+/** True for an error of zlib: the bytes are no valid gzip. */
 function isZlibError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')
 }

@@ -29,9 +29,9 @@ const files = (
 })
 
 /**
- * By name. Sources: LeCun, Cortes and Burges, "The MNIST database of handwritten digits"; Xiao, Rasul and Vollgraf,
- * "Fashion-MNIST", 2017 (MIT licence); Clanuwat et al., "Deep learning for classical Japanese literature", 2018
- * (KMNIST, CC BY-SA 4.0). The MD5 are those that the publishers and torchvision give.
+ * The sets by name. Sources: LeCun, Cortes and Burges, "The MNIST database of handwritten digits"; Xiao, Rasul and
+ * Vollgraf, "Fashion-MNIST", 2017 (MIT licence); Clanuwat et al., "Deep learning for classical Japanese literature",
+ * 2018 (KMNIST, CC BY-SA 4.0). The MD5 sums are those of the publishers and of torchvision.
  */
 export const idxSets = {
   mnist: {

@@ -1,9 +1,9 @@
-/** Options of every set that is known by name, and where such sets are kept. */
+/** Options of data sets that are opened by name, and the folders where they are looked for. */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type DownloadProgress, download } from '../download/download.ts'
 
-/** Options of a set that is known by name. */
+/** Options of a data set that is opened by name. */
 export interface NamedSetOptions {
   /**
    * The cache: its folder of the set's name is searched and receives downloads. Default: `alexnode` in
