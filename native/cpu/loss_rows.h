@@ -9,7 +9,7 @@
 
 namespace alexnode::cpu {
 
-/// How many logits come before the label's: the larger ones, and of equal ones those of smaller classes.
+/// The number of logits that rank before the label's: larger ones, and equal ones of smaller classes.
 template <class T>
 ALEXNODE_CLONES int64_t before(const T* x, int64_t n, int64_t label) {
   const float own = x[label];
@@ -46,7 +46,7 @@ struct RowResult {
   int32_t in_range, before;
 };
 
-/// stats of a loss: the mean loss, and the counts of first, among the first `topk`, and out of range.
+/// Writes stats: mean loss, top-1 count, top-k count, labels out of range.
 inline void write_stats(float* stats, const RowResult* results, int64_t valid, int64_t topk) {
   double loss = 0;
   int64_t first = 0, among = 0, bad = 0;

@@ -33,7 +33,7 @@ void Queue::run_all(Job& job) {
   if (failed) std::rethrow_exception(failed);
 }
 
-/// In place of the whole job, when it is dropped: only the commands that other streams wait for.
+/// For a dropped job: executes only the commands that other streams wait for (record and wait of events).
 void Queue::run_always(Job& job) {
   if (job.command && job.command->always()) job.command->execute();
   if (!job.commands) return;
@@ -90,7 +90,7 @@ void Queue::loop(int threads) {
     } else if (failure_.empty()) {
       failure_ = error;
     }
-    job->clear();  // releases what the job held before the ticket of close() settles
+    job->clear();  // frees the job's memory before the ticket of close() settles
     lock.lock();
     jobs_.give(job);
   }

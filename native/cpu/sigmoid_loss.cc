@@ -1,4 +1,4 @@
-// Cross-entropy of normalised sigmoids with its gradient and counts, row by row of [N, C].
+// Cross-entropy of normalised sigmoids with its gradient and counts, row by row of [N, C]. Formula: ops/loss.h.
 #include <cmath>
 #include <cstdint>
 
@@ -18,7 +18,7 @@ ALEXNODE_INLINE float clipped(T x) {
   return p < Op::low ? Op::low : p > Op::high ? Op::high : p;
 }
 
-/// Σ p, and Σ log p where that is wanted.
+/// Σ p and Σ log p of a row, p clipped.
 struct Sums {
   float p, logs;
 };
@@ -78,7 +78,7 @@ KernelPtr make(const SigmoidCrossEntropy& f, Specs specs) {
         results[r] = {std::log(double(sum)) - wanted, 1, int32_t(before(x, columns, label))};
         if (!dx) return;
         slopes(dx, x, columns, sum, factor, each);
-        // Again from the start, as what is stored may be rounded.
+        // Computed again, not from dx: a stored bf16 is rounded.
         const float q = sigmoid_(own);
         const bool inside = q >= Op::low && q <= Op::high;
         dx[label] = inside ? factor * (q / sum - (1 - smooth) - each) * (1.f - q) : 0.f;
