@@ -1,11 +1,11 @@
-/** How far a result is from a judge's, and how far it may be. */
+/** The error of a result against a reference framework, and its bound. */
 export interface Check {
   readonly name: string
   readonly error: number
   readonly bound: number
 }
 
-/** Holds: a number that is not too large. */
+/** True if the error is a number within its bound. */
 export const holds = ({ error, bound }: Check): boolean => error <= bound
 
 /** The largest |a - b| / max(1, |b|); NaN where one is missing or not finite. */

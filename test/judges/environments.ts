@@ -1,4 +1,4 @@
-/** The judges' Python environments: what each holds, and how it is made. */
+/** Python environments of the judges (reference frameworks): their packages, and how they are installed. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,9 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** Another framework, which our results are compared with. */
 export interface Judge {
-  /** Pinned, as pip takes them. */
+  /** Pinned requirements for pip. */
   readonly packages: readonly string[]
-  /** About how much it takes: to download, and on the disk. */
+  /** Approximate size, of the download and on disk. */
   readonly size: string
 }
 
@@ -24,15 +24,15 @@ export const judges = {
 
 export type JudgeName = keyof typeof judges
 
-/** A judge cannot be had here; the message says why. */
+/** A judge cannot be installed; the message says why. */
 export class NoJudgeError extends Error {
   override name = 'NoJudgeError'
 }
 
 /**
  * The Python of a judge, in a virtual environment under build/judges/ that is made where it is missing or stale.
- * @param say is told what is about to be downloaded
- * @throws NoJudgeError where there is no python3 with venv, or PyPI does not give the packages
+ * @param say prints what will be downloaded
+ * @throws NoJudgeError where there is no python3 with venv, or pip cannot install the packages
  */
 export async function pythonOf(name: JudgeName, say: (line: string) => void): Promise<string> {
   const { packages, size } = judges[name]
@@ -63,7 +63,7 @@ export async function pythonOf(name: JudgeName, say: (line: string) => void): Pr
   return python
 }
 
-/** Runs a program; what it writes to stderr ends the error where it fails. */
+/** Runs a program. If it fails, the error ends with what it wrote to stderr. */
 export async function run(
   program: string,
   args: readonly string[],

@@ -24,7 +24,7 @@ const BATCH = 32
 const TEST = 16
 const seed = 3
 
-/** What Keras answers. */
+/** The results of Keras. */
 export interface KerasAnswer {
   readonly versions: Readonly<Record<string, string>>
   readonly losses: readonly number[]
@@ -37,15 +37,15 @@ export interface KerasCase {
   readonly name: string
   /** From Keras's own initial weights, or from ours. */
   readonly weights: 'keras' | 'ours'
-  /** Softmax's loss of the logits, as Keras's own sigmoids have it, or that of sigmoids divided by their sum. */
+  /** 'logits': cross-entropy of the logits' softmax. 'sums': that of sigmoids divided by their sum. */
   readonly loss: 'logits' | 'sums'
   readonly rate: number
 }
 
-/** The images: those given without their statistics, since the program divides by 255 alone. */
+/** A set with mean 0 and deviation 1: the Keras program only divides by 255. */
 const plain = (set: ImageSet): ImageSet => ({ ...set, mean: [0], std: [1] })
 
-/** Drawn images: on every machine the same. */
+/** Generated images: the same on every machine. */
 export const drawn = () => ({
   train: plain(shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed }).train),
   test: plain(shapes({ channels: 1, size: 28, train: TEST, seed: 4 }).train)
@@ -67,7 +67,7 @@ export function definitionOf({ loss }: Pick<KerasCase, 'loss'>): NetDefinition {
   return defineNet({ name: net.name, input: net.input, head: 'sigmoid', layers })
 }
 
-/** The losses of the updates, and what is predicted for the test images after them. */
+/** Trains here. Returns the losses of the updates, and predictions for the test images before and after them. */
 export async function ours(
   device: Device,
   { loss, rate }: Pick<KerasCase, 'loss' | 'rate'>,
@@ -109,7 +109,7 @@ async function tensors(set: ImageSet, order: Uint32Array) {
 
 const bytesOf = (data: Int32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
-/** What Keras makes of a case; in `folder` lie the files that it wrote. */
+/** Trains in Keras, which writes its files to `folder`. */
 export async function theirs(
   python: string,
   device: Device,
@@ -138,10 +138,10 @@ export async function theirs(
   return JSON.parse(readFileSync(join(folder, 'answer.json'), 'utf8'))
 }
 
-/** At this rate the losses move, and rounding does not grow into another course within ten updates. */
+/** A rate at which the losses change, while rounding errors stay small for ten updates. */
 export const GENTLE = 2e-5
 
-/** The live cases; the first is the brief one. */
+/** The live cases; `--brief` runs the first alone. */
 export const liveCases: readonly KerasCase[] = [
   { name: "Keras's weights", weights: 'keras', loss: 'logits', rate: GENTLE },
   { name: "Keras's weights, the program's rate", weights: 'keras', loss: 'logits', rate: 0.01 },
@@ -202,9 +202,9 @@ export async function* judgeKeras(
 }
 
 /**
- * What two sides have found, update by update: losses within 10⁻⁴. Where a value is within rounding of a ReLU's kink,
- * two right sides go different ways after the first update, and fast at the program's rate: Keras differs from itself by
- * some hundredths when it sums in another order (`other`). There the bound is four times the most by which it does.
+ * Compares the losses of both sides, update by update, within 10⁻⁴. If a value is within rounding of a ReLU's kink, two
+ * correct runs diverge after the first update, and quickly at the program's rate: Keras differs from itself by some
+ * hundredths when it sums in another order (`other`). Then the bound is four times the largest such difference.
  */
 export function* checksOf(
   name: string,

@@ -1,13 +1,14 @@
-"""The walk-through's Keras program, as a judge: what does Keras make of the same weights and batches?
+"""The walk-through's Keras program, as a reference: trains from the same weights on the same batches.
 
-Usage: keras_fashion.py make FOLDER     writes what Keras does
-       keras_fashion.py load FOLDER     reads weights that alexnode has written, and predicts
+Usage: keras_fashion.py make FOLDER     trains, and writes the results
+       keras_fashion.py load FOLDER     reads weights that alexnode wrote, and predicts
 
 `make` reads request.safetensors: images u8 [N, 28, 28] and labels i32 [N] (batches of 32, one an update), and test u8
-[M, 28, 28]; its metadata: `rate`, and `loss`, logits or sums (see SIGMOIDS). It begins from given.h5 where that is there, else from Keras's own initial weights. It writes initial.h5
-and initial.weights.h5 (these weights, in both formats), final.h5 and final.weights.h5 (after the updates), and
-answer.json: versions, the loss of each update, and predictions for test before (`untrained`) and after (`trained`)
-the updates. `load` reads ours.h5 and ours.weights.h5 and writes loaded.json: the predictions with each.
+[M, 28, 28]; its metadata: `rate`, and `loss`, logits or sums (see SIGMOIDS). It starts from given.h5 if that exists,
+else from Keras's own initial weights. It writes initial.h5 and initial.weights.h5 (these weights, in both formats),
+final.h5 and final.weights.h5 (after the updates), and answer.json: versions, the loss of each update, and predictions
+for test before (`untrained`) and after (`trained`) the updates. `load` reads ours.h5 and ours.weights.h5 and writes
+loaded.json: the predictions with each.
 """
 
 import json
@@ -30,8 +31,8 @@ import safetensors
 BATCH = 32
 
 
-# Keras takes the logits behind its own sigmoids, and computes softmax's loss of them. Behind another function it
-# knows no logits, and divides the sigmoids by their sum.
+# With the activation 'sigmoid' Keras finds the logits, and computes their softmax cross-entropy. With a function of
+# ours it finds none, and divides the sigmoids by their sum.
 SIGMOIDS = {'logits': 'sigmoid', 'sums': lambda x: 1 / (1 + keras.ops.exp(-x))}
 
 
@@ -93,7 +94,7 @@ def make(folder):
     losses = []
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
-        # `fit` with one batch is what the program's inner loop does, and its loss is that of the batch.
+        # The same as `fit` with one batch; the loss is that of the batch.
         model.reset_metrics()
         losses.append(float(model.train_on_batch(resized(images[part]), labels[part])[0]))
     save(model, folder, 'final')

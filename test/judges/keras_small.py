@@ -1,4 +1,4 @@
-"""A small model of every layer that has weights, as Keras keeps it: for tests that have no Keras.
+"""Saves a small Keras model with every kind of layer that has weights, for tests that run without Keras.
 
 Usage: keras_small.py FOLDER     writes FOLDER/keras-small.h5, .weights.h5 and .json (versions, images, predictions)
        keras_small.py load FILE  prints the predictions with the weights of FILE, for the same images
@@ -34,7 +34,7 @@ def build():
 
 
 def images():
-    # [N, H, W, C]; whole numbers over 64, so that every reader has the same.
+    # [N, H, W, C]; multiples of 1/64, which f32 holds exactly.
     n = numpy.arange(4 * 9 * 7 * 2)
     return ((n * 37 % 129 - 64) / 64).astype(numpy.float32).reshape(4, 9, 7, 2)
 
@@ -51,7 +51,7 @@ else:
     folder = sys.argv[1]
     keras.utils.set_random_seed(3)
     model = build()
-    # Weights that are not where they began: biases and running statistics, too.
+    # One update, so that biases and running statistics are not their initial values.
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss='mse')
     model.train_on_batch(images(), numpy.eye(3)[[0, 1, 2, 0]])
     model.save_weights(os.path.join(folder, 'keras-small.weights.h5'))

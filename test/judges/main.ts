@@ -1,10 +1,10 @@
 /**
- * `npm run judges`: compares live with the frameworks that our nets were written after.
+ * `npm run judges`: trains the same nets here, in Keras and in TensorFlow, and compares the results.
  *
  *     npm run judges [-- --brief] [--keep]
  *
- * `--brief` runs the most telling cases alone. `--keep` writes what the judges gave to test/judges/kept/, where
- * `npm test` reads it. Ends with a line `N passed, N failed, N skipped`; a framework that cannot be had is a skip.
+ * `--brief` runs only the first case of Keras. `--keep` writes the results of the judges to test/judges/kept/, which
+ * `npm test` reads. The last line is `N passed, N failed, N skipped`; a framework that cannot be installed is skipped.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

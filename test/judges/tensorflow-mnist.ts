@@ -24,13 +24,13 @@ export interface TensorflowAnswer {
   readonly losses: readonly number[]
 }
 
-/** Drawn images: on every machine the same. Their bytes are divided by 255 alone. */
+/** Generated images: the same on every machine. Their bytes are only divided by 255. */
 function images(): ImageSet {
   const { train } = shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed })
   return { ...train, mean: [0], std: [1] }
 }
 
-/** A build as the program has it, without dropout. */
+/** Builds the program's net, without dropout. */
 const build = (device: Device) =>
   tensorflowMnist({ dropout: 0 }).build(device, { batch: BATCH, seed })
 
@@ -73,7 +73,7 @@ export async function theirs(python: string, device: Device): Promise<Tensorflow
   }
 }
 
-/** Losses begin in the hundred thousands: how far they may be apart is a share of them. */
+/** The losses begin above 100,000, so their errors are relative. */
 export function* checksOf(found: readonly number[], wanted: readonly number[]): Generator<Check> {
   for (const [i, loss] of wanted.entries()) {
     const error = Math.abs((found[i] ?? Number.NaN) - loss) / loss

@@ -1,4 +1,4 @@
-"""The walk-through's TensorFlow program, as a judge: from the same weights and batches, what does TensorFlow make?
+"""The walk-through's TensorFlow program, as a reference: trains from the same weights on the same batches.
 
 Usage: tensorflow_mnist.py FOLDER
 
