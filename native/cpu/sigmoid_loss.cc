@@ -1,4 +1,5 @@
-// Cross-entropy of normalised sigmoids with its gradient and counts, row by row of [N, C]. Formula: ops/loss.h.
+// Cross-entropy of normalised sigmoids with its gradient and counts, row by row of [N, C]. The formula is in
+// ops/loss.h.
 #include <cmath>
 #include <cstdint>
 
