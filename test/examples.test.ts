@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readSafetensors } from '../lib/util/files/safetensors.ts'
@@ -13,6 +14,16 @@ t.test('train', async (t) => {
   t.equal(code, 0, err)
   t.match(out, /^step 20: loss [\d.]+\ntest: loss [\d.]+, top-1 [\d.]+ %\n$/)
   t.match((await readSafetensors(weights)).tensors, { 'fc8.bias': { shape: [10] } })
+})
+
+t.test('activations', async (t) => {
+  const out = join(t.testdir(), 'curves')
+  const ended = await runProgram('examples/activations.ts', [out])
+  t.equal(ended.code, 0, ended.err)
+  t.match(ended.out, /^sigmoid: slope 0\.25 at 0\ntanh: slope 1\.00 at 0\nrelu: slope 0\.00 at 0\n/)
+  const svg = readFileSync(`${out}.svg`, 'utf8')
+  for (const text of ['sigmoid', 'tanh', 'relu', 'derivative']) t.match(svg, `>${text}<`)
+  t.match(readFileSync(`${out}.png`).subarray(1, 4).toString(), 'PNG')
 })
 
 t.test('low-level', async (t) => {
