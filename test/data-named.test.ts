@@ -84,7 +84,7 @@ const cifar = {
 for (const [name, { file, bytes }] of Object.entries(cifar)) {
   t.test(`${name} is downloaded and unpacked once`, async (t) => {
     const { asked, ...origin } = await serve(t, { [file]: bytes })
-    const cache = t.testdir()
+    const cache = join(t.testdir(), 'cache')
     const data = await openData(name, { cache, ...origin })
     t.match(data, { name, source: /^downloaded from / })
     t.equal(data.train.length, name === 'cifar-10' ? 10 : 2)
@@ -99,6 +99,12 @@ for (const [name, { file, bytes }] of Object.entries(cifar)) {
     t.notOk(readdirSync(join(cache, name)).some((other) => /unpacked|part|tmp/.test(other)))
     await openData(name, { cache, ...origin })
     t.equal(asked.length, 1, 'the cache is read')
+
+    // As when it was ended between the download and the unpacking.
+    const other = t.testdir({ [name]: { [file]: bytes } })
+    const again = await openData(name, { cache: other, ...origin })
+    t.equal(again.train.length, data.train.length)
+    t.equal(asked.length, 1, 'a whole archive is not asked for again')
   })
 }
 
@@ -128,7 +134,7 @@ t.test('what cannot be had', async (t) => {
   const broken = cifar['cifar-10'].bytes.subarray(0, 400)
   const cut = await serve(t, { 'cifar-10-binary.tar.gz': broken })
   await t.rejects(openData('cifar-10', { cache, ...cut }), /cifar-10-binary\.tar\.gz/)
-  t.notOk(existsSync(join(cache, 'cifar-10/data_batch_1.bin')))
+  t.notOk(existsSync(join(cache, 'cifar-10/cifar-10-binary')))
   mkdirSync(join(cache, 'there'))
   await t.rejects(openData('mnst', { cache }), new RegExp(dataNames.join(', ')))
 })

@@ -94,10 +94,13 @@ async function tooLarge(
   const mb = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`
   const list = plan.slabs.map((slab) => `${slab.name} ${mb(slab.bytes)}`).join(', ')
   const fits = await largestBatch(spec, placement, plan, options)
-  const remedy = fits > 0 ? `A batch of ${fits} would fit.` : 'Not even a batch of 1 fits.'
+  const remedy =
+    fits > 0
+      ? `A batch of ${fits} would fit. Use that, or a smaller net.`
+      : 'Not even a batch of 1 fits. Use a smaller net.'
   return new OutOfMemoryError(
     `[net] ${spec.name} with batch ${options.batch} needs ${mb(plan.bytes)} on ${plan.device}, and ` +
-      `${mb(plan.available)} are available (${list}). ${remedy} Use that, or a smaller net.` +
+      `${mb(plan.available)} are available (${list}). ${remedy}` +
       (cause ? ` ${cause.message}` : ''),
     { cause }
   )

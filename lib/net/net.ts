@@ -86,6 +86,7 @@ export class Net {
   #packedVersion = -1
   #forward: Program | undefined
   #closed = false
+  #closing: Promise<void> | undefined
 
   /** @internal Use `definition.build`. */
   constructor({ draft, plan, memory, options, rebuild, ownsPlacement }: NetParts) {
@@ -236,9 +237,16 @@ export class Net {
   }
 
   /** Frees all memory, builds from `at` included. Parameters that `build` was given stay open. */
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
     this.#closed = true
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
+    })
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     for (const child of [...this.#children].reverse()) await child.close()
     for (const { net } of this.#builds) await (await net.catch(() => undefined))?.close()
     this.#forward?.close()

@@ -1,10 +1,10 @@
 /** CIFAR-10 and CIFAR-100 by name: the publisher's archive of binary batches. */
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { replaceWith } from '../../util/files/atomic.ts'
+import { writeFolder } from '../../util/files/atomic.ts'
 import { readAll, withFile, writeBytes } from '../../util/files/bytes.ts'
 import { onDisk } from '../../util/files/errors.ts'
 import { findCifar, loadCifarFolder } from '../cifar.ts'
@@ -55,21 +55,25 @@ export async function openCifarSet(
   const known = own === undefined ? undefined : await found(join(own, name), name)
   if (known) return loadCifarFolder(known, { signal })
   const folder = cachedFolder(name, options)
-  const cached = await found(folder, name)
+  const batches = join(folder, `${name}-binary`)
+  const cached = (await found(batches, name)) ?? (await found(folder, name))
   if (cached) return loadCifarFolder(cached, { signal })
   const { file, md5 } = archives[name]
   const origin: Origin = { mirrors: ['https://www.cs.toronto.edu/~kriz/'], md5: { [file]: md5 } }
-  const hosts = await downloadAll([file], folder, origin, options)
   const archive = join(folder, file)
-  await unpack(archive, folder, signal)
+  // An archive of this name was verified: an earlier attempt ended before it was unpacked.
+  const missing = existsSync(archive) ? [] : [file]
+  const hosts = await downloadAll(missing, folder, origin, options)
+  await unpack(archive, batches, signal)
   await rm(archive, { force: true })
-  const unpacked = await found(folder, name)
+  const unpacked = await found(batches, name)
   if (!unpacked) {
     throw new DataError(
-      `[data] ${archive}: expected the batches of ${name}, got none; fetch it again`
+      `[data] ${archive}: expected the batches of ${name}, got none; delete it, and run again`
     )
   }
   const data = await loadCifarFolder(unpacked, { signal })
+  if (hosts.length === 0) return data
   return { ...data, source: `downloaded from ${hosts.join(' and ')} to ${folder}` }
 }
 
@@ -92,33 +96,43 @@ async function unpack(
   const tar = `${archive}.unpacked`
   try {
     await onDisk('data', 'unpack', archive, async () => {
-      await mkdir(folder, { recursive: true })
       const steps = [createReadStream(archive), createGunzip(), createWriteStream(tar)] as const
       await pipeline(...steps, { signal }).catch((cause: unknown) => {
         if (!isZlibError(cause)) throw cause
         throw new DataError(
-          `[data] ${archive}: expected a gzipped tar, got a damaged one (${cause.code}); fetch it again`,
+          `[data] ${archive}: expected a gzipped tar, got a damaged one (${cause.code}); delete it, and run again`,
           { cause }
         )
       })
     })
-    await withFile(tar, 'r', async (file) => {
-      const { size } = await file.stat()
-      for await (const member of tarMembers(file, archive, 0, size, () => {})) {
-        signal?.throwIfAborted()
-        if (member.truncated) {
-          throw new DataError(
-            `[data] ${archive}: expected whole batches, got a part; fetch it again`
-          )
-        }
-        const bytes = Buffer.alloc(member.bytes)
-        await readAll(file, bytes, member.offset)
-        await replaceWith(join(folder, basename(member.name)), async (temporary) => {
-          await writeBytes(temporary, [bytes])
-        })
-      }
-    })
+    await writeFolder(folder, (temporary) => unpackTar(tar, archive, temporary, signal))
+  } catch (error) {
+    // Another process may have unpacked it meanwhile.
+    if (!existsSync(folder)) throw error
   } finally {
     await rm(tar, { force: true })
   }
+}
+
+/** Writes the files of a tar into a folder. */
+async function unpackTar(
+  tar: string,
+  archive: string,
+  folder: string,
+  signal: AbortSignal | undefined
+): Promise<void> {
+  await withFile(tar, 'r', async (file) => {
+    const { size } = await file.stat()
+    for await (const member of tarMembers(file, archive, 0, size, () => {})) {
+      signal?.throwIfAborted()
+      if (member.truncated) {
+        throw new DataError(
+          `[data] ${archive}: expected whole batches, got a part; delete it, and run again`
+        )
+      }
+      const bytes = Buffer.alloc(member.bytes)
+      await readAll(file, bytes, member.offset)
+      await writeBytes(join(folder, basename(member.name)), [bytes])
+    }
+  })
 }

@@ -78,6 +78,12 @@ export async function importTensors(
         `[parameters] ${parameter.name}: expected [${parameter.whole}], got [${given.shape}]`
       )
     }
+    if (given.data.length !== elements(given.shape)) {
+      throw new Error(
+        `[parameters] ${parameter.name}: expected ${elements(given.shape)} values for ` +
+          `[${given.shape}], got ${given.data.length}`
+      )
+    }
   }
   for (const [parameter, tensor] of list) {
     const given = tensors.get(parameter.name)

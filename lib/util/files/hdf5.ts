@@ -4,7 +4,9 @@
  */
 import { stat } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
-import { DamagedFileError, diskError } from './errors.ts'
+import { withFile } from './bytes.ts'
+import { DamagedFileError, diskError, onDisk } from './errors.ts'
+import { flushAll } from './flush.ts'
 
 /** An array: its shape, and its elements in row-major order. */
 export interface Hdf5Array {
@@ -79,6 +81,9 @@ export async function readHdf5(path: string): Promise<Hdf5File> {
       else if (entity instanceof Dataset) {
         const { shape, value } = entity
         if (value instanceof Float32Array) arrays.set(inner, { shape: shape ?? [], data: value })
+        else if (value instanceof Float64Array) {
+          arrays.set(inner, { shape: shape ?? [], data: Float32Array.from(value) })
+        }
         // The HDF5 library is synchronous: let the event loop run between arrays.
         await setImmediate()
       }
@@ -118,7 +123,8 @@ function strings(group: Group): Record<string, string | readonly string[]> {
 export async function writeHdf5(path: string, { arrays, attributes }: Hdf5File): Promise<void> {
   const { File, Group } = await loadH5wasm()
   const file = new File(path, 'w')
-  if (file.file_id < 0n) throw new Error(`[hdf5] ${path}: could not be made`)
+  if (file.file_id < 0n)
+    throw new Error(`[hdf5] ${path}: could not be made; check the folder and the disk`)
   const groupAt = (names: readonly string[]): Group => {
     let group: Group = file
     for (const name of names) {
@@ -141,7 +147,13 @@ export async function writeHdf5(path: string, { arrays, attributes }: Hdf5File):
       groupAt(names).create_dataset({ name, data, shape: [...shape], dtype: '<f' })
       await setImmediate()
     }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`[hdf5] ${path}: could not be written (${reason}); is the disk full?`, {
+      cause
+    })
   } finally {
     file.close()
   }
+  await onDisk('hdf5', 'write', path, () => withFile(path, 'r+', flushAll))
 }
