@@ -54,6 +54,8 @@ process.exitCode = counts.failed > 0 ? 1 : 0
 /** Writes the small files that `npm test` reads. */
 async function keep(python: string): Promise<void> {
   await run(python, [join(import.meta.dirname, 'keras_small.py'), keptFolder])
+  const ops = join(keptFolder, 'tensorflow-ops.json')
+  await run(python, [join(import.meta.dirname, 'tensorflow_ops.py'), ops])
   const write = (name: string, answer: unknown) =>
     writeFile(join(keptFolder, name), `${JSON.stringify(answer, null, 2)}\n`)
   const folder = await mkdtemp(join(tmpdir(), 'alexnode-keras-'))
