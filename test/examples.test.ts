@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { readHdf5 } from '../lib/util/files/hdf5.ts'
 import { readSafetensors } from '../lib/util/files/safetensors.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { runProgram } from './programs.ts'
@@ -14,6 +15,33 @@ t.test('train', async (t) => {
   t.equal(code, 0, err)
   t.match(out, /^step 20: loss [\d.]+\ntest: loss [\d.]+, top-1 [\d.]+ %\n$/)
   t.match((await readSafetensors(weights)).tensors, { 'fc8.bias': { shape: [10] } })
+})
+
+t.test('keras-fashion', async (t) => {
+  const folder = t.testdir()
+  await writeSmallSet(join(folder, 'fashion-mnist'))
+  const weights = join(folder, 'weights.h5')
+  const args = ['--epochs', '1', '--batches', '2', '--width', '0.0625', '--out', weights]
+  const ended = await runProgram('examples/keras-fashion.ts', args, { ALEXNODE_DATA: folder })
+  t.equal(ended.code, 0, ended.err)
+  t.match(
+    ended.out,
+    /^batch 2\/2: loss [\d.]+, top-1 [\d.]+ %; test: loss [\d.]+, top-1 [\d.]+ %\n$/
+  )
+  const { arrays } = await readHdf5(weights)
+  t.strictSame(arrays.get('conv2d/conv2d/kernel:0')?.shape, [11, 11, 1, 6])
+})
+
+t.test('tensorflow-mnist', async (t) => {
+  const folder = t.testdir()
+  await writeSmallSet(folder)
+  const args = ['--data', folder, '--images', '1400', '--width', '0.0625']
+  const ended = await runProgram('examples/tensorflow-mnist.ts', args)
+  t.equal(ended.code, 0, ended.err)
+  t.match(
+    ended.out,
+    /^images 1280: loss [\d.]+, accuracy [\d.]+\ntest: accuracy [\d.]+ on 6 images\n$/
+  )
 })
 
 t.test('activations', async (t) => {
