@@ -52,6 +52,7 @@ export async function pythonOf(name: JudgeName, say: (line: string) => void): Pr
       'install',
       '--quiet',
       '--disable-pip-version-check',
+      '--retries=2',
       ...packages
     ])
   } catch (cause) {
@@ -63,6 +64,9 @@ export async function pythonOf(name: JudgeName, say: (line: string) => void): Pr
   return python
 }
 
+/** A program that takes longer is ended. */
+const LIMIT_MS = 600_000
+
 /** Runs a program. If it fails, the error ends with what it wrote to stderr. */
 export async function run(
   program: string,
@@ -71,6 +75,7 @@ export async function run(
 ): Promise<void> {
   const child = spawn(program, args, {
     stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: LIMIT_MS,
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env }
   })
   let err = ''
