@@ -359,11 +359,18 @@ conv2d({ filters: '8', size: 5 })\n`
         (path, i) => `import * as path${i} from '${path}'\nexport const all${i} = path${i}\n`
       )
       for (const file of ['paths.mts', 'paths.cts']) writeFileSync(join(folder, file), all.join(''))
-      const examples = readdirSync(join(root, 'examples')).map((file) => {
+      // Those that draw charts need packages of the clone.
+      const sources = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => ({ file, text: readFileSync(join(root, 'examples', file), 'utf8') }))
+        .filter(({ text }) => !/from '(vega|\.\/shared\/chart)/.test(text))
+      mkdirSync(join(folder, 'shared'))
+      const examples = sources.map(({ file, text }) => {
         const module = file.replace(/\.ts$/, '.mts')
-        cpSync(join(root, 'examples', file), join(folder, module))
+        writeFileSync(join(folder, module), text.replaceAll(/'(\.[\w/.]+)\.ts'/g, "'$1.mjs'"))
         return module
       })
+      t.ok(examples.length >= 7, `${examples}`)
       for (const [module, moduleResolution] of [
         ['node16', 'node16'],
         ['nodenext', 'nodenext'],
