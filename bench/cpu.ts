@@ -74,10 +74,16 @@ const object = {
   date: new Date().toISOString(),
   machine,
   versions: {
-    ...{ alexnode: version, node: process.version, kernel: release(), onednn: cpuInfo.onednn },
-    ...{ torch, onnxruntime: await onnxruntimeVersion(folder) }
+    alexnode: version,
+    node: process.version,
+    kernel: release(),
+    onednn: cpuInfo.onednn,
+    torch,
+    onnxruntime: await onnxruntimeVersion(folder)
   },
-  ...{ limits, rounds, quick },
+  limits,
+  rounds,
+  quick,
   minutes: Number(((performance.now() - start) / 60_000).toFixed(1)),
   workloads: results.map((result) => resultJson(result, limits, amx)),
   ...(feeding && { data: feeding })

@@ -163,9 +163,15 @@ async function* one(
     const opShare = opTimeShare(result)
     const [busy, host_mark] = [opShare >= MARK_BUSY, host.cpuMs < MARK_HOST_MS].map(verdictOf)
     yield {
-      ...{ name, images_per_s: imagesPerSecond.median, step_ms: stepMs, ...share(stepMs) },
-      ...{ op_time_share: opShare, busy },
-      ...{ host_cpu_ms: host.cpuMs, host_call_ms: host.callMs, host: host_mark }
+      name,
+      images_per_s: imagesPerSecond.median,
+      step_ms: stepMs,
+      ...share(stepMs),
+      op_time_share: opShare,
+      busy,
+      host_cpu_ms: host.cpuMs,
+      host_call_ms: host.callMs,
+      host: host_mark
     }
     if (net === marks.net && mode === marks.mode && how === marks.how && batch === marks.batch) {
       yield { name: 'mark: a GPU busy for 95 % of a step or more', verdict: busy }
@@ -242,8 +248,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const [device = 'cuda:0', mode] = positionals
   const lines = gpuBench({
-    ...{ device, mode: mode === 'infer' ? 'infer' : 'train', deadline: Infinity },
-    ...{ batches: [128, 256, 512, 1024], nets: ['alexnet', 'torchvision'], steps: 50 },
+    device,
+    mode: mode === 'infer' ? 'infer' : 'train',
+    deadline: Infinity,
+    batches: [128, 256, 512, 1024],
+    nets: ['alexnet', 'torchvision'],
+    steps: 50,
     compileSeconds: Number(values['compile-seconds'])
   })
   for await (const line of lines) console.log(JSON.stringify(line))

@@ -19,7 +19,11 @@ export async function machineOf(threads: number): Promise<Machine> {
   const info = await readFile('/proc/cpuinfo', 'utf8').catch(() => '')
   const flags = /^flags\s*: (.*)$/m.exec(info)?.[1]?.split(' ') ?? []
   return {
-    ...{ model: cpus()[0]?.model ?? '', cores: availableParallelism(), threads, flags },
-    ...{ memory: Math.round(totalmem() / 2 ** 20), isa: cpuInfo.isa }
+    model: cpus()[0]?.model ?? '',
+    cores: availableParallelism(),
+    threads,
+    flags,
+    memory: Math.round(totalmem() / 2 ** 20),
+    isa: cpuInfo.isa
   }
 }

@@ -47,8 +47,12 @@ async function measure(quick: boolean): Promise<Growth> {
         const ms = await contender.run(quick ? 0 : 3)
         const { peak_rss_mb, planned_mb } = await contender.end()
         points.push({
-          ...{ mode, threads, batch, images_per_s: paceOf(batch, ms) },
-          ...{ peak_rss_mb: Number(peak_rss_mb), planned_mb: Number(planned_mb) }
+          mode,
+          threads,
+          batch,
+          images_per_s: paceOf(batch, ms),
+          peak_rss_mb: Number(peak_rss_mb),
+          planned_mb: Number(planned_mb)
         })
         const pace = paceOf(batch, ms).toFixed(1)
         console.log(`${mode}, threads ${threads}, batch ${batch}: ${pace} images/s`)
@@ -67,18 +71,26 @@ function lines(
   unit: string
 ): TopLevelSpec {
   return {
-    ...{ width: 560, height: 320, background: 'white', title: { ...title, anchor: 'start' } },
+    width: 560,
+    height: 320,
+    background: 'white',
+    title: { ...title, anchor: 'start' },
     data: { values: [...values] },
     mark: { type: 'line', point: true },
     encoding: {
       x: {
-        ...{ field: 'batch', type: 'quantitative', title: 'images in a batch' },
+        field: 'batch',
+        type: 'quantitative',
+        title: 'images in a batch',
         scale: { type: 'log', base: 2 },
         axis: { values: [...new Set(values.map(({ batch }) => batch))] }
       },
       y: { field: 'value', type: 'quantitative', title: unit },
       color: {
-        ...{ field: 'what', type: 'nominal', title: null, sort: null },
+        field: 'what',
+        type: 'nominal',
+        title: null,
+        sort: null,
         legend: { labelLimit: 0 }
       }
     }
@@ -113,7 +125,9 @@ await draw(
   lines(
     { text: 'Speed by batch and threads', subtitle },
     points.map(({ mode, threads, batch, images_per_s: value }) => ({
-      ...{ batch, value, what: `${mode}, ${threadsText(threads)}` }
+      batch,
+      value,
+      what: `${mode}, ${threadsText(threads)}`
     })),
     'images a second'
   )

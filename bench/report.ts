@@ -124,7 +124,11 @@ export function resultJson(result: WorkloadResult, limits: Limits, amx: boolean)
   const layers = ours?.facts.per_layer
   const { per_layer: _, ...facts } = ours?.facts ?? {}
   return {
-    ...{ id, ...workload, ratio, ratios, verdict: verdictOf(result, amx) },
+    id,
+    ...workload,
+    ratio,
+    ratios,
+    verdict: verdictOf(result, amx),
     sides: Object.fromEntries(
       [...sides].map(([side, its]) => [side, { ...its, ...(side === 'alexnode' && { facts }) }])
     ),

@@ -28,7 +28,12 @@ const train = (
   memory: { readonly f32?: number; readonly bf16?: number } = {}
 ): Workload[] =>
   (['f32', 'bf16'] as const).map((dtype) => ({
-    ...{ mode: 'train', net, batch, dtype, mark: marks[dtype], peers: ['PyTorch'] },
+    mode: 'train',
+    net,
+    batch,
+    dtype,
+    mark: marks[dtype],
+    peers: ['PyTorch'],
     ...(memory[dtype] !== undefined && { memory: memory[dtype] })
   }))
 
@@ -38,7 +43,11 @@ const infer = (
   marks: Readonly<Record<1 | 32 | 128, number>>
 ): Workload[] =>
   ([1, 32, 128] as const).map((batch) => ({
-    ...{ mode: 'infer', net, batch, dtype, mark: marks[batch] },
+    mode: 'infer',
+    net,
+    batch,
+    dtype,
+    mark: marks[batch],
     peers: dtype === 'f32' ? ['PyTorch', 'onnxruntime'] : ['PyTorch']
   }))
 

@@ -18,7 +18,10 @@ await using device = await open('cpu', { threads: 2 })
 await using net = await definition.build(device, { batch: Number(batch) })
 // Full batches alone: another batch size is another build.
 for await (const { step, steps: all } of train(net, set, {
-  ...{ steps: Number(steps), lr: 0.01, momentum: 0.9, weightDecay: 1e-3 },
+  steps: Number(steps),
+  lr: 0.01,
+  momentum: 0.9,
+  weightDecay: 1e-3,
   ...(extra === 'updates' && { labelSmoothing: 0.1, clipNorm: 1, ema: 0.9, accumulate: 2 })
 })) {
   if (step === 3) arm(1)

@@ -128,7 +128,10 @@ t.test('a run that goes on goes on bit for bit', async (t) => {
 
 t.test('an update that is skipped leaves it', async (t) => {
   const { saved, start } = await course({
-    ...{ steps: 2, ema, steep: 64, lossScale: { start: 2 ** 126 } }
+    steps: 2,
+    ema,
+    steep: 64,
+    lossScale: { start: 2 ** 126 }
   })
   const [first] = saved
   if (!first) throw new Error('nothing was saved')
@@ -143,7 +146,7 @@ t.test('on several devices', async (t) => {
   t.ok(distance(shared.weights, alone.weights) < 1e-3)
   t.ok(distance(trainedOf(last(shared.saved)), trainedOf(last(alone.saved))) < 1e-3)
   // Each replica has batch norm look at its share alone.
-  const replicas = await course({ steps: 6, ema, devices: two, parallel: 'data', ...{ lr: 1e-3 } })
+  const replicas = await course({ steps: 6, ema, devices: two, parallel: 'data', lr: 1e-3 })
   const few = await course({ steps: 6, ema, lr: 1e-3 })
   t.ok(Math.abs(replicas.test.loss / few.test.loss - 1) < 0.05)
 })

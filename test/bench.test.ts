@@ -57,7 +57,11 @@ t.test('verdicts', async (t) => {
   }
   const ours: SideResult = { rounds: [[10], [20]], step_ms: 15, images_per_s: 8000, facts }
   const result = (workload: typeof f32, ratio?: number): WorkloadResult => ({
-    ...{ id: idOf(workload), workload, ratio, ratios: [], absent: new Map() },
+    id: idOf(workload),
+    workload,
+    ratio,
+    ratios: [],
+    absent: new Map(),
     sides: new Map([['alexnode', ours]])
   })
   t.equal(verdictOf(result(f32, 1.8), false), 'met')
@@ -69,7 +73,10 @@ t.test('verdicts', async (t) => {
   t.equal(verdictOf(result(bf16, 4.2), true), 'met')
   const limits = { sgemm_gflops: 100, bf16_gflops: 0, triad_gb_per_s: 10 }
   t.match(resultJson(result(f32, 2), limits, false), {
-    ...{ id: 'train-alexnet-128-f32', mark: 1.8, ratio: 2, verdict: 'met' },
+    id: 'train-alexnet-128-f32',
+    mark: 1.8,
+    ratio: 2,
+    verdict: 'met',
     sides: { alexnode: { rounds: [[10], [20]], step_ms: 15, facts: { outside_ms: 1 } } },
     per_layer: [{ layer: 'conv1', share_of_limit: 0.5 }]
   })

@@ -26,7 +26,11 @@ t.test('Adam where nothing speaks for SGD', async (t) => {
 t.test('what to compute on', async (t) => {
   const options = { threads: 3, tf32: true, deterministic: true }
   t.same(await settleDevice({ device: 'cuda:1', ...options }), {
-    ...{ name: 'cuda:1', names: ['cuda:1'], parallel: { replicas: 1 }, reason: undefined, options }
+    name: 'cuda:1',
+    names: ['cuda:1'],
+    parallel: { replicas: 1 },
+    reason: undefined,
+    options
   })
   const { where, settings } = await trainArguments(['--tf32', '--deterministic'])
   t.same(where, {})
@@ -53,18 +57,23 @@ t.test('several devices', async (t) => {
   ])
   t.same(settings, {}, 'are no part of what decides the numbers')
   t.match(await settleDevice(where), {
-    ...{ name: 'cpu:0,cpu:1,cpu:2,cpu:3', names: ['cpu:0', 'cpu:1', 'cpu:2', 'cpu:3'] },
-    ...{ parallel: { replicas: 2 }, options: { threads: 2 } }
+    name: 'cpu:0,cpu:1,cpu:2,cpu:3',
+    names: ['cpu:0', 'cpu:1', 'cpu:2', 'cpu:3'],
+    parallel: { replicas: 2 },
+    options: { threads: 2 }
   })
   t.match(await settleDevice({ devices: 'cpu, cpu:1', threads: 1 }), {
-    ...{ names: ['cpu', 'cpu:1'], parallel: { replicas: 1 }, options: { threads: 1 } }
+    names: ['cpu', 'cpu:1'],
+    parallel: { replicas: 1 },
+    options: { threads: 1 }
   })
   const gpus = await settleDevice({ devices: 'cuda:0#0,cuda:0#1', threads: 6, tf32: true })
   t.match(gpus, { options: { threads: 6, tf32: true } }, 'threads are for CPUs to share')
 
   const refused = (devices: string, message: RegExp, replicas?: number) =>
     t.rejects(settleDevice({ devices, ...(replicas && { replicas }) }), {
-      ...{ name: 'UsageError', message }
+      name: 'UsageError',
+      message
     })
   await refused('', /^--devices: expected comma-separated names, .*, got ''/)
   await refused('cpu:0,', /got 'cpu:0,'/)
@@ -81,7 +90,8 @@ t.test('several devices', async (t) => {
     /the device is cpu:0, cpu:1/
   )
   await t.rejects(trainArguments(['--device', 'cpu', '--devices', 'cpu:0,cpu:1']), {
-    ...{ name: 'UsageError', message: /'--devices <names>' cannot be used with/ }
+    name: 'UsageError',
+    message: /'--devices <names>' cannot be used with/
   })
 })
 

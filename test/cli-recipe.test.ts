@@ -17,7 +17,9 @@ t.test('one', async (t) => {
   const [object, ...more] = objects(out)
   t.strictSame(more, [])
   t.match(object, {
-    ...{ name: 'chm-145', without: ['no-lrn'], batch: 128 },
+    name: 'chm-145',
+    without: ['no-lrn'],
+    batch: 128,
     input_shape: { channels: 3, height: 224, width: 224 },
     layers: [{ name: 'conv1', kind: 'conv2d', filters: 96 }, { kind: 'max_pool' }],
     expected: [{ views: 10, top1_error: 0.4203, top5_error: 0.1936, source: /#148/ }]

@@ -58,7 +58,9 @@ export async function eagerly(
     const state = new Value({ name: 'v', layer, dtype: 'f32', shape: dims, layout: master.layout })
     const row = new Value({ name: 'hyper', layer, dtype: 'f32', shape: [4], layout: 'a' })
     state.tensor = device.allocate(master.bytes).tensor({
-      ...{ shape: dims, dtype: 'f32', bytes: master.bytes },
+      shape: dims,
+      dtype: 'f32',
+      bytes: master.bytes,
       ...(master.layout !== undefined && { layout: master.layout })
     })
     row.tensor = device.allocate(16).tensor({ shape: [4], dtype: 'f32' })

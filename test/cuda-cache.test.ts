@@ -77,7 +77,8 @@ t.test('two processes that keep the same kernels at once', needsDouble, async (t
   const cache = t.testdir()
   const control = new Control(join(cache, 'control'))
   const env = {
-    ...{ ALEXNODE_CACHE: cache, ALEXNODE_FAKE_CUDA: 'no_fatbin=1' },
+    ALEXNODE_CACHE: cache,
+    ALEXNODE_FAKE_CUDA: 'no_fatbin=1',
     ALEXNODE_FAKE_CUDA_CONTROL: control.path
   }
   const say = async () => (await runProgram('test/cuda-program.ts', ['open'], env)).out
@@ -107,7 +108,9 @@ t.test('kernels that came along, and what the driver says of them', needsDouble,
     const out = execFileSync(program, [process.env.ALEXNODE_CUDA_PATH ?? ''], {
       encoding: 'utf8',
       env: {
-        ...{ ...process.env, ALEXNODE_FAKE_CUDA: settings, ALEXNODE_CACHE: '/dev/null/none' },
+        ...process.env,
+        ALEXNODE_FAKE_CUDA: settings,
+        ALEXNODE_CACHE: '/dev/null/none',
         ALEXNODE_FAKE_CUDA_CONTROL: control.path
       }
     })

@@ -204,7 +204,8 @@ t.test('kernels that the driver does not take', needsDouble, async (t) => {
   const cache = t.testdir()
   const control = new Control(join(cache, 'control'))
   const env = {
-    ...{ ALEXNODE_CACHE: cache, ALEXNODE_FAKE_CUDA: 'no_fatbin=1' },
+    ALEXNODE_CACHE: cache,
+    ALEXNODE_FAKE_CUDA: 'no_fatbin=1',
     ALEXNODE_FAKE_CUDA_CONTROL: control.path
   }
   const compiled = () => control.counts().get('nvrtcCompileProgram') ?? 0

@@ -114,7 +114,9 @@ t.test('products are rounded to TF32 by choice alone', needsDouble, async (t) =>
   await using plain = await open('cuda')
   await using chosen = await open('cuda', { tf32: true })
   const of = (shape: readonly number[], seed: number): Slot => ({
-    ...{ shape, dtype: 'f32', values: numbers(shape, seed) }
+    shape,
+    dtype: 'f32',
+    values: numbers(shape, seed)
   })
   const out = (shape: readonly number[]): Slot => ({ shape, dtype: 'f32' })
   const products: readonly [string, Fields, Slots][] = [

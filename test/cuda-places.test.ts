@@ -50,32 +50,39 @@ interface Case {
 
 const cases: Readonly<Record<string, Case>> = {
   "pip's wheels of CUDA 13 in a virtual environment": {
-    ...{ set: cuda13, layout: wheels13('venv/lib/python3.12/site-packages') },
+    set: cuda13,
+    layout: wheels13('venv/lib/python3.12/site-packages'),
     env: { VIRTUAL_ENV: 'venv' }
   },
   "pip's wheels of CUDA 12 in a virtual environment": {
-    ...{ set: cuda12, layout: wheels12('venv/lib/python3.9/site-packages') },
+    set: cuda12,
+    layout: wheels12('venv/lib/python3.9/site-packages'),
     env: { VIRTUAL_ENV: 'venv' }
   },
   "pip's wheels of CUDA 13 at home": {
-    ...{ set: cuda13, layout: wheels13('home/.local/lib/python3.11/site-packages') },
+    set: cuda13,
+    layout: wheels13('home/.local/lib/python3.11/site-packages'),
     env: { HOME: 'home' }
   },
   "pip's wheels of CUDA 12 in conda": {
-    ...{ set: cuda12, layout: wheels12('conda/lib/python3.10/site-packages') },
+    set: cuda12,
+    layout: wheels12('conda/lib/python3.10/site-packages'),
     env: { CONDA_PREFIX: 'conda' }
   },
   "pip's wheels of CUDA 13 beside the python3 of PATH": {
-    ...{ set: cuda13, layout: wheels13('venv/lib/python3.13/site-packages') },
+    set: cuda13,
+    layout: wheels13('venv/lib/python3.13/site-packages'),
     env: { PATH: 'venv/bin' }
   },
   "conda's own, beside the python3 of PATH": {
-    ...{ set: cuda13, layout: { 'conda/lib': rest } },
+    set: cuda13,
+    layout: { 'conda/lib': rest },
     env: { PATH: 'conda/bin' }
   },
   "conda's own": { set: cuda13, layout: { 'conda/lib': rest }, env: { CONDA_PREFIX: 'conda' } },
   'a toolkit with cuDNN': {
-    ...{ set: cuda12, layout: { 'cuda/lib64': rest } },
+    set: cuda12,
+    layout: { 'cuda/lib64': rest },
     env: { CUDA_HOME: 'cuda' }
   },
   'a toolkit by targets, cuDNN of the system': {
@@ -89,7 +96,8 @@ const cases: Readonly<Record<string, Case>> = {
 for (const [name, { set, layout, env }] of Object.entries(cases)) {
   t.test(name, needsCompiler, async (t) => {
     const folder = t.testdir({
-      ...{ home: {}, system: {} },
+      home: {},
+      system: {},
       venv: { bin: { python3: '' } },
       conda: { bin: { python3: '' }, 'conda-meta': {} }
     })
@@ -111,7 +119,11 @@ for (const [name, { set, layout, env }] of Object.entries(cases)) {
     const out = execFileSync(process.execPath, ['--eval', PROBE, addon], {
       encoding: 'utf8',
       env: {
-        ...{ ...process.env, ...none, CUDA_HOME: '', CUDA_PATH: '', NODE_OPTIONS: '' },
+        ...process.env,
+        ...none,
+        CUDA_HOME: '',
+        CUDA_PATH: '',
+        NODE_OPTIONS: '',
         ...Object.fromEntries(pointing)
       }
     })

@@ -73,7 +73,9 @@ const modes: Record<string, () => Promise<void>> = {
         })`,
         // The look at the libraries is a process, which must be told, too.
         {
-          ...{ eval: true, workerData: 'endless', execArgv: [] },
+          eval: true,
+          workerData: 'endless',
+          execArgv: [],
           env: { ...process.env, NODE_OPTIONS: '--import tsx' }
         }
       )

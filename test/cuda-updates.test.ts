@@ -26,7 +26,9 @@ async function course({ devices = ['cuda:0'], dtype = 'f32', parallel, ...option
       opened.push(await open(name, { threads: 1, deterministic: name.startsWith('cuda') }))
     }
     await using net = await smallNet().build(opened, {
-      ...{ batch: 4, seed, dtype },
+      batch: 4,
+      seed,
+      dtype,
       ...(parallel && { parallel })
     })
     const steps: { loss: number; norm: number; skipped: boolean }[] = []

@@ -68,15 +68,15 @@ t.test('versions of Node', async (t) => {
 // What cannot be had here: other systems, other machines.
 t.test('problems and their remedies', async (t) => {
   const system: SystemFacts = {
-    ...{
-      platform: 'linux',
-      arch: 'x64',
-      libc: { name: 'glibc' },
-      cpu: '',
-      cores: 1,
-      processors: 1
-    },
-    ...{ threads: 1, memory: { total: 1, available: 1 }, nvidia: [] }
+    platform: 'linux',
+    arch: 'x64',
+    libc: { name: 'glibc' },
+    cpu: '',
+    cores: 1,
+    processors: 1,
+    threads: 1,
+    memory: { total: 1, available: 1 },
+    nvidia: []
   }
   const node = { version: 'v20.19.0', least: '20.19.0', supported: true }
   const addon = { loads: true }
@@ -147,7 +147,10 @@ t.test('without CUDA', needsNoDriver, async (t) => {
       platform: process.platform,
       arch: process.arch,
       libc: { name: /glibc|musl/ },
-      ...{ cpu: String, cores: Number, processors: Number, threads: Number },
+      cpu: String,
+      cores: Number,
+      processors: Number,
+      threads: Number,
       memory: { total: Number, available: Number }
     },
     addon: { loads: true, path: addon, origin: 'build' },

@@ -77,7 +77,9 @@ t.test('what a recipe leaves open', async (t) => {
   const whole = { ...usual, fit: 'resize', flip: false, offsets: [1, 1] }
   t.match(resolveInput(undefined, set(64, 70), net), {
     ...usual,
-    ...{ fit: 'crop', flip: true, offsets: [9, 15] }
+    fit: 'crop',
+    flip: true,
+    offsets: [9, 15]
   })
   t.match(resolveInput(undefined, set(28), net), whole, 'smaller images are resized')
   t.match(resolveInput(undefined, set(56), net), whole, 'and those of the same size')
@@ -163,7 +165,10 @@ t.test('what chance does', async (t) => {
     2
   )
   const centre = await makeInput(device, set, {
-    ...{ size, indices: first(3), training: false, input: { fit: 'crop', flip: true, divide: 1 } }
+    size,
+    indices: first(3),
+    training: false,
+    input: { fit: 'crop', flip: true, divide: 1 }
   })
   t.equal(centre[0], 16 * 1 + 2, 'evaluation takes the centre')
   t.match(device.memory(), { live: 0, blocks: 0 })
@@ -242,8 +247,14 @@ t.test('means that move and means that stay', async (t) => {
   const under = { images: meanImage, labels: new Uint8Array(1) }
   const { height, width, channels, classes } = set
   const image = arrayImageSet({
-    ...{ ...under, images: Uint8Array.from(under.images), height, width, channels, classes },
-    ...{ mean: [0, 0, 0], std: [1, 1, 1] }
+    ...under,
+    images: Uint8Array.from(under.images),
+    height,
+    width,
+    channels,
+    classes,
+    mean: [0, 0, 0],
+    std: [1, 1, 1]
   })
   // The same draws on the mean image itself: where it lies under each crop.
   const repeated = { ...options, indices: new Uint32Array(8) }
@@ -264,15 +275,13 @@ async function onDevice(t: Test, device: Device): Promise<void> {
   const size = [9, 8] as const
   const make = (from: number, to: number, more: object = {}) =>
     makeInput(device, set, {
-      ...{
-        size,
-        indices: first(to).subarray(from),
-        first: from,
-        seed: 5,
-        step: 9,
-        input: full,
-        ...more
-      }
+      size,
+      indices: first(to).subarray(from),
+      first: from,
+      seed: 5,
+      step: 9,
+      input: full,
+      ...more
     })
   const whole = await make(0, 12)
   const parts = [await make(0, 5), await make(5, 12)]
@@ -336,7 +345,8 @@ async function views(t: Test, device: Device, dtype: 'f32' | 'bf16'): Promise<vo
   }
   const batches: PredictedBatch[] = []
   const result = await evaluate(net, set, {
-    ...{ views: 10, input: { fit: 'crop' } },
+    views: 10,
+    input: { fit: 'crop' },
     onBatch: (batch) => void batches.push(batch)
   })
   const found = batches.flatMap(({ probabilities }) => [...probabilities])

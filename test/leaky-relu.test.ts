@@ -22,7 +22,9 @@ async function run(fields: { readonly slope?: number }) {
   const spec = { shape, dtype: 'f32' } as const
   const forward = await stream.prepare('leaky_relu', fields, { y: spec, x: spec })
   const backward = await stream.prepare('leaky_relu_backward', fields, {
-    ...{ dx: spec, y: spec, dy: spec }
+    dx: spec,
+    y: spec,
+    dy: spec
   })
   const tensor = () => device.allocate(4 * values.length).tensor(spec)
   const [x, y, dx, dy] = [tensor(), tensor(), tensor(), tensor()]

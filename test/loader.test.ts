@@ -291,12 +291,18 @@ t.test('code that was bundled', async (t) => {
     for (const format of ['esm', 'cjs'] as const) {
       const outfile = join(none, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
       await build({
-        ...{ entryPoints: ['lib/index.ts'], bundle: true, platform: 'node', external: ['sharp'] },
+        entryPoints: ['lib/index.ts'],
+        bundle: true,
+        platform: 'node',
+        external: ['sharp'],
         target: 'node20', // which the package is compiled for, too
-        ...{ format, outfile, logLevel: 'silent' }
+        format,
+        outfile,
+        logLevel: 'silent'
       })
       const { status, stderr } = spawnSync(process.execPath, [outfile], {
-        ...{ encoding: 'utf8', timeout: 60_000 }
+        encoding: 'utf8',
+        timeout: 60_000
       })
       t.equal(status, 1, format)
       t.match(stderr, bundled, format)

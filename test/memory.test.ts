@@ -169,8 +169,10 @@ t.test('closing in any order', async (t) => {
 
   const shared = await smallNet().build(device, { batch: 4 })
   const other = await smallNet().build(device, {
-    ...{ batch: 2, training: false },
-    ...{ parameters: shared.parameters, stream: shared.stream }
+    batch: 2,
+    training: false,
+    parameters: shared.parameters,
+    stream: shared.stream
   })
   await other.close()
   t.ok(device.memory().live > 0, 'parameters that were handed in stay')

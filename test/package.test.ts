@@ -380,16 +380,18 @@ conv2d({ filters: '8', size: 5 })\n`
         if (moduleResolution !== 'bundler') files.push('common.cts', 'paths.cts')
         for (const esModuleInterop of [true, false]) {
           const compilerOptions = {
-            ...{ module, moduleResolution, esModuleInterop, ignoreDeprecations: '6.0' },
-            ...{
-              target: 'es2022',
-              lib: ['es2023'],
-              strict: true,
-              skipLibCheck: false,
-              noEmit: true,
-              types: ['node']
-            },
-            ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
+            module,
+            moduleResolution,
+            esModuleInterop,
+            ignoreDeprecations: '6.0',
+            target: 'es2022',
+            lib: ['es2023'],
+            strict: true,
+            skipLibCheck: false,
+            noEmit: true,
+            types: ['node'],
+            exactOptionalPropertyTypes: true,
+            noUncheckedIndexedAccess: true
           }
           const config = { compilerOptions, files }
           writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))

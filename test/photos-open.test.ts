@@ -25,7 +25,8 @@ t.test('prepared on first use, opened at once after that', async (t) => {
     told.length = 0
     seen.length = 0
     return openData(path, {
-      ...{ cache, onNotice: (text) => told.push(text) },
+      cache,
+      onNotice: (text) => told.push(text),
       onPrepare: (done) => seen.push(done)
     })
   }
@@ -36,7 +37,10 @@ t.test('prepared on first use, opened at once after that', async (t) => {
   t.same(told, [`Preparing ${source} (a folder of classes, in parts) into ${into}, once.`])
   t.same(seen, [1, 2, 3, 4, 5, 6, 7])
   t.match(first, {
-    ...{ name: 'my pets', classes: ['cat', 'dog'], train: { length: 4 }, test: { length: 2 } },
+    name: 'my pets',
+    classes: ['cat', 'dog'],
+    train: { length: 4 },
+    test: { length: 2 },
     source: `a folder of classes, in parts in ${source}, prepared in ${into}, 1 images skipped (dataset.json there)`
   })
   t.match(await use(), { source: first.source })
@@ -117,17 +121,15 @@ t.test('alexnode prepare', async (t) => {
   t.match(json.err, /^image 1\/5/m)
   const lines = json.out.trim().split('\n')
   t.match(JSON.parse(lines.at(-1) ?? ''), {
-    ...{
-      images: 4,
-      train: 4,
-      test: 0,
-      classes: 2,
-      out,
-      name: 'in',
-      form: 'jpeg',
-      height: 8,
-      shards: 1
-    },
+    images: 4,
+    train: 4,
+    test: 0,
+    classes: 2,
+    out,
+    name: 'in',
+    form: 'jpeg',
+    height: 8,
+    shards: 1,
     skipped: [{ file: 'b/x.jpg', reason: 'is of no kind known here' }],
     testing: /tested on all$/
   })

@@ -60,9 +60,17 @@ t.test('a folder of classes, in parts', async (t) => {
   const out = join(folder, 'out')
   const { manifest, resumed } = await prepare(source, out, { size })
   t.match(manifest, {
-    ...{ name: 'pets', kind: 'a folder of classes, in parts', classes: ['cat', 'dog'] },
-    ...{ form: 'raw', height: size, width: size, channels: 3, skipped: [] },
-    ...{ train: { images: 5 }, test: { images: 3 }, testing: "the source's own test part" }
+    name: 'pets',
+    kind: 'a folder of classes, in parts',
+    classes: ['cat', 'dog'],
+    form: 'raw',
+    height: size,
+    width: size,
+    channels: 3,
+    skipped: [],
+    train: { images: 5 },
+    test: { images: 3 },
+    testing: "the source's own test part"
   })
   t.equal(resumed, 0)
   await using data = await openPhotos(out)

@@ -23,7 +23,11 @@ async function look(path: string) {
   try {
     const { name, kind, classes, train, test, skipped, notes } = source
     return {
-      ...{ name, kind, classes, skipped, notes },
+      name,
+      kind,
+      classes,
+      skipped,
+      notes,
       train: listOf(source, train),
       ...(test && { test: listOf(source, test) })
     }

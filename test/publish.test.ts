@@ -19,9 +19,12 @@ const outer = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|TAP|
 const who = { name: 'A person', email: 'person@example.org' }
 const env = {
   ...Object.fromEntries(outer),
-  ...{ GIT_AUTHOR_NAME: who.name, GIT_AUTHOR_EMAIL: who.email },
-  ...{ GIT_COMMITTER_NAME: who.name, GIT_COMMITTER_EMAIL: who.email },
-  ...{ NO_COLOR: '1', NO_UPDATE_NOTIFIER: '1' }
+  GIT_AUTHOR_NAME: who.name,
+  GIT_AUTHOR_EMAIL: who.email,
+  GIT_COMMITTER_NAME: who.name,
+  GIT_COMMITTER_EMAIL: who.email,
+  NO_COLOR: '1',
+  NO_UPDATE_NOTIFIER: '1'
 }
 
 function run(cwd: string, program: string, ...args: string[]) {

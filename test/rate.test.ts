@@ -155,8 +155,15 @@ t.test('control.json', async (t) => {
 t.test('a run that is kept, killed and gone on with', async (t) => {
   const out = join(t.testdir(), 'run')
   const settings: TrainSettings = {
-    ...{ net: 'small', batch: 4, steps: 12, seed, dtype: 'f32', schedule: 'constant' },
-    ...{ optimizer: 'sgd', beta2: 0.999, ...rates }
+    net: 'small',
+    batch: 4,
+    steps: 12,
+    seed,
+    dtype: 'f32',
+    schedule: 'constant',
+    optimizer: 'sgd',
+    beta2: 0.999,
+    ...rates
   }
   const log = (folder: string) =>
     objects(readFileSync(join(folder, 'log.jsonl'), 'utf8')).map(

@@ -31,7 +31,11 @@ function photographs(): ImageSet {
     labels
   )
   const set = arrayImageSet({
-    ...{ images, height: size, width: size, channels: 3, classes },
+    images,
+    height: size,
+    width: size,
+    channels: 3,
+    classes,
     labels: labels.map((label) => label % classes.length)
   })
   const meanImage = new Float32Array(size * size * 3).fill(110)
@@ -61,7 +65,10 @@ async function run(recipe: Recipe, steps: number) {
   const snapshots: Snapshot[] = []
   const save = (snapshot: Snapshot) => void snapshots.push(snapshot)
   const options = {
-    ...{ optimizer, steps, input, seed: 2 },
+    optimizer,
+    steps,
+    input,
+    seed: 2,
     checkpoint: { every: steps - 1, save }
   }
   const rates = { lr: recipe.rates.weight.rate / 100, courses: recipeCourses(recipe) }
@@ -107,8 +114,15 @@ async function settled(...args: string[]): Promise<TrainSettings> {
 
 t.test('the command line: a recipe, and single things of it', async (t) => {
   t.match(await settled('--recipe', 'paper'), {
-    ...{ recipe: 'paper', net: 'alexnet', batch: 128, epochs: 90, optimizer: 'sgd' },
-    ...{ lr: 0.01, momentum: 0.9, weightDecay: 5e-4, schedule: 'plateau' }
+    recipe: 'paper',
+    net: 'alexnet',
+    batch: 128,
+    epochs: 90,
+    optimizer: 'sgd',
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    schedule: 'plateau'
   })
   const args = ['--recipe', 'chm-145', '--ablate', 'no-lrn,tanh', '--batch', '8', '--steps', '30']
   const settings = await settled(...args, '--lr', '0.005')

@@ -337,11 +337,18 @@ t.test('images on their way', (t) => {
   t.same(inputs, [
     { fit: 'crop', flip: true, mean: 'pixel', colour: { form: 'eigenvalue', sigma: 0.1 } },
     {
-      ...{ fit: 'crop', flip: true, offsets: 33, shared: 32, mean: 'centre' },
+      fit: 'crop',
+      flip: true,
+      offsets: 33,
+      shared: 32,
+      mean: 'centre',
       colour: { form: 'deviation', sigma: 0.1, divide: 1.1, until: 67 }
     },
     {
-      ...{ fit: 'crop', flip: true, offsets: 33, mean: 'centre' },
+      fit: 'crop',
+      flip: true,
+      offsets: 33,
+      mean: 'centre',
       colour: { form: 'deviation', sigma: 0.1, divide: 1.1 }
     },
     { fit: 'crop', flip: true, offsets: 30, mean: 'pixel' },

@@ -9,8 +9,12 @@ const [height, width, channels] = [2, 3, 3]
 const classes = ['cat', 'dog, wet']
 const bytes = height * width * channels
 const set = arrayImageSet({
-  ...{ images: new Uint8Array(2 * bytes).map((_, i) => i * 7), labels: Uint8Array.of(0, 1) },
-  ...{ height, width, channels, classes }
+  images: new Uint8Array(2 * bytes).map((_, i) => i * 7),
+  labels: Uint8Array.of(0, 1),
+  height,
+  width,
+  channels,
+  classes
 })
 const { mean, std } = set
 const meanImage = Float32Array.from({ length: bytes }, (_, i) => i + 0.5)

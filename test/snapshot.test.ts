@@ -39,7 +39,9 @@ t.test('the loss scale goes with it, and is looked at', async (t) => {
 
 t.test('so do validations', async (t) => {
   const validation = {
-    ...{ step: 24, waited: 2, best: { step: 8, error: 0.25, loss: 0.1 + 0.2 } },
+    step: 24,
+    waited: 2,
+    best: { step: 8, error: 0.25, loss: 0.1 + 0.2 },
     plateau: { factor: 0.1, best: 0.25, waited: 1 }
   }
   const state = { ...snapshot.state, validation }

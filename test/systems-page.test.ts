@@ -10,8 +10,14 @@ t.test('the page is made of the results', async (t) => {
 
 t.test('what is shown', async (t) => {
   const result: Result = {
-    ...{ group: 'Bundlers', system: 'Debian 12, x64', node: '24.1.0', tool: 'rollup 4.0' },
-    ...{ what: 'a | b', passed: true, date: '2026-11-30', seconds: 1 }
+    group: 'Bundlers',
+    system: 'Debian 12, x64',
+    node: '24.1.0',
+    tool: 'rollup 4.0',
+    what: 'a | b',
+    passed: true,
+    date: '2026-11-30',
+    seconds: 1
   }
   t.match(asPage([result]), '| rollup 4.0 | Node 24.1.0 | Debian 12, x64 | a \\| b | 2026-11-30 |')
   const failed: Result = { ...result, passed: 'it ended with 1:\nmore' }
@@ -21,7 +27,11 @@ t.test('what is shown', async (t) => {
 t.test('each line is kept beside the others, and in the place of its older one', async (t) => {
   const run = { system: 'here', passed: true, date: '2026-11-30', seconds: 1 } as const
   const result = (tool: string, node: string): Result => ({
-    ...{ group: 'Bundlers', what: 'it bundles', tool, node, ...run }
+    group: 'Bundlers',
+    what: 'it bundles',
+    tool,
+    node,
+    ...run
   })
   const old = result('rollup 4.0', '24.1.0')
   const added = (tool: string, node: string) => withResult([old], result(tool, node))

@@ -36,8 +36,15 @@ const definition = defineNet({
 })
 
 const defaults: TrainSettings = {
-  ...{ net: 'tiny', batch: 16, epochs: 4, seed: 7 },
-  ...{ optimizer: 'sgd', lr: 0.02, momentum: 0.9, beta2: 0.999, weightDecay: 0.001 },
+  net: 'tiny',
+  batch: 16,
+  epochs: 4,
+  seed: 7,
+  optimizer: 'sgd',
+  lr: 0.02,
+  momentum: 0.9,
+  beta2: 0.999,
+  weightDecay: 0.001,
   dtype: 'f32',
   schedule: 'constant'
 }
@@ -46,7 +53,10 @@ await program(async (signal) => {
   signal.addEventListener('abort', () => console.log('interrupted'))
   await using device = await open('cpu', { threads: 2 })
   await using run = await openTraining({
-    ...{ out, resume: flags.includes('--resume'), settings: {}, defaults },
+    out,
+    resume: flags.includes('--resume'),
+    settings: {},
+    defaults,
     onNote: (text) => console.log(`note: ${text}`)
   })
   // 200 images: twelve batches of 16 and one of 8.

@@ -12,8 +12,17 @@ import { train } from '../lib/training/train.ts'
 const SIZE = 32
 
 const defaults: TrainSettings = {
-  ...{ net: 'cifar', data: 'shapes', batch: 16, steps: 4, seed: 1, dtype: 'f32' },
-  ...{ optimizer: 'sgd', lr: 0.01, momentum: 0.9, beta2: 0.999, weightDecay: 0 },
+  net: 'cifar',
+  data: 'shapes',
+  batch: 16,
+  steps: 4,
+  seed: 1,
+  dtype: 'f32',
+  optimizer: 'sgd',
+  lr: 0.01,
+  momentum: 0.9,
+  beta2: 0.999,
+  weightDecay: 0,
   schedule: 'constant'
 }
 

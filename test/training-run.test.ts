@@ -125,15 +125,13 @@ t.test('nothing to resume', async (t) => {
 
 t.test('settings', async (t) => {
   const defaults: TrainSettings = {
-    ...{
-      net: 'fashion',
-      batch: 32,
-      seed: 1,
-      optimizer: 'sgd',
-      lr: 0.02,
-      momentum: 0.9,
-      weightDecay: 0
-    },
+    net: 'fashion',
+    batch: 32,
+    seed: 1,
+    optimizer: 'sgd',
+    lr: 0.02,
+    momentum: 0.9,
+    weightDecay: 0,
     dtype: 'f32',
     schedule: 'cosine',
     beta2: 0.98

@@ -148,7 +148,9 @@ t.test('a signal ends a run after the steps under way', async (t) => {
   const seen: number[] = []
   const saved: number[] = []
   const options = {
-    ...{ ...rates, steps: 50, signal: abort.signal },
+    ...rates,
+    steps: 50,
+    signal: abort.signal,
     checkpoint: { save: ({ state }: { state: { step: number } }) => void saved.push(state.step) }
   }
   for await (const { step } of train(net, smallSet(16), options)) {

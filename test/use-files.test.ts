@@ -31,7 +31,11 @@ async function allOf(rows: AsyncIterable<{ first: number; values: Float32Array }
 }
 
 const facts: FeatureFacts = {
-  ...{ run: '/run', weights: 'abc', net: 'cifar', layer: 'fc7', folder: '/photos' },
+  run: '/run',
+  weights: 'abc',
+  net: 'cifar',
+  layer: 'fc7',
+  folder: '/photos',
   images: [{ file: 'a.png' }, { file: 'b.png', class: 'cat' }, { file: 'c.png' }]
 }
 

@@ -73,8 +73,12 @@ t.test('labels are those of the class names, whatever their order', async (t) =>
   const turned = await assess([trained], await reordered(test))
   t.strictSame(turned.confusion, usual.confusion)
   const part = arrayImageSet({
-    ...{ images: new Uint8Array(32 * 32 * 3), labels: Uint8Array.of(0), height: 32, width: 32 },
-    ...{ channels: 3, classes: [test.classes[3] ?? ''] }
+    images: new Uint8Array(32 * 32 * 3),
+    labels: Uint8Array.of(0),
+    height: 32,
+    width: 32,
+    channels: 3,
+    classes: [test.classes[3] ?? '']
   })
   t.equal((await assess([trained], part)).perClass[3]?.images, 1, 'some of the classes will do')
 })

@@ -37,10 +37,14 @@ async function course(course: Course, definition = smallNet()) {
   const steps: { step: number; loss: number; lr: number }[] = []
   const saved = new Map<number, Snapshot>()
   const all = train(net, rest, {
-    ...{ ...rates, seed, signal: abort.signal },
+    ...rates,
+    seed,
+    signal: abort.signal,
     ...options,
     validation: {
-      ...{ set: held, every, patience },
+      set: held,
+      every,
+      patience,
       onResult: (validation) => void validations.push(validation),
       onProgress: () => {
         if (steps.at(-1)?.step === interrupt) abort.abort()
@@ -120,7 +124,10 @@ t.test('a run that is interrupted goes on bit for bit', async (t) => {
     if (!from) throw new Error('nothing was saved')
     const text: Snapshot['state'] = JSON.parse(JSON.stringify(from.state))
     const rest = await course({
-      ...{ every: 3, steps: 18, schedule: schedule(), from: { ...from, state: text } }
+      every: 3,
+      steps: 18,
+      schedule: schedule(),
+      from: { ...from, state: text }
     })
     t.same(rest.steps, whole.steps.slice(done))
     const later = whole.validations.filter(({ step }) => step > (from.state.validation?.step ?? 0))

@@ -180,9 +180,16 @@ export async function* parity(
         decay: Object.fromEntries(net.parameters.trained.map(({ name, decay }) => [name, decay])),
         branches: await branches(net, set),
         ...(await inOrder(set)),
-        ...{ size: [height, width], mean: set.mean, std: set.std },
-        ...{ batch, threads: device.threads, gpu: device.kind === 'cuda', lr, ...rates },
-        ...{ labelSmoothing: 0, ...ways }
+        size: [height, width],
+        mean: set.mean,
+        std: set.std,
+        batch,
+        threads: device.threads,
+        gpu: device.kind === 'cuda',
+        lr,
+        ...rates,
+        labelSmoothing: 0,
+        ...ways
       })
       const how = fuse ? 'fused' : 'unfused'
       const { farthest, gradients: wanted, gpu } = expected

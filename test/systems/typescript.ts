@@ -94,8 +94,14 @@ console.log(net.parameters.count)`
 }
 
 const strict = {
-  ...{ target: 'es2022', lib: ['es2023'], types: ['node'], strict: true, skipLibCheck: false },
-  ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, outDir: 'out' }
+  target: 'es2022',
+  lib: ['es2023'],
+  types: ['node'],
+  strict: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  outDir: 'out'
 }
 
 async function check(place: Place, typescript: string, node: string): Promise<void> {
