@@ -84,7 +84,7 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
 
 ALEXNODE_DEVICE float sigmoid_of(float x) { return 1.f / (1.f + expf(-x)); }
 
-/// Whether Keras would leave a sigmoid as it is.
+/// True if clipping leaves p unchanged: only then p has a gradient.
 ALEXNODE_DEVICE bool unclipped(float p, const CrossEntropyParams& params) {
   return p >= params.low && p <= params.high;
 }
@@ -118,7 +118,7 @@ ALEXNODE_DEVICE void sigmoid_cross_entropy(const CrossEntropyParams& p) {
   const double wanted = (1 - smooth) * double(logf(min(max(s, p.low), p.high))) + double(each) * logs;
   if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) - wanted, 1, before};
   if (!dx) return;
-  // dlogits may lie where logits do: nobody writes before everybody has read `own`.
+  // dlogits may be logits: no thread writes before all have read `own`.
   __syncthreads();
   const float factor = *p.factor / float(valid);
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
