@@ -58,9 +58,10 @@ function mirrored(set: ImageSet): ImageSet {
 
 /** The last layer's outputs, [images, units]. */
 async function featuresOf(trained: Trained, set: ImageSet): Promise<Float32Array> {
-  const { net, facts } = trained
+  const { net } = trained
+  const { input } = trained.facts
   const all = new Float32Array(set.length * net.classes)
-  for await (const { first, values } of outputs(net, trained.takeUnlabelled(set), facts)) {
+  for await (const { first, values } of outputs(net, trained.takeUnlabelled(set), { input })) {
     all.set(values, first * net.classes)
   }
   return all

@@ -12,7 +12,7 @@ import { maxPool } from '../lib/net/layers/pool.ts'
 import { relu } from '../lib/net/layers/relu.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/training/train.ts'
-import { distance, rates, run, seed, weights } from './courses.ts'
+import { distance, run, seed, sgdRates, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 /** With dropout, and without batch norm, which looks at each batch by itself. */
@@ -58,7 +58,8 @@ async function course(course: Course) {
     const save = (snapshot: Snapshot) => {
       saved = snapshot
     }
-    const all = { ...rates, seed, epochs: 2, checkpoint: { save }, ...options }
+    const length = options.steps === undefined ? { epochs: 2 } : {}
+    const all = { ...sgdRates, ...length, seed, checkpoint: { save }, ...options }
     for await (const { loss, top1, images: count, epoch, skipped } of train(net, images, all)) {
       const skips = skipped === undefined ? {} : { skipped }
       steps.push({ loss, top1, images: count, epoch, ...skips })

@@ -6,7 +6,7 @@ import { adam } from '../lib/optim/optimizer.ts'
 import { toCheckpoint, toSnapshot } from '../lib/run/snapshot.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { type Snapshot, type TrainOptions, train, type Validation } from '../lib/training/train.ts'
-import { distance, rates, run, seed, type Weights, weights } from './courses.ts'
+import { distance, run, seed, sgdRates, type Weights, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const set = smallSet(24)
@@ -34,7 +34,7 @@ async function course(course: Course) {
     const losses: number[] = []
     const saved: Snapshot[] = []
     const checkpoint = { every: 1, save: (snapshot: Snapshot) => void saved.push(snapshot) }
-    const all = train(net, set, { ...rates, seed, checkpoint, ...options })
+    const all = train(net, set, { ...sgdRates, seed, checkpoint, ...options })
     for await (const { step, loss } of all) {
       losses.push(loss)
       if (step === leave) break

@@ -98,7 +98,7 @@ t.test('what cannot be saved is refused, and leaves nothing', async (t) => {
     [{ ...good, state: { f: () => 1 } }, /state\.f: expected plain JSON, got \(\) => 1/],
     [{ ...good, state: { list: [undefined] } }, /list\[0\]: expected plain JSON, got undefined/],
     [{ ...good, state: cycle }, /state\.self: expected plain JSON, got a cycle/],
-    [{ ...good, state: [] }, /state: expected an object, got an array/]
+    [{ ...good, state: [] }, /state: expected an object, got \[\]/]
   ] as const
   for (const [data, message] of cases) {
     t.match(await failure(writeCheckpoint(dir, data)), { name: 'TypeError', message })
@@ -313,7 +313,7 @@ t.test('the newest ones are kept', async (t) => {
   for (const count of [0, -1, 1.5, Number.NaN]) {
     t.match(await failure(keepCheckpoints(dir, count)), {
       name: 'RangeError',
-      message: `expected to keep 1 or more, got ${count}`
+      message: `count: expected a whole number from 1, got ${count}`
     })
   }
 })

@@ -6,7 +6,7 @@ import { exportTensors } from '../lib/net/graph/public-tensors.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { adam } from '../lib/optim/optimizer.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'
-import { distance, rates, run, seed, weights } from './courses.ts'
+import { distance, run, seed, sgdRates, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const set = smallSet(24)
@@ -30,7 +30,7 @@ async function course({ devices = ['cpu'], parallel = 'model', ...options }: Cou
     for (const name of devices) opened.push(await open(name, { threads: 1 }))
     await using net = await smallNet().build(opened, { batch: 4, seed, parallel })
     const steps: { loss: number; norm: number | undefined }[] = []
-    for await (const { loss, gradientNorm } of train(net, set, { ...rates, seed, ...options })) {
+    for await (const { loss, gradientNorm } of train(net, set, { ...sgdRates, seed, ...options })) {
       steps.push({ loss, norm: gradientNorm })
     }
     const copies = net.parameters.all.filter(({ copy }) => copy)

@@ -12,6 +12,11 @@ import { type TrainOptions, train } from '../lib/training/train.ts'
 export const seed = 7
 /** How the optimizer steps. */
 export const rates = { lr: 0.05, momentum: 0.9, weightDecay: 1e-3 }
+const { lr, ...update } = rates
+/** The same as an optimizer. */
+export const optimizer = sgd(update)
+/** The same as options of `train`, to which another optimizer may be given. */
+export const sgdRates = { lr, optimizer }
 
 /** All parameters, as files have them. */
 export const weights = ({ parameters, stream }: Net) => parameters.export(stream)
@@ -23,7 +28,8 @@ export async function run(
   options: Partial<TrainOptions>
 ): Promise<number[]> {
   const losses: number[] = []
-  for await (const { loss } of train(net, set, { ...rates, seed, ...options })) losses.push(loss)
+  const own = { ...sgdRates, seed, ...options }
+  for await (const { loss } of train(net, set, own)) losses.push(loss)
   return losses
 }
 
@@ -52,7 +58,7 @@ export async function eagerly(
 ): Promise<void> {
   const { device, stream, parameters } = net
   const tape = new Tape(stream)
-  const { op, fields, hyper } = sgd(rates)
+  const { op, fields, hyper } = optimizer
   for (const parameter of parameters.trained) {
     const { master, gradient, dims, layer } = parameter
     const state = new Value({ name: 'v', layer, dtype: 'f32', shape: dims, layout: master.layout })

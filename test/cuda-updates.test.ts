@@ -5,7 +5,7 @@ import type { FloatDType } from '../lib/native/dtype.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { type Snapshot, type TrainOptions, train } from '../lib/training/train.ts'
-import { distance, rates, seed, weights } from './courses.ts'
+import { distance, seed, sgdRates, weights } from './courses.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
@@ -36,7 +36,7 @@ async function course({ devices = ['cuda:0'], dtype = 'f32', parallel, ...option
     const save = (snapshot: Snapshot) => {
       saved = snapshot
     }
-    const settings = { ...rates, ...all, steps: 6, seed, checkpoint: { save }, ...options }
+    const settings = { ...sgdRates, ...all, steps: 6, seed, checkpoint: { save }, ...options }
     for await (const { loss, gradientNorm = 0, skipped = false } of train(net, set, settings)) {
       steps.push({ loss, norm: gradientNorm, skipped })
     }

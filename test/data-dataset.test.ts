@@ -62,11 +62,13 @@ t.test('wrong sizes are refused', async (t) => {
       '[data] expected 3 images of 2×2×2 = 24 bytes (one image for each label), got 23'
     ],
     [{ labels: new Uint8Array(0) }, '[data] expected at least one image, got 0 labels'],
-    [{ height: 0 }, '[data] expected height to be a whole number from 1, got 0'],
-    [{ width: 1.5 }, '[data] expected width to be a whole number from 1, got 1.5'],
-    [{ channels: -1 }, '[data] expected channels to be a whole number from 1, got -1'],
-    [{ mean: [0.5] }, '[data] expected mean to hold one number for each of 2 channels, got 1'],
-    [{ std: [1, 1, 1] }, '[data] expected std to hold one number for each of 2 channels, got 3']
+    [{ height: 0 }, '[data] height: expected a whole number from 1, got 0'],
+    [{ width: 1.5 }, '[data] width: expected a whole number from 1, got 1.5'],
+    [{ channels: -1 }, '[data] channels: expected a whole number from 1, got -1'],
+    [{ mean: [0.5] }, '[data] mean: expected a number for each of 2 channels, got 1'],
+    [{ std: [1, 1, 1] }, '[data] std: expected a number for each of 2 channels, got 3'],
+    [{ std: [0, 1] }, '[data] std[0]: expected a number above 0 to 1, got 0'],
+    [{ mean: [0.5, 127.5] }, '[data] mean[1]: expected a number from 0 to 1, got 127.5']
   ] as const
   for (const [wrong, message] of cases) {
     t.throws(() => arrayImageSet({ ...small(), ...wrong }), new DataError(message))

@@ -148,11 +148,11 @@ t.test('drawing gives the event loop its turns', async (t) => {
 
 t.test('wrong options are refused', async (t) => {
   const cases = [
-    [{ channels: 2 }, '[shapes] expected channels to be 1 or 3, got 2'],
-    [{ size: 15 }, '[shapes] expected size to be a whole number from 16, got 15'],
-    [{ train: 0 }, '[shapes] expected train to be a whole number from 1, got 0'],
-    [{ test: 1.5 }, '[shapes] expected test to be a whole number from 1, got 1.5'],
-    [{ seed: -1 }, '[shapes] expected seed to be a whole number from 0, got -1']
+    [{ channels: 2 }, '[shapes] channels: expected 1 or 3, got 2'],
+    [{ size: 15 }, '[shapes] size: expected a whole number from 16, got 15'],
+    [{ train: 0 }, '[shapes] train: expected a whole number from 1, got 0'],
+    [{ test: 1.5 }, '[shapes] test: expected a whole number from 1, got 1.5'],
+    [{ seed: -1 }, '[shapes] seed: expected a whole number from 0 to 2^53 - 1, got -1']
   ] as const
   for (const [options, message] of cases) t.throws(() => shapes(options), new DataError(message))
 

@@ -8,7 +8,8 @@ import { defineNet } from '../lib/net/definition.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { evaluate, type PredictedBatch } from '../lib/training/evaluate/evaluate.ts'
-import { checkInput, type InputRecipe, resolveInput } from '../lib/training/input/augment.ts'
+import { type InputRecipe, resolveInput } from '../lib/training/input/augment.ts'
+import { checkInput } from '../lib/training/input/input-rule.ts'
 import { tenViews } from '../lib/training/input/net-input.ts'
 import { type Snapshot, train } from '../lib/training/train.ts'
 import { weights } from './courses.ts'
@@ -51,20 +52,23 @@ function photographs(length: number): ImageSet {
 t.test('recipes that are refused', async (t) => {
   const wrong: readonly [unknown, RegExp][] = [
     [undefined, /expected an object/],
-    [{ crop: true }, /expected fit, flip, .* got crop/],
-    [{ fit: 'warp' }, /fit: expected crop or resize, got "warp"/],
+    [{ crop: true }, /crop: expected one of the options fit, flip, .* got an unknown one/],
+    [{ fit: 'warp' }, /fit: expected 'crop' or 'resize', got "warp"/],
     [{ flip: 1 }, /flip: expected true or false, got 1/],
     [{ offsets: 0 }, /offsets: expected a whole number from 1, got 0/],
     [{ shared: 1.5 }, /shared: expected a whole number from 1, got 1.5/],
-    [{ mean: 'none' }, /mean: expected channel or pixel or centre/],
-    [{ divide: 0 }, /divide: expected "std" or a number above 0, got 0/],
-    [{ fit: 'resize', offsets: 3 }, /offsets: expected none with fit resize, got 3/],
+    [{ mean: 'none' }, /mean: expected 'channel', 'pixel' or 'centre'/],
+    [{ divide: 0 }, /divide: expected 'std', or a number above 0, got 0/],
+    [{ fit: 'resize', offsets: 3 }, /offsets: expected none with fit 'resize', got 3/],
     [{ colour: 0.1 }, /colour: expected an object/],
-    [{ colour: { sigma: 0.1 } }, /colour.form: expected eigenvalue or deviation/],
+    [{ colour: { sigma: 0.1 } }, /colour.form: expected 'eigenvalue' or 'deviation'/],
     [{ colour: { form: 'deviation', sigma: -1 } }, /colour.sigma: expected a number from 0/],
     [{ colour: { form: 'deviation', sigma: 1, divide: 0 } }, /colour.divide: expected a number/],
     [{ colour: { form: 'deviation', sigma: 1, until: '67' } }, /colour.until: expected a number/],
-    [{ colour: { form: 'deviation', sigma: 1, from: 2 } }, /got colour.from/]
+    [
+      { colour: { form: 'deviation', sigma: 1, from: 2 } },
+      /colour.from: expected one of .* did you mean form/
+    ]
   ]
   for (const [recipe, message] of wrong) t.throws(() => checkInput(recipe), { message })
   t.doesNotThrow(() => checkInput({ fit: 'crop', offsets: 30, shared: 32, mean: 'centre' }))

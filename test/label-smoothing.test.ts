@@ -6,7 +6,7 @@ import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import type { Net } from '../lib/net/net.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
-import { rates, run, seed } from './courses.ts'
+import { run, seed, sgdRates } from './courses.ts'
 import { define, noise } from './noise.ts'
 
 const definition = define([flatten(), dense({ name: 'fc', units: 3 })])
@@ -50,7 +50,7 @@ t.test('it changes what is learnt, and not how it is judged', async (t) => {
   const course = async (labelSmoothing?: number) => {
     await using net = await definition.build(device, { batch: 6, seed })
     const before = await evaluate(net, set)
-    await run(net, set, { ...rates, steps: 4, labelSmoothing })
+    await run(net, set, { ...sgdRates, steps: 4, labelSmoothing })
     return { before: before.loss, after: (await evaluate(net, set)).loss }
   }
   const plain = await course()

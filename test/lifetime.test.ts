@@ -245,7 +245,7 @@ t.test('record() refuses what cannot be recorded, and the stream goes on', async
   t.match(told[2], /\[relu\] was not prepared before record\(\)/)
   t.match(told[3], /\[record\] cannot close/)
   t.match(told[4], /\[record\] cannot run a program while/)
-  t.throws(() => record([], run), /expected one stream or more/)
+  t.throws(() => record([], run), /streams: expected a list of 1 or more values/)
   t.throws(() => record([stream], async () => run()), /does not wait/)
 
   stream.write(x, Float32Array.of(-1, 2, -3, 4))

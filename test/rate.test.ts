@@ -10,7 +10,7 @@ import type { TrainSettings } from '../lib/run/settings.ts'
 import { toSnapshot } from '../lib/run/snapshot.ts'
 import { openTraining } from '../lib/run/training-run.ts'
 import { type RateChange, type Snapshot, type TrainOptions, train } from '../lib/training/train.ts'
-import { distance, rates, run, seed, weights } from './courses.ts'
+import { distance, rates, run, seed, sgdRates, weights } from './courses.ts'
 import { objects } from './programs.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
@@ -24,7 +24,7 @@ async function course(options: Partial<TrainOptions>) {
     every: 3,
     save: (snapshot: Snapshot) => void saved.set(snapshot.state.step, snapshot)
   }
-  const all = { ...rates, seed, steps: 12, checkpoint, ...options }
+  const all = { ...sgdRates, seed, steps: 12, checkpoint, ...options }
   for await (const { step, loss, lr, rateChange } of train(net, smallSet(20), all)) {
     steps.push({ step, loss, lr, ...(rateChange && { rateChange }) })
   }
@@ -177,7 +177,7 @@ t.test('a run that is kept, killed and gone on with', async (t) => {
     const { from, control } = run
     const checkpoint = { every: 5, save: run.save }
     for await (const step of train(net, smallSet(20), {
-      ...rates,
+      ...sgdRates,
       steps: 12,
       seed,
       from,

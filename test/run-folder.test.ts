@@ -252,8 +252,8 @@ t.test('what cannot be kept as options', async (t) => {
   t.match(error, { name: 'TypeError', message: /options\.lr: expected plain JSON, got Infinity/ })
   t.throws(() => statSync(out), 'nothing was made')
   t.match(await failure(open('')), {
-    name: 'TypeError',
-    message: '[run] out: expected a folder, got'
+    name: 'RangeError',
+    message: '[run] out: expected a text, got ""'
   })
 })
 

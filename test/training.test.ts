@@ -12,12 +12,11 @@ import { conv2d } from '../lib/net/layers/conv2d.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { add } from '../lib/net/layers/join.ts'
-import { sgd } from '../lib/optim/optimizer.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { Trainer } from '../lib/training/step/trainer.ts'
 import { NonFiniteError, train } from '../lib/training/train.ts'
 import { permutation } from '../lib/util/random.ts'
-import { distance, eagerly, rates, run, seed, weights } from './courses.ts'
+import { distance, eagerly, optimizer, rates, run, seed, sgdRates, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 t.test('a recorded step equals the eager one, bit for bit', async (t) => {
@@ -86,12 +85,12 @@ t.test('a smaller last batch is trained on exactly', async (t) => {
   const order = permutation(10, seed, 0)
   await using first = await smallNet().build(device, { batch: 4, seed })
   await using last = await smallNet().build(device, { batch: 2, seed: seed + 1 })
-  await using trainer = await Trainer.create(first, set, sgd(rates))
+  await using trainer = await Trainer.create(first, set, optimizer)
   for (const step of [0, 1]) {
     const indices = order.slice(4 * step, 4 * step + 4)
     await (await trainer.step(indices, { step, seed, lr: rates.lr })).result
   }
-  await using smaller = await Trainer.create(last, set, sgd(rates))
+  await using smaller = await Trainer.create(last, set, optimizer)
   await smaller.import(await trainer.export())
   const { result } = await smaller.step(order.slice(8), { step: 2, seed, lr: rates.lr })
   t.equal((await result).loss, losses[2])
@@ -148,7 +147,7 @@ t.test('a signal ends a run after the steps under way', async (t) => {
   const seen: number[] = []
   const saved: number[] = []
   const options = {
-    ...rates,
+    ...sgdRates,
     steps: 50,
     signal: abort.signal,
     checkpoint: { save: ({ state }: { state: { step: number } }) => void saved.push(state.step) }
@@ -176,7 +175,8 @@ t.test('data that do not suit', async (t) => {
   }
   await t.rejects(run(net, labelled, {}), /expected a label from 0 to 9, got 10/)
   await t.rejects(evaluate(net, labelled), /expected a label from 0 to 9, got 10/)
-  const colour = { ...set, channels: 3 }
+  const [mean, std] = [set.mean, set.std].map((one) => [...one, ...one, ...one])
+  const colour = { ...set, channels: 3, mean: mean ?? [], std: std ?? [] }
   await t.rejects(run(net, colour, {}), /expected images of 1 channels for small, got 3/)
   await t.rejects(evaluate(net, colour), /expected images of 1 channels for small, got 3/)
   const fewer = { ...set, classes: set.classes.slice(1) }
@@ -228,7 +228,7 @@ t.test('nets that cannot be', async (t) => {
   const input = { channels: 3, height: 8, width: 8 }
   const of = (...layers: LayerNode[]) => defineNet({ name: 'odd', input, layers })
   const conv = (name: string, size = 3) => conv2d({ name, filters: 4, size })
-  t.throws(() => of(), /expected one layer or more/)
+  t.throws(() => of(), /layers: expected a list of 1 or more values, each a layer, .* got \[\]/)
   t.throws(() => of(conv('a'), conv('a')), /two layers are called 'a'/)
   const reads = () => of(conv('a'), conv2d({ name: 'b', filters: 4, size: 3, inputs: ['c'] }))
   t.throws(

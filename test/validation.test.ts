@@ -5,10 +5,11 @@ import { open } from '../lib/engine/device.ts'
 import { defineNet } from '../lib/index.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
 import { plateau } from '../lib/optim/schedule.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { type Snapshot, type TrainOptions, train, type Validation } from '../lib/training/train.ts'
-import { distance, rates, seed, weights } from './courses.ts'
+import { distance, seed, sgdRates, weights } from './courses.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const plain = defineNet({
@@ -37,7 +38,7 @@ async function course(course: Course, definition = smallNet()) {
   const steps: { step: number; loss: number; lr: number }[] = []
   const saved = new Map<number, Snapshot>()
   const all = train(net, rest, {
-    ...rates,
+    ...sgdRates,
     seed,
     signal: abort.signal,
     ...options,
@@ -84,7 +85,7 @@ t.test('at the end of each epoch, and of the run', async (t) => {
 })
 
 t.test('the rate drops, and the run ends, when nothing gets better', async (t) => {
-  const still = { every: 2, lr: 1e-12, momentum: 0, weightDecay: 0, steps: 20 }
+  const still = { every: 2, lr: 1e-12, optimizer: sgd(), steps: 20 }
   const schedule = () => plateau({ patience: 2, factor: 0.5 })
   const { steps, validations } = await course({ ...still, schedule: schedule() }, plain)
   t.same(
@@ -157,8 +158,8 @@ t.test('a plateau that has seen nothing yet is saved, too', async (t) => {
 })
 
 t.test('options that do not suit', async (t) => {
-  await t.rejects(course({ every: 0 }), /validation.every: expected a number from 1, got 0/)
-  await t.rejects(course({ patience: 0 }), /validation.patience: expected a number from 1/)
+  await t.rejects(course({ every: 0 }), /validation.every: expected a whole number from 1, got 0/)
+  await t.rejects(course({ patience: 0 }), /validation.patience: expected a whole number from 1/)
   await using device = await open('cpu', { threads: 1 })
   await using net = await plain.build(device, { batch: 4 })
   const blind = train(net, smallSet(8), { lr: 0.1, schedule: plateau() })
@@ -181,6 +182,6 @@ t.test('images that are held out are not trained on', async (t) => {
   t.same(parts.toSorted(), (await bytes(set)).toSorted(), 'together they are the set')
   t.throws(() => rest.read(Uint32Array.of(7), new Uint8Array(784), new Int32Array(1)), RangeError)
   for (const count of [0, 10, 1.5]) {
-    t.throws(() => holdOut(set, count, 1), /expected to hold out from 1 to 9 of 10 images/)
+    t.throws(() => holdOut(set, count, 1), /count: expected a whole number from 1 to 9, got/)
   }
 })

@@ -13,7 +13,7 @@ import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { maxPool } from '../lib/net/layers/pool.ts'
 import { relu } from '../lib/net/layers/relu.ts'
-import { adam } from '../lib/optim/optimizer.ts'
+import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { cosine, type Schedule, warmUp } from '../lib/optim/schedule.ts'
 import { type Diagnosis, NonFiniteError, type TrainOptions, train } from '../lib/training/train.ts'
 import { distance, seed, weights } from './courses.ts'
@@ -68,7 +68,8 @@ async function course(course: Course) {
     const onDiagnosis = (diagnosis: Diagnosis) => void found.push(diagnosis)
     const losses: number[] = []
     const watch = every === 0 ? undefined : { every, onDiagnosis }
-    const all = { lr: 0.02, momentum: 0.9, seed, steps: 100, watch, ...options }
+    const optimizer = sgd({ momentum: 0.9 })
+    const all = { lr: 0.02, optimizer, seed, steps: 100, watch, ...options }
     let failure: unknown
     try {
       for await (const { loss } of train(net, images, all)) losses.push(loss)
@@ -167,7 +168,7 @@ t.test('a loss that stands where it began', async (t) => {
       for (const [row, index] of indices.entries()) labels[row] = ((index * 7919) >>> 3) % 10
     }
   }
-  const long = { lr: 0.002, momentum: 0, steps: 300 }
+  const long = { lr: 0.002, optimizer: sgd(), steps: 300 }
   const wrong = await course({ ...long, images: shuffled })
   t.strictSame(places(wrong.found), [{ kind: 'plateau', layer: undefined, step: 261 }])
   t.match(wrong.found[0]?.text, /^The loss stands at 2\.\d+ since the start, about ln 10: the net /)
@@ -222,5 +223,5 @@ t.test('on the double of CUDA', needsCompiler, async (t) => {
 
 t.test('an interval that cannot be', async (t) => {
   const { failure } = await course({ every: 1 })
-  t.match(failure, { message: /watch\.every: expected a number from 2, got 1/ })
+  t.match(failure, { message: /watch\.every: expected a whole number from 2, got 1/ })
 })

@@ -94,7 +94,7 @@ function trainOptions(
     input,
     lr,
     seed,
-    epochs,
+    ...(run.settings.steps === undefined && { epochs }),
     steps: stepsOf(run.settings, data.test.length),
     labelSmoothing,
     clipNorm,

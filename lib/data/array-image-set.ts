@@ -1,6 +1,9 @@
+import { checkOptions } from '../util/check/check.ts'
+import { list, maybe, record, text, typed, whole } from '../util/check/rules.ts'
 import { imageStats } from './byte-counts.ts'
 import { checkLabels, checkRead } from './check.ts'
 import { DataError, type ImageSet } from './dataset.ts'
+import { countFault, meanRule, stdRule } from './rules.ts'
 
 /** Options of `arrayImageSet`. */
 export interface ArrayImageSetOptions {
@@ -22,6 +25,20 @@ export interface ArrayImageSetOptions {
   readonly std?: readonly number[]
 }
 
+const arraySet = record<ArrayImageSetOptions>(
+  {
+    images: typed('Uint8Array'),
+    labels: typed('Uint8Array', 'Int32Array'),
+    height: whole({ from: 1 }),
+    width: whole({ from: 1 }),
+    channels: maybe(whole({ from: 1 })),
+    classes: list(text, { least: 1 }),
+    mean: maybe(meanRule),
+    std: maybe(stdRule)
+  },
+  { also: (options) => countFault({ channels: 1, ...options }) }
+)
+
 /**
  * Makes an image set from arrays in memory.
  *
@@ -34,12 +51,8 @@ export interface ArrayImageSetOptions {
  * })
  */
 export function arrayImageSet(options: ArrayImageSetOptions): ImageSet {
+  checkOptions('data', options, arraySet, DataError)
   const { images, labels, height, width, channels = 1, classes } = options
-  for (const [what, value] of Object.entries({ height, width, channels })) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new DataError(`[data] expected ${what} to be a whole number from 1, got ${value}`)
-    }
-  }
   const length = labels.length
   const size = height * width * channels
   if (length === 0) throw new DataError('[data] expected at least one image, got 0 labels')
@@ -50,14 +63,6 @@ export function arrayImageSet(options: ArrayImageSetOptions): ImageSet {
     )
   }
   checkLabels(labels, classes.length)
-  for (const [what, value] of Object.entries({ mean: options.mean, std: options.std })) {
-    if (value !== undefined && value.length !== channels) {
-      throw new DataError(
-        `[data] expected ${what} to hold one number for each of ${channels} channels,` +
-          ` got ${value.length}`
-      )
-    }
-  }
   const stats = options.mean && options.std ? undefined : imageStats(images, channels)
   const mean = options.mean ?? stats?.mean ?? []
   const std = options.std ?? stats?.std ?? []

@@ -1,4 +1,6 @@
 /** Mean and standard deviation of images, from counts of byte values. */
+import { checkArguments } from '../util/check/check.ts'
+import { typed, whole } from '../util/check/rules.ts'
 
 /** Mean and standard deviation of images. */
 export interface ImageStats {
@@ -13,11 +15,16 @@ export interface ImageStats {
  *
  * @param images u8 [..., channel]
  * @param channels number of channels. Default 1
+ * @throws RangeError for anything but bytes, and for channels that are no whole number from 1
  *
  * @example
  * const { mean, std } = imageStats(images, 3)
  */
 export function imageStats(images: Uint8Array, channels = 1): ImageStats {
+  checkArguments('data', {
+    images: [images, typed('Uint8Array')],
+    channels: [channels, whole({ from: 1 })]
+  })
   const counts = new ByteCounts(channels)
   counts.add(images)
   return counts.stats()

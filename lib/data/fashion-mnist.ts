@@ -4,10 +4,12 @@
  * 2017; MIT licence.
  */
 import { resolve } from 'node:path'
+import { checkOptions } from '../util/check/check.ts'
+import { anyText, maybe, record } from '../util/check/rules.ts'
 import { DataError, type Dataset } from './dataset.ts'
 import { findIdxFolder, loadIdxFolder } from './idx/folder.ts'
 import { openIdxSet } from './named/mnist.ts'
-import { dataFolder, type NamedSetOptions } from './named/options.ts'
+import { dataFolder, type NamedSetOptions, namedSetRules } from './named/options.ts'
 
 /** Options of `fashionMnist`. */
 export interface FashionMnistOptions extends NamedSetOptions {
@@ -17,6 +19,8 @@ export interface FashionMnistOptions extends NamedSetOptions {
    */
   readonly data?: string | undefined
 }
+
+const fashionOptions = record<FashionMnistOptions>({ ...namedSetRules, data: maybe(anyText) })
 
 /**
  * Loads Fashion-MNIST, 60,000 training and 10,000 test images [28, 28, 1] of ten classes, into memory. It looks in
@@ -32,6 +36,12 @@ export interface FashionMnistOptions extends NamedSetOptions {
  * console.log(data.source, data.train.length)
  */
 export async function fashionMnist(options: FashionMnistOptions = {}): Promise<Dataset> {
+  checkOptions('data', options, fashionOptions, DataError)
+  return loadFashion(options)
+}
+
+/** As `fashionMnist`, for options that are checked and may be more. */
+export async function loadFashion(options: FashionMnistOptions): Promise<Dataset> {
   const { signal } = options
   if (options.data !== undefined) return loadNamed(options.data, options.data, signal)
   const folder = dataFolder()

@@ -1,5 +1,8 @@
+import { checkArguments } from '../util/check/check.ts'
+import { seed as aSeed, typed, whole } from '../util/check/rules.ts'
 import { permutation } from '../util/random.ts'
 import { DataError, type ImageSet } from './dataset.ts'
+import { anImageSet } from './rules.ts'
 
 /** A set in two parts. */
 export interface HeldOut {
@@ -14,18 +17,16 @@ export interface HeldOut {
  *
  * @param count number of images to hold out, from 1 to set.length - 1
  * @param seed decides which; a whole number from 0 to 2^53 - 1
- * @throws DataError for any other count
+ * @throws DataError for any other count or seed
  *
  * @example
  * const { rest, held } = holdOut(data.train, 5000, 1)
  * train(net, rest, { epochs: 10, lr: 0.01, validation: { set: held } })
  */
 export function holdOut(set: ImageSet, count: number, seed: number): HeldOut {
-  if (!Number.isInteger(count) || count < 1 || count >= set.length) {
-    throw new DataError(
-      `[data] expected to hold out from 1 to ${set.length - 1} of ${set.length} images, got ${count}`
-    )
-  }
+  checkArguments('data', { set: [set, anImageSet] }, DataError)
+  const counts = whole({ from: 1, to: set.length - 1 })
+  checkArguments('data', { count: [count, counts], seed: [seed, aSeed] }, DataError)
   const drawn = permutation(set.length, seed, 0)
   const part = (from: number, to: number) => subset(set, drawn.slice(from, to).sort())
   return { held: part(0, count), rest: part(count, set.length) }
@@ -35,12 +36,24 @@ export function holdOut(set: ImageSet, count: number, seed: number): HeldOut {
  * Makes a set of some images of another. It copies nothing.
  *
  * @param numbers image i of the result is image `numbers[i]` of `set`
+ * @throws DataError for a number that is no image of `set`
  * @throws RangeError from `read` for an index out of range
  *
  * @example
  * const firstThousand = subset(data.train, Uint32Array.from({ length: 1000 }, (_, i) => i))
  */
 export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
+  checkArguments(
+    'data',
+    { set: [set, anImageSet], numbers: [numbers, typed('Uint32Array')] },
+    DataError
+  )
+  const place = numbers.findIndex((number) => number >= set.length)
+  if (place >= 0) {
+    throw new DataError(
+      `[data] numbers[${place}]: expected an image from 0 to ${set.length - 1}, got ${numbers[place]}`
+    )
+  }
   const { height, width, channels, classes, mean, std, meanImage, colours } = set
   return {
     length: numbers.length,

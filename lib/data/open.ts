@@ -2,19 +2,21 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { anyText, callback, maybe, record, whole } from '../util/check/rules.ts'
 import { findCifar, loadCifarFolder } from './cifar.ts'
 import { DataError, type Dataset } from './dataset.ts'
 import { DownloadError, OfflineError } from './download/download.ts'
-import { type FashionMnistOptions, fashionMnist } from './fashion-mnist.ts'
+import { type FashionMnistOptions, loadFashion } from './fashion-mnist.ts'
 import { findIdxFolder, loadIdxFolder } from './idx/folder.ts'
 import { cifarNames, isCifarName, openCifarSet } from './named/cifar.ts'
 import { idxSets, isIdxSetName, openIdxSet } from './named/mnist.ts'
-import { cacheFolder } from './named/options.ts'
+import { cacheFolder, namedSetRules } from './named/options.ts'
 import { openCached } from './photos/cache.ts'
 import { openPhotos } from './photos/open.ts'
 import { PROGRESS } from './photos/prepare/progress.ts'
 import { MANIFEST } from './photos/stored/manifest.ts'
-import { type ShapesOptions, shapes } from './shapes/shapes.ts'
+import { type ShapesOptions, shapes, shapesRule } from './shapes/shapes.ts'
 
 /** Names of data sets that `openData` accepts. */
 export const dataNames: readonly string[] = [...Object.keys(idxSets), ...cifarNames, 'shapes']
@@ -28,6 +30,13 @@ export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   /** Called for each photograph that is prepared: images done, images in all, images skipped. */
   readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }
+
+const openOptions = record<OpenDataOptions>({
+  ...namedSetRules,
+  shapes: maybe(shapesRule),
+  workers: maybe(whole({ from: 1, to: 1024 })),
+  onPrepare: maybe(callback)
+})
 
 /**
  * Opens a data set.
@@ -52,8 +61,10 @@ export async function openData(
   nameOrFolder?: string,
   options: OpenDataOptions = {}
 ): Promise<Dataset> {
+  checkArguments('data', { nameOrFolder: [nameOrFolder, maybe(anyText)] }, DataError)
+  checkOptions('data', options, openOptions, DataError)
   if (nameOrFolder === 'shapes') return shapes(options.shapes)
-  if (nameOrFolder === 'fashion-mnist') return fashionMnist(options)
+  if (nameOrFolder === 'fashion-mnist') return loadFashion(options)
   if (nameOrFolder !== undefined && isIdxSetName(nameOrFolder)) {
     return openIdxSet(nameOrFolder, options)
   }
@@ -62,7 +73,7 @@ export async function openData(
   }
   if (nameOrFolder !== undefined) return openPath(nameOrFolder, options)
   try {
-    return await fashionMnist(options)
+    return await loadFashion(options)
   } catch (error) {
     if (!(error instanceof OfflineError || error instanceof DownloadError)) throw error
     return shapesInstead(error, options)

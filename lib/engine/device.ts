@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { probeCuda } from '../doctor/cuda-probe.ts'
 import { native, settled } from '../native/binding.ts'
 import { parseDeviceName } from '../native/device-name.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { flag, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
 import { Event } from './event.ts'
 import { Buffer, DeviceMemory } from './memory.ts'
 import { Stream, type StreamOptions } from './stream.ts'
@@ -18,6 +20,18 @@ export interface OpenOptions {
   readonly cudnn?: boolean
 }
 
+const threadsRule = maybe(whole({ from: 1, to: 1024 }))
+const openOptions = record<OpenOptions>({
+  threads: threadsRule,
+  tf32: maybe(flag),
+  deterministic: maybe(flag),
+  cudnn: maybe(flag)
+})
+const streamOptions = record<StreamOptions>({
+  threads: threadsRule,
+  priority: maybe(oneOf('normal', 'high'))
+})
+
 /**
  * A CPU or a GPU. It owns its streams, buffers, events, ops and programs, and closes them with itself.
  *
@@ -33,8 +47,10 @@ export class Device extends DeviceMemory {
    * Opens a queue of work, which runs in parallel with the device's other streams.
    * @throws Error unless `threads` is a whole number from 1 to 1024
    */
-  stream({ threads = this.threads, priority = 'normal' }: StreamOptions = {}): Stream {
-    return this.adopt(new Stream(this, { threads: checkThreads(threads), priority }))
+  stream(options: StreamOptions = {}): Stream {
+    checkOptions('device', options, streamOptions)
+    const { threads = this.threads, priority = 'normal' } = options
+    return this.adopt(new Stream(this, { threads, priority }))
   }
 
   /** @internal The stream on which a GPU receives data while it computes. Undefined on a CPU. */
@@ -72,13 +88,6 @@ export class Device extends DeviceMemory {
   }
 }
 
-function checkThreads(threads: number): number {
-  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-    throw new Error(`[device] threads: expected a whole number from 1 to 1024, got ${threads}`)
-  }
-  return threads
-}
-
 /**
  * Opens a device.
  *
@@ -95,9 +104,11 @@ function checkThreads(threads: number): number {
  * await using device = await open('cuda:0', { tf32: true })
  */
 export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Device> {
+  checkArguments('device', { name: [name, text] })
+  checkOptions('device', options, openOptions)
   const { kind, ordinal } = parseDeviceName(name)
   const { tf32 = false, deterministic = false, cudnn = false } = options
-  const threads = checkThreads(options.threads ?? availableParallelism())
+  const { threads = availableParallelism() } = options
   const given = { name, threads, tf32, deterministic }
   if (kind === 'cpu') return new Device({ ...given, id: native.openCpu() })
   const { refused } = await probeCuda()

@@ -1,9 +1,11 @@
 /** Memory: devices allocate it, buffers hold it, tensors view it. */
 import { native } from '../native/binding.ts'
 import type { MemoryInfo } from '../native/device-info.ts'
-import { type DType, dtypeBytes } from '../native/dtype.ts'
+import { type DType, dtypeBytes, dtypes } from '../native/dtype.ts'
 import { OutOfMemoryError } from '../native/errors.ts'
 import { denseLayout, elements, type Shape } from '../native/layout.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { list, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
 import { DeviceCore } from './core.ts'
 import { DeviceHandle } from './device-handle.ts'
 
@@ -20,6 +22,14 @@ export interface TensorOptions {
   /** Bytes in memory, padding included. Needed for a blocked layout. Default: elements × bytes per element. */
   readonly bytes?: number
 }
+
+const tensorOptions = record<TensorOptions>({
+  shape: list(whole({ from: 0 })),
+  dtype: oneOf(...dtypes),
+  layout: maybe(text),
+  offset: maybe(whole({ from: 0 })),
+  bytes: maybe(whole({ from: 0 }))
+})
 
 /**
  * A view of a buffer: shape, dtype and layout. It owns nothing.
@@ -44,6 +54,7 @@ export class Tensor {
 
   /** @throws RangeError if the tensor would reach past the end of its buffer */
   constructor(buffer: Buffer, options: TensorOptions) {
+    checkOptions('tensor', options, tensorOptions)
     this.buffer = buffer
     this.offset = options.offset ?? 0
     this.shape = options.shape
@@ -146,9 +157,7 @@ export class DeviceMemory extends DeviceCore {
   }
 
   #allocate(bytes: number, staging: boolean): Buffer {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) {
-      throw new Error(`[memory] expected a whole number of bytes from 0, got ${bytes}`)
-    }
+    checkArguments('memory', { bytes: [bytes, whole({ from: 0 })] })
     // A GPU's driver refuses what it does not have. Linux grants it and ends the process later.
     const { available } = this.kind === 'cpu' ? this.memory() : { available: Infinity }
     if (bytes > available) {

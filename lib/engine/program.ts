@@ -1,7 +1,11 @@
 import { native, settled } from '../native/binding.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { callback, instance, list } from '../util/check/rules.ts'
 import type { DeviceCore } from './core.ts'
 import { DeviceHandle } from './device-handle.ts'
-import type { Stream } from './stream.ts'
+import { Stream } from './stream.ts'
+
+const aStream = instance(Stream, 'a stream of a device')
 
 /**
  * Recorded ops. Each run repeats them in one native call, on the same memory. A buffer that a program uses
@@ -65,6 +69,7 @@ export class Program extends DeviceHandle {
  * await program.run()
  */
 export function record(streams: readonly Stream[], fn: () => void): Program {
+  checkArguments('record', { streams: [streams, list(aStream, { least: 1 })], fn: [fn, callback] })
   const device = streams[0]?.device
   if (!device) throw new Error('[record] expected one stream or more, got none')
   if (streams.some((stream) => stream.device.kind !== device.kind)) {

@@ -1,11 +1,25 @@
 /** Defines a net as plain data, to draft it or to build it on devices. */
 import type { Device } from '../engine/device.ts'
+import { devices } from '../engine/rules.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import {
+  callback,
+  either,
+  list,
+  maybe,
+  oneOf,
+  plain,
+  record,
+  rule,
+  text
+} from '../util/check/rules.ts'
 import { buildNet } from './build.ts'
 import { type Draft, draftNet } from './draft.ts'
 import type { PlacedNode } from './fuse.ts'
+import { inputRule } from './input-rule.ts'
 import type { LayerNode } from './layer.ts'
 import type { Net } from './net.ts'
-import type { BuildOptions } from './options.ts'
+import { type BuildOptions, checkBuild } from './options.ts'
 import { Placement } from './placement/placement.ts'
 import type { Head, HeadFunction, InputShape, NetSpec } from './spec.ts'
 
@@ -24,6 +38,21 @@ export interface NetOptions {
   readonly layers: readonly LayerNode[]
 }
 
+const headFunction = oneOf('softmax', 'sigmoid')
+const aLayer = rule('a layer, as conv2d() or relu() returns it', (value) => {
+  return plain.fault(value) === undefined && layerNode.fault(value) === undefined
+})
+const layerNode = record<Pick<LayerNode, 'kind' | 'forward' | 'parameters'>>(
+  { kind: text, forward: callback, parameters: callback },
+  { open: true }
+)
+const netOptions = record<NetOptions>({
+  name: text,
+  input: inputRule,
+  head: maybe(either(headFunction, record<Head>({ loss: headFunction, output: headFunction }))),
+  layers: list(aLayer, { least: 1 })
+})
+
 /** A net as plain data, without device or memory. Made by `defineNet`, or by a model such as `alexnet`. */
 export class NetDefinition implements NetSpec {
   /** Shown to people and written to checkpoints. */
@@ -39,17 +68,12 @@ export class NetDefinition implements NetSpec {
    * @throws Error for an input size that is no whole number from 1, a head that is not 'softmax' or 'sigmoid', no
    * layers, two layers of one name, or a layer that reads one that is not before it
    */
-  constructor({ name, input, head = 'softmax', layers }: NetOptions) {
+  constructor(options: NetOptions) {
+    checkOptions('net', options, netOptions)
+    const { name, input, head = 'softmax', layers } = options
     this.name = name
     this.input = input
-    this.head = checkHead(name, head)
-    for (const [what, value] of Object.entries(input)) {
-      if (!Number.isInteger(value) || value < 1) {
-        throw new Error(
-          `[net] ${name}: input ${what}: expected a whole number from 1, got ${value}`
-        )
-      }
-    }
+    this.head = typeof head === 'string' ? { loss: head, output: head } : head
     this.layers = nameLayers(name, layers)
   }
 
@@ -87,10 +111,10 @@ export class NetDefinition implements NetSpec {
   }
 }
 
-function placementOn(
-  on: Device | readonly Device[],
-  { parallel, stream }: BuildOptions
-): Placement {
+function placementOn(on: Device | readonly Device[], options: BuildOptions): Placement {
+  checkArguments('net', { on: [on, devices] })
+  checkBuild(options)
+  const { parallel, stream } = options
   return new Placement('id' in on ? [on] : on, parallel, stream)
 }
 
@@ -120,17 +144,7 @@ function nameLayers(net: string, layers: readonly LayerNode[]): PlacedNode[] {
     placed.push({ node, name, inputs })
     before = name
   }
-  if (placed.length === 0) throw new Error(`[net] ${net}: expected one layer or more, got none`)
   return placed
-}
-
-function checkHead(net: string, head: HeadFunction | Head): Head {
-  const both = typeof head === 'string' ? { loss: head, output: head } : head
-  for (const value of [both.loss, both.output]) {
-    if (value === 'softmax' || value === 'sigmoid') continue
-    throw new Error(`[net] ${net}: head: expected 'softmax' or 'sigmoid', got '${String(value)}'`)
-  }
-  return both
 }
 
 /**

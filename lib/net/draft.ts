@@ -78,9 +78,6 @@ export async function draftNet(
     if (ownsPlacement) await placement.close()
   }
   try {
-    if (!Number.isInteger(batch) || batch < 1) {
-      throw new Error(`[net] ${spec.name}: batch: expected a whole number from 1, got ${batch}`)
-    }
     for (const { device } of placement.parts) device.requireDType(dtype)
     return await trace()
   } catch (error) {

@@ -5,6 +5,8 @@
 
 import type { DType } from '../native/dtype.ts'
 import type { Shape } from '../native/layout.ts'
+import { checkOptions } from '../util/check/check.ts'
+import type { Rule } from '../util/check/rule.ts'
 import type { Parameter, ParameterSpec } from './graph/parameter.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
@@ -76,6 +78,8 @@ export interface MaskSupport {
 export interface Layer<Config> {
   /** 'conv2d', 'lrn', … */
   readonly kind: string
+  /** What its options must be. */
+  readonly options: Rule
   /** True for max(0, x) and nothing else: the layer before may compute it in its own op. */
   readonly isRelu?: boolean
   /** True for a function of one element. It belongs to the layer that it follows. */
@@ -149,8 +153,19 @@ export function fuseRelu<Config extends FusedReluOptions>(config: Config): Confi
   return { ...config, relu: true }
 }
 
-/** Makes a node of a kind of layer and its options. */
-export function node<Config extends LayerOptions>(layer: Layer<Config>, config: Config): LayerNode {
+/**
+ * Makes a node of a kind of layer and the options that a user gives.
+ * @throws RangeError naming the option, what was expected, and what came
+ */
+export function checkedNode<Config extends LayerOptions>(
+  layer: Layer<Config>,
+  config: Config
+): LayerNode {
+  checkOptions(layer.kind, config, layer.options)
+  return node(layer, config)
+}
+
+function node<Config extends LayerOptions>(layer: Layer<Config>, config: Config): LayerNode {
   const { withRelu } = layer
   return {
     kind: layer.kind,

@@ -8,7 +8,7 @@ import type { Parameters } from './graph/parameters.ts'
 import { type BoundCall, bindCall, runCall } from './graph/tape.ts'
 import type { NetMemory } from './memory.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import type { BuildOptions } from './options.ts'
+import { type AtOptions, type BuildOptions, checkAt } from './options.ts'
 import { type Action, insertEvents } from './placement/events.ts'
 import type { Placement } from './placement/placement.ts'
 import type { NetSpec } from './spec.ts'
@@ -200,8 +200,9 @@ export class Net {
    * @example
    * const judge = await net.at({ batch: 256, training: false })
    */
-  at(options: { readonly batch?: number; readonly training?: boolean }): Promise<Net> {
+  at(options: AtOptions): Promise<Net> {
     this.#requireOpen()
+    checkAt(options)
     const { batch = this.batch, training = this.training } = options
     if (batch === this.batch && training === this.training) return Promise.resolve(this)
     const known = this.#builds.find((other) => other.batch === batch && other.training === training)

@@ -1,9 +1,12 @@
 /** Options of a build. */
+import { aStream } from '../engine/rules.ts'
 import type { Stream } from '../engine/stream.ts'
-import type { FloatDType } from '../native/dtype.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import type { Parameters } from './graph/parameters.ts'
-import type { Parallel } from './placement/placement.ts'
+import { type FloatDType, floatDTypes } from '../native/dtype.ts'
+import { type Optimizer, optimizerRule } from '../optim/optimizer.ts'
+import { checkOptions } from '../util/check/check.ts'
+import { f32, flag, instance, maybe, oneOf, record, seed, whole } from '../util/check/rules.ts'
+import { Parameters } from './graph/parameters.ts'
+import { type Parallel, parallelRule } from './placement/placement.ts'
 
 /** What `definition.build` and `definition.draft` take. */
 export interface BuildOptions {
@@ -34,6 +37,36 @@ export interface BuildOptions {
   readonly parallel?: Parallel
   /** The stream to run on, for a build on one device. Default: a new one. */
   readonly stream?: Stream
+}
+
+const buildOptions = record<BuildOptions>({
+  batch: whole({ from: 1 }),
+  dtype: maybe(oneOf(...floatDTypes)),
+  training: maybe(flag),
+  seed: maybe(seed),
+  optimizer: maybe(optimizerRule),
+  ema: maybe(f32({ from: 0, below: 1 })),
+  accumulate: maybe(whole({ from: 1 })),
+  fuse: maybe(flag),
+  winograd: maybe(flag),
+  parameters: maybe(instance(Parameters, 'the parameters of another build')),
+  parallel: maybe(parallelRule),
+  stream: maybe(aStream)
+})
+
+/** @throws RangeError naming the option, what was expected, and what came */
+export function checkBuild(options: BuildOptions): void {
+  checkOptions('net', options, buildOptions)
+}
+
+/** What `net.at` takes. */
+export type AtOptions = Partial<Pick<BuildOptions, 'batch' | 'training'>>
+
+const atOptions = record<AtOptions>({ batch: maybe(whole({ from: 1 })), training: maybe(flag) })
+
+/** @throws RangeError naming the option, what was expected, and what came */
+export function checkAt(options: AtOptions): void {
+  checkOptions('net', options, atOptions)
 }
 
 /** Options of a build, with their defaults. */

@@ -1,5 +1,18 @@
 /** Optimizers as data: which op updates weights, from which scalars, with which state per weight. */
 import type { Fields } from '../native/op-info.ts'
+import { checkOptions } from '../util/check/check.ts'
+import {
+  callback,
+  f32,
+  flag,
+  list,
+  maybe,
+  oneOf,
+  plain,
+  type Rule,
+  record,
+  text
+} from '../util/check/rules.ts'
 
 /** Scalars that may change at each step. The op reads them from device memory. */
 export interface StepScalars {
@@ -27,6 +40,23 @@ export interface Optimizer {
   hyper(scalars: StepScalars): readonly number[]
 }
 
+/** What an optimizer must be. */
+export const optimizerRule: Rule = record<Optimizer>(
+  {
+    op: oneOf('sgd', 'adam'),
+    fields: plain,
+    state: list(text),
+    weightDecay: f32({ from: 0 }),
+    hyper: callback
+  },
+  { open: true, expected: 'an optimizer, as sgd() or adam() returns it' }
+)
+
+/** Momentum of SGD. */
+export const momentumRule: Rule = f32({ from: 0, to: 1 })
+/** Weight decay λ. */
+export const decayRule: Rule = f32({ from: 0 })
+
 /** Options of `sgd`. */
 export interface SgdOptions {
   /** Momentum m, 0 to 1. Default 0. */
@@ -43,6 +73,13 @@ export interface SgdOptions {
   readonly nesterov?: boolean
 }
 
+const sgdOptions = record<SgdOptions>({
+  momentum: maybe(momentumRule),
+  weightDecay: maybe(decayRule),
+  form: maybe(oneOf('pytorch', 'paper')),
+  nesterov: maybe(flag)
+})
+
 /**
  * Stochastic gradient descent with momentum and weight decay.
  * @throws RangeError for a momentum outside 0 to 1, or a negative decay
@@ -51,9 +88,8 @@ export interface SgdOptions {
  * train(net, data.train, { optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }), lr: 0.01 })
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
+  checkOptions('sgd', options, sgdOptions)
   const { momentum = 0, weightDecay = 0, form = 'pytorch', nesterov = false } = options
-  check('sgd', 'momentum', momentum, momentum >= 0 && momentum <= 1, 'from 0 to 1')
-  check('sgd', 'weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Infinity, 'from 0')
   return {
     op: 'sgd',
     fields: { rate_in_velocity: form === 'paper', nesterov },
@@ -76,19 +112,23 @@ export interface AdamOptions {
   readonly weightDecay?: number
 }
 
+const adamOptions = record<AdamOptions>({
+  beta1: maybe(f32({ from: 0, below: 1 })),
+  beta2: maybe(f32({ from: 0, below: 1 })),
+  epsilon: maybe(f32({ from: 0 })),
+  weightDecay: maybe(decayRule)
+})
+
 /**
  * Adam, from Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
- * @throws RangeError for a beta below 0 or from 1 on, and for a negative epsilon or decay
+ * @throws RangeError for a beta below 0 or from 1 on, also if only its f32 is 1, and for a negative epsilon or decay
  *
  * @example
  * train(net, data.train, { optimizer: adam({ beta2: 0.98 }), lr: 3e-4 })
  */
 export function adam(options: AdamOptions = {}): Optimizer {
+  checkOptions('adam', options, adamOptions)
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options
-  check('adam', 'beta1 (momentum)', beta1, beta1 >= 0 && beta1 < 1, 'from 0 and below 1')
-  check('adam', 'beta2', beta2, beta2 >= 0 && beta2 < 1, 'from 0 and below 1')
-  check('adam', 'epsilon', epsilon, epsilon >= 0 && epsilon < Infinity, 'from 0')
-  check('adam', 'weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Infinity, 'from 0')
   return {
     op: 'adam',
     fields: {},
@@ -105,9 +145,4 @@ export function adam(options: AdamOptions = {}): Optimizer {
       0
     ]
   }
-}
-
-function check(what: string, name: string, value: number, good: boolean, wanted: string): void {
-  if (good) return
-  throw new RangeError(`[${what}] ${name}: expected a number ${wanted}, got ${value}`)
 }

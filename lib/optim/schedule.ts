@@ -1,4 +1,16 @@
 /** Schedules: a factor on the learning rate that depends on the progress of training. */
+import { checkOptions } from '../util/check/check.ts'
+import {
+  callback,
+  type Fault,
+  f32,
+  list,
+  maybe,
+  number,
+  record,
+  whole
+} from '../util/check/rules.ts'
+import { wholeBelow } from '../util/near-whole.ts'
 
 /** How far training is. */
 export interface Progress {
@@ -35,9 +47,31 @@ export const uniform: Courses = () => plain
 /** The factor 1 at every step. */
 export const constant = (): Schedule => () => 1
 
+const factor = f32({ from: 0 })
+
+interface StepOptions {
+  readonly every?: number
+  readonly at?: readonly number[]
+  readonly factor?: number
+}
+const stepOptions = record<StepOptions>(
+  {
+    every: maybe(number({ above: 0 })),
+    at: maybe(list(number({ from: 0 }))),
+    factor: maybe(factor)
+  },
+  { also: oneOfTwo }
+)
+
+function oneOfTwo({ every, at }: StepOptions): Fault | undefined {
+  if ((every === undefined) !== (at === undefined)) return undefined
+  const got = every === undefined ? 'neither' : 'both'
+  return { path: '', expected: 'either every or at, in epochs', got }
+}
+
 /**
  * Multiplies the factor at given epochs.
- * @throws Error unless exactly one of `every` and `at` is given
+ * @throws RangeError unless exactly one of `every` and `at` is given
  *
  * @example
  * train(net, data.train, { lr: 0.01, schedule: schedules.step({ at: [30, 60] }), epochs: 90 })
@@ -50,12 +84,12 @@ export function step(options: {
   /** Factor of each drop. Default 0.1. */
   readonly factor?: number
 }): Schedule {
-  const { every, at, factor = 0.1 } = options
-  if ((every === undefined) === (at === undefined)) {
-    throw new Error('[schedule] step expected either every or at, in epochs')
-  }
+  checkOptions('schedule', options, stepOptions)
+  const { every = 1, at, factor = 0.1 } = options
   return ({ epoch }) => {
-    const drops = at ? at.filter((drop) => epoch >= drop).length : Math.floor(epoch / (every ?? 1))
+    // 3 of 10 steps are .3 epochs, and .3 / .1 is a little below 3.
+    const done = (drop: number) => drop === 0 || wholeBelow(epoch / drop) >= 1
+    const drops = at ? at.filter(done).length : wholeBelow(epoch / every)
     return factor ** drops
   }
 }
@@ -70,7 +104,9 @@ export function exponential(options: {
   /** Factor of one epoch. */
   readonly factor: number
 }): Schedule {
-  return ({ epoch }) => options.factor ** epoch
+  checkOptions('schedule', options, record<typeof options>({ factor }))
+  const { factor: base } = options
+  return ({ epoch }) => base ** epoch
 }
 
 /**
@@ -86,6 +122,7 @@ export function cosine(
     readonly end?: number
   } = {}
 ): Schedule {
+  checkOptions('schedule', options, record<typeof options>({ end: maybe(factor) }))
   const { end = 0 } = options
   return ({ step, steps }) =>
     end + ((1 - end) * (1 + Math.cos(Math.PI * Math.min(1, step / Math.max(1, steps))))) / 2
@@ -103,6 +140,8 @@ export function warmUp(options: {
   /** The schedule that is multiplied. Default: constant 1. */
   readonly next?: Schedule
 }): Schedule {
+  const rules = { steps: whole({ from: 0 }), next: maybe(callback) }
+  checkOptions('schedule', options, record<typeof options>(rules))
   const { steps, next = constant() } = options
   return (at) => Math.min(1, (at.step + 1) / steps) * next(at)
 }
@@ -119,6 +158,7 @@ export function warmCosine(
     readonly steps?: number
   } = {}
 ): Schedule {
+  checkOptions('schedule', options, record<typeof options>({ steps: maybe(whole({ from: 0 })) }))
   return warmUp({ steps: options.steps ?? 20, next: cosine() })
 }
 
@@ -142,6 +182,19 @@ export function isPlateau(schedule: Schedule): schedule is Plateau {
   return 'observe' in schedule && 'state' in schedule
 }
 
+interface PlateauOptions {
+  readonly factor?: number
+  readonly patience?: number
+  readonly threshold?: number
+  readonly drops?: number
+}
+const plateauOptions = record<PlateauOptions>({
+  factor: maybe(f32({ from: 0, to: 1 })),
+  patience: maybe(whole({ from: 1 })),
+  threshold: maybe(number({ from: 0, below: 1 })),
+  drops: maybe(whole({ from: 0 }))
+})
+
 /**
  * Multiplies the factor after `patience` values without improvement.
  *
@@ -161,6 +214,7 @@ export function plateau(
     readonly drops?: number
   } = {}
 ): Plateau {
+  checkOptions('schedule', options, plateauOptions)
   const { factor = 0.1, patience = 3, threshold = 1e-4, drops } = options
   const least = drops === undefined ? 0 : factor ** drops
   const state: Plateau['state'] = { factor: 1, waited: 0 }

@@ -8,6 +8,15 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import {
+  text as aText,
+  whole as aWhole,
+  callback,
+  maybe,
+  plain,
+  record
+} from '../util/check/rules.ts'
 import { removeFolder, writeFolder } from '../util/files/atomic.ts'
 import { writeBytes } from '../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../util/files/errors.ts'
@@ -63,6 +72,24 @@ export interface SkipOptions {
   readonly onSkip?: (reason: string, folder: string) => void
 }
 
+const skipOptions = record<SkipOptions>({ onSkip: maybe(callback) })
+
+type KeepOptions = SkipOptions & {
+  readonly trusted?: string
+  readonly spare?: number | undefined
+}
+const keepOptions = record<KeepOptions>({
+  onSkip: maybe(callback),
+  trusted: maybe(aText),
+  spare: maybe(aWhole({ from: 0 }))
+})
+const checkpointData = record<CheckpointData>({
+  step: aWhole({ from: 0 }),
+  weights: plain,
+  optimizer: plain,
+  state: plain
+})
+
 /**
  * Writes a checkpoint into `dir` atomically, and flushes it to the disk.
  *
@@ -80,15 +107,9 @@ export interface SkipOptions {
  * ```
  */
 export async function writeCheckpoint(dir: string, data: CheckpointData): Promise<string> {
+  checkArguments('checkpoint', { dir: [dir, aText] }, TypeError)
+  checkOptions('checkpoint', data, checkpointData, TypeError)
   const { step, weights, optimizer, state } = data
-  if (!Number.isSafeInteger(step) || step < 0) {
-    throw new TypeError(
-      `[checkpoint] step: expected a whole number from 0, got ${step}; count steps`
-    )
-  }
-  if (Array.isArray(state)) {
-    throw new TypeError('[checkpoint] state: expected an object, got an array; give it a name')
-  }
   const text = jsonText({ step, state }, 'checkpoint')
   const folder = join(dir, `checkpoint-${String(step).padStart(8, '0')}`)
   await writeFolder(folder, async (tmp) => {
@@ -116,6 +137,7 @@ export async function writeCheckpoint(dir: string, data: CheckpointData): Promis
  * const { step, weights } = await readCheckpoint('out/checkpoint-00000120')
  */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  checkArguments('checkpoint', { folder: [folder, aText] })
   const { step, alexnode } = await verifyFolder(folder, FILES)
   const saved = await readJson(join(folder, STATE))
   const { step: same, state } = isJsonObject(saved) ? saved : {}
@@ -141,6 +163,7 @@ export function stepOf(name: string): number | undefined {
  * for (const { folder, step } of await listCheckpoints('out')) console.log(step, folder)
  */
 export async function listCheckpoints(dir: string): Promise<readonly CheckpointFolder[]> {
+  checkArguments('checkpoint', { dir: [dir, aText] })
   let names: readonly string[]
   try {
     names = await readdir(dir)
@@ -172,8 +195,10 @@ export async function listCheckpoints(dir: string): Promise<readonly CheckpointF
  */
 export async function newestCheckpoint(
   dir: string,
-  { onSkip }: SkipOptions = {}
+  options: SkipOptions = {}
 ): Promise<Checkpoint | undefined> {
+  checkOptions('checkpoint', options, skipOptions)
+  const { onSkip } = options
   for (const found of await listCheckpoints(dir)) {
     const checkpoint = await orDamage(found.folder, onSkip, async () => {
       const checkpoint = await readCheckpoint(found.folder)
@@ -204,11 +229,10 @@ export async function newestCheckpoint(
 export async function keepCheckpoints(
   dir: string,
   count: number,
-  options: SkipOptions & { readonly trusted?: string; readonly spare?: number | undefined } = {}
+  options: KeepOptions = {}
 ): Promise<readonly string[]> {
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new RangeError(`[checkpoint] expected to keep 1 or more, got ${count}; keep at least 1`)
-  }
+  checkArguments('checkpoint', { dir: [dir, aText], count: [count, aWhole({ from: 1 })] })
+  checkOptions('checkpoint', options, keepOptions)
   const { trusted, spare, onSkip } = options
   const removed: string[] = []
   let whole = 0

@@ -13,6 +13,8 @@
 import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Best } from '../training/loop/validation.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { callback, either, flag, maybe, plain, record, text, whole } from '../util/check/rules.ts'
 import { replaceFile, sweep } from '../util/files/atomic.ts'
 import { diskError } from '../util/files/errors.ts'
 import { isObject, type Json, jsonText, readJson } from '../util/files/json.ts'
@@ -59,6 +61,13 @@ export interface RunOptions {
   readonly onNote?: (text: string) => void
 }
 
+const runOptions = record<RunOptions>({
+  resume: flag,
+  options: either(plain, callback),
+  keep: maybe(whole({ from: 1 })),
+  onNote: maybe(callback)
+})
+
 /** An open run. Its folder is locked for this process until it is closed. */
 export interface Run extends AsyncDisposable {
   /** Its folder: `out`, or a numbered folder in `out`. */
@@ -99,10 +108,10 @@ export interface Run extends AsyncDisposable {
  * log back to that step and renames damaged checkpoints to `….damaged`. Without a checkpoint it starts at step 0.
  *
  * @param out the folder; it is made, with its parents, if it does not exist
- * @throws RangeError when `keep` is less than 1
+ * @throws RangeError when `out` is empty, or `keep` is less than 1
  * @throws FolderInUseError when another process works on the run to resume
  * @throws DiskError when the disk refuses
- * @throws TypeError when `out` is empty, or JSON cannot hold the options
+ * @throws TypeError when JSON cannot hold the options
  *
  * @example
  * ```ts
@@ -112,11 +121,9 @@ export interface Run extends AsyncDisposable {
  * ```
  */
 export async function openRun(out: string, options: RunOptions): Promise<Run> {
+  checkArguments('run', { out: [out, text] })
+  checkOptions('run', options, runOptions)
   const { resume, keep = 3, onNote = () => {} } = options
-  if (!Number.isSafeInteger(keep) || keep < 1) {
-    throw new RangeError(`[run] keep: expected a whole number from 1, got ${keep}; keep at least 1`)
-  }
-  if (out === '') throw new TypeError('[run] out: expected a folder, got ""; name one, as "out"')
   const settle = typeof options.options === 'function' ? options.options : () => options.options
   if (!resume) jsonText(settle({ options: undefined, checkpoints: 0 }), 'options')
   await makeFolder(out)

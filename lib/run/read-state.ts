@@ -12,7 +12,7 @@ export type Wrong = (expected: string, got: string) => never
 /** @param whole the number of steps that the state must say */
 export function readTrainState(value: Json | undefined, whole: number, wrong: Wrong): TrainState {
   const train = objectOf(value)
-  const { step, epoch, position, seed, steps, lossScale, rates, validation } = train
+  const { step, epoch, position, seed, images, steps, lossScale, rates, validation } = train
   const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
   if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
     wrong('step, epoch, position and seed in its state', JSON.stringify(train))
@@ -25,6 +25,7 @@ export function readTrainState(value: Json | undefined, whole: number, wrong: Wr
     epoch,
     position,
     seed,
+    ...(isCount(images) && { images }),
     ...(typeof steps === 'number' && { steps }),
     ...(lossScale !== undefined && { lossScale: readLossScale(lossScale, wrong) }),
     ...(rates !== undefined && { rates: readRates(rates, wrong) }),

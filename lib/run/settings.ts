@@ -1,6 +1,23 @@
-import type { FloatDType } from '../native/dtype.ts'
+import { type FloatDType, floatDTypes } from '../native/dtype.ts'
 import { adam, type Optimizer, sgd } from '../optim/optimizer.ts'
+import { inputRule } from '../training/input/input-rule.ts'
 import type { TrainOptions } from '../training/options.ts'
+import { checkArguments } from '../util/check/check.ts'
+import {
+  anyText,
+  f32,
+  flag,
+  maybe,
+  number,
+  oneOf,
+  positive,
+  type Rule,
+  type Rules,
+  record,
+  seed,
+  text,
+  whole
+} from '../util/check/rules.ts'
 import { isObject } from '../util/files/json.ts'
 
 /** Options of `train` that a run saves under the same name. */
@@ -59,6 +76,62 @@ export interface TrainSettings extends Saved {
   readonly seed: number
 }
 
+const required = {
+  // A program may train a net of its own.
+  net: text,
+  dtype: oneOf(...floatDTypes),
+  batch: whole({ from: 1 }),
+  optimizer: oneOf('sgd', 'adam'),
+  lr: f32({ from: 0 }),
+  momentum: f32({ from: 0, to: 1 }),
+  beta2: f32({ from: 0, below: 1 }),
+  weightDecay: f32({ from: 0 }),
+  schedule: oneOf('constant', 'cosine', 'warmCosine', 'plateau', 'recipe'),
+  seed
+}
+const optional = {
+  recipe: maybe(text),
+  ablate: maybe(text),
+  data: maybe(anyText),
+  tf32: maybe(flag),
+  deterministic: maybe(flag),
+  epochs: maybe(number({ from: 0 })),
+  steps: maybe(whole({ from: 0 })),
+  input: maybe(inputRule),
+  labelSmoothing: maybe(f32({ from: 0, below: 1 })),
+  clipNorm: maybe(positive),
+  ema: maybe(f32({ from: 0, below: 1 })),
+  accumulate: maybe(whole({ from: 1 })),
+  validate: maybe(flag),
+  validateEvery: maybe(whole({ from: 1 })),
+  holdOut: maybe(whole({ from: 1 })),
+  patience: maybe(whole({ from: 1 }))
+}
+const all: Rules<TrainSettings> = { ...required, ...optional }
+
+export const settingsRule: Rule = record<TrainSettings>(all)
+
+const given: Rules<Partial<TrainSettings>> = {
+  ...optional,
+  net: maybe(required.net),
+  dtype: maybe(required.dtype),
+  batch: maybe(required.batch),
+  optimizer: maybe(required.optimizer),
+  lr: maybe(required.lr),
+  momentum: maybe(required.momentum),
+  beta2: maybe(required.beta2),
+  weightDecay: maybe(required.weightDecay),
+  schedule: maybe(required.schedule),
+  seed: maybe(required.seed)
+}
+
+export const givenRule: Rule = record<Partial<TrainSettings>>(given)
+
+export const netSettingsRule: Rule = record<Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>>(
+  { net: required.net, recipe: optional.recipe, ablate: optional.ablate },
+  { open: true }
+)
+
 /**
  * Makes the optimizer of a run's settings.
  *
@@ -67,6 +140,7 @@ export interface TrainSettings extends Saved {
  * for await (const step of train(net, data.train, { lr: 0.01, optimizer })) await run.log(step)
  */
 export function optimizerOf(settings: TrainSettings): Optimizer {
+  checkArguments('run', { settings: [settings, settingsRule] })
   const { optimizer, momentum, beta2, weightDecay } = settings
   if (optimizer === 'sgd') return sgd({ momentum, weightDecay })
   return adam({ beta1: momentum, beta2, weightDecay })

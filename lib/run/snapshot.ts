@@ -1,9 +1,17 @@
 import type { PublicTensor } from '../net/graph/public-tensors.ts'
 import type { Snapshot } from '../training/loop/train-state.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { map, plain, record, text } from '../util/check/rules.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import type { TensorData, Tensors } from '../util/files/safetensors.ts'
 import type { Checkpoint, CheckpointData } from './checkpoint.ts'
 import { readTrainState } from './read-state.ts'
+
+const snapshotRule = record<Snapshot>({ state: plain, weights: map, optimizer: map })
+const checkpointRule = record<Pick<Checkpoint, 'folder' | 'weights' | 'optimizer' | 'state'>>(
+  { folder: text, weights: plain, optimizer: plain, state: plain },
+  { open: true }
+)
 
 /**
  * Converts a snapshot to a checkpoint, without copying tensors. Weights keep their names; the optimizer's tensors are
@@ -24,6 +32,7 @@ import { readTrainState } from './read-state.ts'
  * ```
  */
 export function toCheckpoint(snapshot: Snapshot, more: object = {}): CheckpointData {
+  checkArguments('checkpoint', { snapshot: [snapshot, snapshotRule], more: [more, plain] })
   const { state, weights, optimizer } = snapshot
   const slots = [...optimizer].flatMap(([slot, tensors]) =>
     [...tensors].map(([name, tensor]): [string, PublicTensor] => [`${slot}/${name}`, tensor])
@@ -47,6 +56,7 @@ export function toCheckpoint(snapshot: Snapshot, more: object = {}): CheckpointD
  * for await (const step of train(net, data.train, { lr: 0.01, from })) console.log(step.loss)
  */
 export function toSnapshot(checkpoint: Checkpoint): Snapshot {
+  checkArguments('checkpoint', { checkpoint: [checkpoint, checkpointRule] })
   const { folder, weights, optimizer } = checkpoint
   const slots = new Map<string, Map<string, PublicTensor>>()
   for (const [path, tensor] of toMap(folder, optimizer)) {

@@ -1,7 +1,9 @@
 import type { Dataset, ImageSet } from '../data/dataset.ts'
 import { holdOut } from '../data/hold-out.ts'
+import { datasetRule } from '../data/rules.ts'
 import type { ValidationOptions } from '../training/loop/validation.ts'
-import type { TrainSettings } from './settings.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { settingsRule, type TrainSettings } from './settings.ts'
 
 /** True if the settings ask for validations. */
 function isValidated(settings: Partial<TrainSettings>): boolean {
@@ -28,6 +30,7 @@ export interface SplitData {
  * for await (const step of train(net, images, { lr: 0.01, validation })) await run.log(step)
  */
 export function splitData(settings: TrainSettings, data: Dataset): SplitData {
+  checkArguments('run', { settings: [settings, settingsRule], data: [data, datasetRule] })
   if (!isValidated(settings)) return { images: data.train }
   const { validateEvery: every, patience, holdOut: count, seed } = settings
   const parts = count === undefined ? undefined : holdOut(data.train, count, seed)

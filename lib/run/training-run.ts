@@ -1,13 +1,22 @@
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
+import { datasetRule } from '../data/rules.ts'
 import type { Net } from '../net/net.ts'
 import type { Evaluation } from '../training/evaluate/evaluate.ts'
 import type { Diagnosis, Snapshot, Step, Validation } from '../training/train.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { callback, flag, maybe, record, text, whole } from '../util/check/rules.ts'
 import { isObject } from '../util/files/json.ts'
 import { RunControl } from './control.ts'
 import { keepRunData } from './data.ts'
 import { openRun, type Run } from './folder.ts'
-import { resolveSettings, SettingsError, type TrainSettings } from './settings.ts'
+import {
+  givenRule,
+  resolveSettings,
+  SettingsError,
+  settingsRule,
+  type TrainSettings
+} from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
 import { saveWeights } from './weights.ts'
 
@@ -26,6 +35,15 @@ export interface OpenTrainingOptions {
   /** Called with notes for people, a sentence each. */
   readonly onNote?: (text: string) => void
 }
+
+const trainingOptions = record<OpenTrainingOptions>({
+  out: text,
+  resume: maybe(flag),
+  settings: givenRule,
+  defaults: settingsRule,
+  keep: maybe(whole({ from: 1 })),
+  onNote: maybe(callback)
+})
 
 /** An open training run: its settings, its log and its checkpoints. `openTraining` returns it. */
 export class TrainingRun {
@@ -83,6 +101,7 @@ export class TrainingRun {
    * @throws SettingsError where it is another set
    */
   sameData(data: Dataset): Dataset {
+    checkArguments('run', { data: [data, datasetRule] })
     const { name, classes, train } = data
     const now = { name, images: train.length, classes: classes.length }
     const before = isObject(this.#dataBefore) ? this.#dataBefore : now
@@ -187,6 +206,7 @@ export class TrainingRun {
  * })) await run.log(step)
  */
 export async function openTraining(options: OpenTrainingOptions): Promise<TrainingRun> {
+  checkOptions('run', options, trainingOptions)
   const { out, resume = false, settings, defaults, keep = 2, onNote } = options
   let merged = defaults
   const run = await openRun(out, {

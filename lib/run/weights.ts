@@ -1,4 +1,7 @@
 import type { Net } from '../net/net.ts'
+import { aNet } from '../net/rules.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { text } from '../util/check/rules.ts'
 import { replaceWith } from '../util/files/atomic.ts'
 import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
 import { toMap, toTensors } from './snapshot.ts'
@@ -13,6 +16,7 @@ import { toMap, toTensors } from './snapshot.ts'
  * await saveWeights(net, 'fashion.safetensors')
  */
 export async function saveWeights(net: Net, path: string): Promise<void> {
+  checkArguments('weights', { net: [net, aNet], path: [path, text] })
   const tensors = toTensors(await net.parameters.export(net.stream))
   await replaceWith(path, async (temporary) => {
     await writeSafetensors(temporary, tensors, { format: 'pt', net: net.definition.name })
@@ -31,6 +35,7 @@ export async function saveWeights(net: Net, path: string): Promise<void> {
  * const { top1 } = await evaluate(net, data.test)
  */
 export async function loadWeights(net: Net, path: string): Promise<void> {
+  checkArguments('weights', { net: [net, aNet], path: [path, text] })
   const { tensors } = await readSafetensors(path)
   await net.parameters.import(net.stream, toMap(path, tensors))
 }

@@ -12,20 +12,23 @@ import type { WatchOptions } from './watch/options.ts'
 export interface TrainOptions {
   /** Learning rate: a number from 0. */
   readonly lr: number
-  /** Passes over the set, with a fraction if you like. Default 1, unless `steps` is given. */
+  /**
+   * Passes over the set, with a fraction if you like: .07 of 100 batches are 7 steps. Default 1, unless `steps` is given.
+   * Not beside a number of `steps`.
+   */
   readonly epochs?: number | undefined
   /**
    * Updates in all, instead of epochs. A function gets the pace of the first 16 steps, in images a second, and
    * returns the number; it is cut to what `epochs` says. See `fitSteps`.
    */
   readonly steps?: number | ((imagesPerSecond: number) => number) | undefined
-  /** Momentum of SGD. Default 0. It has no effect with `optimizer`. */
+  /** Momentum of SGD. Default 0. Not beside `optimizer`, which has its own. */
   readonly momentum?: number
-  /** Weight decay of SGD. Default 0. It has no effect with `optimizer`. */
+  /** Weight decay of SGD. Default 0. Not beside `optimizer`, which has its own. */
   readonly weightDecay?: number
   /** Default: `sgd({ momentum, weightDecay })`. */
   readonly optimizer?: Optimizer
-  /** Factor on the learning rate. Default: `schedules.constant()`. */
+  /** Factor on the learning rate, a finite number from 0 at each step. Default: `schedules.constant()`. */
   readonly schedule?: Schedule
   /**
    * Changes the learning rate of a run that is under way; the schedule multiplies the new rate. Snapshots keep the
@@ -61,11 +64,11 @@ export interface TrainOptions {
   readonly accumulate?: number | undefined
   /** Dynamic loss scaling. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
-  /** Seeds the order of images and all random draws. Default: the net's seed. */
+  /** Seeds the order of images and all random draws. Default: that of `from`, else the net's. Not another than that of `from`. */
   readonly seed?: number
   /** Ends the run after the steps that are in flight, without an error. */
   readonly signal?: AbortSignal | undefined
-  /** Resumes from this snapshot. */
+  /** Resumes from this snapshot, which must be of a run on the same images. */
   readonly from?: Snapshot | undefined
   /** Evaluates the net on other images between steps. The schedule `plateau` needs it. Default: no validation. */
   readonly validation?: ValidationOptions | undefined

@@ -1,10 +1,15 @@
 import type { ImageSet } from '../data/dataset.ts'
+import { anImageSet } from '../data/rules.ts'
+import type { Parameters } from '../net/graph/parameters.ts'
 import type { Net } from '../net/net.ts'
+import { aNet } from '../net/rules.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { Pauses } from './loop/pauses.ts'
 import { RunPlan } from './loop/run-plan.ts'
 import { StepQueue } from './loop/step-queue.ts'
 import type { Step, TrainOptions } from './options.ts'
 import { Trainer } from './step/trainer.ts'
+import { trainRule } from './train-rules.ts'
 
 export type { RateChange, RateControl } from './loop/learning-rate.ts'
 export type { Snapshot, TrainState } from './loop/train-state.ts'
@@ -13,6 +18,9 @@ export type { Step, TrainOptions } from './options.ts'
 export { NonFiniteError } from './step/non-finite-error.ts'
 export type { Diagnosis } from './watch/diagnosis.ts'
 export type { WatchOptions } from './watch/options.ts'
+
+/** Weights that a run is changing. Builds of a net share them. */
+const inTraining = new WeakSet<Parameters>()
 
 /**
  * Trains a net on a set of images and yields each step when it is done.
@@ -24,14 +32,18 @@ export type { WatchOptions } from './watch/options.ts'
  *
  * In f16, or with `lossScale`, a step whose gradients overflow is skipped, and the loss is scaled less from then on.
  *
- * Two runs of `train` on one net at the same time are not supported.
+ * A second `train` on a net, or on another build of its parameters, is refused while the first one runs. After the first
+ * it goes on from the weights as they are, and all else begins anew: the order of images, the optimizer's state and the
+ * number of steps. To continue a run, resume it by `from`.
  *
  * @param net built for training
  * @param set images of the net's channels and classes
  * @param options `lr` is required
  * @returns an async iterator of steps, in order
  * @throws NonFiniteError where the loss or a gradient is not finite; it names the layer
- * @throws Error where options or images do not suit the net
+ * @throws RangeError for an option that is none, naming it, what was expected and what came; and at the step for which a
+ * schedule gives no factor from 0
+ * @throws Error where images do not suit the net, or another `train` is training it
  *
  * @example
  * for await (const step of train(net, data.train, { epochs: 1, lr: 0.01, momentum: 0.9 })) {
@@ -39,6 +51,25 @@ export type { WatchOptions } from './watch/options.ts'
  * }
  */
 export async function* train(net: Net, set: ImageSet, options: TrainOptions): AsyncGenerator<Step> {
+  checkArguments('train', { net: [net, aNet], set: [set, anImageSet] })
+  checkOptions('train', options, trainRule)
+  const { parameters } = net
+  if (inTraining.has(parameters)) {
+    throw new Error(
+      '[train] net: expected one that is not in training, got one that another train() trains: ' +
+        'end that loop first, or build another net'
+    )
+  }
+  inTraining.add(parameters)
+  try {
+    yield* trainAlone(net, set, options)
+  } finally {
+    inTraining.delete(parameters)
+  }
+}
+
+/** As `train`, with arguments that are checked and a net that is free. */
+async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): AsyncGenerator<Step> {
   const plan = new RunPlan(net, set, options)
   await using trainer = await Trainer.create(net, set, plan.optimizer, options)
   if (options.from) await trainer.import(options.from)

@@ -1,18 +1,26 @@
 /** Scores trained nets on labelled images, one by one or averaged. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
+import { anImageSet } from '../data/rules.ts'
 import {
   type EvaluateOptions,
   evaluate,
+  evaluateRules,
   type PredictedBatch
 } from '../training/evaluate/evaluate.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { instance, list, record } from '../util/check/rules.ts'
 import { Scores } from './scores.ts'
-import type { Trained } from './trained.ts'
+import { Trained } from './trained.ts'
 
 /** Options of `assess`. */
 export interface AssessOptions extends Pick<EvaluateOptions, 'views' | 'signal' | 'batch'> {
   /** Called after each batch with the images done and their total; each image counts once for each net. */
   readonly onProgress?: EvaluateOptions['onProgress']
 }
+
+const { views, signal, batch, onProgress } = evaluateRules
+const assessOptions = record<AssessOptions>({ views, signal, batch, onProgress })
+const trainedNets = list(instance(Trained, 'a net that openTrained() opened'), { least: 1 })
 
 /**
  * Scores one trained net, or the mean of the probabilities of several. Each net takes the images as in its
@@ -33,6 +41,8 @@ export async function assess(
   set: ImageSet,
   options: AssessOptions = {}
 ): Promise<Scores> {
+  checkArguments('assess', { nets: [nets, trainedNets], set: [set, anImageSet] })
+  checkOptions('assess', options, assessOptions)
   const [first, ...others] = nets
   const orders = nets.map((net) => orderOf(net, first))
   const scores = new Scores(first.classes)

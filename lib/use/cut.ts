@@ -1,6 +1,9 @@
 /** Cuts a net after an inner layer. */
 import { NetDefinition } from '../net/definition.ts'
 import { flatten } from '../net/layers/flatten.ts'
+import { aDefinition } from '../net/rules.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { text } from '../util/check/rules.ts'
 
 /** The net has no layer of that name. */
 export class LayerError extends Error {
@@ -20,6 +23,7 @@ export class LayerError extends Error {
  * const definition = upTo(alexnet(), 'fc7') // 4096 numbers an image, after the ReLU
  */
 export function upTo(definition: NetDefinition, layer: string): NetDefinition {
+  checkArguments('net', { definition: [definition, aDefinition], layer: [layer, text] })
   const { name, input, layers } = definition
   const at = layers.findIndex((placed) => placed.name === layer)
   if (at < 0) {

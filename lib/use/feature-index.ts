@@ -3,6 +3,8 @@
  * `NAME.json`, which names the net and the image of each row.
  */
 import { extname, resolve } from 'node:path'
+import { checkArguments } from '../util/check/check.ts'
+import { asyncRows, callback, text, whole } from '../util/check/rules.ts'
 import { removeFile, replaceFile, replaceWith } from '../util/files/atomic.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
@@ -74,6 +76,12 @@ export async function writeIndex(
   rows: AsyncIterable<Float32Array>,
   facts: () => FeatureFacts
 ): Promise<number> {
+  checkArguments('features', {
+    path: [path, text],
+    width: [width, whole({ from: 1 })],
+    rows: [rows, asyncRows],
+    facts: [facts, callback]
+  })
   let count = 0
   // The old description goes first: it must never describe the new matrix.
   await replaceWith(path, async (temporary) => {
@@ -113,6 +121,7 @@ export async function writeIndex(
  * for await (const { first, values } of index.rows()) console.log(first, values.length / index.width)
  */
 export async function openIndex(path: string): Promise<FeatureIndex> {
+  checkArguments('features', { path: [path, text] })
   const facts = await readJson(factsFile(path))
   const { format, version, run, weights, net, layer, folder, images } = isObject(facts) ? facts : {}
   if (format !== FORMAT) damaged(factsFile(path), `the format '${FORMAT}'`, `${format}`)

@@ -1,6 +1,8 @@
 /** Draws the filters of a convolution (Krizhevsky et al. 2012, figure 3). */
 import type { NetDefinition } from '../net/definition.ts'
 import type { PublicTensor } from '../net/graph/public-tensors.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { list, maybe, oneOf, record, typed, whole } from '../util/check/rules.ts'
 
 /** A picture of 8-bit grey or RGB pixels. */
 export interface Picture {
@@ -27,6 +29,16 @@ export interface FilterOptions {
   readonly zoom?: number
 }
 
+const filterOptions = record<FilterOptions>({
+  towers: maybe(whole({ from: 1 })),
+  scale: maybe(oneOf('all', 'each')),
+  zoom: maybe(whole({ from: 1 }))
+})
+const weightsRule = record<PublicTensor>({
+  shape: list(whole({ from: 1 }), { least: 4, most: 4 }),
+  data: typed('Float32Array')
+})
+
 /** Pixels between filters, and between towers. */
 const GAP = 2
 const TOWER_GAP = 10
@@ -41,6 +53,8 @@ const TOWER_GAP = 10
  * if (weights) console.log(filterSheet(weights, { towers: 2 }))
  */
 export function filterSheet(weights: PublicTensor, options: FilterOptions = {}): Picture {
+  checkArguments('filters', { weights: [weights, weightsRule] })
+  checkOptions('filters', options, filterOptions)
   const { towers = 1, scale = 'all', zoom = 4 } = options
   const [filters = 0, depth = 0, height = 0, width = 0] = weights.shape
   const channels = depth === 3 ? 3 : 1

@@ -1,4 +1,6 @@
 /** Nearest neighbours by Euclidean distance (Krizhevsky et al. 2012, figure 4). */
+import { checkArguments } from '../util/check/check.ts'
+import { asyncRows, typed, whole } from '../util/check/rules.ts'
 
 /** A row of a matrix, and how far it is from a query. */
 export interface Neighbour {
@@ -35,6 +37,12 @@ export async function nearest(
   rows: AsyncIterable<RowBatch>,
   most: number
 ): Promise<readonly (readonly Neighbour[])[]> {
+  checkArguments('nearest', {
+    queries: [queries, typed('Float32Array')],
+    width: [width, whole({ from: 1 })],
+    rows: [rows, asyncRows],
+    most: [most, whole({ from: 1 })]
+  })
   const found: Neighbour[][] = Array.from({ length: queries.length / width }, () => [])
   for await (const { first, values } of rows) {
     for (const [query, list] of found.entries()) {

@@ -1,9 +1,14 @@
 /** Computes a net's outputs for a set of images. */
 import type { ImageSet } from '../data/dataset.ts'
+import { anImageSet } from '../data/rules.ts'
 import type { Net } from '../net/net.ts'
+import { aNet } from '../net/rules.ts'
 import { rowsOf } from '../training/evaluate/metrics.ts'
 import type { InputRecipe } from '../training/input/augment.ts'
 import { Feed } from '../training/input/feed.ts'
+import { inputRule } from '../training/input/input-rule.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { signal as aSignal, maybe, record, whole } from '../util/check/rules.ts'
 
 /** The outputs of consecutive images of a set. */
 export interface OutputBatch {
@@ -25,6 +30,12 @@ export interface OutputOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const outputOptions = record<OutputOptions>({
+  input: maybe(inputRule),
+  batch: maybe(whole({ from: 1 })),
+  signal: maybe(aSignal)
+})
+
 /**
  * Runs a net's forward pass over a set, in order, and yields the outputs of its last layer: logits, or the features
  * of a net that was cut by `upTo`. The device computes the next batch meanwhile. For probabilities see `evaluate`.
@@ -41,6 +52,8 @@ export async function* outputs(
   set: ImageSet,
   options: OutputOptions = {}
 ): AsyncGenerator<OutputBatch> {
+  checkArguments('outputs', { net: [net, aNet], set: [set, anImageSet] })
+  checkOptions('outputs', options, outputOptions)
   const { batch = net.batch, signal, input } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
   const feed = net.own(await Feed.create(build, set, { input }))

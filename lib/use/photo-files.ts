@@ -2,6 +2,8 @@
 import { checkRead } from '../data/check.ts'
 import type { Fit, ImageSet } from '../data/dataset.ts'
 import { decodePhoto, PhotoError } from '../data/photos/decode.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { list, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
 import { DiskError } from '../util/files/errors.ts'
 
 /** Options of `photoFiles`: the form that photographs are brought to. */
@@ -15,6 +17,17 @@ export interface PhotoFilesOptions {
   /** How a photograph is brought to this size: see `decodePhoto`. Default 'crop'. */
   readonly fit?: Fit | undefined
 }
+
+/** Open, as what says the size of a net's images says more. */
+const photoOptions = record<PhotoFilesOptions>(
+  {
+    height: whole({ from: 1 }),
+    width: whole({ from: 1 }),
+    channels: oneOf(1, 3),
+    fit: maybe(oneOf('crop', 'warp', 'keep'))
+  },
+  { open: true }
+)
 
 /** A set of photographs that are decoded when they are read. */
 export interface PhotoFiles extends ImageSet {
@@ -36,12 +49,9 @@ export interface PhotoFiles extends ImageSet {
  * for await (const { values } of outputs(trained.net, trained.takeUnlabelled(set))) console.log(values)
  */
 export function photoFiles(files: readonly string[], options: PhotoFilesOptions): PhotoFiles {
+  checkArguments('photos', { files: [files, list(text)] })
+  checkOptions('photos', options, photoOptions)
   const { height, width, channels, fit = 'crop' } = options
-  if (channels !== 1 && channels !== 3) {
-    throw new Error(
-      `[photos] expected a net of 1 or 3 channels, got one of ${channels}: photographs have no more`
-    )
-  }
   const size = height * width * channels
   const failures = new Map<number, string>()
   async function decode(index: number, out: Uint8Array): Promise<void> {

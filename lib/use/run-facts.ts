@@ -6,7 +6,10 @@ import { netNames } from '../net/models/index.ts'
 import { type RunData, readRunData } from '../run/data.ts'
 import { netOf, testInputOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
-import { checkInput, type InputRecipe } from '../training/input/augment.ts'
+import type { InputRecipe } from '../training/input/augment.ts'
+import { checkInput } from '../training/input/input-rule.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { callback, maybe, type Rules, record, text } from '../util/check/rules.ts'
 import { isObject, readJson } from '../util/files/json.ts'
 import { upTo } from './cut.ts'
 import { RunError } from './run-error.ts'
@@ -26,6 +29,13 @@ export interface RunSelection {
   readonly weights?: string | undefined
   /** Makes the definition of a net that is not one of `netNames`. */
   readonly definition?: ((data: RunData) => NetDefinition) | undefined
+}
+
+/** What a selection must be. */
+export const selectionRules: Rules<RunSelection> = {
+  layer: maybe(text),
+  weights: maybe(text),
+  definition: maybe(callback)
 }
 
 /** What a run's folder says of its net. */
@@ -56,10 +66,10 @@ export interface RunFacts {
  * const { definition, data } = await readRun('runs/fashion')
  * console.log(definition.name, data.classes)
  */
-export async function readRun(
-  folder: string,
-  { layer, weights, definition }: RunSelection = {}
-): Promise<RunFacts> {
+export async function readRun(folder: string, selection: RunSelection = {}): Promise<RunFacts> {
+  checkArguments('run', { folder: [folder, text] })
+  checkOptions('run', selection, record<RunSelection>(selectionRules))
+  const { layer, weights, definition } = selection
   const path = join(folder, OPTIONS)
   if (!(await exists(path))) {
     throw new RunError(

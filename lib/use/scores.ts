@@ -1,5 +1,8 @@
 /** Scores of a classifier: top-1 and top-5 error, per class, and confusions. */
 
+import { classesRule } from '../data/rules.ts'
+import { checkArguments } from '../util/check/check.ts'
+
 /** Scores of one class. */
 export interface ClassScore {
   /** Name of the class. */
@@ -41,6 +44,7 @@ export class Scores {
 
   /** @param classes names, in the order of the net's outputs */
   constructor(classes: readonly string[]) {
+    checkArguments('scores', { classes: [classes, classesRule] })
     this.classes = classes
     this.confusion = new Uint32Array(classes.length ** 2)
     this.#top5 = new Uint32Array(classes.length)

@@ -1,12 +1,16 @@
 /** Opens the net of a run for inference. */
 import type { ImageSet } from '../data/dataset.ts'
+import { anImageSet } from '../data/rules.ts'
 import type { Device } from '../engine/device.ts'
-import type { FloatDType } from '../native/dtype.ts'
+import { devices } from '../engine/rules.ts'
+import { type FloatDType, floatDTypes } from '../native/dtype.ts'
 import type { PublicTensor } from '../net/graph/public-tensors.ts'
 import type { Net } from '../net/net.ts'
-import type { Parallel } from '../net/placement/placement.ts'
+import { type Parallel, parallelRule } from '../net/placement/placement.ts'
+import { checkArguments, checkOptions } from '../util/check/check.ts'
+import { maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
 import { RunError } from './run-error.ts'
-import { type RunFacts, type RunSelection, readRun } from './run-facts.ts'
+import { type RunFacts, type RunSelection, readRun, selectionRules } from './run-facts.ts'
 import { type SuitedSet, suited } from './suited.ts'
 import { readWeights } from './weights.ts'
 
@@ -22,6 +26,13 @@ export interface TrainedOptions extends RunSelection {
   /** How several devices share the net, as in `build`. */
   readonly parallel?: Parallel
 }
+
+const trainedOptions = record<TrainedOptions>({
+  ...selectionRules,
+  batch: maybe(whole({ from: 1 })),
+  dtype: maybe(oneOf(...floatDTypes)),
+  parallel: maybe(parallelRule)
+})
 
 /** A trained net, open on a device; `openTrained` makes it. Close it when it is done. */
 export class Trained {
@@ -48,6 +59,7 @@ export class Trained {
    * @throws DataError if a class is not one of the net's, or the images have another number of channels
    */
   take(set: ImageSet): SuitedSet {
+    checkArguments('data', { set: [set, anImageSet] })
     return suited(set, this.facts.data)
   }
 
@@ -56,6 +68,7 @@ export class Trained {
    * @throws DataError if the images have another number of channels
    */
   takeUnlabelled(set: ImageSet): SuitedSet {
+    checkArguments('data', { set: [set, anImageSet] })
     return suited(set, this.facts.data, { width: this.net.classes })
   }
 
@@ -89,7 +102,10 @@ export async function openTrained(
   on: Device | readonly Device[],
   options: TrainedOptions = {}
 ): Promise<Trained> {
-  const facts = await readRun(folder, options)
+  checkArguments('run', { folder: [folder, text], on: [on, devices] })
+  checkOptions('run', options, trainedOptions)
+  const { layer, weights, definition } = options
+  const facts = await readRun(folder, { layer, weights, definition })
   const first = 'id' in on ? on : on[0]
   const { batch = 64, dtype = first?.preferredDType.dtype ?? 'f32', parallel } = options
   const build = { batch, dtype, training: false, ...(parallel && { parallel }) }

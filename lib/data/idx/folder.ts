@@ -2,6 +2,8 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { anyText, signal as aSignal, list, maybe, record, text } from '../../util/check/rules.ts'
 import { arrayImageSet } from '../array-image-set.ts'
 import { ByteCounts, type ImageStats } from '../byte-counts.ts'
 import { checkLabels } from '../check.ts'
@@ -31,6 +33,13 @@ export interface LoadIdxOptions {
   readonly classes?: readonly string[] | undefined
 }
 
+const idxOptions = record<LoadIdxOptions>({
+  source: maybe(anyText),
+  signal: maybe(aSignal),
+  name: maybe(text),
+  classes: maybe(list(text, { least: 1 }))
+})
+
 /** Class names of Fashion-MNIST, by label. */
 export const fashionClasses: readonly string[] = [
   'T-shirt/top',
@@ -50,7 +59,7 @@ const FASHION_LABELS = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9]
 const COUNT_CHUNK = 1 << 20
 
 /** Names in a folder; none if the folder is missing. */
-async function list(folder: string): Promise<string[]> {
+async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
@@ -67,7 +76,7 @@ async function list(folder: string): Promise<string[]> {
 export async function findIdxFiles(
   folder: string
 ): Promise<{ found: Partial<IdxPaths>; missing: string[] }> {
-  const names = new Set(await list(folder))
+  const names = new Set(await namesIn(folder))
   const found: Partial<Record<keyof IdxPaths, string>> = {}
   const missing: string[] = []
   for (const key of ['trainImages', 'trainLabels', 'testImages', 'testLabels'] as const) {
@@ -105,8 +114,11 @@ export async function findIdxFolder(folder: string): Promise<string | undefined>
  */
 export async function loadIdxFolder(
   folder: string,
-  { source = `found in ${folder}`, signal, name, classes: given }: LoadIdxOptions = {}
+  options: LoadIdxOptions = {}
 ): Promise<Dataset> {
+  checkArguments('data', { folder: [folder, text] }, DataError)
+  checkOptions('data', options, idxOptions, DataError)
+  const { source = `found in ${folder}`, signal, name, classes: given } = options
   const { found, missing } = await findIdxFiles(folder)
   const { trainImages, trainLabels, testImages, testLabels } = found
   if (!trainImages || !trainLabels || !testImages || !testLabels) {

@@ -1,6 +1,15 @@
 /** Options of data sets that are opened by name, and the folders where they are looked for. */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import {
+  callback,
+  dictionary,
+  list,
+  maybe,
+  type Rules,
+  signal,
+  text
+} from '../../util/check/rules.ts'
 import { type DownloadProgress, download } from '../download/download.ts'
 
 /** Options of a data set that is opened by name. */
@@ -20,6 +29,15 @@ export interface NamedSetOptions {
   readonly mirrors?: readonly string[] | undefined
   /** MD5 of each file by name. Default: the published ones. */
   readonly md5?: Readonly<Record<string, string>> | undefined
+}
+
+export const namedSetRules: Rules<NamedSetOptions> = {
+  cache: maybe(text),
+  signal: maybe(signal),
+  onProgress: maybe(callback),
+  onNotice: maybe(callback),
+  mirrors: maybe(list(text)),
+  md5: maybe(dictionary(text))
 }
 
 /** Where a set's files come from. */

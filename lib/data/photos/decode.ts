@@ -3,6 +3,8 @@
  * recognised by content. EXIF rotation is applied; grey, palette, 16-bit, CMYK and profiled pictures become 8-bit
  * sRGB; transparent pixels get a white background.
  */
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { either, maybe, oneOf, record, text, typed, whole } from '../../util/check/rules.ts'
 import { withFile } from '../../util/files/bytes.ts'
 import { onDisk } from '../../util/files/errors.ts'
 import { DataError, type Fit, type ImageShape } from '../dataset.ts'
@@ -22,6 +24,14 @@ export interface DecodeOptions {
   /** Largest size of the file in bytes. Default 256 MiB. */
   readonly maxBytes?: number
 }
+
+const side = whole({ from: 1 })
+const decodeOptions = record<DecodeOptions>({
+  size: maybe(either(side, record<PhotoSize>({ height: side, width: side }))),
+  fit: maybe(oneOf('crop', 'warp', 'keep')),
+  maxPixels: maybe(whole({ from: 1 })),
+  maxBytes: maybe(whole({ from: 1 }))
+})
 
 /** A decoded photograph. */
 export interface Photo extends PhotoSize {
@@ -68,6 +78,8 @@ export async function decodePhoto(
   photo: Uint8Array | string,
   options: DecodeOptions = {}
 ): Promise<Photo> {
+  checkArguments('photos', { photo: [photo, either(text, typed('Uint8Array'))] }, DataError)
+  checkOptions('photos', options, decodeOptions, DataError)
   const sharp = await loadSharp()
   const { size, fit, maxPixels, maxBytes } = { ...decodeDefaults, ...options }
   const { height, width } = typeof size === 'number' ? { height: size, width: size } : size

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { anyText, maybe, record, text, whole } from '../../util/check/rules.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts'
 import { checkRead } from '../check.ts'
 import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
@@ -54,6 +56,12 @@ export interface OpenPhotosOptions {
   readonly threads?: number | undefined
 }
 
+const photoOptions = record<OpenPhotosOptions>({
+  source: maybe(anyText),
+  notice: maybe(anyText),
+  threads: maybe(whole({ from: 1, to: 1024 }))
+})
+
 /**
  * Opens a folder that `prepare` or `alexnode prepare` made. Shards are mapped into memory; each image is checked
  * when it is first read.
@@ -68,8 +76,11 @@ export interface OpenPhotosOptions {
  */
 export async function openPhotos(
   folder: string,
-  { source, notice, threads }: OpenPhotosOptions = {}
+  options: OpenPhotosOptions = {}
 ): Promise<PhotoDataset> {
+  checkArguments('photos', { folder: [folder, text] }, DataError)
+  checkOptions('photos', options, photoOptions, DataError)
+  const { source, notice, threads } = options
   const manifest = await readManifest(folder)
   if (!manifest) {
     const how = existsSync(join(folder, PROGRESS))

@@ -4,6 +4,8 @@
  * split and i.
  */
 import { setImmediate } from 'node:timers/promises'
+import { checkOptions } from '../../util/check/check.ts'
+import { seed as aSeed, maybe, oneOf, record, whole } from '../../util/check/rules.ts'
 import { Random } from '../../util/random.ts'
 import { ByteCounts } from '../byte-counts.ts'
 import { checkRead } from '../check.ts'
@@ -26,6 +28,13 @@ export interface ShapesOptions {
 }
 
 const MIN_SIZE = 16
+export const shapesRule = record<ShapesOptions>({
+  channels: maybe(oneOf(1, 3)),
+  size: maybe(whole({ from: MIN_SIZE })),
+  train: maybe(whole({ from: 1 })),
+  test: maybe(whole({ from: 1 })),
+  seed: maybe(aSeed)
+})
 /** Milliseconds of drawing between two turns of the event loop. */
 const TURN_MS = 4
 /** Statistics come from this many images of at most this size; size hardly changes them. */
@@ -47,15 +56,8 @@ const classes: readonly string[] = figures.map(([name]) => name)
  * const data = shapes({ channels: 3, size: 32, seed: 7 })
  */
 export function shapes(options: ShapesOptions = {}): Dataset {
+  checkOptions('shapes', options, shapesRule, DataError)
   const { channels = 1, size = 28, train = 60_000, test = 10_000, seed = 1 } = options
-  if (channels !== 1 && channels !== 3) {
-    throw new DataError(`[shapes] expected channels to be 1 or 3, got ${channels}`)
-  }
-  checkWhole('size', size, MIN_SIZE)
-  checkWhole('train', train, 1)
-  checkWhole('test', test, 1)
-  checkWhole('seed', seed, 0)
-
   const stats = sampleStats(seed, channels, Math.min(size, SAMPLE_SIZE))
   const split = (name: string, length: number): ImageSet => {
     const random = new Random({ seed, purpose: `shapes/${name}` })
@@ -88,11 +90,6 @@ export function shapes(options: ShapesOptions = {}): Dataset {
     train: split('train', train),
     test: split('test', test)
   }
-}
-
-function checkWhole(what: string, value: number, least: number): void {
-  if (Number.isSafeInteger(value) && value >= least) return
-  throw new DataError(`[shapes] expected ${what} to be a whole number from ${least}, got ${value}`)
 }
 
 function sampleStats(seed: number, channels: number, size: number) {

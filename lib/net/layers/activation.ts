@@ -1,9 +1,18 @@
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import {
+  byChannel,
+  checkedNode,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  only
+} from '../layer.ts'
+import { layerOptions } from './rules.ts'
 
 /** A layer of one function whose backward op, `<op>_backward`, reads only its output. */
 function activation(op: string): Layer<LayerOptions> {
   return {
     kind: op,
+    options: layerOptions,
     async forward({ tape, dtype }, _, inputs) {
       const x = only(inputs)
       const y = tape.value('y', dtype)
@@ -38,7 +47,7 @@ const softmaxLayer = activation('softmax')
  * tanh()
  */
 export function tanh(options: LayerOptions = {}): LayerNode {
-  return node(tanhLayer, options)
+  return checkedNode(tanhLayer, options)
 }
 
 /**
@@ -48,7 +57,7 @@ export function tanh(options: LayerOptions = {}): LayerNode {
  * sigmoid()
  */
 export function sigmoid(options: LayerOptions = {}): LayerNode {
-  return node(sigmoidLayer, options)
+  return checkedNode(sigmoidLayer, options)
 }
 
 /**
@@ -60,5 +69,5 @@ export function sigmoid(options: LayerOptions = {}): LayerNode {
  * softmax()
  */
 export function softmax(options: LayerOptions = {}): LayerNode {
-  return node(softmaxLayer, options)
+  return checkedNode(softmaxLayer, options)
 }

@@ -1,15 +1,17 @@
 import { elements } from '../../native/layout.ts'
+import { f32, flag, maybe, record } from '../../util/check/rules.ts'
 import {
   byChannel,
+  checkedNode,
   type FusedReluOptions,
   fuseRelu,
   type Layer,
   type LayerNode,
   type LayerOptions,
-  node,
   only
 } from '../layer.ts'
 import { undoRelu } from './relu.ts'
+import { layerRules } from './rules.ts'
 
 /** Options of `batchNorm`. */
 export interface BatchNormOptions extends LayerOptions, FusedReluOptions {
@@ -24,6 +26,12 @@ export interface BatchNormOptions extends LayerOptions, FusedReluOptions {
 
 const layer: Layer<BatchNormOptions> = {
   kind: 'batch_norm',
+  options: record<BatchNormOptions>({
+    ...layerRules,
+    relu: maybe(flag),
+    epsilon: maybe(f32({ above: 0 })),
+    momentum: maybe(f32({ from: 0, to: 1 }))
+  }),
   withRelu: fuseRelu,
   split: byChannel,
 
@@ -94,5 +102,5 @@ const layer: Layer<BatchNormOptions> = {
  * batchNorm({ name: 'norm1' })
  */
 export function batchNorm(options: BatchNormOptions = {}): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

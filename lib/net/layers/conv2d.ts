@@ -1,6 +1,8 @@
 import { elements, type Shape } from '../../native/layout.ts'
-import { fuseRelu, type Layer, type LayerNode, node, only, requireRank } from '../layer.ts'
+import { maybe, record, whole } from '../../util/check/rules.ts'
+import { checkedNode, fuseRelu, type Layer, type LayerNode, only, requireRank } from '../layer.ts'
 import { undoRelu } from './relu.ts'
+import { paddingRule, pairRule, weightedRules } from './rules.ts'
 import { type WeightedOptions, weightAndBias } from './weighted.ts'
 import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
@@ -30,6 +32,15 @@ function fieldsOf(config: Conv2dOptions, [, , height = 0, width = 0]: Shape) {
 
 const layer: Layer<Conv2dOptions> = {
   kind: 'conv2d',
+  options: record<Conv2dOptions>({
+    ...weightedRules,
+    filters: whole({ from: 1 }),
+    size: pairRule,
+    stride: maybe(pairRule),
+    padding: maybe(paddingRule),
+    dilation: maybe(pairRule),
+    groups: maybe(whole({ from: 1 }))
+  }),
   withRelu: fuseRelu,
 
   parameters(config, inputs) {
@@ -108,5 +119,5 @@ const layer: Layer<Conv2dOptions> = {
  * conv2d({ filters: 96, size: 11, stride: 4 }) // [N, 3, 227, 227] → [N, 96, 55, 55]
  */
 export function conv2d(options: Conv2dOptions): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

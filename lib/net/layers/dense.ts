@@ -1,5 +1,7 @@
-import { fuseRelu, type Layer, type LayerNode, node, only, requireRank } from '../layer.ts'
+import { record, whole } from '../../util/check/rules.ts'
+import { checkedNode, fuseRelu, type Layer, type LayerNode, only, requireRank } from '../layer.ts'
 import { undoRelu } from './relu.ts'
+import { weightedRules } from './rules.ts'
 import { type WeightedOptions, weightAndBias } from './weighted.ts'
 
 /** Options of `dense`. */
@@ -13,6 +15,7 @@ const MASK_UNITS = 128
 
 const layer: Layer<DenseOptions> = {
   kind: 'dense',
+  options: record<DenseOptions>({ ...weightedRules, units: whole({ from: 1 }) }),
   mask: { keeps: true, applies: true },
   withRelu: fuseRelu,
 
@@ -72,5 +75,5 @@ const layer: Layer<DenseOptions> = {
  * dense({ units: 4096 })
  */
 export function dense(options: DenseOptions): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

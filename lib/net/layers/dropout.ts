@@ -1,6 +1,15 @@
+import { f32, maybe, oneOf, record } from '../../util/check/rules.ts'
 import { fnv1a } from '../../util/random.ts'
 import type { Value } from '../graph/value.ts'
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import {
+  byChannel,
+  checkedNode,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  only
+} from '../layer.ts'
+import { layerRules } from './rules.ts'
 
 /** Options of `dropout`. */
 export interface DropoutOptions extends LayerOptions {
@@ -16,12 +25,16 @@ export interface DropoutOptions extends LayerOptions {
 
 const layer: Layer<DropoutOptions> = {
   kind: 'dropout',
+  options: record<DropoutOptions>({
+    ...layerRules,
+    rate: maybe(f32({ from: 0, below: 1 })),
+    scaleAt: maybe(oneOf('train', 'test'))
+  }),
   mask: { passes: true },
   split: byChannel,
   async forward({ tape, dtype, training, name, rng, slice }, config, inputs) {
     const x = only(inputs)
     const { rate = 0.5, scaleAt = 'train' } = config
-    if (!(rate >= 0 && rate < 1)) throw new Error(`expected a rate from 0 to below 1, got ${rate}`)
     const identity = { output: x, backward: async (dy: Value) => [dy] }
     if (rate === 0) return identity
     const y = tape.value('y', dtype)
@@ -72,5 +85,5 @@ const layer: Layer<DropoutOptions> = {
  * dropout({ rate: 0.5 })
  */
 export function dropout(options: DropoutOptions = {}): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

@@ -1,8 +1,17 @@
 import { denseLayout, elements } from '../../native/layout.ts'
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import {
+  byChannel,
+  checkedNode,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  only
+} from '../layer.ts'
+import { layerOptions } from './rules.ts'
 
 const layer: Layer<LayerOptions> = {
   kind: 'flatten',
+  options: layerOptions,
   split: byChannel,
   async forward({ tape }, _, inputs) {
     const x = only(inputs)
@@ -21,5 +30,5 @@ const layer: Layer<LayerOptions> = {
  * flatten()
  */
 export function flatten(options: LayerOptions = {}): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

@@ -1,16 +1,18 @@
 import type { Shape } from '../../native/layout.ts'
+import { flag, list, maybe, record, text, whole } from '../../util/check/rules.ts'
 import type { Value } from '../graph/value.ts'
 import {
   byChannel,
+  checkedNode,
   type FusedReluOptions,
   fuseRelu,
   type Layer,
   type LayerContext,
   type LayerNode,
-  type LayerOptions,
-  node
+  type LayerOptions
 } from '../layer.ts'
 import { undoRelu } from './relu.ts'
+import { layerRules } from './rules.ts'
 
 /** Options of `add`. */
 export interface AddOptions extends LayerOptions, FusedReluOptions {
@@ -20,6 +22,11 @@ export interface AddOptions extends LayerOptions, FusedReluOptions {
 
 const addLayer: Layer<AddOptions> = {
   kind: 'add',
+  options: record<AddOptions>({
+    ...layerRules,
+    inputs: list(text, { least: 2, most: 2 }),
+    relu: maybe(flag)
+  }),
   withRelu: fuseRelu,
   split: byChannel,
   async forward({ tape, dtype }, { relu = false }, [a, b]) {
@@ -59,6 +66,7 @@ async function zeros(
 
 const concatLayer: Layer<ConcatOptions> = {
   kind: 'concat',
+  options: record<ConcatOptions>({ ...layerRules, inputs: list(text, { least: 1 }) }),
   async forward(context, _, inputs) {
     const { tape } = context
     const [first] = inputs
@@ -100,6 +108,11 @@ export interface SliceOptions extends LayerOptions {
 
 const sliceLayer: Layer<SliceOptions> = {
   kind: 'slice',
+  options: record<SliceOptions>({
+    ...layerRules,
+    from: whole({ from: 0 }),
+    count: whole({ from: 1 })
+  }),
   async forward(context, { from, count }, [x]) {
     const { tape } = context
     if (!x) throw new Error('slice expected one input')
@@ -128,7 +141,7 @@ const sliceLayer: Layer<SliceOptions> = {
  * add({ inputs: ['conv2', 'conv1'] }) // a residual connection
  */
 export function add(options: AddOptions): LayerNode {
-  return node(addLayer, options)
+  return checkedNode(addLayer, options)
 }
 
 /**
@@ -140,7 +153,7 @@ export function add(options: AddOptions): LayerNode {
  * concat({ inputs: ['tower1', 'tower2'] })
  */
 export function concat(options: ConcatOptions): LayerNode {
-  return node(concatLayer, options)
+  return checkedNode(concatLayer, options)
 }
 
 /**
@@ -152,5 +165,5 @@ export function concat(options: ConcatOptions): LayerNode {
  * slice({ from: 0, count: 48 }) // the first half of 96 channels
  */
 export function slice(options: SliceOptions): LayerNode {
-  return node(sliceLayer, options)
+  return checkedNode(sliceLayer, options)
 }

@@ -1,4 +1,13 @@
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import { f32, maybe, record } from '../../util/check/rules.ts'
+import {
+  byChannel,
+  checkedNode,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  only
+} from '../layer.ts'
+import { layerRules } from './rules.ts'
 
 /** Options of `leakyRelu`. */
 export interface LeakyReluOptions extends LayerOptions {
@@ -8,6 +17,7 @@ export interface LeakyReluOptions extends LayerOptions {
 
 const layer: Layer<LeakyReluOptions> = {
   kind: 'leaky_relu',
+  options: record<LeakyReluOptions>({ ...layerRules, slope: maybe(f32({ from: 0 })) }),
   isActivation: true,
   split: byChannel,
   async forward({ tape, dtype }, { slope = 0.01 }, inputs) {
@@ -31,11 +41,11 @@ const layer: Layer<LeakyReluOptions> = {
  *
  * Source: Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models".
  *
- * @throws Error at the build for a slope below 0
+ * @throws RangeError for a slope below 0
  *
  * @example
  * leakyRelu({ slope: 0.1 })
  */
 export function leakyRelu(options: LeakyReluOptions = {}): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

@@ -1,12 +1,14 @@
+import { f32, maybe, oneOf, record, whole } from '../../util/check/rules.ts'
 import {
   byChannel,
+  checkedNode,
   type Layer,
   type LayerNode,
   type LayerOptions,
-  node,
   only,
   requireRank
 } from '../layer.ts'
+import { layerRules } from './rules.ts'
 
 /** Options of `lrn` and `lrnWithin`. */
 export interface LrnOptions extends LayerOptions {
@@ -27,6 +29,16 @@ export interface LrnOptions extends LayerOptions {
   readonly groups?: number
 }
 
+const lrnOptions = record<LrnOptions>({
+  ...layerRules,
+  size: maybe(whole({ from: 1 })),
+  alpha: maybe(f32({ from: 0 })),
+  alphaOf: maybe(oneOf('sum', 'mean')),
+  beta: maybe(f32({ from: 0 })),
+  k: maybe(f32({ from: 0 })),
+  groups: maybe(whole({ from: 1 }))
+})
+
 /** @param count values in a window */
 function curveOf(
   { size = 5, alpha = 1e-4, alphaOf = 'sum', beta = 0.75, k = 2 }: LrnOptions,
@@ -37,6 +49,7 @@ function curveOf(
 
 const across: Layer<LrnOptions> = {
   kind: 'lrn',
+  options: lrnOptions,
   // Windows must not reach into other devices' slices, so a device takes whole groups.
   split(config, _, parts) {
     const { groups = 1 } = config
@@ -71,6 +84,7 @@ const across: Layer<LrnOptions> = {
 
 const within: Layer<LrnOptions> = {
   kind: 'lrn_within',
+  options: lrnOptions,
   split: byChannel,
   async forward({ tape, dtype }, config, inputs) {
     const x = only(inputs)
@@ -103,7 +117,7 @@ const within: Layer<LrnOptions> = {
  * lrn() // the paper's: size 5, α 1e-4, β .75, k 2
  */
 export function lrn(options: LrnOptions = {}): LayerNode {
-  return node(across, options)
+  return checkedNode(across, options)
 }
 
 /**
@@ -118,5 +132,5 @@ export function lrn(options: LrnOptions = {}): LayerNode {
  * lrnWithin({ size: 5, alpha: 0.001, alphaOf: 'mean', k: 1 })
  */
 export function lrnWithin(options: LrnOptions = {}): LayerNode {
-  return node(within, options)
+  return checkedNode(within, options)
 }

@@ -1,12 +1,14 @@
+import { flag, maybe, record } from '../../util/check/rules.ts'
 import {
   byChannel,
+  checkedNode,
   type Layer,
   type LayerNode,
   type LayerOptions,
-  node,
   only,
   requireRank
 } from '../layer.ts'
+import { layerRules, paddingRule, pairRule } from './rules.ts'
 import { type Padding, type Pair, pair, windowPadding } from './window.ts'
 
 /** Options of `maxPool` and `avgPool`. */
@@ -23,6 +25,15 @@ export interface PoolOptions extends LayerOptions {
   readonly includePadding?: boolean
 }
 
+const poolOptions = record<PoolOptions>({
+  ...layerRules,
+  size: pairRule,
+  stride: maybe(pairRule),
+  padding: maybe(paddingRule),
+  ceil: maybe(flag),
+  includePadding: maybe(flag)
+})
+
 function fieldsOf(config: PoolOptions, [, , height = 0, width = 0]: readonly number[]) {
   const kernel = pair(config.size)
   const stride = pair(config.stride ?? config.size)
@@ -32,6 +43,7 @@ function fieldsOf(config: PoolOptions, [, , height = 0, width = 0]: readonly num
 
 const maxLayer: Layer<PoolOptions> = {
   kind: 'max_pool',
+  options: poolOptions,
   split: byChannel,
   async forward({ tape, dtype, training }, config, inputs) {
     const x = only(inputs)
@@ -55,6 +67,7 @@ const maxLayer: Layer<PoolOptions> = {
 
 const avgLayer: Layer<PoolOptions> = {
   kind: 'avg_pool',
+  options: poolOptions,
   split: byChannel,
   async forward({ tape, dtype }, config, inputs) {
     const x = only(inputs)
@@ -84,7 +97,7 @@ const avgLayer: Layer<PoolOptions> = {
  * maxPool({ size: 3, stride: 2 }) // overlapping, as in the AlexNet paper
  */
 export function maxPool(options: PoolOptions): LayerNode {
-  return node(maxLayer, options)
+  return checkedNode(maxLayer, options)
 }
 
 /**
@@ -96,5 +109,5 @@ export function maxPool(options: PoolOptions): LayerNode {
  * avgPool({ size: 2 })
  */
 export function avgPool(options: PoolOptions): LayerNode {
-  return node(avgLayer, options)
+  return checkedNode(avgLayer, options)
 }

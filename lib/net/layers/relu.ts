@@ -1,6 +1,14 @@
 import type { Tape } from '../graph/tape.ts'
 import type { Value } from '../graph/value.ts'
-import { byChannel, type Layer, type LayerNode, type LayerOptions, node, only } from '../layer.ts'
+import {
+  byChannel,
+  checkedNode,
+  type Layer,
+  type LayerNode,
+  type LayerOptions,
+  only
+} from '../layer.ts'
+import { layerOptions } from './rules.ts'
 
 /**
  * The gradient before a ReLU: dy where the ReLU's output y is above zero, zero elsewhere. Returns dy itself if a
@@ -20,6 +28,7 @@ export async function undoRelu(tape: Tape, y: Value, dy: Value): Promise<Value> 
 
 const layer: Layer<LayerOptions> = {
   kind: 'relu',
+  options: layerOptions,
   isRelu: true,
   isActivation: true,
   split: byChannel,
@@ -42,5 +51,5 @@ const layer: Layer<LayerOptions> = {
  * relu()
  */
 export function relu(options: LayerOptions = {}): LayerNode {
-  return node(layer, options)
+  return checkedNode(layer, options)
 }

@@ -1,3 +1,5 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { maybe, oneOf, type Rules, record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import type { LayerNode } from '../layer.ts'
 import { batchNorm } from '../layers/batch-norm.ts'
@@ -5,7 +7,7 @@ import { conv2d } from '../layers/conv2d.ts'
 import { lrn } from '../layers/lrn.ts'
 import { hiddenLayers } from './hidden.ts'
 import { normalInit } from './init.ts'
-import { columnsOf, type TowerVariant, variantLayers } from './options.ts'
+import { columnsOf, type TowerVariant, towerRules, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
 /** Options of `alexnet`. */
@@ -16,6 +18,14 @@ export interface AlexNetOptions extends TowerVariant {
   readonly scaleAt?: 'train' | 'test'
   /** Initial parameters: the paper's, or He's. Default 'paper', or 'he' with `norm: 'batch'`. */
   readonly init?: 'paper' | 'he'
+}
+
+/** What they must be. */
+export const alexnetRules: Rules<AlexNetOptions> = {
+  ...towerRules,
+  norm: maybe(oneOf('lrn', 'batch', 'none')),
+  scaleAt: maybe(oneOf('train', 'test')),
+  init: maybe(oneOf('paper', 'he'))
 }
 
 /**
@@ -37,6 +47,7 @@ export interface AlexNetOptions extends TowerVariant {
  * await using net = await alexnet({ classes: 100 }).build(device, { batch: 128 })
  */
 export function alexnet(options: AlexNetOptions = {}): NetDefinition {
+  checkOptions('alexnet', options, record<AlexNetOptions>(alexnetRules))
   const {
     classes = 1000,
     input = { channels: 3, height: 227, width: 227 },

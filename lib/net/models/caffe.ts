@@ -1,3 +1,5 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { type Rules, record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
@@ -5,7 +7,7 @@ import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { normalInit } from './init.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, normRule, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 /** Options of `caffe`. */
@@ -13,6 +15,9 @@ export interface CaffeOptions extends NetVariant {
   /** The layer after conv1 and conv2. Default 'lrn'. */
   readonly norm?: 'lrn' | 'none'
 }
+
+/** What they must be. */
+export const caffeRules: Rules<CaffeOptions> = { ...variantRules, norm: normRule }
 
 /**
  * Caffe's `bvlc_alexnet`. It has the paper's filters and groups, and differs in these points: LRN has k 1, α takes
@@ -29,6 +34,7 @@ export interface CaffeOptions extends NetVariant {
  * await using net = await caffe().build(device, { batch: 256 })
  */
 export function caffe(options: CaffeOptions = {}): NetDefinition {
+  checkOptions('caffe', options, record<CaffeOptions>(caffeRules))
   const {
     classes = 1000,
     input = { channels: 3, height: 227, width: 227 },

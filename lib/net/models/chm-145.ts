@@ -1,10 +1,12 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { type Rules, record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { lrn, lrnWithin } from '../layers/lrn.ts'
 import type { InputShape } from '../spec.ts'
 import { hiddenLayers } from './hidden.ts'
 import { normalInit } from './init.ts'
-import { columnsOf, type TowerVariant, variantLayers } from './options.ts'
+import { columnsOf, normRule, type TowerVariant, towerRules, variantLayers } from './options.ts'
 import { atWidth } from './width.ts'
 
 /** Options of `chm145`. */
@@ -12,6 +14,9 @@ export interface Chm145Options extends TowerVariant {
   /** The norm layers: LRN after conv1 and conv2, and within maps after the second. Default 'lrn'. */
   readonly norm?: 'lrn' | 'none'
 }
+
+/** What they must be. */
+export const chm145Rules: Rules<Chm145Options> = { ...towerRules, norm: normRule }
 
 /**
  * Padding of conv1 at the bottom and the right: zeros that complete the last window. The original code rounds the
@@ -47,6 +52,7 @@ export function roundedUp({
  * await using net = await chm145().build(device, { batch: 128 })
  */
 export function chm145(options: Chm145Options = {}): NetDefinition {
+  checkOptions('chm-145', options, record<Chm145Options>(chm145Rules))
   const {
     classes = 1000,
     input = { channels: 3, height: 224, width: 224 },

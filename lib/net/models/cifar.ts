@@ -1,10 +1,12 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { batchNorm } from '../layers/batch-norm.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
@@ -19,6 +21,7 @@ import { atWidth } from './width.ts'
  * await using net = await cifar().build(device, { batch: 64 })
  */
 export function cifar(options: NetVariant = {}): NetDefinition {
+  checkOptions('cifar', options, record<NetVariant>(variantRules))
   const {
     classes = 10,
     input = { channels: 3, height: 28, width: 28 },

@@ -1,3 +1,5 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { type Rules, record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
@@ -6,7 +8,7 @@ import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { roundedUp } from './chm-145.ts'
 import { normalInit } from './init.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, normRule, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 /** Options of `convnet2`. */
@@ -14,6 +16,9 @@ export interface Convnet2Options extends NetVariant {
   /** The layer after conv1 and conv2. Default 'lrn'. */
   readonly norm?: 'lrn' | 'none'
 }
+
+/** What they must be. */
+export const convnet2Rules: Rules<Convnet2Options> = { ...variantRules, norm: normRule }
 
 /**
  * cuda-convnet2's net for one GPU: 64-192-384-256-256 filters in one tower. Layer order, LRN and initial weights are
@@ -31,6 +36,7 @@ export interface Convnet2Options extends NetVariant {
  * await using net = await convnet2().build(device, { batch: 128 })
  */
 export function convnet2(options: Convnet2Options = {}): NetDefinition {
+  checkOptions('convnet2', options, record<Convnet2Options>(convnet2Rules))
   const {
     classes = 1000,
     input = { channels: 3, height: 224, width: 224 },

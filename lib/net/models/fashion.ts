@@ -1,10 +1,12 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { batchNorm } from '../layers/batch-norm.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
@@ -23,6 +25,7 @@ import { atWidth } from './width.ts'
  * await using net = await fashion().build(device, { batch: 16 })
  */
 export function fashion(options: NetVariant = {}): NetDefinition {
+  checkOptions('fashion', options, record<NetVariant>(variantRules))
   const {
     classes = 10,
     input = { channels: 1, height: 224, width: 224 },

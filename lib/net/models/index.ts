@@ -1,13 +1,15 @@
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { anyText, maybe, oneOf, type Rules, record, whole } from '../../util/check/rules.ts'
 import type { NetDefinition } from '../definition.ts'
 import type { InputShape } from '../spec.ts'
-import { alexnet } from './alexnet.ts'
-import { caffe } from './caffe.ts'
-import { chm145 } from './chm-145.ts'
+import { alexnet, alexnetRules } from './alexnet.ts'
+import { caffe, caffeRules } from './caffe.ts'
+import { chm145, chm145Rules } from './chm-145.ts'
 import { cifar } from './cifar.ts'
-import { convnet2 } from './convnet2.ts'
+import { convnet2, convnet2Rules } from './convnet2.ts'
 import { fashion } from './fashion.ts'
 import { kerasFashion } from './keras-fashion.ts'
-import type { TowerVariant } from './options.ts'
+import { normRule, type TowerVariant, towerRules, variantRules } from './options.ts'
 import { tensorflowMnist } from './tensorflow-mnist.ts'
 import { torchvision } from './torchvision.ts'
 
@@ -41,6 +43,23 @@ export interface NamedNetOptions extends Omit<TowerVariant, 'input'> {
   readonly size?: number
 }
 
+const { input: _, ...rules } = towerRules
+const namedRules: Rules<NamedNetOptions> = {
+  ...rules,
+  norm: normRule,
+  scaleAt: maybe(oneOf('train', 'test')),
+  channels: maybe(whole({ from: 1 })),
+  size: maybe(whole({ from: 1 }))
+}
+
+/** Options that a model has. */
+const own: Partial<Record<NetName, object>> = {
+  alexnet: alexnetRules,
+  'chm-145': chm145Rules,
+  convnet2: convnet2Rules,
+  caffe: caffeRules
+}
+
 function isNetName(name: string): name is NetName {
   return Object.hasOwn(nets, name)
 }
@@ -54,6 +73,8 @@ function isNetName(name: string): name is NetName {
  * const net = netByName('cifar', { channels: 1, classes: 10 })
  */
 export function netByName(name: string, options: NamedNetOptions = {}): NetDefinition {
+  checkArguments('net', { name: [name, anyText] })
+  checkOptions('net', options, record<NamedNetOptions>(namedRules))
   if (!isNetName(name)) {
     throw new Error(`[net] there is no net '${name}': expected one of ${netNames.join(', ')}`)
   }
@@ -64,5 +85,7 @@ export function netByName(name: string, options: NamedNetOptions = {}): NetDefin
     height: size ?? usual.height,
     width: size ?? usual.width
   }
-  return nets[name]({ ...variant, input })
+  const known = own[name] ?? variantRules
+  const kept = Object.entries(variant).filter(([option]) => Object.hasOwn(known, option))
+  return nets[name]({ ...Object.fromEntries(kept), input })
 }

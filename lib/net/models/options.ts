@@ -1,5 +1,7 @@
 /** Options of the models, and the layers that they change. */
 
+import { f32, flag, maybe, number, oneOf, type Rules, whole } from '../../util/check/rules.ts'
+import { inputRule } from '../input-rule.ts'
 import type { LayerNode } from '../layer.ts'
 import { tanh } from '../layers/activation.ts'
 import { maxPool } from '../layers/pool.ts'
@@ -29,6 +31,26 @@ export interface TowerVariant extends NetVariant {
   /** True if conv3, fc6 and fc7 read both towers. Default true. */
   readonly links?: boolean
 }
+
+/** What options of every model must be. */
+export const variantRules: Rules<NetVariant> = {
+  classes: maybe(whole({ from: 1 })),
+  input: maybe(inputRule),
+  dropout: maybe(f32({ from: 0, below: 1 })),
+  width: maybe(number({ above: 0 })),
+  pool: maybe(oneOf('3x3', '2x2')),
+  activation: maybe(oneOf('relu', 'tanh'))
+}
+
+/** What options of models with two towers must be. */
+export const towerRules: Rules<TowerVariant> = {
+  ...variantRules,
+  columns: maybe(oneOf(1, 2)),
+  links: maybe(flag)
+}
+
+/** Norm layers: LRN, or none. */
+export const normRule = maybe(oneOf('lrn', 'none'))
 
 /** The layers that a variant changes. */
 export interface VariantLayers {

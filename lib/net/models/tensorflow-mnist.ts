@@ -1,3 +1,5 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { record } from '../../util/check/rules.ts'
 import { defineNet, type NetDefinition } from '../definition.ts'
 import type { LayerNode } from '../layer.ts'
 import { conv2d } from '../layers/conv2d.ts'
@@ -6,7 +8,7 @@ import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { maxPool } from '../layers/pool.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 /**
@@ -20,6 +22,7 @@ import { atWidth } from './width.ts'
  * @throws Error for a `width` that leaves no whole numbers of filters
  */
 export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
+  checkOptions('tf-mnist', options, record<NetVariant>(variantRules))
   const {
     classes = 10,
     input = { channels: 1, height: 28, width: 28 },

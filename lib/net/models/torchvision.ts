@@ -1,9 +1,11 @@
+import { checkOptions } from '../../util/check/check.ts'
+import { record } from '../../util/check/rules.ts'
 import { NetDefinition } from '../definition.ts'
 import { conv2d } from '../layers/conv2d.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
-import { type NetVariant, variantLayers } from './options.ts'
+import { type NetVariant, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
 
 const init = { init: 'pytorch', biasInit: 'pytorch' } as const
@@ -23,6 +25,7 @@ const init = { init: 'pytorch', biasInit: 'pytorch' } as const
  * await using net = await torchvision({ classes: 10 }).build(device, { batch: 128 })
  */
 export function torchvision(options: NetVariant = {}): NetDefinition {
+  checkOptions('torchvision', options, record<NetVariant>(variantRules))
   const {
     classes = 1000,
     input = { channels: 3, height: 224, width: 224 },

@@ -1,5 +1,7 @@
 /** Opens and closes several devices together. */
 import { type Device, type OpenOptions, open } from '../../engine/device.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { list, text } from '../../util/check/rules.ts'
 
 /** Devices that are closed together: by `close`, or by `await using`. */
 export interface Devices extends AsyncDisposable {
@@ -26,6 +28,7 @@ export async function openDevices(
   names: readonly string[],
   options: OpenOptions = {}
 ): Promise<Devices> {
+  checkArguments('device', { names: [names, list(text, { least: 1 })] })
   const all: Device[] = []
   const close = async () => {
     for (const device of [...all].reverse()) await device.close()

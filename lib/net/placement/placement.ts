@@ -6,6 +6,7 @@ import type { DeviceCore } from '../../engine/core.ts'
 import type { Device } from '../../engine/device.ts'
 import { Event } from '../../engine/event.ts'
 import type { Stream } from '../../engine/stream.ts'
+import { either, oneOf, type Rule, record, whole } from '../../util/check/rules.ts'
 
 /**
  * How several devices share a net.
@@ -24,6 +25,14 @@ export type Parallel =
       /** Shares of the batch. Must divide the number of devices. */
       readonly replicas: number
     }
+
+export const parallelRule: Rule = either(
+  oneOf('model', 'data'),
+  record<{ replicas: number }>(
+    { replicas: whole({ from: 1 }) },
+    { expected: 'an object such as { replicas: 2 }' }
+  )
+)
 
 /** The part of a build that is on one device. */
 export interface Part {

@@ -1,5 +1,8 @@
 /** Reads and writes a net's weights as Keras's files: `.h5` of Keras 1 and 2, `.weights.h5` of Keras 3. */
 import type { Net } from '../../net/net.ts'
+import { aNet } from '../../net/rules.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { text } from '../../util/check/rules.ts'
 import { replaceWith } from '../../util/files/atomic.ts'
 import { DamagedFileError } from '../../util/files/errors.ts'
 import { type Hdf5Array, type Hdf5File, readHdf5, writeHdf5 } from '../../util/files/hdf5.ts'
@@ -18,6 +21,7 @@ import { fromKeras, type KerasKind, type KerasLayer, toKeras, weightNames } from
  * await saveKerasWeights(net, 'alexnet_weights.h5')
  */
 export async function saveKerasWeights(net: Net, path: string): Promise<void> {
+  checkArguments('keras', { net: [net, aNet], path: [path, text] })
   const layers = await toKeras(net, await net.parameters.export(net.stream))
   const names = namesOf(layers)
   const file = path.endsWith('.weights.h5') ? keras3(layers, names) : keras2(layers, names)
@@ -37,6 +41,7 @@ export async function saveKerasWeights(net: Net, path: string): Promise<void> {
  * await loadKerasWeights(net, 'alexnet_weights.h5')
  */
 export async function loadKerasWeights(net: Net, path: string): Promise<void> {
+  checkArguments('keras', { net: [net, aNet], path: [path, text] })
   const file = await readHdf5(path)
   const layers = layersOf(path, file)
   const shapes = new Map(net.parameters.all.map(({ name, whole }) => [name, whole]))

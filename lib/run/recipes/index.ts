@@ -1,3 +1,5 @@
+import { checkArguments } from '../../util/check/check.ts'
+import { anyText, list } from '../../util/check/rules.ts'
 import { ablate } from './ablation.ts'
 import { caffe } from './caffe.ts'
 import { chm145 } from './chm-145.ts'
@@ -21,6 +23,7 @@ export const recipeNames = recipes.map(({ name }) => name)
  * const { net, rates } = recipeByName('chm-145', ['no-lrn'])
  */
 export function recipeByName(name: string, without: readonly string[] = []): Recipe {
+  checkArguments('recipe', { name: [name, anyText], without: [without, list(anyText)] })
   const recipe = recipes.find((known) => known.name === name)
   if (recipe) return ablate(recipe, without)
   throw new Error(

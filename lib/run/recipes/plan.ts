@@ -1,4 +1,5 @@
 import type { Dataset } from '../../data/dataset.ts'
+import { datasetRule } from '../../data/rules.ts'
 import type { NetDefinition } from '../../net/definition.ts'
 import { netByName } from '../../net/models/index.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
@@ -11,7 +12,9 @@ import {
   warmCosine
 } from '../../optim/schedule.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
-import { optimizerOf, type TrainSettings } from '../settings.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { record, whole } from '../../util/check/rules.ts'
+import { netSettingsRule, optimizerOf, settingsRule, type TrainSettings } from '../settings.ts'
 import { ablationsIn } from './ablation.ts'
 import { recipeByName } from './index.ts'
 import { coloured, type Suitable, suitInput } from './input.ts'
@@ -48,6 +51,12 @@ export function recipeOf({ recipe, ablate }: Partial<TrainSettings>): Recipe | u
     : recipeByName(recipe, ablate === undefined ? [] : ablationsIn(ablate))
 }
 
+interface NetData {
+  readonly channels: number
+  readonly classes: number
+}
+const netData = record<NetData>({ channels: whole({ from: 1 }), classes: whole({ from: 1 }) })
+
 /**
  * Defines the net of a run's settings, for its data.
  *
@@ -58,8 +67,10 @@ export function recipeOf({ recipe, ablate }: Partial<TrainSettings>): Recipe | u
  */
 export function netOf(
   settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
-  { channels, classes }: { readonly channels: number; readonly classes: number }
+  data: NetData
 ): NetDefinition {
+  checkArguments('run', { settings: [settings, netSettingsRule], data: [data, netData] })
+  const { channels, classes } = data
   const options = recipeOf(settings)?.net.options
   return netByName(settings.net, { ...options, channels, classes })
 }
@@ -105,6 +116,7 @@ export function recipeDefaults(
  * const { definition, optimizer, schedule, courses, input } = planOf(settings, data)
  */
 export function planOf(settings: TrainSettings, data: Dataset): Plan {
+  checkArguments('run', { settings: [settings, settingsRule], data: [data, datasetRule] })
   const { train } = data
   const definition = netOf(settings, { channels: train.channels, classes: train.classes.length })
   const recipe = recipeOf(settings)

@@ -1,5 +1,7 @@
 import type { NamedNetOptions, NetName } from '../../net/models/index.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { list, maybe, number, plain, type Rule, record, text } from '../../util/check/rules.ts'
 
 /** A learning rate over the course of a run. */
 export interface RateCourse {
@@ -114,13 +116,25 @@ export interface Recipe {
   readonly differs: readonly string[]
 }
 
+/** What is read of a recipe first: those of `recipes` are whole. */
+export const recipeRule: Rule = record<Pick<Recipe, 'name' | 'net' | 'update' | 'rates' | 'decay'>>(
+  { name: text, net: plain, update: plain, rates: plain, decay: plain },
+  { open: true, expected: 'a recipe, as recipeByName() returns it' }
+)
+const courseRule = record<RateCourse>(
+  { rate: number({ from: 0 }), changes: maybe(list(plain)), plateau: maybe(plain) },
+  { open: true }
+)
+
 /**
  * Returns the learning rate at an epoch, fractions included; of a course by plateau, the rate at the start.
  *
  * @example
  * const rate = rateAt(recipeByName('caffe').rates.weight, 45)
  */
-export function rateAt({ rate, changes = [] }: RateCourse, epoch: number): number {
+export function rateAt(course: RateCourse, epoch: number): number {
+  checkArguments('recipe', { course: [course, courseRule], epoch: [epoch, number({ from: 0 })] })
+  const { rate, changes = [] } = course
   // Epochs computed from steps may be off by rounding.
   return changes.findLast((change) => epoch + 1e-9 >= change.epoch)?.rate ?? rate
 }

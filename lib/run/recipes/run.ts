@@ -1,6 +1,20 @@
-import { type Optimizer, sgd } from '../../optim/optimizer.ts'
+import {
+  decayRule,
+  momentumRule,
+  type Optimizer,
+  type SgdOptions,
+  sgd
+} from '../../optim/optimizer.ts'
 import type { Course, Courses, Progress } from '../../optim/schedule.ts'
-import { courseOf, type RateCourse, type Recipe, rateAt } from './recipe.ts'
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { flag, maybe, record } from '../../util/check/rules.ts'
+import { courseOf, type RateCourse, type Recipe, rateAt, recipeRule } from './recipe.ts'
+
+type SgdChoice = Pick<SgdOptions, 'momentum' | 'weightDecay'>
+const sgdChoice = record<SgdChoice>({
+  momentum: maybe(momentumRule),
+  weightDecay: maybe(decayRule)
+})
 
 /**
  * Makes the optimizer of a recipe, optionally with another momentum or weight decay.
@@ -8,10 +22,11 @@ import { courseOf, type RateCourse, type Recipe, rateAt } from './recipe.ts'
  * @example
  * const optimizer = recipeOptimizer(recipeByName('paper'), { momentum: 0.95 })
  */
-export function recipeOptimizer(
-  { update, decay }: Recipe,
-  { momentum = update.momentum, weightDecay = decay.weight } = {}
-): Optimizer {
+export function recipeOptimizer(recipe: Recipe, options: SgdChoice = {}): Optimizer {
+  checkArguments('recipe', { recipe: [recipe, recipeRule] })
+  checkOptions('recipe', options, sgdChoice)
+  const { update, decay } = recipe
+  const { momentum = update.momentum, weightDecay = decay.weight } = options
   return sgd({ momentum, weightDecay, form: update.form })
 }
 
@@ -32,6 +47,7 @@ function recipeEpoch({ epochs }: Recipe, { step, steps }: Progress): number {
  * train(net, set, { lr: 0.01, optimizer: recipeOptimizer(recipe), courses: recipeCourses(recipe) })
  */
 export function recipeCourses(recipe: Recipe, changing = true): Courses {
+  checkArguments('recipe', { recipe: [recipe, recipeRule], changing: [changing, flag] })
   const { rates, decay } = recipe
   const base = rates.weight.rate
   const share = decay.weight === 0 ? 1 : decay.bias / decay.weight

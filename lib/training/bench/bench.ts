@@ -1,18 +1,19 @@
-import { arrayImageSet } from '../../data/array-image-set.ts'
-import type { ImageSet } from '../../data/dataset.ts'
 import type { Device } from '../../engine/device.ts'
 import type { Program } from '../../engine/program.ts'
-import type { FloatDType } from '../../native/dtype.ts'
+import { devices } from '../../engine/rules.ts'
+import { type FloatDType, floatDTypes } from '../../native/dtype.ts'
 import type { NetDefinition } from '../../net/definition.ts'
 import type { BoundCall } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
-import type { Parallel } from '../../net/placement/placement.ts'
-import type { InputShape } from '../../net/spec.ts'
-import { type Optimizer, sgd } from '../../optim/optimizer.ts'
+import { type Parallel, parallelRule } from '../../net/placement/placement.ts'
+import { aDefinition } from '../../net/rules.ts'
+import { type Optimizer, optimizerRule, sgd } from '../../optim/optimizer.ts'
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import { flag, maybe, number, oneOf, record, whole } from '../../util/check/rules.ts'
 import { median } from '../../util/median.ts'
-import { Random } from '../../util/random.ts'
 import { Feed } from '../input/feed.ts'
 import { Trainer } from '../step/trainer.ts'
+import { generated } from './generated.ts'
 import { type CallTime, type LayerTime, perLayer } from './per-layer.ts'
 import { type Span, spansOf } from './timeline.ts'
 
@@ -37,6 +38,27 @@ export interface BenchOptions {
   /** Time each call of one more step. Default false. */
   readonly timeline?: boolean
 }
+
+const benchOptions = record<BenchOptions>({
+  batch: whole({ from: 1 }),
+  dtype: maybe(oneOf(...floatDTypes)),
+  parallel: maybe(parallelRule),
+  mode: maybe(oneOf('train', 'infer')),
+  winograd: maybe(flag),
+  optimizer: maybe(optimizerRule),
+  steps: maybe(whole({ from: 1 })),
+  warmUp: maybe(whole({ from: 0 })),
+  timeline: maybe(flag)
+})
+
+interface RunOptions {
+  readonly steps?: number
+  readonly seconds?: number
+}
+const runOptions = record<RunOptions>({
+  steps: maybe(whole({ from: 0 })),
+  seconds: maybe(number({ from: 0 }))
+})
 
 /** Times of steps that ran one after another. */
 export interface Burst {
@@ -109,6 +131,8 @@ export class Benchmark {
     on: Device | readonly Device[],
     options: BenchOptions
   ): Promise<Benchmark> {
+    checkArguments('bench', { definition: [definition, aDefinition], on: [on, devices] })
+    checkOptions('bench', options, benchOptions)
     const { batch, dtype = 'f32', mode = 'train', winograd = true, parallel } = options
     const { optimizer = sgd({ momentum: 0.9, weightDecay: 0.0005 }) } = options
     const training = mode === 'train'
@@ -144,7 +168,9 @@ export class Benchmark {
   }
 
   /** Runs `steps` steps (default 1), and more until `seconds` (default 0) are over. */
-  async run({ steps = 1, seconds = 0 }: { steps?: number; seconds?: number }): Promise<Burst> {
+  async run(options: { steps?: number; seconds?: number }): Promise<Burst> {
+    checkOptions('bench', options, runOptions)
+    const { steps = 1, seconds = 0 } = options
     const program = this.#program
     const times: number[] = []
     let callMs = 0
@@ -235,6 +261,7 @@ export async function bench(
   on: Device | readonly Device[],
   options: BenchOptions
 ): Promise<BenchResult> {
+  checkOptions('bench', options, benchOptions)
   const { steps = 10, warmUp = 2, timeline = false } = options
   await using benchmark = await Benchmark.create(definition, on, options)
   await benchmark.run({ steps: warmUp })
@@ -254,20 +281,4 @@ export async function bench(
     imagesPerSecond,
     ...(timeline && { timeline: await benchmark.timeline() })
   }
-}
-
-/** A batch of noise in the size of the net's input. */
-function generated(input: InputShape, classes: number, batch: number): ImageSet {
-  const random = new Random({ seed: 1, purpose: 'bench' })
-  const { channels, height, width } = input
-  const images = new Uint8Array(batch * channels * height * width)
-  for (let i = 0; i < images.length; i++) images[i] = random.word() & 255
-  return arrayImageSet({
-    images,
-    labels: Int32Array.from({ length: batch }, () => random.integer(classes)),
-    height,
-    width,
-    channels,
-    classes: Array.from({ length: classes }, (_, i) => String(i))
-  })
 }

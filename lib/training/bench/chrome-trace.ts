@@ -1,3 +1,5 @@
+import { checkArguments } from '../../util/check/check.ts'
+import { list, plain, text } from '../../util/check/rules.ts'
 import { replaceFile } from '../../util/files/atomic.ts'
 import type { Span } from './timeline.ts'
 
@@ -58,6 +60,7 @@ const threads = ['compute', 'exchange'] as const
  * await writeFile('trace.json', JSON.stringify(chromeTrace(timeline)))
  */
 export function chromeTrace(spans: readonly Span[]): ChromeTrace {
+  checkArguments('trace', { spans: [spans, list(plain)] })
   const devices = [...new Set(spans.map(({ device }) => device))]
   const names = devices.flatMap((device, pid): TraceEvent[] => {
     const used = threads.filter((name) =>
@@ -97,6 +100,7 @@ export function chromeTrace(spans: readonly Span[]): ChromeTrace {
  * for await (const step of train(net, data.train, { lr: 0.01, onTimeline })) console.log(step.loss)
  */
 export async function writeTrace(path: string, spans: readonly Span[]): Promise<void> {
+  checkArguments('trace', { path: [path, text], spans: [spans, list(plain)] })
   const { traceEvents, ...rest } = chromeTrace(spans)
   // One event a line, for people and line-based tools.
   const events = traceEvents.map((event) => JSON.stringify(event)).join(',\n')

@@ -1,6 +1,19 @@
 import type { ImageSet } from '../../data/dataset.ts'
+import { anImageSet } from '../../data/rules.ts'
 import type { Net } from '../../net/net.ts'
+import { aNet } from '../../net/rules.ts'
+import { checkArguments, checkOptions } from '../../util/check/check.ts'
+import {
+  signal as aSignal,
+  callback,
+  maybe,
+  oneOf,
+  type Rules,
+  record,
+  whole
+} from '../../util/check/rules.ts'
 import type { InputRecipe } from '../input/augment.ts'
+import { inputRule } from '../input/input-rule.ts'
 import { rowsOf, type Stats, statsOf } from './metrics.ts'
 import { openPredictor } from './predictor.ts'
 
@@ -23,6 +36,17 @@ export interface EvaluateOptions {
   /** Called after each batch with the number of images done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
+
+/** What they must be. */
+export const evaluateRules: Rules<EvaluateOptions> = {
+  batch: maybe(whole({ from: 1 })),
+  input: maybe(inputRule),
+  views: maybe(oneOf(1, 10)),
+  onBatch: maybe(callback),
+  signal: maybe(aSignal),
+  onProgress: maybe(callback)
+}
+const evaluateRule = record<EvaluateOptions>(evaluateRules)
 
 /** A net's predictions for a batch. */
 export interface PredictedBatch {
@@ -67,6 +91,8 @@ export async function evaluate(
   set: ImageSet,
   options: EvaluateOptions = {}
 ): Promise<Evaluation> {
+  checkArguments('evaluate', { net: [net, aNet], set: [set, anImageSet] })
+  checkOptions('evaluate', options, evaluateRule)
   const { batch = net.batch, signal, onProgress, onBatch, input, views = 1 } = options
   const build = await net.at({ batch: Math.min(batch, set.length), training: false })
   await using predictor = await openPredictor(build, set, { input, views })

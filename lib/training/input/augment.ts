@@ -1,5 +1,4 @@
 import type { ImageSet } from '../../data/dataset.ts'
-import { isObject } from '../../util/files/json.ts'
 
 /**
  * Random noise on the colours of whole images, along the principal components of a set's RGB values. Source:
@@ -54,77 +53,6 @@ export interface InputRecipe {
   readonly colour?: ColourNoise
 }
 
-const fits = ['crop', 'resize']
-const means = ['channel', 'pixel', 'centre']
-const forms = ['eigenvalue', 'deviation']
-
-/**
- * Checks a recipe from a file or from JavaScript.
- * @throws Error naming the field, what was expected, and what came
- *
- * @example
- * const recipe: unknown = JSON.parse(text)
- * checkInput(recipe)
- * for await (const step of train(net, set, { lr: 0.01, input: recipe })) console.log(step.loss)
- */
-export function checkInput(recipe: unknown): asserts recipe is InputRecipe {
-  if (!isObject(recipe)) fail('', 'an object such as { fit: "crop", flip: true }', recipe)
-  const { fit, flip, offsets, shared, mean, divide, colour, ...unknown } = recipe
-  refuse(unknown, '', 'fit, flip, offsets, shared, mean, divide and colour')
-  oneOf('fit', fit, fits)
-  oneOf('mean', mean, means)
-  if (flip !== undefined && typeof flip !== 'boolean') fail('flip', 'true or false', flip)
-  whole('offsets', offsets)
-  whole('shared', shared)
-  if (divide !== 'std') positive('divide', divide, '"std" or a number above 0')
-  if (colour !== undefined) checkColour(colour)
-  if (fit === 'resize' && offsets !== undefined) fail('offsets', 'none with fit resize', offsets)
-}
-
-function checkColour(colour: unknown): void {
-  if (!isObject(colour))
-    fail('colour', 'an object such as { form: "eigenvalue", sigma: 0.1 }', colour)
-  const { form, sigma, divide, until, ...unknown } = colour
-  refuse(unknown, 'colour.', 'form, sigma, divide and until')
-  if (form === undefined) fail('colour.form', forms.join(' or '), form)
-  oneOf('colour.form', form, forms)
-  if (!isNumber(sigma) || sigma < 0) fail('colour.sigma', 'a number from 0', sigma)
-  positive('colour.divide', divide)
-  if (until !== undefined && (!isNumber(until) || until < 0)) {
-    fail('colour.until', 'a number of epochs from 0', until)
-  }
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value)
-}
-
-function oneOf(field: string, value: unknown, names: readonly string[]): void {
-  if (value === undefined || names.some((name) => name === value)) return
-  fail(field, names.join(' or '), value)
-}
-
-function whole(field: string, value: unknown): void {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1)) return
-  fail(field, 'a whole number from 1', value)
-}
-
-function positive(field: string, value: unknown, expected = 'a number above 0'): void {
-  if (value === undefined || (isNumber(value) && value > 0)) return
-  fail(field, expected, value)
-}
-
-function refuse(unknown: object, prefix: string, known: string): void {
-  const [name] = Object.keys(unknown)
-  if (name !== undefined) throw new Error(`[input] expected ${known}, got ${prefix}${name}`)
-}
-
-function fail(field: string, expected: string, value: unknown): never {
-  throw new Error(
-    `[input] ${field}${field && ': '}expected ${expected}, got ${JSON.stringify(value)}`
-  )
-}
-
 /** A recipe for one set and one size of input, with all defaults filled in. */
 export interface ResolvedInput {
   readonly fit: 'crop' | 'resize'
@@ -150,7 +78,6 @@ export function resolveInput(
   set: Pick<ImageSet, 'height' | 'width' | 'meanImage' | 'colours' | 'channels'>,
   input: { readonly height: number; readonly width: number }
 ): ResolvedInput {
-  if (recipe) checkInput(recipe)
   const { height, width } = set
   const down = height - input.height
   const across = width - input.width

@@ -1,4 +1,5 @@
-import { requireNumber } from '../../util/require.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { f32 } from '../../util/check/rules.ts'
 
 /** A change of the learning rate. It is kept in snapshots, so that a resumed run makes it again. */
 export interface RateChange {
@@ -56,7 +57,7 @@ export class LearningRate {
   async follow(sent: number): Promise<RateChange | undefined> {
     const lr = this.#control?.wanted(sent)
     if (lr === undefined || lr === this.#lr) return undefined
-    requireNumber('lr, as control wants it', lr, 0)
+    checkArguments('train', { 'lr, as control wants it': [lr, f32({ from: 0 })] })
     const change = { step: sent + 1, old: this.#lr, lr }
     await this.#control?.onChange?.(change)
     this.#lr = lr

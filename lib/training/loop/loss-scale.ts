@@ -9,6 +9,9 @@
  * and resumed anywhere gives the same numbers as one that is not.
  */
 
+import { checkArguments } from '../../util/check/check.ts'
+import { maybe, type Rule, record, rule, whole } from '../../util/check/rules.ts'
+
 /** `overflow`: the gradients were not finite. `skipped`: the step before had an overflow. */
 export type ScaledOutcome = 'good' | 'overflow' | 'skipped'
 
@@ -18,6 +21,15 @@ export interface LossScaleOptions {
   readonly start?: number
   /** The scale doubles after this many good steps in a row. Default 2000. */
   readonly interval?: number
+}
+
+export const lossScaleRule: Rule = record<LossScaleOptions>({
+  start: maybe(rule('a number from 1 to 2^126', inRange)),
+  interval: maybe(whole({ from: 1 }))
+})
+
+function inRange(value: unknown): boolean {
+  return typeof value === 'number' && value >= 1 && value <= 2 ** 126
 }
 
 /** The loss scale in a snapshot. */
@@ -65,17 +77,9 @@ export class LossScale {
    * @param from the state of a run that is resumed
    * @throws RangeError for a start below 1 or above 2^126, or an interval that is not a whole number from 1
    */
-  constructor({ start = 65536, interval = 2000 }: LossScaleOptions = {}, from?: LossScaleState) {
-    if (!(start >= 1) || start > 2 ** 126) {
-      throw new RangeError(
-        `[train] lossScale.start: expected a number from 1 to 2^126, got ${start}`
-      )
-    }
-    if (!Number.isInteger(interval) || interval < 1) {
-      throw new RangeError(
-        `[train] lossScale.interval: expected a whole number from 1, got ${interval}`
-      )
-    }
+  constructor(options: LossScaleOptions = {}, from?: LossScaleState) {
+    checkArguments('train', { lossScale: [options, lossScaleRule] })
+    const { start = 65536, interval = 2000 } = options
     this.#interval = interval
     this.#scale = from?.scale ?? start
     this.#good = from?.good ?? 0

@@ -1,4 +1,5 @@
-import { requireNumber } from '../../util/require.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { number } from '../../util/check/rules.ts'
 
 /** Steps whose median gives the pace. The first step is left out: it touches fresh memory. */
 const PACE_STEPS = 16
@@ -45,8 +46,8 @@ export class RunLength {
     this.#paces.push(images / seconds)
     if (this.#counted < PACE_STEPS) return
     const sorted = this.#paces.sort((a, b) => a - b)
-    const wanted = Math.round(this.#choose(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN))
-    requireNumber('steps, as chosen', wanted, 0)
-    this.#chosen = Math.max(sent, Math.min(this.#most, wanted))
+    const wanted = this.#choose(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN)
+    checkArguments('train', { 'steps, as chosen': [wanted, number({ from: 0 })] })
+    this.#chosen = Math.max(sent, Math.min(this.#most, Math.round(wanted)))
   }
 }

@@ -2,7 +2,7 @@ import type { ImageSet } from '../../data/dataset.ts'
 import type { Net } from '../../net/net.ts'
 import { type Optimizer, sgd } from '../../optim/optimizer.ts'
 import { constant, isPlateau, type Progress, type Schedule } from '../../optim/schedule.ts'
-import { requireNumber, requireShare, requireWhole } from '../../util/require.ts'
+import { wholeAbove } from '../../util/near-whole.ts'
 import type { TrainOptions } from '../options.ts'
 import { ImageOrder } from './image-order.ts'
 import { LearningRate } from './learning-rate.ts'
@@ -30,7 +30,6 @@ export class RunPlan {
 
   /** @throws Error for options that do not fit */
   constructor(net: Net, set: ImageSet, options: TrainOptions) {
-    checkNumbers(options)
     const { momentum = 0, weightDecay = 0, accumulate = 1, epochs = 1, steps, from } = options
     const { state } = from ?? {}
     this.optimizer = options.optimizer ?? sgd({ momentum, weightDecay })
@@ -42,14 +41,14 @@ export class RunPlan {
     /** Images of an update. */
     const batch = net.batch * accumulate
     this.#perEpoch = Math.ceil(set.length / batch)
-    const most = typeof steps === 'number' ? steps : Math.ceil(epochs * this.#perEpoch)
-    requireNumber('steps', most, 0)
+    const most = typeof steps === 'number' ? steps : wholeAbove(epochs * this.#perEpoch)
     const choose = typeof steps === 'function' ? steps : undefined
     this.length = new RunLength(most, choose, state?.steps)
     const scaled = options.lossScale !== undefined || net.dtype === 'f16'
     this.lossScale = scaled ? new LossScale(options.lossScale, state?.lossScale) : undefined
     this.validator = validatorOf(options, this.schedule)
     this.rate = new LearningRate(options.lr, options.control, state?.rates)
+    if (state) checkPlace(state, set)
     this.order = new ImageOrder(set.length, batch, this.seed, state)
   }
 
@@ -60,7 +59,8 @@ export class RunPlan {
 
   /** The state after the images that were taken from `order` last. */
   stateAt(step: number): TrainState {
-    return { ...this.order.state, step, seed: this.seed, ...this.rate.state }
+    const images = this.#setLength
+    return { ...this.order.state, step, seed: this.seed, images, ...this.rate.state }
   }
 
   /** Epochs done at a state, with a fraction. */
@@ -78,18 +78,15 @@ export class RunPlan {
   }
 }
 
-function checkNumbers(options: TrainOptions): void {
-  const { lr, momentum = 0, weightDecay = 0, clipNorm = 1, accumulate = 1, epochs = 1 } = options
-  requireNumber('lr', lr, 0)
-  requireNumber('momentum', momentum, 0)
-  requireNumber('weightDecay', weightDecay, 0)
-  requireShare('labelSmoothing', options.labelSmoothing)
-  requireShare('ema', options.ema)
-  if (!(clipNorm > 0)) {
-    throw new Error(`[train] clipNorm: expected a number above 0, got ${clipNorm}`)
-  }
-  requireWhole('accumulate', accumulate)
-  requireNumber('epochs', epochs, 0)
+/** @throws Error for a snapshot of a run on a set of another size: its order of images is another one, too */
+function checkPlace({ images, position }: TrainState, { length }: ImageSet): void {
+  const known = images ?? (position < length ? length : undefined)
+  if (known === length) return
+  const before = images === undefined ? `more than ${position} images` : `${images} images`
+  throw new RangeError(
+    `[train] from: expected a snapshot of a run on this set, of ${length} images, got one of a set of ${before}: ` +
+      'resume with the same images, or load its weights and begin a new run'
+  )
 }
 
 function validatorOf(

@@ -3,6 +3,7 @@ import type { Span } from '../bench/timeline.ts'
 import type { Step } from '../options.ts'
 import { explain } from '../step/non-finite-error.ts'
 import type { QueuedStep, Trainer } from '../step/trainer.ts'
+import { factorOf } from './checked-factor.ts'
 import type { RateChange } from './learning-rate.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { TrainState } from './train-state.ts'
@@ -78,7 +79,7 @@ export class StepQueue {
     const change = await plan.rate.follow(step)
     const indices = plan.order.next()
     const at = plan.progressAt(step)
-    const lr = plan.rate.lr * plan.schedule(at)
+    const lr = plan.rate.lr * factorOf('schedule', plan.schedule, at)
     const scaled = plan.lossScale?.send()
     const begun = performance.now()
     const last = Math.min(plan.length.steps, plan.start + TIMED)

@@ -10,6 +10,8 @@ export interface TrainState extends ImagePosition {
   readonly step: number
   /** The run's seed. */
   readonly seed: number
+  /** Images of the set. Snapshots of earlier versions do not say. */
+  readonly images?: number
   /** Steps in all, once chosen. */
   readonly steps?: number
   /** With a loss scale. */

@@ -1,7 +1,6 @@
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Net } from '../../net/net.ts'
 import { isPlateau, type Plateau, type Schedule } from '../../optim/schedule.ts'
-import { requireNumber } from '../../util/require.ts'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.ts'
 
 /** How `train` validates the net. The other options are those of `evaluate`. */
@@ -58,13 +57,8 @@ export class Validator {
 
   /**
    * @param from the state of a run that is resumed
-   * @throws Error for options that do not fit
    */
   constructor(options: ValidationOptions, schedule: Schedule, from?: ValidationState) {
-    const { every = 1, patience = 1, set } = options
-    requireNumber('validation.every', every, 1)
-    requireNumber('validation.patience', patience, 1)
-    requireNumber('validation.set.length', set.length, 1)
     this.#options = options
     this.#plateau = isPlateau(schedule) ? schedule : undefined
     this.#state = from

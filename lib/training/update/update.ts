@@ -5,7 +5,14 @@ import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
-import { type Course, type Courses, type Progress, uniform } from '../../optim/schedule.ts'
+import {
+  type Course,
+  type Courses,
+  constant,
+  type Progress,
+  uniform
+} from '../../optim/schedule.ts'
+import { factorOf } from '../loop/checked-factor.ts'
 import type { UpdateOptions } from '../options.ts'
 import { MovingAverage } from './moving-average.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
@@ -14,6 +21,8 @@ import type { TrainedTensors } from './trained-tensors.ts'
 
 /** The slot that holds the trained weights in a snapshot whose weights are averages. */
 const TRAINED = 'w'
+
+const one = constant()
 
 /** What decides the scalars of one step. */
 export interface UpdateScalars {
@@ -90,8 +99,8 @@ export class Update {
     }
     for (const { rate, decay, course } of this.#groups) {
       const row = this.optimizer.hyper({
-        lr: lr * rate * (course.rate?.(at) ?? 1),
-        decay: weightDecay * decay * (course.decay?.(at) ?? 1),
+        lr: lr * rate * factorOf('courses, rate', course.rate ?? one, at),
+        decay: weightDecay * decay * factorOf('courses, decay', course.decay ?? one, at),
         step: at.step,
         factor: 1 / scale
       })

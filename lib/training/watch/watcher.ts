@@ -1,6 +1,5 @@
 import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
-import { requireNumber } from '../../util/require.ts'
 import type { NonFiniteError } from '../step/non-finite-error.ts'
 import type { Trainer } from '../step/trainer.ts'
 import {
@@ -60,9 +59,8 @@ export class Watcher {
    * @param step steps done
    */
   constructor(trainer: Trainer, { every = 200, onDiagnosis }: WatchOptions, step: number) {
-    requireNumber('watch.every', every, 2)
     this.#trainer = trainer
-    this.#every = Math.round(every)
+    this.#every = every
     this.#onDiagnosis = onDiagnosis
     this.#next = this.#after(step)
   }

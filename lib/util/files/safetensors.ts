@@ -4,6 +4,8 @@
  */
 
 import type { FileHandle } from 'node:fs/promises'
+import { checkArguments } from '../check/check.ts'
+import { plain, text } from '../check/rules.ts'
 import { type FileDigest, readAll, withFile, writeBytes } from './bytes.ts'
 import { needLittleEndian } from './endian.ts'
 import { onDisk } from './errors.ts'
@@ -47,6 +49,11 @@ export async function writeSafetensors(
   tensors: Tensors,
   metadata: Metadata = {}
 ): Promise<FileDigest> {
+  checkArguments('safetensors', {
+    path: [path, text],
+    tensors: [tensors, plain],
+    metadata: [metadata, plain]
+  })
   needLittleEndian('safetensors')
   const { header, order } = encodeHeader(path, tensors, metadata)
   return writeBytes(path, [header, ...order.map(({ data }) => data)])
@@ -65,6 +72,7 @@ export async function writeSafetensors(
  * if (bias) console.log(new Float32Array(bias.data.buffer))
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  checkArguments('safetensors', { path: [path, text] })
   needLittleEndian('safetensors')
   return onDisk('safetensors', 'read', path, () =>
     withFile(path, 'r', (handle) => readFrom(handle, path))

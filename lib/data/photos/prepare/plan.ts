@@ -62,11 +62,6 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     )
   }
   const side = options.size
-  if (side !== undefined && !(Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIZE)) {
-    throw new DataError(
-      `[photos] size: expected a whole number from 1 to ${MAX_SIZE}, got ${side}; choose a size in between`
-    )
-  }
   const found = shape ?? (side === undefined ? await smallSize(source.train) : undefined)
   const { height, width } = found ?? { height: side ?? SIZE, width: side ?? SIZE }
   const channels = shape?.channels ?? 3

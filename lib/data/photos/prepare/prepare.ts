@@ -4,6 +4,18 @@
  * after its last shard.
  */
 
+import { checkArguments, checkOptions } from '../../../util/check/check.ts'
+import {
+  anyText,
+  callback,
+  flag,
+  maybe,
+  oneOf,
+  record,
+  signal,
+  text,
+  whole
+} from '../../../util/check/rules.ts'
 import { sweep } from '../../../util/files/atomic.ts'
 import { DamagedFileError } from '../../../util/files/errors.ts'
 import { FolderLock } from '../../../util/files/lock.ts'
@@ -13,11 +25,26 @@ import type { Source } from '../scan/source.ts'
 import { loadSharp } from '../sharp.ts'
 import { type Manifest, readManifest } from '../stored/manifest.ts'
 import { clearFolder, makeFolder, refuseInside } from './folder.ts'
-import { type PlanOptions, planOf } from './plan.ts'
+import { MAX_SIZE, type PlanOptions, planOf } from './plan.ts'
 import { Preparation, type PreparationOptions } from './preparation.ts'
 
 /** Options of `prepare`. */
 export interface PrepareOptions extends PlanOptions, PreparationOptions {}
+
+const prepareOptions = record<PrepareOptions>({
+  size: maybe(whole({ from: 1, to: MAX_SIZE })),
+  fit: maybe(oneOf('crop', 'warp')),
+  store: maybe(oneOf('raw', 'jpeg')),
+  quality: maybe(whole({ from: 1, to: 100 })),
+  duplicates: maybe(flag),
+  maxPixels: maybe(whole({ from: 1 })),
+  shardBytes: maybe(whole({ from: 1 })),
+  salt: maybe(anyText),
+  atOnce: maybe(whole({ from: 1 })),
+  signal: maybe(signal),
+  onProgress: maybe(callback),
+  onNotice: maybe(callback)
+})
 
 /** Result of `prepare`. */
 export interface Prepared {
@@ -50,6 +77,8 @@ export async function prepare(
   out: string,
   options: PrepareOptions = {}
 ): Promise<Prepared> {
+  checkArguments('photos', { source: [source, text], out: [out, text] }, DataError)
+  checkOptions('photos', options, prepareOptions, DataError)
   await refuseInside(source, out)
   const opened = await openSource(source, options.signal)
   try {
