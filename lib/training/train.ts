@@ -25,10 +25,11 @@ const inTraining = new WeakSet<Parameters>()
 /**
  * Trains a net on a set of images and yields each step when it is done.
  *
- * The device stays one step ahead: in the body of `for await` the net may already hold the weights of the step after
- * the one that was yielded. For the weights of a certain step use `checkpoint`. When the loop ends, by itself, by
- * `break` or by an error, `train` waits for the steps in flight and frees what the run took. With `ema` the net then
- * holds the averaged weights.
+ * In the body of `for await` the net holds exactly the weights of the step that was yielded: `evaluate`, `saveWeights`
+ * and `net.parameters.export` may be called there. The device meanwhile computes the gradients of the next step, whose
+ * update waits until the body is done. When the loop ends, by itself, by `break` or by an error, `train` waits for the
+ * device and frees what the run took; the net is that of the last step yielded. With `ema` the net holds the trained
+ * weights in the body, and the averaged ones when the loop has ended.
  *
  * In f16, or with `lossScale`, a step whose gradients overflow is skipped, and the loss is scaled less from then on.
  *

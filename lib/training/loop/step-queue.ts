@@ -8,7 +8,10 @@ import type { RateChange } from './learning-rate.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { TrainState } from './train-state.ts'
 
-/** Two steps in flight are enough that the device never waits for JavaScript. */
+/**
+ * Two steps in flight are enough that the device never waits for JavaScript. The update of the newer one is held back
+ * until the caller is done with the older one: meanwhile the net is that of the older one.
+ */
 const MOST = 2
 
 /** The step from the start that is timed, call by call. By then the pace is steady. */
@@ -69,13 +72,14 @@ export class StepQueue {
   }
 
   get full(): boolean {
-    return this.#inFlight.length === MOST
+    return this.#inFlight.length === (this.#trainer.holds ? MOST : 1)
   }
 
   /** Queues the next step. Resolves when its images are staged. */
   async send(): Promise<void> {
     const plan = this.#plan
     const step = this.#sent
+    this.#inFlight.at(-1)?.commit()
     const change = await plan.rate.follow(step)
     const indices = plan.order.next()
     const at = plan.progressAt(step)
@@ -89,6 +93,7 @@ export class StepQueue {
       lr,
       at,
       timed: this.#timed && step + 1 === last,
+      hold: true,
       ...scaled
     })
     this.#sent++
@@ -107,6 +112,7 @@ export class StepQueue {
     const inFlight = this.#inFlight.shift()
     if (!inFlight) throw new Error('[train] expected a step in flight, got none')
     const { begun, staged, state, change, scale } = inFlight
+    inFlight.commit()
     const result = await inFlight.result
     // The device was idle from the request for images, or from the end of the step before, until they were staged.
     const idle = Math.max(0, staged - Math.max(begun, this.#settled)) + inFlight.idle
@@ -145,9 +151,10 @@ export class StepQueue {
     this.#handled = performance.now()
   }
 
-  /** Waits for the steps in flight, and ignores their errors. */
+  /** Waits for the device, and drops the steps in flight. An update that is held back is not made. */
   async drain(): Promise<void> {
-    await Promise.allSettled(this.#inFlight.splice(0).map(({ result }) => result))
+    this.#inFlight.splice(0)
+    await this.#trainer.net.placement.synchronize().catch(() => {})
   }
 
   async #failure({ indices, at, scale, state }: InFlightStep, loss: number) {

@@ -16,6 +16,14 @@ export interface RecordedProgram {
   readonly calls: readonly BoundCall[]
 }
 
+/** A micro-batch that ends its update, as two programs. */
+export interface RecordedHalves {
+  /** Forward and backward. It leaves weights and running statistics as they are. */
+  readonly gradients: RecordedProgram
+  /** Everything after: it begins with checking the gradients. */
+  readonly update: RecordedProgram
+}
+
 export interface RecordedStepOptions extends Pick<TrainerOptions, 'input'> {
   readonly update: Update
   /** Undefined if each update takes one batch. */
@@ -29,6 +37,7 @@ export class RecordedStep {
   readonly #update: UpdateCalls
   readonly #accumulate: Readonly<Record<MicroBatchKind, readonly BoundCall[]>> | undefined
   readonly #programs = new Map<MicroBatchKind, RecordedProgram>()
+  readonly #halves = new Map<MicroBatchKind, RecordedHalves>()
 
   private constructor(
     feed: Feed,
@@ -65,17 +74,40 @@ export class RecordedStep {
   program(kind: MicroBatchKind): RecordedProgram {
     const known = this.#programs.get(kind)
     if (known) return known
-    const { forward, backward } = this.net.calls
-    const accumulate = this.#accumulate?.[kind] ?? []
-    const update = endsUpdate(kind) ? this.#update.calls : []
-    const calls = [...forward, ...backward, ...accumulate, ...update]
-    const recorded = { program: this.net.record(calls), calls }
+    const recorded = this.#record(this.#calls(kind))
     this.#programs.set(kind, recorded)
     return recorded
   }
 
+  /** The same as two programs, for a kind that ends its update. */
+  halves(kind: MicroBatchKind): RecordedHalves {
+    const known = this.#halves.get(kind)
+    if (known) return known
+    const calls = this.#calls(kind)
+    const cut = calls.findIndex(({ call }) => call.pass === 'update')
+    const gradients = this.#record(calls.slice(0, cut))
+    const recorded = { gradients, update: this.#record(calls.slice(cut)) }
+    this.#halves.set(kind, recorded)
+    return recorded
+  }
+
+  #calls(kind: MicroBatchKind): readonly BoundCall[] {
+    const { forward, backward } = this.net.calls
+    const accumulate = this.#accumulate?.[kind] ?? []
+    const update = endsUpdate(kind) ? this.#update.calls : []
+    return [...forward, ...backward, ...accumulate, ...update]
+  }
+
+  #record(calls: readonly BoundCall[]): RecordedProgram {
+    return { program: this.net.record(calls), calls }
+  }
+
   close(): void {
-    for (const { program } of this.#programs.values()) program.close()
+    const halves = [...this.#halves.values()].flatMap(({ gradients, update }) => [
+      gradients,
+      update
+    ])
+    for (const { program } of [...this.#programs.values(), ...halves]) program.close()
     this.feed.close()
   }
 }

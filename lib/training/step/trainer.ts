@@ -3,15 +3,14 @@ import type { PlannedSlab } from '../../net/memory-plan.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import type { Progress } from '../../optim/schedule.ts'
-import { spansOf } from '../bench/timeline.ts'
-import { statsOf } from '../evaluate/metrics.ts'
 import type { InputRecipe } from '../input/augment.ts'
 import type { TrainerOptions } from '../options.ts'
 import { Accumulation } from '../update/accumulation.ts'
 import type { TrainedTensors } from '../update/trained-tensors.ts'
 import { Update } from '../update/update.ts'
-import { endsUpdate, type MicroBatch, microBatchesOf } from './micro-batch.ts'
+import { type MicroBatch, microBatchesOf } from './micro-batch.ts'
 import { RecordedStep } from './recorded-step.ts'
+import { type BatchRun, runBatch } from './run-batch.ts'
 import { type MicroBatchResult, mergeResults, type StepResult } from './step-result.ts'
 
 /** Options of one step. */
@@ -31,11 +30,16 @@ export interface StepOptions {
   readonly eager?: boolean
   /** Report when each call of the recorded program ran, which takes a little longer. Default false. */
   readonly timed?: boolean
+  /** Hold the update back until the step's `commit` is called. Default false. */
+  readonly hold?: boolean
 }
 
 /** A step that was queued. */
 export interface QueuedStep {
+  /** Settles when the device is done with it; never if its update is held back and not committed. */
   readonly result: Promise<StepResult>
+  /** Queues the update that was held back, before any other step. A second call does nothing. */
+  readonly commit: () => void
   /** When its first images were staged. */
   readonly staged: number
   /** Milliseconds for which the device then waited for the images of later micro-batches. */
@@ -43,8 +47,7 @@ export interface QueuedStep {
 }
 
 /** A micro-batch that was queued. */
-interface QueuedMicroBatch {
-  readonly result: Promise<MicroBatchResult>
+interface QueuedMicroBatch extends BatchRun {
   /** When its images were staged. */
   readonly staged: number
 }
@@ -94,6 +97,14 @@ export class Trainer {
     }
   }
 
+  /**
+   * True if a step's gradients can be computed while its update is held back, without changing the net: but for the
+   * running statistics of micro-batches before the last one.
+   */
+  get holds(): boolean {
+    return !this.#accumulation || this.net.parameters.all.every(({ trained }) => trained)
+  }
+
   /** Device memory that training takes besides the net's own. */
   get slabs(): readonly PlannedSlab[] {
     return [
@@ -129,6 +140,7 @@ export class Trainer {
     const scalars = [this.#update.scalarsAt({ lr, scale, at })]
     const batches = this.#microBatches(indices)
     const results: Promise<MicroBatchResult>[] = []
+    let commit = () => {}
     let firstStaged = Number.NaN
     let idle = 0
     /** When each micro-batch was done, where it is known. */
@@ -137,7 +149,9 @@ export class Trainer {
       // The feed is double-buffered.
       while (this.#inFlight.length > 1) await this.#inFlight.shift()
       const asked = performance.now()
-      const { result, staged } = await this.#queue(batch, { ...options, at }, scalars)
+      const queued = await this.#queue(batch, { ...options, at }, scalars)
+      const { result, staged } = queued
+      commit = queued.commit
       if (i === 0) firstStaged = staged
       else idle += Math.max(0, staged - Math.max(asked, ends[i - 1] ?? staged))
       this.#inFlight.push(
@@ -153,7 +167,7 @@ export class Trainer {
     const result = Promise.all(results).then((all) => mergeResults(all, scale))
     // The caller may await it much later: until then a failure is not an unhandled rejection.
     result.catch(() => {})
-    return { result, staged: firstStaged, idle }
+    return { result, commit, staged: firstStaged, idle }
   }
 
   #microBatches(indices: Uint32Array): readonly MicroBatch[] {
@@ -161,16 +175,16 @@ export class Trainer {
   }
 
   async #queue(
-    { indices, first, share, kind }: MicroBatch,
+    batch: MicroBatch,
     options: StepOptions & { readonly at: Progress },
     scalars: readonly Float32Array[]
   ): Promise<QueuedMicroBatch> {
-    const { step, seed, at, scale = 1, reopen = false, eager = false, timed = false } = options
+    const { step, seed, at, scale = 1, reopen = false } = options
+    const { eager = false, timed = false, hold = false } = options
+    const { indices, first, share } = batch
     const recorded = await this.recorded(indices.length)
-    const { net, feed, norm } = recorded
     this.#last = recorded
-    const { program, calls } = recorded.program(kind)
-    const deliver = await feed.stage({
+    const deliver = await recorded.feed.stage({
       indices,
       step,
       seed,
@@ -183,28 +197,7 @@ export class Trainer {
     const staged = performance.now()
     const delivered = deliver()
     if (reopen && first === 0) this.flag(true)
-    net.refresh()
-    const spans = timed && endsUpdate(kind) ? spansOf(net, program, calls) : undefined
-    const ran = spans ?? (eager ? net.run(calls) : program.run())
-    if (endsUpdate(kind)) net.markRefreshed()
-    const all = Promise.all([
-      delivered,
-      ran,
-      statsOf(net, indices.length),
-      net.stream.read(net.io.ok.place),
-      endsUpdate(kind) && norm ? net.stream.read(norm) : undefined,
-      spans
-    ])
-    const result = all.then(([, , stats, ok, norm, spans]) => ({
-      ...stats,
-      share,
-      finite: ok[0] === 1,
-      settled: performance.now(),
-      gradientNorm: norm?.[0],
-      spans
-    }))
-    result.catch(() => {})
-    return { result, staged }
+    return { ...runBatch(recorded, batch, delivered, { eager, timed, hold }), staged }
   }
 
   /** Starts to read the first images of the step after the next, if the set reads in threads. */
