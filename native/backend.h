@@ -52,8 +52,9 @@ enum class Timing { none, each, spans };
 class Program {
  public:
   virtual ~Program() = default;
-  /// Queues one run. The ticket settles when it is done, and holds the times.
+  /// Queues one run. The ticket, of as many parts, settles when it is done, and holds the times.
   virtual void run(Ticket* ticket, Timing timing) = 0;
+  virtual int parts() const = 0;
   std::vector<MemoryPtr> uses;
 };
 using ProgramPtr = std::shared_ptr<Program>;
@@ -93,6 +94,11 @@ struct StreamOptions {
   bool high = false;  // runs before other streams of a GPU
 };
 
+/// Refuses streams to record that are recorded already, or named twice.
+void check_to_record(const std::vector<StreamPtr>& streams);
+/// Refuses other streams than those that are recorded.
+void check_recorded(const std::vector<StreamPtr>& streams, const std::vector<const Stream*>& recorded);
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -102,9 +108,10 @@ class Device {
   virtual MemoryInfo memory() const = 0;
   virtual StreamPtr stream(const StreamOptions& options) = 0;
   virtual EventPtr event() = 0;
-  /// Until end_record, commands on these streams are recorded instead of run.
+  /// Until end_record with the same streams, commands on these are recorded instead of run.
   virtual void begin_record(const std::vector<StreamPtr>& streams) = 0;
   virtual ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) = 0;
+  virtual bool recording() const = 0;
   /// Everything created on it must be closed already. The ticket settles when its resources are freed.
   virtual void close(Ticket* ticket) = 0;
 };

@@ -99,4 +99,10 @@ template <class... Parts>
   fail_with({Part(parts)...});
 }
 
+/// The error of threads that the system does not give.
+[[noreturn]] inline void fail_for_threads(std::string_view what, std::string_view reason) {
+  fail("[", what, "] the system gives no more threads (", reason,
+       "): close streams and data, use fewer threads, or raise `ulimit -u` and `ulimit -v`");
+}
+
 }  // namespace alexnode

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "error.h"
+#include "sizes.h"
 
 namespace alexnode {
 
@@ -17,7 +18,7 @@ std::string to_text(const Shape& shape) {
 
 int64_t elements(const Shape& shape) {
   int64_t n = 1;
-  for (auto d : shape) n *= d;
+  for (auto d : shape) n = product(n, d);
   return n;
 }
 
@@ -46,6 +47,7 @@ Layout Layout::parse(std::string_view tag, size_t rank) {
     if (dim < 0 || size_t(dim) >= rank || !(blocked >> dim & 1)) bad();
     closed |= 1u << dim;
     out.inner.emplace_back(dim, block);
+    if (out.inner.size() > kMostBlocks || block > kMostBlock) bad();
   }
   if (closed != blocked) bad();
   return out;
@@ -60,14 +62,11 @@ int64_t Layout::block(int dim) const {
 
 int64_t Layout::elements(const Shape& shape) const {
   int64_t n = 1;
-  for (size_t d = 0; d < shape.size(); d++) {
-    const int64_t b = block(int(d));
-    n *= (shape[d] + b - 1) / b * b;
-  }
+  for (size_t d = 0; d < shape.size(); d++) n = product(n, round_up(shape[d], block(int(d))));
   return n;
 }
 
-std::string dense_layout(size_t rank) { return std::string("abcdefgh").substr(0, rank); }
+std::string dense_layout(size_t rank) { return std::string("abcdefghijkl").substr(0, rank); }
 
 std::optional<WinogradLayout> WinogradLayout::parse(std::string_view tag) {
   WinogradLayout out{};
@@ -93,8 +92,8 @@ int64_t WinogradLayout::plane(int64_t floats) {
 
 int64_t WinogradLayout::floats(const Shape& w) const {
   const size_t o = w.size() - 4;  // [groups,] O, I, R, R
-  const int64_t size = tile + taps - 1, outputs = (w[o] + panel - 1) / panel * panel;
-  return (o ? w[0] : 1) * size * size * plane(w[o + 1] * stride * stride * outputs);
+  const int64_t size = tile + taps - 1, outputs = round_up(w[o], panel);
+  return product(o ? w[0] : 1, size, size, plane(product(w[o + 1], stride, stride, outputs)));
 }
 
 void check_layout(std::string_view tag, const Shape& shape, bool filters) {

@@ -18,6 +18,11 @@ using Shape = std::vector<int64_t>;
 std::string to_text(const Shape& shape);
 int64_t elements(const Shape& shape);
 
+/// The most dims of a tensor, and the most blocks of a layout and the largest: a dim's blocks multiply to
+/// 2^48.
+inline constexpr size_t kMostDims = 12, kMostBlocks = 4;
+inline constexpr int64_t kMostBlock = 4096;
+
 struct Layout {
   std::vector<int> outer;                      // dims, outermost first
   std::vector<std::pair<int, int64_t>> inner;  // (dim, block), outermost first

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "sizes.h"
+
 namespace alexnode {
 
 void Specs::expect(int slot, const Shape& shape) {
@@ -53,7 +55,7 @@ void Specs::check_given() {
     if (s.shape.empty() && slot.role != Role::out) fail(slot.name, ": expected a shape, got none");
     int64_t count = 1;
     for (auto d : s.shape)
-      if (d <= 0 || __builtin_mul_overflow(count, d, &count) || count > int64_t(1) << 40)
+      if (d <= 0 || __builtin_mul_overflow(count, d, &count) || count > kMostElements)
         fail(slot.name, ": expected dims of 1 or more and at most 2^40 elements, got ", to_text(s.shape));
   }
 }
@@ -64,6 +66,20 @@ void Specs::check_settled() const {
     if (s.absent) continue;
     if (s.shape.empty()) fail(slots[i].name, ": its shape cannot be told from the other tensors; give one");
     if (s.layout != "any") check_layout(s.layout, s.shape, slots[i].dtypes & kFilters);
+  }
+  check_sizes();
+}
+
+void Specs::check_sizes() const {
+  for (size_t i = 0; i < size(); i++) {
+    const auto& s = (*this)[i];
+    if (s.absent) continue;
+    try {
+      s.layout == "any" ? void(elements(s.shape)) : void(s.bytes());
+    } catch (const TooLarge&) {
+      fail(slots[i].name, ": expected at most 2^40 elements in memory, got ", to_text(s.shape),
+           " in the layout ", s.layout);
+    }
   }
 }
 

@@ -79,6 +79,8 @@ struct Specs : std::vector<Spec> {
   /// Checks, after the op's own rule, that shapes and dtypes are known and that layouts other than "any" fit
   /// the shapes.
   void check_settled() const;
+  /// Checks that no tensor is too large in its layout.
+  void check_sizes() const;
   /// Gives every slot that is still "any" the layout of `like`, or row-major if the ranks differ. If `like`
   /// is "any" too, it first takes the layout of a slot of the same shape.
   void settle_as(int like);

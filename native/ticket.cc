@@ -1,5 +1,8 @@
 #include "ticket.h"
 
+#include <system_error>
+#include <thread>
+
 #include "wait.h"
 
 namespace alexnode {
@@ -78,6 +81,23 @@ void Mailbox::thread_started() {
 void Mailbox::thread_ended() {
   std::lock_guard lock(mutex_);
   if (--threads_ == 0) idle_.notify_all();
+}
+
+void Mailbox::start_thread(std::string_view what, std::function<void()> loop) {
+  thread_started();
+  try {
+    std::thread([self = shared_from_this(), loop = std::move(loop)]() mutable {
+      loop();
+      loop = nullptr;  // before it counts as ended
+      self->thread_ended();
+    }).detach();
+  } catch (const std::system_error& error) {
+    thread_ended();
+    fail_for_threads(what, error.what());
+  } catch (...) {
+    thread_ended();
+    throw;
+  }
 }
 
 void Mailbox::wait_for_threads() {

@@ -33,7 +33,7 @@ struct Ticket {
   Ticket* next = nullptr;
 };
 
-class Mailbox {
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
   using Deliver = std::function<void(Ticket&)>;
   /// On the JS thread. `deliver` is called there for each settled ticket.
@@ -49,6 +49,9 @@ class Mailbox {
   void thread_started();
   void thread_ended();
   void wait_for_threads();
+  /// Runs `loop` on a thread of its own, which is counted. Throws, with `what` for people, if the system
+  /// gives none.
+  void start_thread(std::string_view what, std::function<void()> loop);
 
  private:
   void drain();

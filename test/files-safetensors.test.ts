@@ -194,6 +194,23 @@ function raw8(value: bigint): Buffer {
   return bytes
 }
 
+t.test('two tensors of one name are refused, however it is written', async (t) => {
+  const folder = t.testdir()
+  const entry = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
+  const headers = {
+    twice: `{"w":${entry},"w":${entry}}`,
+    escaped: `{"w":${entry}, "\\u0077" : ${entry}}`,
+    inside: `{"w":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}`,
+    metadata: `{"__metadata__":{"a":"1","a":"2"},"w":${entry}}`
+  }
+  for (const [name, header] of Object.entries(headers)) {
+    const path = raw(join(folder, name), header, 1)
+    await t.rejects(readSafetensors(path), /expected names that differ, got ".*" twice/, name)
+  }
+  const texts = `{"__metadata__":{"a":"{\\"a\\":1,\\"a\\":2}"},"a":${entry}}`
+  t.same((await readSafetensors(raw(join(folder, 'texts'), texts, 1))).tensors.a?.data.length, 1)
+})
+
 t.test('a file cut anywhere is refused', async (t) => {
   const dir = t.testdir()
   await writeSafetensors(join(dir, 'whole'), EVERY, { a: 'b' })

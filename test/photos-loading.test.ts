@@ -1,11 +1,11 @@
 // Prepared images that threads bring to staging memory: the same as those that are read one by one, and
 // what happens to shards that change while they are in use.
-import { cp, open as openFile, truncate } from 'node:fs/promises'
+import { cp, open as openFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { openPhotos, type PhotoSet } from '../lib/data/photos/open.ts'
 import { prepare } from '../lib/data/photos/prepare/prepare.ts'
-import { Loader, MappedFile } from '../lib/data/photos/stored/loader.ts'
+import { Loader, StoredFile } from '../lib/data/photos/stored/loader.ts'
 import { open } from '../lib/engine/device.ts'
 import { classFiles, writeFiles } from './photo-files.ts'
 
@@ -83,11 +83,21 @@ t.test('a shard that changes under way', async (t) => {
   )
 })
 
+t.test('a manifest with two channels is refused', async (t) => {
+  const out = await prepared('jpeg', 'channels')
+  const path = join(out, 'dataset.json')
+  const manifest = JSON.parse(await readFile(path, 'utf8'))
+  for (const wrong of [{ channels: 2 }, { channels: 0 }, { height: 0 }, { width: 65501 }]) {
+    await writeFile(path, JSON.stringify({ ...manifest, ...wrong }))
+    await t.rejects(openPhotos(out), /dataset.json: expected .* with all its fields/)
+  }
+})
+
 t.test('what a loader refuses', async (t) => {
-  t.throws(() => new MappedFile(join(folder, 'none')), /none: No such file/)
+  t.throws(() => new StoredFile(join(folder, 'none')), /none: No such file/)
   t.throws(() => new Loader(0), /threads: expected from 1 to 1024, got 0/)
   const path = `${await writeFiles(folder, { 'no.jpg': 'this is no picture' })}/no.jpg`
-  using file = new MappedFile(path)
+  using file = new StoredFile(path)
   using staging = device.staging(bytes)
   const format = { form: 'jpeg', height: size, width: size, channels: 3 } as const
   const record = Float64Array.of(file.id, 0, 18, -1)

@@ -12,12 +12,9 @@ const aStream = instance(Stream, 'a stream of a device')
  * cannot be closed before the program.
  */
 export class Program extends DeviceHandle {
-  readonly #streams: number
-
   /** @internal Use `record`. */
-  constructor(device: DeviceCore, id: number, streams: number) {
+  constructor(device: DeviceCore, id: number) {
     super(device, { what: '[program]', id, free: native.closeProgram })
-    this.#streams = streams
   }
 
   /**
@@ -47,7 +44,7 @@ export class Program extends DeviceHandle {
   }
 
   #run<Result>(timing: 0 | 1 | 2): Promise<Result> {
-    return settled((ticket) => native.runProgram(this.id, ticket, this.#streams, timing))
+    return settled((ticket) => native.runProgram(this.id, ticket, timing))
   }
 }
 
@@ -89,5 +86,5 @@ export function record(streams: readonly Stream[], fn: () => void): Program {
   }
   const id = native.endRecord(device.id, ids, true)
   if (id === null) throw new Error('[record] kept nothing')
-  return device.adopt(new Program(device, id, ids.length))
+  return device.adopt(new Program(device, id))
 }

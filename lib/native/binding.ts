@@ -66,7 +66,7 @@ interface Addon {
   beginRecord(device: number, streams: number[]): void
   endRecord(device: number, streams: number[], keep: boolean): number | null
   /** @param timing 0: none; 1: of each command; 2: start and duration of each op and copy */
-  runProgram(program: number, ticket: number, streams: number, timing: 0 | 1 | 2): void
+  runProgram(program: number, ticket: number, timing: 0 | 1 | 2): void
   closeProgram(program: number): void
   openFile(path: string): number
   closeFile(file: number): void

@@ -23,18 +23,24 @@ EventPtr CpuDevice::event() { return std::make_shared<CpuEvent>(); }
 
 void CpuDevice::begin_record(const std::vector<StreamPtr>& streams) {
   if (recording_) fail("[record] a program is being recorded on this device already");
-  recording_ = std::make_shared<CpuProgram>();
+  check_to_record(streams);
+  auto program = std::make_shared<CpuProgram>();
   for (auto& s : streams) {
-    auto stream = std::static_pointer_cast<CpuStream>(s);
-    recording_->segments.push_back({stream, {}});
-    stream->begin_record(recording_.get());
+    auto stream = std::dynamic_pointer_cast<CpuStream>(s);
+    if (!stream) fail("[record] expected streams of CPUs, got one of a GPU");
+    program->segments.push_back({std::move(stream), {}});
   }
+  recording_ = std::move(program);
+  for (auto& s : recording_->segments) s.stream->begin_record(recording_.get());
 }
 
 ProgramPtr CpuDevice::end_record(const std::vector<StreamPtr>& streams, bool keep) {
-  for (auto& s : streams) std::static_pointer_cast<CpuStream>(s)->end_record();
-  auto program = std::move(recording_);
-  recording_.reset();
+  std::vector<const Stream*> recorded;
+  if (recording_)
+    for (auto& s : recording_->segments) recorded.push_back(s.stream.get());
+  check_recorded(streams, recorded);
+  const auto program = std::exchange(recording_, nullptr);
+  for (auto& s : program->segments) s.stream->end_record();
   return keep ? program : nullptr;
 }
 

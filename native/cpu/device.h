@@ -13,6 +13,7 @@ class CpuDevice final : public Device {
   EventPtr event() override;
   void begin_record(const std::vector<StreamPtr>& streams) override;
   ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) override;
+  bool recording() const override { return recording_ != nullptr; }
   void close(Ticket* ticket) override { mailbox_->settle(ticket); }
 
  private:

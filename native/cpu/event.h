@@ -9,6 +9,8 @@
 
 namespace alexnode::cpu {
 
+class CpuProgram;
+
 class CpuEvent final : public Event {
  public:
   /// A count that only goes up, and waits for it.
@@ -26,8 +28,10 @@ class CpuEvent final : public Event {
     uint64_t count_ = 0;
   };
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
-  uint64_t issued = 0;             // records so far
-  std::shared_ptr<Gate> recorded;  // while a program is recorded: the gate of the latest record in it
+  uint64_t issued = 0;  // records so far
+  // While a program is recorded: the gate of the latest record in it, and which program that is.
+  std::shared_ptr<Gate> recorded;
+  std::weak_ptr<CpuProgram> program;
 };
 
 }  // namespace alexnode::cpu

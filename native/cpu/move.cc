@@ -1,4 +1,5 @@
 // fill and copy_channels: memory moved as it is, in any layout that an ImageView describes.
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -8,6 +9,9 @@
 namespace alexnode::cpu {
 
 namespace {
+
+/// A float as a whole number, modulo 2^32 or 2^8; 0 if it is none that 64 bits hold.
+int64_t whole(float value) { return std::abs(value) < 0x1p63f ? int64_t(value) : 0; }
 
 template <class T>
 KernelPtr make_fill(T value, Specs specs) {
@@ -47,11 +51,11 @@ KernelPtr make(const Fill& f, Specs specs) {
     case DType::bf16:
       return make_fill(bf16(f.value).bits, std::move(specs));
     case DType::u8:
-      return make_fill(uint8_t(int64_t(f.value)), std::move(specs));
+      return make_fill(uint8_t(whole(f.value)), std::move(specs));
     case DType::i32:
-      return make_fill(int32_t(int64_t(f.value)), std::move(specs));
+      return make_fill(int32_t(whole(f.value)), std::move(specs));
     case DType::u32:
-      return make_fill(uint32_t(int64_t(f.value)), std::move(specs));
+      return make_fill(uint32_t(whole(f.value)), std::move(specs));
     default:
       return make_fill(f.value, std::move(specs));
   }

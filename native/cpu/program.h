@@ -18,6 +18,7 @@ class CpuProgram final : public Program, public std::enable_shared_from_this<Cpu
   /// The commands recorded on this stream.
   Commands& of(const CpuStream* stream);
   void run(Ticket* ticket, Timing timing) override;
+  int parts() const override { return int(segments.size()); }
 };
 
 }  // namespace alexnode::cpu

@@ -65,7 +65,8 @@ class Queue {
  private:
   void perform(Job& job);
   void run_all(Job& job);
-  void run_always(Job& job);
+  void run_always(Job& job) noexcept;
+  void make_team();
 
   std::shared_ptr<Mailbox> mailbox_;
   mutable std::mutex mutex_;
@@ -75,6 +76,9 @@ class Queue {
   Ticket* closing_ = nullptr;
   bool closed_ = false;
   std::atomic<bool> abandoned_{false};
+  // Only on the loop's thread.
+  int threads_ = 1;
+  bool has_team_ = false;
   Failure failure_;  // of a job without a ticket; the next ticket is rejected with it
 };
 

@@ -42,7 +42,8 @@ KernelPtr make_dropout(const DropoutFields& f, Specs specs) {
       const auto* rng = a.at<const uint32_t>(2);
       const auto key = key_of(rng, f.purpose);
       const auto first_of = [=](int64_t n, int64_t c) {  // place of (n, c, 0) in the whole tensor
-        return uint64_t(((int64_t(rng[3]) + n) * channels + f.channel_offset + c) * v.pixels);
+        return ((rng[3] + uint64_t(n)) * uint64_t(channels) + uint64_t(f.channel_offset + c)) *
+               uint64_t(v.pixels);
       };
       if (in_order) {  // an image is one run of numbers
         split(

@@ -9,12 +9,15 @@
 #include "cpu/onednn.h"
 #include "cpu/simd/simd.h"
 #include "cpu/winograd/op.h"
+#include "sizes.h"
 
 namespace alexnode::cpu {
 
 namespace {
 
 constexpr int64_t kPadding = -1;
+/// The longest table of places, which takes 16 bytes a place.
+constexpr int64_t kMostPlaces = int64_t(1) << 24;
 
 /// What index i of a dim adds to an element's place. As long as `length`, which may count padding.
 std::vector<int64_t> places(const Layout& layout, const Shape& shape, int dim, int64_t length) {
@@ -54,7 +57,10 @@ Walk walk(const Spec& x, const Spec& y) {
   }
   Walk out;
   for (int dim : order) {
-    const int64_t n = y.shape[dim], block = to.block(dim), padded = (n + block - 1) / block * block;
+    const int64_t n = y.shape[dim], padded = round_up(n, to.block(dim));
+    if (padded > kMostPlaces)
+      fail("[reorder] expected dims of at most ", kMostPlaces, " between the layouts '", x.layout, "' and '",
+           y.layout, "', got ", to_text(y.shape));
     auto px = places(from, x.shape, dim, padded);
     std::fill(px.begin() + n, px.end(), kPadding);
     out.dims.push_back({std::move(px), places(to, y.shape, dim, padded)});

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <thread>
 
 #include "cpu/device.h"
 #include "cpu/event.h"
@@ -62,11 +61,7 @@ struct WaitCommand final : Command {
 CpuStream::CpuStream(std::shared_ptr<Mailbox> mailbox, int threads, const void* owner)
     : queue_(std::make_shared<Queue>(mailbox)) {
   device = owner;
-  mailbox->thread_started();
-  std::thread([queue = queue_, mailbox, threads] {
-    queue->loop(threads);
-    mailbox->thread_ended();
-  }).detach();
+  mailbox->start_thread("stream", [queue = queue_, threads] { queue->loop(threads); });
 }
 
 CpuStream::~CpuStream() { abandon(); }
@@ -110,6 +105,7 @@ void CpuStream::record(EventPtr event) {
   auto& e = own(*event);
   if (recording_) {
     e.recorded = std::make_shared<CpuEvent::Gate>();
+    e.program = recording_->weak_from_this();
     submit(std::make_unique<RecordCommand>(e.recorded, 0));
   } else {
     submit(std::make_unique<RecordCommand>(e.gate, ++e.issued));
@@ -119,7 +115,7 @@ void CpuStream::record(EventPtr event) {
 void CpuStream::wait(EventPtr event) {
   auto& e = own(*event);
   if (recording_) {
-    if (!e.recorded)
+    if (!e.recorded || e.program.lock().get() != recording_)
       fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
     submit(std::make_unique<WaitCommand>(e.recorded, 0));
   } else if (e.issued) {

@@ -36,7 +36,9 @@ KernelPtr make(size_t op, const void* fields, Specs specs) {
     if (specs[i].dtype == DType::f16)
       specs.fail(specs.slots[i].name, ": expected dtype f32 or bf16 on a CPU, got f16, which is for GPUs");
   try {
-    return row.make(fields, specs);
+    auto kernel = row.make(fields, specs);
+    kernel->specs.check_sizes();
+    return kernel;
   } catch (const dnnl::error& error) {
     explain(specs, error);
   }

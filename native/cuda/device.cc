@@ -29,19 +29,24 @@ EventPtr CudaDevice::event() { return std::make_shared<CudaEvent>(gpu_); }
 
 void CudaDevice::begin_record(const std::vector<StreamPtr>& streams) {
   if (recording_) fail("[record] a program is being recorded on this device already");
+  check_to_record(streams);
   std::vector<std::shared_ptr<StreamState>> states;
   for (auto& s : streams) {
     const auto stream = std::dynamic_pointer_cast<CudaStream>(s);
     if (!stream) fail("[record] expected streams of GPUs, got one of a CPU");
-    if (stream->recording()) fail("[record] a program is being recorded on this stream already");
     states.push_back(stream->state());
   }
   recording_ = std::make_shared<CudaProgram>(std::move(states));
+  recorded_ = streams;
   for (auto& s : streams) static_cast<CudaStream&>(*s).begin_record(recording_.get());
 }
 
 ProgramPtr CudaDevice::end_record(const std::vector<StreamPtr>& streams, bool keep) {
-  for (auto& s : streams) static_cast<CudaStream&>(*s).end_record();
+  std::vector<const Stream*> recorded;
+  for (auto& s : recorded_) recorded.push_back(s.get());
+  check_recorded(streams, recorded);
+  for (auto& s : recorded_) static_cast<CudaStream&>(*s).end_record();
+  recorded_.clear();
   auto program = std::exchange(recording_, nullptr);
   return keep ? program : nullptr;
 }

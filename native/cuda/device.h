@@ -16,6 +16,7 @@ class CudaDevice final : public Device {
   EventPtr event() override;
   void begin_record(const std::vector<StreamPtr>& streams) override;
   ProgramPtr end_record(const std::vector<StreamPtr>& streams, bool keep) override;
+  bool recording() const override { return recording_ != nullptr; }
   void close(Ticket* ticket) override;
 
   const GpuContext& gpu() const { return *gpu_; }
@@ -28,6 +29,7 @@ class CudaDevice final : public Device {
   Options options_;
   std::shared_ptr<Pool> pool_;
   std::shared_ptr<CudaProgram> recording_;
+  std::vector<StreamPtr> recorded_;  // on which streams
 };
 
 }  // namespace alexnode::cuda

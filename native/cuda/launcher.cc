@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <thread>
 
 #include "cuda/errors.h"
@@ -18,12 +19,17 @@ void Job::clear() {
 
 void Launcher::start() {
   running_ = true;
-  std::thread([self = shared_from_this()] {
-    self->loop();
-    std::lock_guard lock(self->mutex_);
-    self->running_ = false;
-    self->ended_.notify_all();
-  }).detach();
+  try {
+    std::thread([self = shared_from_this()] {
+      self->loop();
+      std::lock_guard lock(self->mutex_);
+      self->running_ = false;
+      self->ended_.notify_all();
+    }).detach();
+  } catch (const std::system_error& error) {
+    running_ = false;
+    fail_for_threads("device", error.what());
+  }
 }
 
 bool Launcher::flush() {

@@ -21,7 +21,7 @@ class CudaProgram final : public Program, public std::enable_shared_from_this<Cu
   // The launcher's thread.
   void launch(Ticket* ticket, Timing timing);
   /// How many times its ticket is settled: once per stream.
-  int parts() const { return int(streams_.size()); }
+  int parts() const override { return int(streams_.size()); }
 
  private:
   enum class Kind { command, record, wait };

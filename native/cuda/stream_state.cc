@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 
 #include "cuda/errors.h"
 #include "cuda/memory.h"
@@ -62,12 +63,17 @@ void StreamState::destroy() noexcept {
 std::thread StreamState::start_waiter(std::shared_ptr<StreamState> self, bool counted) {
   const auto mailbox = self->launcher->mailbox;
   if (counted) mailbox->thread_started();
-  return std::thread([self = std::move(self), mailbox, counted]() mutable {
-    auto* closing = self->wait_loop();
-    self.reset();
-    if (closing) mailbox->settle(closing);
+  try {
+    return std::thread([self = std::move(self), mailbox, counted]() mutable {
+      auto* closing = self->wait_loop();
+      self.reset();
+      if (closing) mailbox->settle(closing);
+      if (counted) mailbox->thread_ended();
+    });
+  } catch (const std::system_error& error) {
     if (counted) mailbox->thread_ended();
-  });
+    fail_for_threads("stream", error.what());
+  }
 }
 
 StreamState::Completion* StreamState::take() {

@@ -15,7 +15,9 @@ KernelPtr make(size_t op, const void* fields, Specs specs, const Target& target)
 #define ALEXNODE_ROW(Op) &make_erased<Op>,
   static constexpr KernelPtr (*rows[])(const void*, Specs, const Target&) = {ALEXNODE_OPS(ALEXNODE_ROW)};
 #undef ALEXNODE_ROW
-  return rows[op](fields, std::move(specs), target);
+  auto kernel = rows[op](fields, std::move(specs), target);
+  kernel->specs.check_sizes();
+  return kernel;
 }
 
 }  // namespace alexnode::cuda

@@ -49,6 +49,11 @@ void close_device(Info info) {
   auto& e = Environment::of(info);
   const double device = number(info[0], "device");
   auto kept = e.devices.at(device);
+  if (kept->recording()) fail("[record] cannot close the device while a program is recorded: end that first");
+  for (auto& [id, stream] : e.streams)
+    if (stream->device == kept.get()) fail("[device] has an open stream: close that first");
+  for (auto& [id, buffer] : e.buffers)
+    if (buffer->device == kept.get()) fail("[device] has an open buffer: close that first");
   with_ticket(e, info[1], 1, [&](Ticket* t) { kept->close(t); });
   e.devices.remove(device);
 }
@@ -96,7 +101,7 @@ void write_buffer(Info info) {
 
 Napi::Value open_stream(Info info) {
   auto& e = Environment::of(info);
-  const StreamOptions options{int(integer(info[1], "threads")), info[2].ToBoolean()};
+  const StreamOptions options{between(info[1], "threads", 1, 1024), info[2].ToBoolean()};
   return id(info, e.streams.add(e.devices.at(number(info[0], "device"))->stream(options)));
 }
 
@@ -139,8 +144,9 @@ void synchronize(Info info) {
 
 Napi::Value end_record(Info info) {
   auto& e = Environment::of(info);
-  auto program =
-      e.devices.at(number(info[0], "device"))->end_record(streams_of(e, info[1]), info[2].ToBoolean());
+  // Reading the list may run JavaScript, which may close the device.
+  const auto device = e.devices.at(number(info[0], "device"));
+  auto program = device->end_record(streams_of(e, info[1]), info[2].ToBoolean());
   if (!program) return info.Env().Null();
   std::sort(program->uses.begin(), program->uses.end());
   program->uses.erase(std::unique(program->uses.begin(), program->uses.end()), program->uses.end());
@@ -151,8 +157,8 @@ Napi::Value end_record(Info info) {
 void run_program(Info info) {
   auto& e = Environment::of(info);
   auto program = e.programs.at(number(info[0], "program"));
-  with_ticket(e, info[1], int(integer(info[2], "streams")),
-              [&](Ticket* t) { program->run(t, Timing(integer(info[3], "timing"))); });
+  const auto timing = Timing(between(info[2], "timing", 0, 2));
+  with_ticket(e, info[1], program->parts(), [&](Ticket* t) { program->run(t, timing); });
 }
 
 void close_program(Info info) {
@@ -193,7 +199,8 @@ void export_device(Napi::Env env, Napi::Object exports) {
   });
   export_function(env, exports, "beginRecord", [](Info info) {
     auto& e = Environment::of(info);
-    e.devices.at(number(info[0], "device"))->begin_record(streams_of(e, info[1]));
+    const auto device = e.devices.at(number(info[0], "device"));
+    device->begin_record(streams_of(e, info[1]));
   });
   export_function(env, exports, "endRecord", end_record);
   export_function(env, exports, "runProgram", run_program);

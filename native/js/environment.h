@@ -11,7 +11,7 @@
 
 namespace alexnode::loader {
 class Loader;
-class MappedFile;
+class StoredFile;
 }  // namespace alexnode::loader
 
 namespace alexnode::cuda {
@@ -29,8 +29,9 @@ class Table {
     return double(last_);
   }
   const std::shared_ptr<T>& at(double id) const {
-    auto found = objects_.find(uint64_t(id));
-    if (id < 1 || found == objects_.end()) fail("[", what_, "] is closed, or was opened on another thread");
+    // Only a number that was given out is one that 64 bits hold; NaN is none.
+    const auto found = id >= 1 && id <= double(last_) ? objects_.find(uint64_t(id)) : objects_.end();
+    if (found == objects_.end()) fail("[", what_, "] is closed, or was opened on another thread");
     return found->second;
   }
   void remove(double id) {
@@ -60,7 +61,7 @@ struct Environment {
   Table<Kernel> ops{"op"};
   Table<Event> events{"event"};
   Table<Program> programs{"program"};
-  Table<loader::MappedFile> files{"data"};
+  Table<loader::StoredFile> files{"data"};
   Table<loader::Loader> loaders{"data"};
   Napi::FunctionReference on_settled;
 

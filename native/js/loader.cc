@@ -1,6 +1,7 @@
 // Files of stored images, and loaders that read them into host memory on threads, as functions over numbers.
 #include "loader/loader.h"
 
+#include <cmath>
 #include <cstdint>
 
 #include "js/values.h"
@@ -13,29 +14,36 @@ loader::ImageShape shape_of(Napi::Value v) {
   auto list = array(v, "shape");
   int axes[3];
   for (uint32_t i = 0; i < 3; i++) {
-    const int64_t n = integer(list[i], "shape");
-    if (n < 1 || n > 65500) fail("[data] expected an axis from 1 to 65500, got ", n);
-    axes[i] = int(n);
+    axes[i] = between(list[i], "an axis of an image", 1, 65500);
   }
   return {axes[0], axes[1], axes[2]};
+}
+
+/// A whole number of a record, from `least` on.
+int64_t whole(double value, const char* what, int64_t least = 0) {
+  if (!(value >= double(least) && value <= 9007199254740991.0) || value != std::floor(value))
+    fail("[data] ", what, ": expected a whole number from ", least, ", got ", value);
+  return int64_t(value);
 }
 
 /// load(loader, ticket, records: Float64Array [file, offset, bytes, crc or -1] each, jpeg, [height, width,
 /// channels], buffer, offset)
 void load(Info info) {
   auto& e = Environment::of(info);
+  // Reading the shape may run JavaScript, which may close or detach what is looked up before.
+  const auto shape = shape_of(info[4]);
   auto& loader = e.loaders.at(number(info[0], "loader"));
   if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
     fail("[data] expected a Float64Array of records");
   const auto list = info[2].As<Napi::Float64Array>();
   const bool jpeg = info[3].ToBoolean();
-  const auto shape = shape_of(info[4]);
+  if (jpeg && shape.channels != 1 && shape.channels != 3)
+    fail("[data] expected 1 or 3 channels of a JPEG, got ", shape.channels);
   const auto& memory = e.buffers.at(number(info[5], "buffer"));
   const size_t offset = size(info[6], "offset");
   const size_t records = list.ElementLength() / 4;
-  const size_t bytes = records * shape.bytes();
   if (!memory->host) fail("[data] expected memory that the host writes: device.staging()");
-  if (offset > memory->bytes || bytes > memory->bytes - offset)
+  if (offset > memory->bytes || records > (memory->bytes - offset) / shape.bytes())
     fail("[data] ", records, " images of ", shape.bytes(), " bytes at ", offset, " do not fit in ",
          memory->bytes);
   with_ticket(e, info[1], 1, [&](Ticket* ticket) {
@@ -43,8 +51,9 @@ void load(Info info) {
         [&](loader::Batch& batch) {
           batch.records.clear();
           for (size_t i = 0; i < records; i++) {
-            const loader::Record record{e.files.at(list[4 * i]), size_t(list[4 * i + 1]),
-                                        size_t(list[4 * i + 2]), int64_t(list[4 * i + 3])};
+            const loader::Record record{e.files.at(list[4 * i]), size_t(whole(list[4 * i + 1], "offset")),
+                                        size_t(whole(list[4 * i + 2], "bytes")),
+                                        whole(list[4 * i + 3], "crc", -1)};
             if (!jpeg && record.bytes != shape.bytes())
               fail("[data] expected records of ", shape.bytes(), " bytes, got ", record.bytes);
             batch.records.push_back(record);
@@ -59,7 +68,7 @@ void load(Info info) {
 
 void export_loader(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "openFile", [](Info info) -> Napi::Value {
-    auto file = std::make_shared<loader::MappedFile>(string(info[0], "path"));
+    auto file = std::make_shared<loader::StoredFile>(string(info[0], "path"));
     return Napi::Number::New(info.Env(), Environment::of(info).files.add(std::move(file)));
   });
   export_function(env, exports, "closeFile",

@@ -1,5 +1,6 @@
 // The op table for JavaScript: the list of ops, shape inference, and preparing and running an op on a stream.
 // Fields and slots come from the ops' own structs; nothing here is specific to one op.
+#include <cmath>
 #include <cstdint>
 
 #include "cpu/device.h"
@@ -53,6 +54,8 @@ Specs read_specs(const OpRow& op, Napi::Array given) {
     auto o = v.As<Napi::Object>();
     if (auto shape = o.Get("shape"); !shape.IsUndefined()) {
       auto list = array(shape, "shape");
+      if (list.Length() > kMostDims)
+        specs.fail(op.slots[i].name, ": expected ", kMostDims, " dims at most, got ", list.Length());
       for (uint32_t d = 0; d < list.Length(); d++) spec.shape.push_back(integer(list[d], "shape"));
     }
     if (auto dtype = o.Get("dtype"); !dtype.IsUndefined()) {
@@ -164,7 +167,7 @@ void run(Info info) {
       info[2].As<Napi::Float64Array>().ElementLength() != 2 * (specs.size() + 1))
     specs.fail("expected a Float64Array of ", 2 * (specs.size() + 1), " numbers");
   auto refs = info[2].As<Napi::Float64Array>();
-  const auto place = [&](size_t i, const char* name, size_t bytes) -> Place {
+  const auto place = [&](size_t i, const char* name, size_t bytes, size_t unit = 4) -> Place {
     const double id = refs[2 * i], offset = refs[2 * i + 1];
     if (id == 0) {
       if (bytes) specs.fail("needs the tensor '", name, "', and got none");
@@ -172,14 +175,21 @@ void run(Info info) {
     }
     auto& memory = e.buffers.at(id);
     if (memory->device != stream->device) specs.fail(name, " lies on another device than the stream");
-    if (!(offset >= 0) || offset + double(bytes) > double(memory->bytes))
+    if (!(offset >= 0) || offset != std::floor(offset) || offset + double(bytes) > double(memory->bytes))
       specs.fail(name, " needs ", bytes, " bytes at ", offset, ", and its buffer has ", memory->bytes);
-    if (size_t(offset) % 4) specs.fail(name, ": expected an offset that is a multiple of 4, got ", offset);
+    if (size_t(offset) % unit)
+      specs.fail(name, ": expected an offset that is a multiple of ", unit, ", got ", offset);
     return {memory, size_t(offset)};
   };
   std::vector<Place> slots;
   for (size_t i = 0; i < specs.size(); i++) slots.push_back(place(i, specs.slots[i].name, specs[i].bytes()));
-  stream->run(op, std::move(slots), place(specs.size(), "scratch", op->scratch));
+  auto scratch = place(specs.size(), "scratch", op->scratch, 64);
+  // Kernels keep there what they index by.
+  for (size_t i = 0; i < slots.size(); i++)
+    if (slots[i].memory && slots[i].memory == scratch.memory &&
+        slots[i].offset < scratch.offset + op->scratch && scratch.offset < slots[i].offset + specs[i].bytes())
+      specs.fail("scratch lies in the memory of ", specs.slots[i].name, ": give it bytes of its own");
+  stream->run(op, std::move(slots), std::move(scratch));
 }
 
 }  // namespace

@@ -19,6 +19,13 @@ inline int64_t integer(Napi::Value v, const char* what) {
   return int64_t(d);
 }
 
+/// A whole number from `least` to `most`.
+inline int between(Napi::Value v, const char* what, int least, int most) {
+  const int64_t i = integer(v, what);
+  if (i < least || i > most) fail("[native] ", what, ": expected from ", least, " to ", most, ", got ", i);
+  return int(i);
+}
+
 inline size_t size(Napi::Value v, const char* what) {
   const int64_t i = integer(v, what);
   if (i < 0) fail("[native] ", what, ": expected 0 or more, got ", i);

@@ -25,6 +25,9 @@ JpegDecoder::JpegDecoder() : handle_(make_decoder()) {}
 JpegDecoder::~JpegDecoder() { tjDestroy(handle_); }
 
 void JpegDecoder::decode(std::span<const std::byte> jpeg, std::byte* image, const ImageShape& shape) {
+  // libjpeg-turbo writes as many bytes a pixel as the format has.
+  if (shape.channels != 1 && shape.channels != 3)
+    fail("expected 1 or 3 channels of a JPEG, got ", shape.channels);
   int width = 0, height = 0, subsampling = 0, colours = 0;
   if (tjDecompressHeader3(handle_, bytes_of(jpeg), jpeg.size(), &width, &height, &subsampling, &colours) != 0)
     refuse();

@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <span>
 
+#include "sizes.h"
+
 namespace alexnode::loader {
 
 /// Rows, columns and channels of an image in memory: u8, [row, column, channel].
 struct ImageShape {
   int height, width, channels;
-  size_t bytes() const { return size_t(height) * size_t(width) * size_t(channels); }
+  size_t bytes() const { return size_t(product(height, width, channels)); }
 };
 
 class JpegDecoder {
@@ -18,7 +20,8 @@ class JpegDecoder {
   JpegDecoder(const JpegDecoder&) = delete;
   JpegDecoder& operator=(const JpegDecoder&) = delete;
 
-  /// Fills `image`, RGB or grey. Throws if it is not a JPEG of that size, or is damaged.
+  /// Fills `image`, RGB or grey. Throws if it is not a JPEG of that size, or is damaged, and for other
+  /// channels than 3 or 1.
   void decode(std::span<const std::byte> jpeg, std::byte* image, const ImageShape& shape);
 
  private:

@@ -2,9 +2,6 @@
 
 #include <pthread.h>
 
-#include <cstring>
-#include <thread>
-
 #include "loader/crc32.h"
 #include "wait.h"
 
@@ -31,22 +28,27 @@ struct Loader::State {
   bool closed = false;
 
   void loop();
-  void read(const Batch& batch, size_t i, std::unique_ptr<JpegDecoder>& decoder);
+  /// What a thread keeps between records.
+  struct Kept {
+    std::unique_ptr<JpegDecoder> decoder;
+    std::vector<std::byte> bytes;  // of a JPEG
+  };
+  void read(const Batch& batch, size_t i, Kept& kept);
   void finish(Work& work);
 };
 
-void Loader::State::read(const Batch& batch, size_t i, std::unique_ptr<JpegDecoder>& decoder) {
+void Loader::State::read(const Batch& batch, size_t i, Kept& kept) {
   const auto& [file, offset, bytes, crc] = batch.records[i];
   std::byte* to = batch.to.data() + i * batch.shape.bytes();
-  const auto from = file->at(offset, bytes);
+  file->expect(offset, bytes);
+  if (batch.jpeg && kept.bytes.size() < bytes) kept.bytes.resize(bytes);
+  const std::span from(batch.jpeg ? kept.bytes.data() : to, bytes);
+  file->read(from, offset);
   if (crc >= 0 && crc32(from) != crc)
     fail("expected the checksum ", crc, ", got ", crc32(from), ": it was altered");
-  if (batch.jpeg) {
-    if (!decoder) decoder = std::make_unique<JpegDecoder>();
-    decoder->decode(from, to, batch.shape);
-  } else {
-    std::memcpy(to, from.data(), batch.shape.bytes());
-  }
+  if (!batch.jpeg) return;
+  if (!kept.decoder) kept.decoder = std::make_unique<JpegDecoder>();
+  kept.decoder->decode(from, to, batch.shape);
 }
 
 void Loader::State::finish(Work& work) {
@@ -60,7 +62,7 @@ void Loader::State::loop() {
 #ifdef __linux__
   pthread_setname_np(pthread_self(), "alexnode-load");
 #endif
-  std::unique_ptr<JpegDecoder> decoder;
+  Kept kept;
   std::unique_lock lock(mutex);
   for (;;) {
     wait_on(wake, lock, [&] { return closed || first; });
@@ -75,9 +77,12 @@ void Loader::State::loop() {
     lock.unlock();
     Failure failure;
     try {
-      if (!skip) read(work.batch, i, decoder);
+      if (!skip) read(work.batch, i, kept);
     } catch (const std::exception& e) {
       failure = Failure(e);
+      failure.record = i;
+    } catch (...) {
+      failure = "failed with an error that is not a std::exception";
       failure.record = i;
     }
     lock.lock();
@@ -90,14 +95,9 @@ void Loader::State::loop() {
 Loader::Loader(std::shared_ptr<Mailbox> mailbox, int threads)
     : state_(std::make_shared<State>(std::move(mailbox))) {
   for (int i = 0; i < threads; i++) {
-    state_->mailbox->thread_started();
     try {
-      std::thread([state = state_] {
-        state->loop();
-        state->mailbox->thread_ended();
-      }).detach();
+      state_->mailbox->start_thread("data", [state = state_] { state->loop(); });
     } catch (...) {
-      state_->mailbox->thread_ended();
       abandon();
       throw;
     }

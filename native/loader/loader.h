@@ -10,13 +10,13 @@
 
 #include "backend.h"
 #include "loader/jpeg.h"
-#include "loader/mapped_file.h"
+#include "loader/stored_file.h"
 
 namespace alexnode::loader {
 
 /// Where an image lies.
 struct Record {
-  std::shared_ptr<const MappedFile> file;
+  std::shared_ptr<const StoredFile> file;
   size_t offset = 0, bytes = 0;
   int64_t crc = -1;  // CRC-32 of the bytes; below 0: not checked
 };

@@ -1,6 +1,6 @@
 // From bytes to a net's input.
 #pragma once
-#include "op.h"
+#include "ops/window.h"
 
 namespace alexnode {
 
@@ -37,6 +37,7 @@ struct Resize {
     s.rank(X, 4), s.rank(Y, 4);
     if (s.shape(Y).empty()) s.fail("y: give its shape");
     const auto &x = s.shape(X), &y = s.shape(Y);
+    check_axes(s, X, x), check_axes(s, Y, y);
     if (x[0] != y[0] || x[1] != y[1]) s.fail("y: expected [", x[0], ", ", x[1], ", H, W], got ", to_text(y));
     for (auto p : padding)
       if (p < 0) s.fail("expected padding of 0 or more, got ", p);

@@ -17,7 +17,7 @@ struct LrnFields {
     v("size", size), v("alpha", alpha), v("beta", beta), v("k", k);
   }
   void rule(Specs& s, int x, int y, int dy) const {
-    if (size < 1) s.fail("expected a size of 1 or more, got ", size);
+    if (size < 1 || size > 4096) s.fail("expected a size from 1 to 4096, got ", size);
     s.rank(x, 4);
     s.expect(y, s.shape(x));
     if (dy >= 0) s.expect(dy, s.shape(x));

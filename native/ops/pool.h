@@ -22,6 +22,9 @@ struct PoolFields {
     s.rank(x, 4);
     const Shape X = s.shape(x);
     if (X.empty()) s.fail("needs the shape of ", s.slots[x].name);
+    check_axes(s, x, X);
+    if (kernel[0] * kernel[1] > INT32_MAX)
+      s.fail("expected a window of at most ", INT32_MAX, " cells, got ", kernel[0], "×", kernel[1]);
     s.expect(y, {X[0], X[1], window_steps(X[2], kernel[0], stride[0], 1, padding[0], padding[1], ceil),
                  window_steps(X[3], kernel[1], stride[1], 1, padding[2], padding[3], ceil)});
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "op.h"
+#include "sizes.h"
 
 namespace alexnode {
 
@@ -24,9 +25,20 @@ inline void check_window(const Specs& s, const Int2& size, const Int2& stride, c
     if (size[i] < 1) s.fail("expected a window of 1 or more, got ", size[0], "×", size[1]);
     if (stride[i] < 1) s.fail("expected strides of 1 or more, got ", stride[0], " and ", stride[1]);
     if (dilation[i] < 1) s.fail("expected dilations of 1 or more, got ", dilation[0], " and ", dilation[1]);
+    for (auto most : {size[i], stride[i], dilation[i], padding[2 * i], padding[2 * i + 1]})
+      if (most > kMostAxis)
+        s.fail("expected a window, stride, dilation and padding of at most ", kMostAxis, ", got ", most);
   }
   for (auto p : padding)
     if (p < 0) s.fail("expected padding of 0 or more, got ", p);
+}
+
+/// For ops that keep tables of rows and columns of images [N, C, H, W].
+inline void check_axes(const Specs& s, int slot, const Shape& shape) {
+  for (size_t d = 2; d < shape.size(); d++)
+    if (shape[d] > kMostAxis)
+      s.fail(s.slots[slot].name, ": expected rows and columns of at most ", kMostAxis, ", got ",
+             to_text(shape));
 }
 
 }  // namespace alexnode

@@ -13,7 +13,7 @@ import { decodePhoto } from './decode.ts'
 import { PROGRESS } from './prepare/progress.ts'
 import { isHeldOut } from './prepare/test-part.ts'
 import { MANIFEST, type Manifest, type Part, readManifest } from './stored/manifest.ts'
-import { openMappedRecords } from './stored/mapped-records.ts'
+import { openNativeRecords } from './stored/native-records.ts'
 import type { Records } from './stored/records.ts'
 import type { Form } from './stored/shard.ts'
 
@@ -63,7 +63,7 @@ const photoOptions = record<OpenPhotosOptions>({
 })
 
 /**
- * Opens a folder that `prepare` or `alexnode prepare` made. Shards are mapped into memory; each image is checked
+ * Opens a folder that `prepare` or `alexnode prepare` made. Each image is checked
  * when it is first read.
  *
  * @throws DataError if it is no prepared folder, or its preparation was interrupted
@@ -92,7 +92,7 @@ export async function openPhotos(
   const meanImage = await readMeanImage(folder, manifest)
   const shape = { height, width, channels, classes, mean, std, meanImage }
   const facts = { form, fit, ...shape, ...(colours && { colours }) }
-  const records = (part: Part) => openMappedRecords(folder, part, facts, threads)
+  const records = (part: Part) => openNativeRecords(folder, part, facts, threads)
   const train = await records(manifest.train)
   const test = manifest.test ? await records(manifest.test) : train
   const close = async () => {

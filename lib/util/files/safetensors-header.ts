@@ -4,6 +4,7 @@
  * overlap nor leave gaps.
  */
 
+import { duplicateKey } from './duplicate-keys.ts'
 import { DamagedFileError } from './errors.ts'
 import { isObject } from './json.ts'
 
@@ -177,12 +178,16 @@ export function decodeHeader(
 
 function parse(file: string, json: Uint8Array): Readonly<Record<string, unknown>> {
   let header: unknown
+  let twice: string | undefined
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(json)
+    header = JSON.parse(text)
+    twice = duplicateKey(text)
   } catch (error) {
     damaged(file, 'a JSON header', error instanceof Error ? error.message : String(error))
   }
   if (!isObject(header)) damaged(file, 'a header that is a JSON object', typeof header)
+  if (twice !== undefined) damaged(file, 'names that differ', `"${twice}" twice`)
   return header
 }
 

@@ -100,7 +100,7 @@ struct GatherRow {
   }
 };
 
-/// A plane of NCHW: dy goes to the winner's place. `sums` is the plane in f32.
+/// A plane of NCHW: dy goes to the winner's place, if that lies in the plane. `sums` is the plane in f32.
 template <class Index>
 void scatter_plane(float* sums, const auto* dy, const Index* index, const Plan& p) {
   const Axis &v = p.vertical, &h = p.horizontal;
@@ -111,7 +111,8 @@ void scatter_plane(float* sums, const auto* dy, const Index* index, const Plan& 
       const auto place = uint32_t(index[o]), width = uint32_t(h.kernel);
       const int64_t iy = oy * v.stride - v.before + place / width,
                     ix = ox * h.stride - h.before + place % width;
-      sums[iy * h.in + ix] += float(dy[o]);
+      if (uint64_t(iy) < uint64_t(v.in) && uint64_t(ix) < uint64_t(h.in))
+        sums[iy * h.in + ix] += float(dy[o]);
     }
 }
 

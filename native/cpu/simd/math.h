@@ -10,7 +10,7 @@
 namespace alexnode::cpu {
 
 /// 2^n for n from -126 to 127.
-ALEXNODE_INLINE float power_of_two(int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
+ALEXNODE_INLINE float power_of_two(int32_t n) { return std::bit_cast<float>(uint32_t(n + 127) << 23); }
 
 ALEXNODE_INLINE float exp_(float x) {
   x = x > 89.f ? 89.f : x;
@@ -32,9 +32,10 @@ ALEXNODE_INLINE float exp_(float x) {
 
 /// Of normal x > 0.
 ALEXNODE_INLINE float log_(float x) {
-  const auto bits = std::bit_cast<int32_t>(x);
-  const int32_t e = (bits - 0x3f3504f3) >> 23;  // so that the mantissa is in [√½, √2)
-  const float m = std::bit_cast<float>(bits - (e << 23)) - 1.f;
+  // Unsigned, since NaN, and numbers that are not above 0, wrap around.
+  const auto bits = std::bit_cast<uint32_t>(x);
+  const int32_t e = int32_t(bits - 0x3f3504f3u) >> 23;  // so that the mantissa is in [√½, √2)
+  const float m = std::bit_cast<float>(bits - (uint32_t(e) << 23)) - 1.f;
   const float z = m * m, n = float(e);
   float p = 7.0376836292e-2f;
   p = p * m + -1.1514610310e-1f;
@@ -47,7 +48,7 @@ ALEXNODE_INLINE float log_(float x) {
   p = p * m + 3.3333331174e-1f;
   const float y = m + ((p * m * z - 2.12194440e-4f * n) - .5f * z) + .693359375f * n;
   // NaN and infinity come back as they are.
-  return bits >= 0x7f800000 ? x : y;
+  return int32_t(bits) >= 0x7f800000 ? x : y;
 }
 
 ALEXNODE_INLINE float sigmoid_(float x) { return 1.f / (1.f + exp_(-x)); }

@@ -7,17 +7,17 @@ import type { ImageFormat } from './shard.ts'
 
 const REMEDY = ': open the data again'
 
-/** A memory-mapped file. Pages are read when they are used. */
-export class MappedFile extends Handle {
+/** A file that native threads read parts of. */
+export class StoredFile extends Handle {
   readonly path: string
 
-  /** @throws Error if the file is missing, is empty, or cannot be mapped */
+  /** @throws Error if the file is missing, is empty, or is no regular file */
   constructor(path: string) {
     super(`[data] ${path}`, native.openFile(path), REMEDY)
     this.path = path
   }
 
-  /** Unmaps the file after the reads that run now. */
+  /** Closes the file after the reads that run now. */
   close(): void {
     this.release(native.closeFile)
   }
@@ -43,7 +43,7 @@ export class Loader extends Handle {
   /**
    * Reads images one after the other into memory that the host can write.
    *
-   * @param records four numbers for each image: a MappedFile's id, offset, bytes, and CRC-32 (-1: do not check).
+   * @param records four numbers for each image: a StoredFile's id, offset, bytes, and CRC-32 (-1: do not check).
    * Copied before this returns
    * @param to u8 [images, height, width, channels] from byte `offset` on
    * @returns resolves when all images are there

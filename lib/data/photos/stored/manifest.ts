@@ -105,6 +105,8 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 const isText = (value: unknown) => typeof value === 'string'
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
+/** Rows or columns of an image: at most what a JPEG may have. */
+const isSide = (value: unknown) => isCount(value) && Number(value) >= 1 && Number(value) <= 65500
 const isNumbers = (value: unknown) =>
   Array.isArray(value) && value.every((item) => typeof item === 'number')
 
@@ -127,7 +129,8 @@ function isManifest(value: unknown): value is Manifest {
   return (
     [value.name, value.kind, value.fit, value.testing, value.plan].every(isText) &&
     (value.form === 'raw' || value.form === 'jpeg') &&
-    [value.height, value.width, value.channels].every(isCount) &&
+    [value.height, value.width].every(isSide) &&
+    (value.channels === 1 || value.channels === 3) &&
     [value.classes, value.notes].every(isTexts) &&
     [value.mean, value.std].every(isNumbers) &&
     Array.isArray(value.skipped) &&

@@ -1,8 +1,8 @@
-/** Loads records by native threads from memory-mapped shards. */
+/** Loads records from shards by native threads. */
 import type { Buffer } from '../../../engine/memory.ts'
 import { LoadError } from '../../../native/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
-import { Loader, MappedFile } from './loader.ts'
+import { Loader, StoredFile } from './loader.ts'
 import type { Part } from './manifest.ts'
 import type { Records } from './records.ts'
 import type { ImageFormat } from './shard.ts'
@@ -17,21 +17,21 @@ const NUMBERS = 4
  * @throws DamagedFileError naming a shard that is missing, truncated or altered
  * @throws DiskError if one cannot be read
  */
-export async function openMappedRecords(
+export async function openNativeRecords(
   folder: string,
   part: Part,
   format: ImageFormat,
   threads?: number
 ): Promise<Records> {
-  return new MappedRecords(await openFileRecords(folder, part), format, threads)
+  return new NativeRecords(await openFileRecords(folder, part), format, threads)
 }
 
-class MappedRecords implements Records {
+class NativeRecords implements Records {
   readonly length: number
   readonly #files: FileRecords
   readonly #format: ImageFormat
   readonly #loader: Loader
-  readonly #maps = new Map<string, MappedFile>()
+  readonly #opened = new Map<string, StoredFile>()
   /** 1 for records whose checksum was right. */
   readonly #checked: Uint8Array
   #records = new Float64Array()
@@ -63,7 +63,7 @@ class MappedRecords implements Records {
     for (const [k, i] of indices.entries()) {
       const place = this.#files.place(i)
       const crc = this.#checked[i] ? -1 : place.crc
-      records.set([this.#map(place.path).id, place.offset, place.bytes, crc], k * NUMBERS)
+      records.set([this.#open(place.path).id, place.offset, place.bytes, crc], k * NUMBERS)
     }
     try {
       // The loader copies `records` before it returns, so the next call may overwrite them.
@@ -75,18 +75,18 @@ class MappedRecords implements Records {
     for (const i of indices) this.#checked[i] = 1
   }
 
-  #map(path: string): MappedFile {
-    const known = this.#maps.get(path)
+  #open(path: string): StoredFile {
+    const known = this.#opened.get(path)
     if (known) return known
-    const map = new MappedFile(path)
-    this.#maps.set(path, map)
-    return map
+    const file = new StoredFile(path)
+    this.#opened.set(path, file)
+    return file
   }
 
   close(): void {
     this.#loader.close()
-    for (const map of this.#maps.values()) map.close()
-    this.#maps.clear()
+    for (const file of this.#opened.values()) file.close()
+    this.#opened.clear()
     this.#files.close()
   }
 }
