@@ -26,7 +26,8 @@ bool suits(Specs& specs, std::initializer_list<int> images) {
 bool plain_window(const PoolFields& f, const Shape& x, const Shape& y) {
   for (int i : {0, 1}) {
     if (f.padding[2 * i] != f.padding[2 * i + 1]) return false;
-    if (y[2 + i] != (x[2 + i] + 2 * f.padding[2 * i] - f.kernel[i]) / f.stride[i] + 1) return false;
+    const int64_t room = x[2 + i] + 2 * f.padding[2 * i] - f.kernel[i];
+    if (room < 0 || y[2 + i] != room / f.stride[i] + 1) return false;
   }
   return true;
 }

@@ -43,6 +43,7 @@ KernelPtr pool(const PoolFields& f, const std::string& name, const char* narrow,
   for (int axis : {0, 1}) {
     params.kernel[axis] = int32_t(f.kernel[axis]), params.stride[axis] = int32_t(f.stride[axis]);
     params.before[axis] = int32_t(f.padding[2 * axis]);
+    params.after[axis] = int32_t(f.padding[2 * axis + 1]);
   }
   const auto function = target.function("pool", full.c_str(), dtype);
   return make_launch(std::move(specs), wide ? "wide" : "narrow", [=](const Args& a, const Launch& launch) {

@@ -66,7 +66,9 @@ struct MaxPoolBackward : PoolFields {
 };
 
 struct AvgPoolFields : PoolFields {
-  bool include_padding = true;  // divide by the whole window, or by the cells of it that lie inside x
+  // Divide by the cells of a window that lie inside x or its padding, or by those inside x alone. What `ceil`
+  // lets a window reach beyond the padding never counts, as in PyTorch.
+  bool include_padding = true;
   template <class V>
   void visit(V& v) {
     PoolFields::visit(v), v("include_padding", include_padding);

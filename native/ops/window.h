@@ -12,9 +12,9 @@ namespace alexnode {
 /// leading padding.
 inline int64_t window_steps(int64_t length, int64_t size, int64_t stride, int64_t dilation, int64_t before,
                             int64_t after, bool ceil = false) {
-  const int64_t room = length + before + after - (dilation * (size - 1) + 1);
+  const int64_t room = length + before + after - (dilation * (size - 1) + 1) + (ceil ? stride - 1 : 0);
   if (room < 0) return 0;
-  int64_t steps = (room + (ceil ? stride - 1 : 0)) / stride + 1;
+  int64_t steps = room / stride + 1;
   if (ceil && (steps - 1) * stride >= length + before) steps--;
   return steps;
 }

@@ -18,6 +18,13 @@ const poolings: readonly Pooling[] = [
   { x: [2, 5, 9, 9], kernel: [2, 2], stride: [3, 3] },
   { x: [1, 3, 8, 8], kernel: [3, 3], stride: [2, 2], ceil: true },
   { x: [1, 3, 6, 7], kernel: [2, 2], stride: [3, 3], padding: [1, 1, 1, 1], ceil: true },
+  // The last windows hang over the edge, with and without padding.
+  { x: [1, 2, 5, 5], kernel: [2, 2], stride: [2, 2], ceil: true },
+  { x: [1, 9, 6, 6], kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], ceil: true },
+  { x: [2, 16, 7, 6], kernel: [4, 4], stride: [3, 3], padding: [0, 1, 2, 0], ceil: true },
+  // A window that is larger than the image.
+  { x: [2, 8, 2, 2], kernel: [3, 3], stride: [2, 2], ceil: true },
+  { x: [1, 3, 4, 2], kernel: [3, 4], stride: [2, 3], ceil: true },
   { x: [2, 4, 8, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] },
   { x: [2, 3, 7, 7], kernel: [3, 4], stride: [1, 2], padding: [0, 2, 1, 3] },
   { x: [2, 9, 6, 6], kernel: [6, 6], stride: [1, 1] },

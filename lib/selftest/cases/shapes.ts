@@ -23,7 +23,7 @@ export function outputSize(shape: Shape, window: Sliding): [number, number] {
     const all = size + before + (padding[2 * axis + 1] ?? 0)
     const room = all - (dilation[axis] * (kernel[axis] - 1) + 1)
     if (!window.ceil) return Math.floor(room / stride[axis]) + 1
-    const count = Math.ceil(room / stride[axis]) + 1
+    const count = Math.max(Math.ceil(room / stride[axis]) + 1, 0)
     // A window must not start in the padding behind the image.
     return (count - 1) * stride[axis] >= size + before ? count - 1 : count
   }

@@ -62,18 +62,24 @@ export const maxPoolBackward: Reference = (fields, inputs, shapes) => {
   return { dx }
 }
 
-/** The divisor of each window: its size, or its pixels without padding. */
+/** The divisor of each window: its pixels, with those of the padding or without. */
 function divisors(fields: Fields, xShape: readonly number[], yShape: readonly number[]) {
   const counts = zeros(yShape).data
-  const [kernelY, kernelX] = pair(fields, 'kernel')
-  if (flag(fields, 'include_padding', true)) return counts.fill(kernelY * kernelX)
-  windows(fields, xShape, yShape, (output) => {
+  const count = (output: number) => {
     counts[output]! += 1
-  })
+  }
+  if (!flag(fields, 'include_padding', true)) {
+    windows(fields, xShape, yShape, count)
+    return counts
+  }
+  const [top, bottom, left, right] = borders(fields)
+  const [n, c, height, width] = images(xShape)
+  const padded = [n, c, height + top + bottom, width + left + right]
+  windows({ ...fields, padding: [0, 0, 0, 0] }, padded, yShape, count)
   return counts
 }
 
-/** avg_pool: y [N,C,OH,OW] of x [N,C,H,W]. With `ceil`, pixels beyond the border count as padding. */
+/** avg_pool: y [N,C,OH,OW] of x [N,C,H,W]. What `ceil` lets a window reach beyond the padding counts for nothing. */
 export const avgPool: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')
   const y = zeros(shapeOf(shapes, 'y'))

@@ -51,7 +51,7 @@ ALEXNODE_INLINE void gather_average(T* dx, const T* dy, const Plan& p, Range row
     for (int64_t ox = columns.begin; ox < columns.end; ox++) {
       typename L::F value[1];
       load<L>(value, dy + (oy * p.horizontal.out + ox) * p.y.pixel_stride);
-      sum[0] += value[0] / float(p.divisor(p.vertical.cells[oy], p.horizontal.cells[ox]));
+      sum[0] += value[0] / float(p.divisor(oy, ox));
     }
   store<L, false>(dx, sum);
 }

@@ -103,7 +103,7 @@ struct ForwardRow {
         if constexpr (kMax)
           maximum<L, kSize>(y + o, index ? index + o : nullptr, from, c, step);
         else
-          average<L>(y + o, from, c, step, float(p.divisor(rows, columns)));
+          average<L>(y + o, from, c, step, float(p.divisor(oy, ox)));
       };
       constexpr std::integral_constant<int, 0> any;
       // In NCHW eight windows at once, if none of them crosses an edge.

@@ -16,11 +16,12 @@ ImageView view(const Specs& s, int slot) {
 
 }  // namespace
 
-Axis::Axis(int64_t kernel, int64_t stride, int64_t before, int64_t in, int64_t out)
+Axis::Axis(int64_t kernel, int64_t stride, int64_t before, int64_t after, int64_t in, int64_t out)
     : kernel(kernel), stride(stride), before(before), in(in), out(out) {
   for (int64_t o = 0; o < out; o++) {
     const int64_t start = o * stride - before;
     cells.push_back({std::max<int64_t>(-start, 0), std::min(kernel, in - start)});
+    padded.push_back(std::min(kernel, in + after - start));
   }
   for (int64_t i = 0; i < in; i++) {
     const int64_t first = std::max<int64_t>(i + before - kernel + 1, 0);
@@ -30,8 +31,8 @@ Axis::Axis(int64_t kernel, int64_t stride, int64_t before, int64_t in, int64_t o
 
 Plan make_plan(const PoolFields& f, const Specs& s, int x, int y) {
   const auto vx = view(s, x), vy = view(s, y);
-  return {{f.kernel[0], f.stride[0], f.padding[0], vx.h, vy.h},
-          {f.kernel[1], f.stride[1], f.padding[2], vx.w, vy.w},
+  return {{f.kernel[0], f.stride[0], f.padding[0], f.padding[1], vx.h, vy.h},
+          {f.kernel[1], f.stride[1], f.padding[2], f.padding[3], vx.w, vy.w},
           vx,
           vy,
           vx.block};

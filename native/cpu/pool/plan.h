@@ -18,10 +18,11 @@ struct Range {
 
 /// The windows along one axis.
 struct Axis {
-  Axis(int64_t kernel, int64_t stride, int64_t before, int64_t in, int64_t out);
+  Axis(int64_t kernel, int64_t stride, int64_t before, int64_t after, int64_t in, int64_t out);
   int64_t kernel, stride, before, in, out;
-  std::vector<Range> cells;    // of each window, those that lie inside
-  std::vector<Range> windows;  // that see each input
+  std::vector<Range> cells;     // of each window, those that lie inside
+  std::vector<int64_t> padded;  // how many of each window's cells lie inside or in the padding
+  std::vector<Range> windows;   // that see each input
 };
 
 struct Plan {
@@ -29,8 +30,11 @@ struct Plan {
   ImageView x, y;
   int64_t lanes;  // channels that lie side by side; 1 in NCHW
   bool include_padding = true;
-  int64_t divisor(Range a, Range b) const {
-    return include_padding ? vertical.kernel * horizontal.kernel : (a.end - a.begin) * (b.end - b.begin);
+  /// Of the average over a window.
+  int64_t divisor(int64_t oy, int64_t ox) const {
+    if (include_padding) return vertical.padded[oy] * horizontal.padded[ox];
+    const Range a = vertical.cells[oy], b = horizontal.cells[ox];
+    return (a.end - a.begin) * (b.end - b.begin);
   }
 };
 

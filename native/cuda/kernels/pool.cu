@@ -21,9 +21,13 @@ ALEXNODE_DEVICE Range windows(const PoolParams& p, int axis, i32 i, i64 count) {
   const i32 at = i + p.before[axis], first = max(at - p.kernel[axis] + 1, 0);
   return {(first + p.stride[axis] - 1) / p.stride[axis], i32(min(i64(at / p.stride[axis]) + 1, count))};
 }
-ALEXNODE_DEVICE float divisor(const PoolParams& p, Range rows, Range columns) {
-  return float(p.include_padding ? p.kernel[0] * p.kernel[1]
-                                 : (rows.end - rows.begin) * (columns.end - columns.begin));
+/// How many cells of window `o` an average counts: those inside x, and those in its padding if they count.
+ALEXNODE_DEVICE i32 counted(const PoolParams& p, int axis, i32 o, i64 length) {
+  const auto [begin, end] = cells(p, axis, o, p.include_padding ? length + p.after[axis] : length);
+  return p.include_padding ? end : end - begin;
+}
+ALEXNODE_DEVICE float divisor(const PoolParams& p, i32 row, i32 column) {
+  return float(counted(p, 0, row, p.x.h) * counted(p, 1, column, p.x.w));
 }
 
 /// A chunk of an image tensor, and where its channels begin in the other tensor.
@@ -140,7 +144,7 @@ ALEXNODE_DEVICE void avg_pool(const PoolParams& p) {
 #pragma unroll
       for (int l = 0; l < N; l++) sum[l] += float(lanes.lane[l]);
     });
-    const float count = divisor(p, rows, columns);
+    const float count = divisor(p, s.row, s.column);
     Lanes<T, N> y;
 #pragma unroll
     for (int l = 0; l < N; l++) y.lane[l] = sum[l] / count;
@@ -160,7 +164,7 @@ ALEXNODE_DEVICE void avg_pool_backward(const PoolParams& p) {
     for (i32 row = rows.begin; row < rows.end; row++)
       for (i32 column = columns.begin; column < columns.end; column++) {
         const auto value = load<N>(dy + s.other + (row * p.y.w + column) * p.y.pixel_stride, whole);
-        const float count = divisor(p, cells(p, 0, row, p.x.h), cells(p, 1, column, p.x.w));
+        const float count = divisor(p, row, column);
 #pragma unroll
         for (int l = 0; l < N; l++) sum[l] += float(value.lane[l]) / count;
       }

@@ -9,8 +9,8 @@ struct PoolParams {
   const void* in;  // x, or dy
   void* index;     // null: not wanted
   Image x, y;
-  i64 count;                            // chunks of `out`
-  i32 kernel[2], stride[2], before[2];  // down, across
+  i64 count;                                      // chunks of `out`
+  i32 kernel[2], stride[2], before[2], after[2];  // down, across
   bool include_padding;
 };
 
