@@ -18,6 +18,7 @@ import { type Draft, draftNet } from './draft.ts'
 import type { PlacedNode } from './fuse.ts'
 import { inputRule } from './input-rule.ts'
 import type { LayerNode } from './layer.ts'
+import { needed } from './needed.ts'
 import type { Net } from './net.ts'
 import { type BuildOptions, checkBuild } from './options.ts'
 import { Placement } from './placement/placement.ts'
@@ -66,7 +67,8 @@ export class NetDefinition implements NetSpec {
 
   /**
    * @throws Error for an input size that is no whole number from 1, a head that is not 'softmax' or 'sigmoid', no
-   * layers, two layers of one name, or a layer that reads one that is not before it
+   * layers, two layers of one name, a layer that reads one that is not before it, or one that the last does not depend
+   * on
    */
   constructor(options: NetOptions) {
     checkOptions('net', options, netOptions)
@@ -144,14 +146,28 @@ function nameLayers(net: string, layers: readonly LayerNode[]): PlacedNode[] {
     placed.push({ node, name, inputs })
     before = name
   }
+  requireRead(net, placed)
   return placed
+}
+
+/** Refuses layers that the last one does not depend on: they would be computed for nothing, and never learn. */
+function requireRead(net: string, placed: readonly PlacedNode[]): void {
+  const read = needed(placed)
+  const unread = placed.filter((layer) => !read.includes(layer)).map(({ name }) => `'${name}'`)
+  if (unread.length === 0) return
+  const [noun, verb] = unread.length === 1 ? ['layer', 'does'] : ['layers', 'do']
+  throw new Error(
+    `[net] ${net}: the output does not depend on ${noun} ${unread.join(', ')}: expected that each ` +
+      `layer is read, on the way to the last; leave out what ${verb} nothing, or name it in the ` +
+      'inputs of a layer behind it'
+  )
 }
 
 /**
  * Defines a net of your own.
  *
  * @throws Error for an input size that is no whole number from 1, a head that is not 'softmax' or 'sigmoid', no
- * layers, two layers of one name, or a layer that reads one that is not before it
+ * layers, two layers of one name, a layer that reads one that is not before it, or one that the last does not depend on
  *
  * @example
  * const lenet = defineNet({

@@ -1,6 +1,7 @@
 /** Cuts a net after an inner layer. */
 import { NetDefinition } from '../net/definition.ts'
 import { flatten } from '../net/layers/flatten.ts'
+import { needed } from '../net/needed.ts'
 import { aDefinition } from '../net/rules.ts'
 import { checkArguments } from '../util/check/check.ts'
 import { text } from '../util/check/rules.ts'
@@ -33,6 +34,9 @@ export function upTo(definition: NetDefinition, layer: string): NetDefinition {
   const after = layers[at + 1]
   const activated =
     after?.node.isActivation && after.inputs.length === 1 && after.inputs[0] === layer
-  const kept = layers.slice(0, at + (activated ? 2 : 1)).map(({ node }) => node)
+  // Branches that only later layers read are left out, so names and inputs are given instead of counted.
+  const kept = needed(layers.slice(0, at + (activated ? 2 : 1))).map((placed) => {
+    return { ...placed.node, name: placed.name, inputs: placed.inputs }
+  })
   return new NetDefinition({ name, input, layers: [...kept, flatten()] })
 }
