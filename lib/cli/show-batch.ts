@@ -107,7 +107,7 @@ function inputText({ input }: SeenBatch, { test = false }: Given): string {
 function batchAt(set: ImageSet, { batch = 32, step = 0, seed = 1 }: Given) {
   const perEpoch = Math.ceil(set.length / batch)
   const place = { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * batch }
-  const indices = new ImageOrder(set.length, batch, seed, place).next()
+  const indices = new ImageOrder(set.length, batch, seed, { from: place }).next()
   return { indices, step, epoch: step / perEpoch, seed }
 }
 

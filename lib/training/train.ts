@@ -31,6 +31,9 @@ const inTraining = new WeakSet<Parameters>()
  * device and frees what the run took; the net is that of the last step yielded. With `ema` the net holds the trained
  * weights in the body, and the averaged ones when the loop has ended.
  *
+ * Where batch norm has one value a channel and image, the images of a last batch that would be alone are left out of
+ * each epoch, and a warning of the process says so.
+ *
  * In f16, or with `lossScale`, a step whose gradients overflow is skipped, and the loss is scaled less from then on.
  *
  * A second `train` on a net, or on another build of its parameters, is refused while the first one runs. After the first

@@ -64,9 +64,15 @@ const layer: Layer<BatchNormOptions> = {
         backward: () => Promise.reject(new Error('batch_norm was built for inference'))
       }
     }
+    const count = elements(x.dims) / (x.dims[1] ?? 1)
+    if (count < 2) {
+      throw new Error(
+        `expected two values a channel or more to train on, got one, in [${x.dims}]: their variance ` +
+          'is 0 whatever the input; use a larger batch'
+      )
+    }
     const statistics = { mean: tape.value('mean', 'f32'), var: tape.value('var', 'f32') }
     await tape.call('batch_norm', { epsilon, relu }, { y, ...statistics, x, ...affine })
-    const count = elements(x.dims) / (x.dims[1] ?? 1)
     onUpdate(() =>
       tape.call('batch_norm_update', { momentum, count }, { ...running, ...statistics, ok })
     )
@@ -95,6 +101,8 @@ const layer: Layer<BatchNormOptions> = {
  *
  * Shapes: [N, C, H, W] or [N, C], kept. Parameters, all [C]: scale, which starts at 1, and shift, which starts at 0,
  * both without weight decay; running_mean and running_var, which no optimizer updates.
+ *
+ * @throws Error at a build for training with one value a channel: a batch of one without pixels
  *
  * Source: Ioffe and Szegedy 2015.
  *

@@ -8,18 +8,28 @@ export interface ImagePosition {
   readonly position: number
 }
 
+/** Options of `ImageOrder`. */
+export interface OrderOptions {
+  /** Images of each epoch; the last ones of its permutation are left out. Default: all. */
+  readonly used?: number
+  /** The position of a run that is resumed. */
+  readonly from?: ImagePosition
+}
+
 /** The order of images: each epoch is a permutation that depends on seed and epoch alone. */
 export class ImageOrder {
   readonly #length: number
+  readonly #used: number
   readonly #batch: number
   readonly #seed: number
   #epoch: number
   #position: number
   #permutation: Uint32Array
 
-  /** @param from the position of a run that is resumed */
-  constructor(length: number, batch: number, seed: number, from?: ImagePosition) {
+  constructor(length: number, batch: number, seed: number, options: OrderOptions = {}) {
+    const { used = length, from } = options
     this.#length = length
+    this.#used = used
     this.#batch = batch
     this.#seed = seed
     this.#epoch = from?.epoch ?? 0
@@ -38,7 +48,7 @@ export class ImageOrder {
 
   /** Numbers of the next images: a batch, or the rest of the epoch. */
   peek(): Uint32Array {
-    const end = Math.min(this.#position + this.#batch, this.#length)
+    const end = Math.min(this.#position + this.#batch, this.#used)
     return this.#permutation.slice(this.#position, end)
   }
 
@@ -46,7 +56,7 @@ export class ImageOrder {
   next(): Uint32Array {
     const indices = this.peek()
     this.#position += indices.length
-    if (this.#position === this.#length) {
+    if (this.#position >= this.#used) {
       this.#epoch++
       this.#position = 0
       this.#permutation = permutation(this.#length, this.#seed, this.#epoch)

@@ -6,6 +6,7 @@ import { wholeAbove } from '../../util/near-whole.ts'
 import type { TrainOptions } from '../options.ts'
 import { ImageOrder } from './image-order.ts'
 import { LearningRate } from './learning-rate.ts'
+import { leftOut } from './left-out.ts'
 import { LossScale } from './loss-scale.ts'
 import { RunLength } from './run-length.ts'
 import type { TrainState } from './train-state.ts'
@@ -37,10 +38,10 @@ export class RunPlan {
     this.seed = state?.seed ?? options.seed ?? net.seed
     this.start = state?.step ?? 0
     this.#signal = options.signal
-    this.#setLength = set.length
+    this.#setLength = set.length - leftOut(net, set.length)
     /** Images of an update. */
     const batch = net.batch * accumulate
-    this.#perEpoch = Math.ceil(set.length / batch)
+    this.#perEpoch = Math.ceil(this.#setLength / batch)
     const most = typeof steps === 'number' ? steps : wholeAbove(epochs * this.#perEpoch)
     const choose = typeof steps === 'function' ? steps : undefined
     this.length = new RunLength(most, choose, state?.steps)
@@ -49,7 +50,10 @@ export class RunPlan {
     this.validator = validatorOf(options, this.schedule)
     this.rate = new LearningRate(options.lr, options.control, state?.rates)
     if (state) checkPlace(state, set)
-    this.order = new ImageOrder(set.length, batch, this.seed, state)
+    this.order = new ImageOrder(set.length, batch, this.seed, {
+      used: this.#setLength,
+      ...(state && { from: state })
+    })
   }
 
   /** Where training stands before a step, counted from 0. */
