@@ -171,7 +171,7 @@ function calls(dtype: DType, layout: string): [string, Fields, Slots][] {
       {},
       {
         dlogits: matrix,
-        stats: { shape: [4], dtype: 'f32' },
+        stats: { shape: [5], dtype: 'f32' },
         logits,
         labels: one([0, 699, 3, 50, -1], 'i32'),
         valid: one([5], 'i32'),

@@ -8,7 +8,7 @@ import type { Trained } from '../use/trained.ts'
 import { replaceFile } from '../util/files/atomic.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { deviceText } from './shared/device-text.ts'
-import { count, fraction, pace } from './shared/format.ts'
+import { count, fraction, notFiniteText, pace } from './shared/format.ts'
 import { viewsOf, viewsOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
 import { program } from './shared/program.ts'
@@ -102,6 +102,7 @@ function jsonOf(scores: Scores, settings: object): object {
     top5_error: scores.top5Error,
     loss: scores.loss,
     images: scores.images,
+    ...(scores.notFinite > 0 && { not_finite: scores.notFinite }),
     ...settings,
     confusions: scores.confusions(LISTED).map(({ truth, predicted, images }) => {
       return { class: truth, predicted, images }
@@ -149,6 +150,7 @@ await program(async (signal) => {
     print(entry('Data', `${name}, ${split}: ${images}\n${source}`))
     print(deviceText(opened.devices.all, opened.where))
     print(entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`))
+    if (scores.notFinite > 0) print(entry('Not finite', notFiniteText(scores.notFinite).slice(2)))
     print(await classTable(scores))
     if (scores.confusions(1).length > 0) print(await confusionTable(scores))
   }

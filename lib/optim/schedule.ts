@@ -164,7 +164,7 @@ export function warmCosine(
 
 /** A schedule that follows a watched value. Checkpoints save its state. */
 export interface Plateau extends Schedule {
-  /** Takes the next value, such as the validation error; lower is better. */
+  /** Takes the next value, such as the validation error; lower is better, and NaN is no improvement. */
   observe(value: number): void
   /** Its state. A checkpoint saves and restores it. */
   state: {
@@ -222,7 +222,8 @@ export function plateau(
   schedule.state = state
   schedule.observe = (value: number): void => {
     const now = schedule.state
-    if (now.best === undefined || value < now.best * (1 - threshold)) {
+    const bound = now.best === undefined ? Number.POSITIVE_INFINITY : now.best * (1 - threshold)
+    if (value < bound) {
       now.best = value
       now.waited = 0
     } else if (++now.waited >= patience) {

@@ -3,7 +3,7 @@
 import type { RateChange } from '../training/loop/learning-rate.ts'
 import type { LossScaleState, ScaledOutcome } from '../training/loop/loss-scale.ts'
 import type { TrainState } from '../training/loop/train-state.ts'
-import type { ValidationState } from '../training/loop/validation.ts'
+import type { Best, ValidationState } from '../training/loop/validation.ts'
 import { isJsonObject, type Json, type JsonObject } from '../util/files/json.ts'
 
 /** Throws an error that names the file. */
@@ -56,11 +56,10 @@ export function readRates(value: Json, wrong: Wrong): readonly RateChange[] {
 
 function readValidation(value: Json, wrong: Wrong): ValidationState {
   const { step, best, waited, plateau } = objectOf(value)
-  const { step: at, error, loss } = objectOf(best)
-  if (!isCount(step) || !isCount(waited) || !isCount(at) || !isNumber(error) || !isNumber(loss)) {
+  if (!isCount(step) || !isCount(waited)) {
     wrong('step, best and waited in its validation', JSON.stringify(value))
   }
-  const state = { step, waited, best: { step: at, error, loss } }
+  const state = { step, waited, ...(best !== undefined && { best: readBest(best, wrong) }) }
   if (plateau === undefined) return state
   const { factor, best: least, waited: idle } = objectOf(plateau)
   if (!isNumber(factor) || !(least === undefined || isNumber(least)) || !isCount(idle)) {
@@ -68,6 +67,15 @@ function readValidation(value: Json, wrong: Wrong): ValidationState {
   }
   const known = least === undefined ? {} : { best: least }
   return { ...state, plateau: { factor, ...known, waited: idle } }
+}
+
+function readBest(value: Json, wrong: Wrong): Best {
+  const { step, error, loss } = objectOf(value)
+  if (isCount(step) && isNumber(error) && isNumber(loss)) return { step, error, loss }
+  return wrong(
+    'step, best and waited in its validation, the best with step, error and loss',
+    JSON.stringify(value)
+  )
 }
 
 function objectOf(value: Json | undefined): JsonObject {

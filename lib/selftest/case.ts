@@ -22,6 +22,8 @@ export interface CaseSlot {
   readonly layout: string
   /** Of an input. */
   readonly values: Values
+  /** NaN or an infinity: it takes the place of the number in the middle. */
+  readonly spoilt?: number
 }
 
 /** Tensors of a row by slot. */
@@ -98,10 +100,11 @@ export function opCase(options: CaseOptions): OpCase {
 }
 
 /** A slot in a row's name, such as `x=bf16[2,3,8,8]acdb`; f32 and row-major are left out. */
-function describe(name: string, { shape, dtype, layout, values }: CaseSlot): string {
+function describe(name: string, { shape, dtype, layout, values, spoilt }: CaseSlot): string {
   const type = dtype === 'f32' ? '' : dtype
   const order = layout === denseLayout(shape.length) ? '' : layout
-  return `${name}=${type}[${shape}]${order}${describeValues(values)}`
+  const spot = spoilt === undefined ? '' : `!${spoilt}`
+  return `${name}=${type}[${shape}]${order}${describeValues(values)}${spot}`
 }
 
 function describeValues(values: Values): string {

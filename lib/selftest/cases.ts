@@ -13,11 +13,13 @@ import { lrnCases } from './cases/lrn.ts'
 import { moveCases } from './cases/move.ts'
 import { optimizerCases } from './cases/optimizer.ts'
 import { poolingCases } from './cases/pooling.ts'
+import { smallImageCases } from './cases/small-images.ts'
 import { viewCases } from './cases/views.ts'
+import { spoiltCases } from './spoilt.ts'
 
-/** All rows; their names are unique. */
-export const opCases: readonly OpCase[] = [
+const finiteCases: readonly OpCase[] = [
   ...convolutionCases,
+  ...smallImageCases,
   ...poolingCases,
   ...lrnCases,
   ...denseCases,
@@ -29,3 +31,6 @@ export const opCases: readonly OpCase[] = [
   ...cropCases,
   ...viewCases
 ]
+
+/** All rows; their names are unique. */
+export const opCases: readonly OpCase[] = [...finiteCases, ...spoiltCases(finiteCases)]

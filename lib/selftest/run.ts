@@ -12,6 +12,7 @@ import { compare } from './compare.ts'
 import { agreements, finiteDifferences } from './gradient.ts'
 import type { Dense } from './reference/index.ts'
 import { Slab } from './slab.ts'
+import { compareSpoilt, isSpoilt } from './spoilt.ts'
 import { differenceTolerance, type Exactness, repeats, toleranceOf } from './tolerance.ts'
 import { type CaseInputs, expectedOutputs, makeInputs } from './values.ts'
 
@@ -117,7 +118,8 @@ export function againstReference(
     if (!a || !b) return { error: Infinity, bound: 0, reason: `${name} is missing` }
     const { absolute, relative } = toleranceOf(row, name, exactness)
     const tolerance = { absolute: factor * absolute, relative: factor * relative }
-    const { at, actual, expected: wanted, count, error, bound } = compare(a, b, tolerance)
+    const found = isSpoilt(row) ? compareSpoilt(row, a, b, tolerance) : compare(a, b, tolerance)
+    const { at, actual, expected: wanted, count, error, bound } = found
     if (count === 0) return { error, bound }
     const off = `${count} of ${b.data.length} are off`
     return { error, bound, reason: `${name}[${at}] is ${actual}, expected ${wanted}; ${off}` }

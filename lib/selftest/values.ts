@@ -34,14 +34,14 @@ export function expectedOutputs(row: OpCase, inputs: Record<string, Dense>): Rec
 function make(seed: string, slots: CaseSlots, known: Record<string, Dense>): Record<string, Dense> {
   const tensors: Record<string, Dense> = {}
   for (const [name, slot] of Object.entries(slots)) {
-    const { shape, dtype, values } = slot
-    if (values.kind === 'forward') {
-      const source = known[name]
-      if (!source) throw new Error(`[selftest] expected ${name} from the forward run of ${seed}`)
-      tensors[name] = { shape, data: store(source.data, dtype) }
-    } else {
-      tensors[name] = { shape, data: store(draw(values, slot, fnv1a(seed), fnv1a(name)), dtype) }
+    const { shape, dtype, values, spoilt } = slot
+    const source = values.kind === 'forward' ? known[name]?.data : undefined
+    if (values.kind === 'forward' && !source) {
+      throw new Error(`[selftest] expected ${name} from the forward run of ${seed}`)
     }
+    const data = store(source ?? draw(values, slot, fnv1a(seed), fnv1a(name)), dtype)
+    if (spoilt !== undefined) data[Math.floor(data.length / 2)] = spoilt
+    tensors[name] = { shape, data }
   }
   return tensors
 }

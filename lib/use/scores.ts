@@ -41,6 +41,7 @@ export class Scores {
   readonly #top5: Uint32Array
   readonly #counts: Uint32Array
   #loss = 0
+  #notFinite = 0
 
   /** @param classes names, in the order of the net's outputs */
   constructor(classes: readonly string[]) {
@@ -52,7 +53,8 @@ export class Scores {
   }
 
   /**
-   * Adds the predictions of some images. Of classes with equal probability the first is ranked first.
+   * Adds the predictions of some images. Of classes with equal probability the first is ranked first. An image with a
+   * probability that is NaN has no predicted class: it is wrong, and not in `confusion`.
    *
    * @param probabilities [images, classes]
    * @param labels true class of each image
@@ -61,7 +63,9 @@ export class Scores {
     const width = this.classes.length
     for (const [row, label] of labels.entries()) {
       const values = probabilities.subarray(row * width, (row + 1) * width)
-      this.confusion[label * width + argmax(values)]! += 1
+      const predicted = argmax(values)
+      if (predicted < 0) this.#notFinite += 1
+      else this.confusion[label * width + predicted]! += 1
       this.#counts[label]! += 1
       if (rank(values, label) < 5) this.#top5[label]! += 1
       // Bounded from below, as in the training loss.
@@ -72,6 +76,11 @@ export class Scores {
   /** Number of images. */
   get images(): number {
     return sum(this.#counts)
+  }
+
+  /** Number of images with a probability that is NaN. */
+  get notFinite(): number {
+    return this.#notFinite
   }
 
   /** Fraction of images whose class is not ranked first. */
@@ -138,10 +147,11 @@ export interface Ranked {
   readonly probability: number
 }
 
-/** Ranks the classes of one image by probability; of equal ones the first comes first. */
+/** Ranks the classes of one image by probability; of equal ones the first comes first, and NaN comes last. */
 export function ranked(probabilities: Float32Array, most: number): readonly Ranked[] {
+  const height = ({ probability }: Ranked) => (Number.isNaN(probability) ? -1 : probability)
   return Array.from(probabilities, (probability, label) => ({ label, probability }))
-    .sort((a, b) => b.probability - a.probability || a.label - b.label)
+    .sort((a, b) => height(b) - height(a) || a.label - b.label)
     .slice(0, most)
 }
 
@@ -152,9 +162,9 @@ function wrong(right: number, images: number): number {
 
 /** The rank of a class, from 0; of equal ones the first comes first, as in the training metrics. */
 function rank(values: Float32Array, label: number): number {
-  const own = values[label] ?? Number.NaN
-  // NaN is ranked last.
-  if (Number.isNaN(own)) return values.length
+  // With a NaN among them there is no order.
+  if (values.some(Number.isNaN)) return Number.POSITIVE_INFINITY
+  const own = values[label] ?? 0
   let before = 0
   for (const [i, value] of values.entries()) {
     if (value > own || (value === own && i < label)) before += 1
@@ -162,7 +172,9 @@ function rank(values: Float32Array, label: number): number {
   return before
 }
 
+/** The class of the largest value, or -1 if one is NaN. */
 function argmax(values: Float32Array): number {
+  if (values.some(Number.isNaN)) return -1
   let best = 0
   for (const [i, value] of values.entries()) if (value > (values[best] ?? 0)) best = i
   return best

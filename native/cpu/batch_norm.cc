@@ -162,9 +162,9 @@ KernelPtr make(const BatchNorm& f, Specs specs) {
           continue;
         }
         const double mean = sums[c] / count;
-        const double var = std::max(0., sums[chunks.channels + c] / count - mean * mean);
+        const double around = sums[chunks.channels + c] / count - mean * mean, var = around < 0 ? 0 : around;
         a.at<float>(Op::Mean)[c] = float(shift[c] + mean);
-        a.at<float>(Op::Var)[c] = float(std::isnan(sums[c]) ? sums[c] : var);
+        a.at<float>(Op::Var)[c] = float(var);
         const double inverse = a.at<const float>(Op::Gamma)[c] / std::sqrt(var + f.epsilon);
         scale[c] = float(inverse);
         shift[c] = float(a.at<const float>(Op::Beta)[c] - (shift[c] + mean) * inverse);

@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "cpu/onednn.h"
 #include "cpu/relayout.h"
+#include "cpu/relu.h"
 #include "cpu/winograd/op.h"
 #include "cpu/winograd/strided.h"
 
@@ -53,7 +54,7 @@ dnnl::convolution_forward::primitive_desc describe(const Conv2d& f, const Specs&
   using Op = Conv2d;
   const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
   return forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]), Geometry(f),
-                 dnnl::prop_kind::forward_training, attributes(f.relu));
+                 dnnl::prop_kind::forward_training, attributes());
 }
 
 dnnl::convolution_backward_data::primitive_desc describe(const Conv2dBackwardData& f, const Specs& specs) {
@@ -137,6 +138,17 @@ KernelPtr instead_of_reference(const Op& f, const Specs& given, const std::strin
   return relayout(given, make(f, std::move(open)));
 }
 
+/// Where the image is narrower than the stride, oneDNN (2.6, jit_bf16) leaves part of dw unwritten. Such
+/// images are small, so copies of them in f32 cost little; null for all others.
+KernelPtr instead_of_narrow(const Conv2dBackwardWeights& f, const Specs& specs) {
+  using Op = Conv2dBackwardWeights;
+  const auto& x = specs[Op::X];
+  if (x.dtype == DType::f32 || x.shape[3] >= f.stride[1]) return nullptr;
+  Specs wide = specs;
+  for (int slot : {Op::X, Op::DY}) wide[slot].dtype = DType::f32;
+  return relayout(specs, make(f, std::move(wide)));
+}
+
 }  // namespace
 
 KernelPtr make(const Conv2d& f, Specs specs) {
@@ -154,6 +166,7 @@ KernelPtr make(const Conv2d& f, Specs specs) {
                                    {DNNL_ARG_DST, Op::Y, pd.dst_desc()}};
   if (specs.has(Op::B)) args.push_back({DNNL_ARG_BIAS, Op::B, pd.bias_desc()});
   Primitive p(dnnl::convolution_forward(pd), args, pd.scratchpad_desc());
+  if (f.relu) return make_relu_kernel(std::move(specs), pd.impl_info_str(), std::move(p), Op::Y);
   return make_kernel(std::move(specs), pd.impl_info_str(), std::move(p));
 }
 
@@ -179,6 +192,7 @@ KernelPtr make(const Conv2dBackwardWeights& f, Specs specs) {
   specs[Op::DB].layout = "a";
   if (auto kernel = make_strided(f, specs)) return kernel;
   if (auto kernel = by_winograd(f, specs, Op::DW)) return kernel;
+  if (auto kernel = instead_of_narrow(f, specs)) return kernel;
   const auto pd = describe(f, specs);
   if (auto kernel = instead_of_reference(f, specs, pd.impl_info_str())) return kernel;
   settle(specs, Op::DW, pd.diff_weights_desc());

@@ -11,6 +11,7 @@
 #include "cpu/product/dots.h"
 #include "cpu/product/product.h"
 #include "cpu/relayout.h"
+#include "cpu/relu.h"
 #include "cpu/simd/simd.h"
 
 namespace alexnode::cpu {
@@ -131,15 +132,16 @@ KernelPtr make(const Dense& f, Specs specs) {
                : by_product(std::move(specs), shape, Op::Y, Op::X, Op::W, Op::B);
   }
   const auto b = specs.has(Op::B) ? descriptor(specs[Op::B]) : Md();
-  const auto pd = forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]),
-                          attributes(f.relu));
+  const auto pd =
+      forward(descriptor(specs[Op::X]), descriptor(specs[Op::W]), b, descriptor(specs[Op::Y]), attributes());
   settle(specs, Op::W, pd.weights_desc());
   std::vector<Primitive::Arg> args{{DNNL_ARG_SRC, Op::X, pd.src_desc()},
                                    {DNNL_ARG_WEIGHTS, Op::W, pd.weights_desc()},
                                    {DNNL_ARG_DST, Op::Y, pd.dst_desc()}};
   if (specs.has(Op::B)) args.push_back({DNNL_ARG_BIAS, Op::B, pd.bias_desc()});
-  return make_kernel(std::move(specs), pd.impl_info_str(),
-                     Primitive(dnnl::inner_product_forward(pd), args, pd.scratchpad_desc()));
+  Primitive p(dnnl::inner_product_forward(pd), args, pd.scratchpad_desc());
+  if (f.relu) return make_relu_kernel(std::move(specs), pd.impl_info_str(), std::move(p), Op::Y);
+  return make_kernel(std::move(specs), pd.impl_info_str(), std::move(p));
 }
 
 KernelPtr make(const DenseBackwardData& f, Specs specs) {

@@ -1,5 +1,5 @@
-// The mask of a dense layer's ReLU: one bit per number, set if it is above 0. The forward op keeps it, and
-// the backward op for the data applies it, so the activations themselves need not be kept.
+// The mask of a dense layer's ReLU: one bit per number, set if it is above 0 or NaN. The forward op keeps it,
+// and the backward op for the data applies it, so the activations themselves need not be kept.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -9,13 +9,13 @@
 
 namespace alexnode::cpu {
 
-/// Whether each of `count` numbers is above 0, eight to a byte.
+/// Whether each of `count` numbers is above 0 or NaN, eight to a byte.
 template <class T>
 void keep_bits(uint8_t* mask, const T* y, int64_t count) {
   split(count / 8, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       unsigned bits = 0;
-      for (int j = 0; j < 8; j++) bits |= unsigned(float(y[8 * i + j]) > 0) << j;
+      for (int j = 0; j < 8; j++) bits |= unsigned(!(float(y[8 * i + j]) <= 0)) << j;
       mask[i] = uint8_t(bits);
     }
   });

@@ -28,7 +28,7 @@ struct ScaleBy {
   ALEXNODE_INLINE float operator()(float x) const { return factor * x; }
 };
 struct ReluSlope {
-  ALEXNODE_INLINE float operator()(float y, float dy) const { return y > 0 ? dy : 0.f; }
+  ALEXNODE_INLINE float operator()(float y, float dy) const { return y <= 0 ? 0.f : dy; }
 };
 struct LeakyReluSlope {
   float slope;

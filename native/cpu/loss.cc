@@ -106,7 +106,7 @@ KernelPtr make(const CrossEntropy& f, Specs specs) {
         const auto [largest, sum] = log_sum(x, columns);
         const double own = x[label];
         double wanted = own - largest;  // what the target weighs, from the largest on
-        if (smooth > 0)
+        if (smooth != 0)
           wanted = (1 - smooth) * wanted + smooth * distance_sum(x, columns, largest) / double(columns);
         results[r] = {std::log(double(sum)) - wanted, 1, int32_t(before(x, columns, label))};
         if (!dx) return;

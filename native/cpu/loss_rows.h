@@ -1,6 +1,7 @@
 // What the losses share: rows of [N, C], the counts of a row, and the statistics over all rows.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 
@@ -46,18 +47,22 @@ struct RowResult {
   int32_t in_range, before;
 };
 
-/// Writes stats: mean loss, top-1 count, top-k count, labels out of range.
+/// Writes stats: mean loss, top-1 count, top-k count, labels out of range, losses that are not finite. A
+/// logit that is NaN makes its row's loss NaN, and the row is wrong wherever the NaN is.
 inline void write_stats(float* stats, const RowResult* results, int64_t valid, int64_t topk) {
   double loss = 0;
-  int64_t first = 0, among = 0, bad = 0;
+  int64_t first = 0, among = 0, bad = 0, spoilt = 0;
   for (int64_t r = 0; r < valid; r++) {
     loss += results[r].loss;
-    bad += !results[r].in_range;
-    first += results[r].in_range && results[r].before < 1;
-    among += results[r].in_range && results[r].before < topk;
+    const bool known = results[r].in_range, finite = std::isfinite(results[r].loss);
+    bad += !known;
+    spoilt += !finite;
+    first += known && finite && results[r].before < 1;
+    among += known && finite && results[r].before < topk;
   }
   stats[0] = float(loss / double(std::max<int64_t>(valid, 1)));
   stats[1] = float(first), stats[2] = float(among), stats[3] = float(bad);
+  stats[4] = float(spoilt);
 }
 
 }  // namespace alexnode::cpu

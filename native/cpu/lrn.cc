@@ -144,10 +144,11 @@ ALEXNODE_CLONES void backward_tile(float* dx, const float* x, const float* dy, f
     power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
     const float scaled = dy[i] * p;
     first[at] = scaled;
-    terms[at] = x[i] != 0 ? scaled * x[i] * inverse : 0.f;  // even if k is 0 and the power infinite
+    // Where x is 0, 0 even if k is 0 and the power infinite; but not if dy is not finite.
+    terms[at] = x[i] != 0 ? scaled * x[i] * inverse : dy[i] * x[i];
   });
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});
-  const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : -INFINITY;
+  const float factor = 2 * t.alpha * t.beta, least = relu ? 0.f : NAN;
   each_number(t, pixel, pixels, [=](int64_t i, int64_t at) ALEXNODE_INLINED {
     const float value = x[i];
     const float d = first[at] - factor * value * (Size ? mirrored.sum(terms + at, Itself{}) : sums[at]);

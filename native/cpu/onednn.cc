@@ -105,18 +105,9 @@ bool is_reference(const std::string& name) {
   return name.rfind("ref:", 0) == 0 || name.find("_ref:") != std::string::npos;
 }
 
-dnnl::primitive_attr attributes(bool relu) {
+dnnl::primitive_attr attributes() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (relu) {
-    dnnl::post_ops ops;
-#if DNNL_VERSION_MAJOR >= 3
-    ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-#else
-    ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-#endif
-    attr.set_post_ops(ops);
-  }
   return attr;
 }
 

@@ -51,7 +51,7 @@ class Primitive {
 /// The kernel of an op that is one primitive.
 KernelPtr make_kernel(Specs specs, std::string implementation, Primitive primitive);
 
-/// Attributes with a scratchpad from the caller and, if asked for, a ReLU after the op.
-dnnl::primitive_attr attributes(bool relu = false);
+/// Attributes with a scratchpad from the caller.
+dnnl::primitive_attr attributes();
 
 }  // namespace alexnode::cpu

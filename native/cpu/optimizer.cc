@@ -206,7 +206,7 @@ KernelPtr make(const ClipFactor&, Specs specs) {
   return make_kernel(std::move(specs), "scalar", [](const Args& a) {
     const auto* hyper = a.at<const float>(Op::Hyper);
     const float factor = hyper[0] / (hyper[1] * *a.at<const float>(Op::Norm) + 1e-6f);
-    *a.at<float>(Op::Clip) = factor < 1 ? factor : 1;
+    *a.at<float>(Op::Clip) = factor > 1 ? 1 : factor;
   });
 }
 

@@ -26,7 +26,7 @@ class Relayout final : public Kernel {
       const auto& inner = inner_->specs[i];
       if (outer.absent) continue;
       if (outer.layout == "any") outer.layout = inner.layout;
-      if (outer.layout == inner.layout) continue;
+      if (outer.layout == inner.layout && outer.dtype == inner.dtype) continue;
       Specs pair(Reorder::name, Reorder::slots);
       const bool out = specs.slots[i].role == Role::out;
       pair[Reorder::Y] = out ? outer : inner, pair[Reorder::X] = out ? inner : outer;

@@ -42,8 +42,8 @@ ALEXNODE_CLONES void slopes(T* dx, const T* x, int64_t n, float sum, float facto
 #pragma omp simd
   for (int64_t i = 0; i < n; i++) {
     const float p = sigmoid_(x[i]);
-    const bool inside = p >= Op::low && p <= Op::high;
-    dx[i] = inside ? factor * (p / sum - each) * (1.f - p) : 0.f;
+    const bool clipped = p < Op::low || p > Op::high;
+    dx[i] = clipped ? 0.f : factor * (p / sum - each) * (1.f - p);
   }
 }
 
@@ -75,14 +75,14 @@ KernelPtr make(const SigmoidCrossEntropy& f, Specs specs) {
         const float own = x[label], p = clipped(own);
         const auto [sum, logs] = sums(x, columns);
         double wanted = (1 - smooth) * std::log(double(p));
-        if (smooth > 0) wanted += double(each) * logs;
+        if (smooth != 0) wanted += double(each) * logs;
         results[r] = {std::log(double(sum)) - wanted, 1, int32_t(before(x, columns, label))};
         if (!dx) return;
         slopes(dx, x, columns, sum, factor, each);
         // Computed again, not from dx: a stored bf16 is rounded.
         const float q = sigmoid_(own);
-        const bool inside = q >= Op::low && q <= Op::high;
-        dx[label] = inside ? factor * (q / sum - (1 - smooth) - each) * (1.f - q) : 0.f;
+        const bool clipped = q < Op::low || q > Op::high;
+        dx[label] = clipped ? 0.f : factor * (q / sum - (1 - smooth) - each) * (1.f - q);
       });
       write_stats(a.at<float>(Op::Stats), results, valid, topk);
     };

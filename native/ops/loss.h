@@ -34,8 +34,9 @@ struct SoftmaxBackward {
 
 /// stats: mean loss over the first `valid` rows; rows whose label is the largest logit; rows whose label is
 /// among the `topk` largest (a tie goes to the smaller class); rows with a label out of range, which count
-/// for nothing else. dlogits = (softmax - target) / valid · scale, zero from row `valid` on. The target is
-/// (1 - s)·onehot + s / C, s being what `smoothing` holds; without it s is 0 (Szegedy et al. 2016).
+/// for nothing else; rows whose loss is not finite, which count as wrong. dlogits = (softmax - target) /
+/// valid · scale, zero from row `valid` on. The target is (1 - s)·onehot + s / C, s being what `smoothing`
+/// holds; without it s is 0 (Szegedy et al. 2016).
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   enum { DLogits, Stats, Logits, Labels, Valid, Factor, Smoothing };
@@ -52,7 +53,7 @@ struct CrossEntropy {
     if (topk < 1) s.fail("expected topk of 1 or more, got ", topk);
     s.rank(Logits, 2);
     s.expect(DLogits, s.shape(Logits));
-    s.expect(Stats, {4});
+    s.expect(Stats, {5});
     s.expect(Labels, {s.shape(Logits)[0]});
     s.expect(Valid, {1});
     s.expect(Factor, {1});

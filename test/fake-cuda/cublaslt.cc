@@ -144,7 +144,7 @@ void run(const Product& p, float alpha, const void* a, const void* b, float beta
         const int64_t at = j * how.aux_ld + i;
         auto& byte = how.aux[at / 8];
         const auto bit = uint8_t(1 << at % 8);
-        if (relu) byte = uint8_t(value > 0 ? byte | bit : byte & ~bit);
+        if (relu) byte = uint8_t(value <= 0 ? byte & ~bit : byte | bit);
         if (!relu && !(byte & bit)) value = 0;
       }
       store(type_of(p.d.type), d, j * p.d.ld + i, relu && value < 0 ? 0 : value);

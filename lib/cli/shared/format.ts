@@ -59,3 +59,9 @@ export function duration(seconds: number): string {
   const rest = two(whole % 60)
   return hours > 0 ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`
 }
+
+/** What follows ", " after scores of which some outputs were not finite; empty if none was. */
+export function notFiniteText(images: number): string {
+  if (images === 0) return ''
+  return `, ${counted(images, 'image', 'images')} with an output that is not finite, counted as wrong`
+}

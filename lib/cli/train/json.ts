@@ -18,11 +18,12 @@ export function rateJson(step: number, { old, lr }: RateChange): object {
   return { step, lr_old: old, lr_new: lr }
 }
 
-export function validationJson({ step, loss, top1, best, factor }: Validation): object {
+export function validationJson({ step, loss, top1, notFinite, best, factor }: Validation): object {
   return {
     step,
     validation_loss: loss,
     validation_top1: top1,
+    ...(notFinite > 0 && { validation_not_finite: notFinite }),
     best,
     ...(factor !== undefined && { lr_factor: factor })
   }
@@ -32,6 +33,7 @@ export function diagnosisJson({ step, kind, layer, text }: Diagnosis): object {
   return { step, diagnosis: kind, ...(layer !== undefined && { layer }), text }
 }
 
-export function resultJson({ top1, loss }: Evaluation, steps: number): object {
-  return { final: true, test_top1: top1, test_loss: loss, steps }
+export function resultJson({ top1, loss, notFinite }: Evaluation, steps: number): object {
+  const spoilt = notFinite > 0 ? { test_not_finite: notFinite } : {}
+  return { final: true, test_top1: top1, test_loss: loss, ...spoilt, steps }
 }

@@ -7,7 +7,7 @@ import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { Diagnosis, Step, Validation } from '../../training/train.ts'
 import type { DeviceSettings } from '../shared/device.ts'
 import { deviceText } from '../shared/device-text.ts'
-import { count, duration, fraction, pace } from '../shared/format.ts'
+import { count, duration, fraction, notFiniteText, pace } from '../shared/format.ts'
 import { printJson } from '../shared/output.ts'
 import { Reporter } from '../shared/reporter.ts'
 import { entry, onePiece } from '../shared/text.ts'
@@ -107,14 +107,14 @@ export class TrainReport extends Reporter {
 
   /** Reports a validation, and what follows from it. */
   validated(validation: Validation): void {
-    const { step, top1, loss, best, factor, stops } = validation
+    const { step, top1, loss, notFinite, best, factor, stops } = validation
     if (this.json) printJson(validationJson(validation))
     const lowered = factor !== undefined && factor !== this.#factor && this.#factor !== undefined
     this.#factor = factor
     if (this.json) return
     this.note(
       `Step ${step}: top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} in validation` +
-        `${best ? ', the best so far' : ''}.` +
+        `${notFiniteText(notFinite)}${best ? ', the best so far' : ''}.` +
         `${lowered ? ` The rate falls to ${factor} of the initial rate.` : ''}` +
         `${stops ? ' No new best for --patience validations: training ends.' : ''}`
     )

@@ -5,7 +5,15 @@ import type { TrainSettings } from '../../run/settings.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { Step } from '../../training/train.ts'
-import { count, counted, duration, fraction, imageSize, short } from '../shared/format.ts'
+import {
+  count,
+  counted,
+  duration,
+  fraction,
+  imageSize,
+  notFiniteText,
+  short
+} from '../shared/format.ts'
 import { layerTable, planText, totals } from '../shared/net-text.ts'
 import { entry, onePiece } from '../shared/text.ts'
 
@@ -67,11 +75,11 @@ export function stepText({ loss, top1 }: Step, speed: string): string {
 
 /** The result of a run, and the files that hold it. */
 export function resultText(
-  { top1, loss, images }: Evaluation,
+  { top1, loss, images, notFinite }: Evaluation,
   run: TrainingRun,
   { seconds, skipped }: { readonly seconds: number; readonly skipped: number }
 ): string {
-  const test = `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images`
+  const test = `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images${notFiniteText(notFinite)}`
   const overflows = `${counted(skipped, 'step', 'steps')}, for gradients that overflowed`
   return [
     entry('Test', test),

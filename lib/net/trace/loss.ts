@@ -25,7 +25,7 @@ export async function addLoss(
   const valid = ioValue(tape, 'valid', 'i32', [1])
   const scale = ioValue(tape, 'scale', 'f32', [1])
   const smoothing = training ? ioValue(tape, 'smoothing', 'f32', [1]) : undefined
-  const stats = ioValue(tape, 'stats', 'f32', [4])
+  const stats = ioValue(tape, 'stats', 'f32', [5])
   tape.at('loss', 'forward')
   const dlogits = training ? tape.value('dx', dtype) : undefined
   await tape.call(

@@ -24,7 +24,7 @@ export interface StepIO extends StepInputs {
   readonly scale: Value
   /** f32[1]: label smoothing, the share of the target that goes to all classes; only for training. */
   readonly smoothing: Value | undefined
-  /** f32[4]: mean loss, top-1 count, top-5 count, labels out of range. */
+  /** f32[5]: mean loss, top-1 count, top-5 count, labels out of range, losses that are not finite. */
   readonly stats: Value
   /** [N, classes] */
   readonly logits: Value

@@ -13,7 +13,7 @@ import { conv2d } from '../reference/convolution.ts'
 import type { Fields } from '../reference/index.ts'
 import { outputSize, type Padding, type Pair } from './shapes.ts'
 
-interface Convolution {
+export interface Convolution {
   readonly x: Shape
   readonly outputs: number
   readonly kernel: Pair
@@ -179,7 +179,8 @@ const convolutions: readonly Convolution[] = [
   { x: [4, 8, 15, 13], outputs: 16, kernel: [5, 5], padding: [0, 1, 4, 2], winograd: false }
 ]
 
-function rows(convolution: Convolution, dtype: DType): OpCase[] {
+/** conv2d and its two gradients of one convolution. */
+export function convolutionRows(convolution: Convolution, dtype: DType): OpCase[] {
   const { x, outputs, kernel, groups = 1, bias = false, relu = false, layout } = convolution
   const tolerance = dtype === 'f32' ? convolution.tolerance : undefined
   const allowed = tolerance ? { tolerance } : {}
@@ -248,5 +249,5 @@ function settings({ stride, padding, dilation, groups, winograd }: Convolution):
 
 /** Rows of conv2d and its two gradients. */
 export const convolutionCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
-  convolutions.flatMap((convolution) => rows(convolution, dtype))
+  convolutions.flatMap((convolution) => convolutionRows(convolution, dtype))
 )

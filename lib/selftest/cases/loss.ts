@@ -51,7 +51,7 @@ function rowsOf(op: keyof typeof heads, loss: Loss, dtype: DType): OpCase[] {
     })
   }
   const fields = topk ? { topk } : {}
-  const stats = slot([4])
+  const stats = slot([5])
   return [
     opCase({ op, fields, inputs, outputs: { stats } }),
     opCase({
@@ -63,7 +63,7 @@ function rowsOf(op: keyof typeof heads, loss: Loss, dtype: DType): OpCase[] {
         run: heads[op],
         fields,
         inputs,
-        shapes: { stats: [4] },
+        shapes: { stats: [5] },
         objective: ({ stats }, { scale }) => (stats?.data[0] ?? 0) * (scale?.data[0] ?? 0),
         differences: dtype === 'f32'
       }

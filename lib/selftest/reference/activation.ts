@@ -15,8 +15,11 @@ const backward =
 
 /** relu: y = x where x > 0, else 0; NaN stays NaN. */
 export const relu = forward((x) => Math.max(x, 0))
-/** relu_backward: dx = dy where y > 0, else 0. */
-export const reluBackward = backward((y) => (y > 0 ? 1 : 0))
+/** relu_backward: dx = 0 where y <= 0, else dy, as in PyTorch: also where y is NaN. */
+export const reluBackward: Reference = (_, inputs) => {
+  const y = input(inputs, 'y')
+  return { dx: map(input(inputs, 'dy'), (dy, i) => (y.data[i]! <= 0 ? 0 : dy)) }
+}
 /** leaky_relu: y = x where x >= 0, else slope x. */
 export const leakyRelu: Reference = (fields, inputs) => {
   const slope = number(fields, 'slope', 0.01)

@@ -45,10 +45,10 @@ export const gemm: Reference = (fields, inputs, shapes) => {
   return { c }
 }
 
-/** One bit an element, 1 if it is above 0; eight to a byte, the first in the lowest bit. */
+/** One bit an element, 1 if it is above 0 or NaN; eight to a byte, the first in the lowest bit. */
 function signBits({ data }: Dense, shape: Shape): Dense<Int32Array> {
   const bytes = new Int32Array(elements(shape))
-  for (const [i, value] of data.entries()) if (value > 0) bytes[i >> 3]! |= 1 << (i & 7)
+  for (const [i, value] of data.entries()) if (!(value <= 0)) bytes[i >> 3]! |= 1 << (i & 7)
   return { shape, data: bytes }
 }
 

@@ -6,8 +6,8 @@ import { input, logSumExp, number, rows, zeros } from './fields.ts'
 import type { Reference } from './types.ts'
 
 /**
- * cross_entropy: dlogits [N,C] if wanted, and stats [4] = mean loss, rows whose label is ranked first, rows whose label
- * is among the first `topk`, labels out of range; of logits [N,C], labels [N], valid [1], scale [1], smoothing [1]
+ * cross_entropy: dlogits [N,C] if wanted, and stats [5] = mean loss, rows whose label is ranked first, rows whose label
+ * is among the first `topk`, labels out of range, rows whose loss is not finite, which are wrong; of logits [N,C], labels [N], valid [1], scale [1], smoothing [1]
  * (default 0). Of equal logits the smaller class is ranked first.
  */
 export const crossEntropy: Reference = (fields, inputs, shapes) =>
@@ -33,7 +33,7 @@ export const sigmoidCrossEntropy: Reference = (fields, inputs, shapes) =>
       logs: p.map((element) => Math.log(element / sum)),
       slope: (c, target) => {
         const [own = 0, kept = 0] = [whole[c], p[c]]
-        return own === kept ? (kept / sum - target) * (1 - kept) : 0
+        return own < low || own > high ? 0 : (kept / sum - target) * (1 - kept)
       }
     }
   })
@@ -58,7 +58,7 @@ function lossOf(
   const topk = number(fields, 'topk', 5)
   const [, classes = 0] = logits.shape
   const dlogits = zeros(logits.shape)
-  const stats = zeros([4])
+  const stats = zeros([5])
   rows(logits)
     .slice(0, valid)
     .forEach((row, n) => {
@@ -70,12 +70,18 @@ function lossOf(
       }
       const { logs, slope } = rowOf(row)
       let before = 0
+      let loss = 0
       row.forEach((element, c) => {
         if (element > own || (element === own && c < label)) before++
         const target = (c === label ? 1 - smoothing : 0) + smoothing / classes
         dlogits.data[n * classes + c] = (slope(c, target) / valid) * scale
-        if (target > 0) stats.data[0]! -= (target * (logs[c] ?? 0)) / valid
+        if (target !== 0) loss -= target * (logs[c] ?? 0)
       })
+      stats.data[0]! += loss / valid
+      if (!Number.isFinite(loss)) {
+        stats.data[4]! += 1
+        return
+      }
       if (before < 1) stats.data[1]! += 1
       if (before < topk) stats.data[2]! += 1
     })

@@ -72,7 +72,13 @@ const backward =
     const alpha = number(fields, 'alpha', 1e-4)
     const beta = number(fields, 'beta', 0.75)
     const scale = scales(fields, x, windows)
-    const ratio = scale.map((s, j) => dy.data[j]! * x.data[j]! * s ** (-beta - 1))
+    // Where x is 0 the term is 0, even if k is 0 and the power infinite. Across channels, where a ReLU may hide the
+    // element's own dx, it is NaN if dy is not finite.
+    const ratio = scale.map((s, j) => {
+      const product = dy.data[j]! * x.data[j]!
+      if (x.data[j] === 0) return windows === withinMap ? 0 : product
+      return product * s ** (-beta - 1)
+    })
     const dx = zeros(x.shape)
     windows(fields, x.shape, (centre, member) => {
       dx.data[member]! += ratio[centre]!
@@ -81,7 +87,7 @@ const backward =
       const value = x.data[i]!
       const own = dy.data[i]! * scale[i]! ** -beta
       dx.data[i] = own - 2 * alpha * beta * value * dx.data[i]!
-      if (flag(fields, 'relu') && !(value > 0)) dx.data[i] = 0
+      if (flag(fields, 'relu') && value <= 0) dx.data[i] = 0
     }
     return { dx }
   }

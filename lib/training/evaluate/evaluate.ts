@@ -69,6 +69,11 @@ export interface Evaluation {
   readonly top1: number
   /** Fraction of images whose class was among the first five. */
   readonly top5: number
+  /**
+   * Images whose loss is not finite: an output was NaN or infinite. They are wrong in `top1` and `top5`, and `loss` is
+   * not finite if there is one.
+   */
+  readonly notFinite: number
   /** Images of the set. */
   readonly images: number
   /** Pace, over the whole evaluation. */
@@ -101,11 +106,13 @@ export async function evaluate(
   let loss = 0
   let top1 = 0
   let top5 = 0
+  let notFinite = 0
   let done = 0
   const count = (rows: number, stats: Stats) => {
     loss += stats.loss * rows
     top1 += stats.top1
     top5 += stats.top5
+    notFinite += stats.notFinite
     done += rows
     onProgress?.(done, set.length)
   }
@@ -138,6 +145,7 @@ export async function evaluate(
     loss: loss / done,
     top1: top1 / done,
     top5: top5 / done,
+    notFinite,
     images: done,
     imagesPerSecond: done / ((performance.now() - start) / 1000)
   }

@@ -10,11 +10,13 @@ export interface Stats {
   readonly top1: number
   /** Images whose class was among the first five. */
   readonly top5: number
+  /** Images whose loss is not finite, because an output was NaN or infinite; they count as wrong. */
+  readonly notFinite: number
 }
 
 /** Where a replica's predictions of a batch lie, on the device that computes its loss. */
 export interface Predictions {
-  /** f32[4], as `readStats` takes it. */
+  /** f32[5], as `readStats` takes it. */
   readonly stats: Tensor
   /** [N, classes]: softmax or sigmoids, as the net's head says. */
   readonly probabilities: Tensor
@@ -47,12 +49,16 @@ export async function statsOf(
     })
   )
   const [first] = all
-  if (first && all.length === 1) return { loss: first.loss, top1: first.top1, top5: first.top5 }
+  if (first && all.length === 1) {
+    const { rows: _, ...stats } = first
+    return stats
+  }
   const counted = all.filter(({ rows }) => rows > 0)
   return {
     loss: counted.reduce((sum, { loss, rows }) => sum + (loss * rows) / images, 0),
     top1: counted.reduce((sum, { top1 }) => sum + top1, 0),
-    top5: counted.reduce((sum, { top5 }) => sum + top5, 0)
+    top5: counted.reduce((sum, { top5 }) => sum + top5, 0),
+    notFinite: counted.reduce((sum, { notFinite }) => sum + notFinite, 0)
   }
 }
 
@@ -90,7 +96,8 @@ export async function rowsOf(
   return out
 }
 
-/** @param data f32[4] of the op cross_entropy */
+/** @param data f32[5] of the op cross_entropy */
 export function readStats(data: ArrayLike<number>): Stats {
-  return { loss: data[0] ?? Number.NaN, top1: data[1] ?? 0, top5: data[2] ?? 0 }
+  const [loss = Number.NaN, top1 = 0, top5 = 0, , notFinite = 0] = Array.from(data)
+  return { loss, top1, top5, notFinite }
 }

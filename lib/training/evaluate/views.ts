@@ -82,7 +82,7 @@ class ViewsHead implements Predictions {
     this.#count = count
     this.#tape = new Tape(stream)
     this.#tape.at('views', 'forward')
-    this.#stats = this.#tape.value('stats', 'f32', [4], 'a')
+    this.#stats = this.#tape.value('stats', 'f32', [5], 'a')
     this.#probabilities = this.#tape.value('probabilities', 'f32', io.logits.dims, 'ab')
   }
 
@@ -102,7 +102,7 @@ class ViewsHead implements Predictions {
     this.#own(all, this.#count * size)
     this.#own(mean, batch * classes * 4)
     this.#own(this.#probabilities, batch * classes * 4)
-    this.#own(stats, 16)
+    this.#own(stats, 20)
     for (let view = 0; view < this.#count; view++) {
       const offset = view * size
       const { buffer } = all.place

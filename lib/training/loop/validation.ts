@@ -19,7 +19,10 @@ export interface ValidationOptions extends Omit<EvaluateOptions, 'signal'> {
 export interface Validation extends Evaluation {
   /** Steps done. */
   readonly step: number
-  /** True if it is the best so far: the least top-1 error, and among equal ones the least loss. */
+  /**
+   * True if it is the best so far: the least top-1 error, and among equal ones the least loss. One whose loss is not
+   * finite is never the best.
+   */
   readonly best: boolean
   /** With the schedule `plateau`: its factor on the rate from here on. */
   readonly factor?: number
@@ -41,8 +44,8 @@ export interface Best {
 export interface ValidationState {
   /** Steps done at the last validation. */
   readonly step: number
-  /** The best validation so far. */
-  readonly best: Best
+  /** The best validation so far; missing if no loss was finite yet. */
+  readonly best?: Best
   /** Validations since the best one. */
   readonly waited: number
   /** With the schedule `plateau`: its state. */
@@ -120,11 +123,14 @@ export class Validator {
   #record({ loss, top1 }: Evaluation, step: number, regular: boolean): boolean {
     const error = 1 - top1
     const { best: known, waited = 0 } = this.#state ?? {}
-    const best = !known || error < known.error || (error === known.error && loss < known.loss)
-    if (regular) this.#plateau?.observe(error)
+    const finite = Number.isFinite(loss)
+    const less = !known || error < known.error || (error === known.error && loss < known.loss)
+    const best = finite && less
+    if (regular) this.#plateau?.observe(finite ? error : Number.NaN)
+    const kept = best ? { step, error, loss } : known
     this.#state = {
       step,
-      best: best ? { step, error, loss } : known,
+      ...(kept && { best: kept }),
       waited: !regular ? waited : best ? 0 : waited + 1,
       ...(this.#plateau && { plateau: { ...this.#plateau.state } })
     }

@@ -35,6 +35,7 @@ export function mergeResults(batches: readonly MicroBatchResult[], scale: number
     loss: sum(({ loss, share }) => loss * share),
     top1: sum(({ top1 }) => top1),
     top5: sum(({ top5 }) => top5),
+    notFinite: sum(({ notFinite }) => notFinite),
     finite,
     settled,
     ...(gradientNorm !== undefined && { gradientNorm: gradientNorm / scale }),

@@ -21,7 +21,7 @@ ALEXNODE_DEVICE void bias_relu(const BiasRelu& p) {
       if (p.b) value += p.b[column + j];
       // NaN stays NaN, so that it is noticed.
       if (p.relu && value < 0) value = 0;
-      bits |= u32(value > 0) << j;
+      bits |= u32(!(value <= 0)) << j;
       numbers.at[j] = T(value);
     }
     y[i] = numbers;

@@ -66,7 +66,7 @@ ALEXNODE_DEVICE void padded_sigmoid(const PaddedMapParams& p) {
     map<T>(p, [factor = p.factor](float x) { return factor * x; });                   \
   }                                                                                   \
   ALEXNODE_KERNEL(relu_backward_##suffix, MapParams) {                                \
-    map2<T>(p, [](float y, float dy) { return y > 0 ? dy : 0.f; });                   \
+    map2<T>(p, [](float y, float dy) { return y <= 0 ? 0.f : dy; });                  \
   }                                                                                   \
   ALEXNODE_KERNEL(leaky_relu_backward_##suffix, MapParams) {                          \
     map2<T>(p, [s = p.factor](float y, float dy) { return y > 0 ? dy : s * dy; });    \

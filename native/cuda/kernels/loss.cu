@@ -66,7 +66,7 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
   before = block_reduce(before, Plus{}, shared);
   const float smooth = p.smoothing ? *p.smoothing : 0;
   double wanted = double(own) - double(largest);  // what the target weighs, from the largest on
-  if (smooth > 0) {
+  if (smooth != 0) {
     double all = 0;
     for (i64 i = threadIdx.x; i < n; i += blockDim.x) all += float(x[i]) - largest;
     all = block_reduce(all, Plus{}, sums);
@@ -84,9 +84,13 @@ ALEXNODE_DEVICE void cross_entropy(const CrossEntropyParams& p) {
 
 ALEXNODE_DEVICE float sigmoid_of(float x) { return 1.f / (1.f + expf(-x)); }
 
-/// True if clipping leaves p unchanged: only then p has a gradient.
-ALEXNODE_DEVICE bool unclipped(float p, const CrossEntropyParams& params) {
-  return p >= params.low && p <= params.high;
+/// p within its bounds; NaN stays NaN.
+ALEXNODE_DEVICE float clipped(float p, const CrossEntropyParams& params) {
+  return p < params.low ? params.low : p > params.high ? params.high : p;
+}
+/// True if clipping changes p, which then has no gradient.
+ALEXNODE_DEVICE bool is_clipped(float p, const CrossEntropyParams& params) {
+  return p < params.low || p > params.high;
 }
 
 template <class T>
@@ -106,7 +110,7 @@ ALEXNODE_DEVICE void sigmoid_cross_entropy(const CrossEntropyParams& p) {
   float sum = 0, logs = 0;
   int before = 0;
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
-    const float s = min(max(sigmoid_of(x[i]), p.low), p.high);
+    const float s = clipped(sigmoid_of(x[i]), p);
     sum += s;
     logs += logf(s);
     before += i < label ? float(x[i]) >= own : i > label && float(x[i]) > own;
@@ -115,7 +119,7 @@ ALEXNODE_DEVICE void sigmoid_cross_entropy(const CrossEntropyParams& p) {
   logs = block_reduce(logs, Plus{}, sums);
   before = block_reduce(before, Plus{}, shared);
   const float s = sigmoid_of(own);
-  const double wanted = (1 - smooth) * double(logf(min(max(s, p.low), p.high))) + double(each) * logs;
+  const double wanted = (1 - smooth) * double(logf(clipped(s, p))) + double(each) * logs;
   if (threadIdx.x == 0) p.results[row] = {double(logf(sum)) - wanted, 1, before};
   if (!dx) return;
   // dlogits may be logits: no thread writes before all have read `own`.
@@ -123,7 +127,7 @@ ALEXNODE_DEVICE void sigmoid_cross_entropy(const CrossEntropyParams& p) {
   const float factor = *p.factor / float(valid);
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
     const float q = sigmoid_of(x[i]), target = (i == label ? 1 - smooth : 0.f) + each;
-    dx[i] = unclipped(q, p) ? factor * (q / sum - target) * (1.f - q) : 0.f;
+    dx[i] = is_clipped(q, p) ? 0.f : factor * (q / sum - target) * (1.f - q);
   }
 }
 
@@ -133,21 +137,26 @@ ALEXNODE_KERNEL(loss_stats, LossStatsParams) {
   __shared__ int counts[kWarps];
   const i64 valid = valid_rows(p.valid, p.rows);
   double loss = 0;
-  int first = 0, among = 0, bad = 0;
+  int first = 0, among = 0, bad = 0, spoilt = 0;
   for (i64 r = threadIdx.x; r < valid; r += blockDim.x) {
     const LossRow row = p.results[r];
     loss += row.loss;
-    bad += !row.in_range;
-    first += row.in_range && row.before < 1;
-    among += row.in_range && row.before < p.topk;
+    // False for NaN and infinity.
+    const bool known = row.in_range, finite = row.loss - row.loss == 0;
+    bad += !known;
+    spoilt += !finite;
+    first += known && finite && row.before < 1;
+    among += known && finite && row.before < p.topk;
   }
   loss = block_reduce(loss, Plus{}, losses);
   first = block_reduce(first, Plus{}, counts);
   among = block_reduce(among, Plus{}, counts);
   bad = block_reduce(bad, Plus{}, counts);
+  spoilt = block_reduce(spoilt, Plus{}, counts);
   if (threadIdx.x > 0) return;
   p.stats[0] = float(loss / double(max(valid, i64(1))));
   p.stats[1] = float(first), p.stats[2] = float(among), p.stats[3] = float(bad);
+  p.stats[4] = float(spoilt);
 }
 
 #define KERNELS(suffix, T)                                                                             \

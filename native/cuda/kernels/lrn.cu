@@ -91,8 +91,8 @@ ALEXNODE_DEVICE void lrn_lines(const LrnLinesParams& p) {
       for (int i = 0; i < N; i++) {
         const Powers s = powers(p.k + p.alpha * scale[i]);
         out[i] = float(loaded.lane[i]) * s.power;
-        // 0 also if k is 0 and the power infinite.
-        terms[i] = in[i] != 0 ? out[i] * in[i] * s.inverse : 0.f;
+        // Where x is 0, 0 also if k is 0 and the power infinite; but not if dy is not finite.
+        terms[i] = in[i] != 0 ? out[i] * in[i] * s.inverse : float(loaded.lane[i]) * in[i];
       }
       Line<N>(terms, before, after).sums(sums);
       const float factor = 2 * p.alpha * p.beta;
@@ -156,7 +156,7 @@ ALEXNODE_DEVICE void lrn_box_ratios(const LrnBoxParams& p) {
     if (c.channel >= p.v.c) continue;
     const Powers s = AnyPower(p.beta)(scale_of<T>(p, c));
     const float x = static_cast<const T*>(p.x)[i], dy = static_cast<const T*>(p.dy)[i];
-    p.ratios[i] = x != 0 ? dy * x * s.power * s.inverse : 0.f;
+    p.ratios[i] = x != 0 ? dy * x * s.power * s.inverse : dy * x;
   }
 }
 

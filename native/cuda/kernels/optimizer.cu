@@ -142,7 +142,7 @@ ALEXNODE_KERNEL(norm, NormParams) {
 /// One thread.
 ALEXNODE_KERNEL(clip_factor, ClipFactorParams) {
   const float factor = p.hyper[0] / (p.hyper[1] * *p.norm + 1e-6f);
-  *p.clip = factor < 1 ? factor : 1;
+  *p.clip = factor > 1 ? 1 : factor;
 }
 
 /// All threads that find one write the same 0.

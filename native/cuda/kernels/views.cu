@@ -27,7 +27,9 @@ ALEXNODE_DEVICE void log_mean_softmax(const LogMeanSoftmaxParams& p) {
     float all = float(x[i]) - levels[0];
     for (i64 v = 1; v < p.views; v++) {
       const float one = float(x[v * step + i]) - levels[v];
-      all = fmaxf(all, one) + logf(1.f + expf(fminf(all, one) - fmaxf(all, one)));
+      // fmaxf would lose a NaN.
+      const float high = all > one ? all : one, low = all > one ? one : all;
+      all = high + logf(1.f + expf(low - high));
     }
     p.y[row * n + i] = all - less;
   }
