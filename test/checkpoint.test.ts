@@ -201,7 +201,7 @@ t.test('a damaged checkpoint is passed over, and the reason said', async (t) => 
     [
       'no files',
       () => edit('manifest.json', '"files"', '"f"'),
-      /expected files in manifest\.json, got none/
+      /expected files in manifest\.json, got nothing/
     ],
     ['no hash', () => edit('manifest.json', '"sha256"', '"s"'), /expected bytes and sha256 of /],
     [

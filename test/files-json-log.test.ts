@@ -92,7 +92,7 @@ t.test('the disk refuses', async (t) => {
     code: 'EISDIR',
     message: /^\[log\] cannot trim /
   })
-  t.equal(await trimLog(join(dir, 'none'), 1), 0, 'no log is no fault')
+  t.match(await trimLog(join(dir, 'none'), 1), { cut: 0 }, 'no log is no fault')
   t.strictSame(readdirSync(dir).sort(), ['closed', 'file', 'folder'])
 })
 
@@ -101,7 +101,7 @@ t.test('it is cut back to a step', async (t) => {
   const s = (step: number): string => `{"step":${step}}\n`
   const note = '{"epoch":1,"test_top1":0.5}\n'
   const final = '{"final":true,"steps":3}\n'
-  for (const [name, text, step, kept] of [
+  for (const [name, text, step, kept, damaged = [], dropped = []] of [
     ['later steps', s(1) + s(2) + s(3), 2, s(1) + s(2)],
     ['nothing later', s(1) + s(2), 2, s(1) + s(2)],
     ['all', s(1) + s(2), 0, ''],
@@ -111,8 +111,10 @@ t.test('it is cut back to a step', async (t) => {
     ['an end', s(1) + s(2) + s(3) + final, 3, s(1) + s(2) + s(3)],
     ['half a line', `${s(1)}{"step":2`, 5, s(1)],
     ['no line end', `${s(1)}{"step":2}`, 5, s(1)],
-    ['garbage, and what follows it', `${s(1)}\0\0\n${s(2)}`, 5, s(1)],
-    ['not an object', `${s(1)}7\n${s(2)}`, 5, s(1)],
+    ['garbage at the end', `${s(1)}\0\0\n`, 5, s(1), [], [2]],
+    ['garbage before a good line', `${s(1)}\0\0\n${s(2)}`, 5, `${s(1)}\0\0\n${s(2)}`, [2]],
+    ['garbage before a later line', `${s(1)}\0\0\n${s(2)}`, 1, s(1), [], [2]],
+    ['no objects', `${s(1)}7\n[]\n${s(2)}{\n`, 5, `${s(1)}7\n[]\n${s(2)}`, [2, 3], [5]],
     [
       'bytes of several per character',
       `{"step":1,"a":"üñ🙂"}\n${s(2)}`,
@@ -121,9 +123,10 @@ t.test('it is cut back to a step', async (t) => {
     ]
   ] as const) {
     writeFileSync(path, text)
-    const cut = await trimLog(path, step)
+    const { cut, ...lines } = await trimLog(path, step)
     t.equal(readFileSync(path, 'utf8'), kept, name)
     t.equal(cut, Buffer.byteLength(text) - Buffer.byteLength(kept), `${name}: bytes cut`)
+    t.strictSame(lines, { damaged, dropped }, `${name}: damaged lines`)
   }
 })
 

@@ -1,6 +1,14 @@
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -12,8 +20,8 @@ import { failure } from './failure.ts'
 const linuxOnly = process.platform === 'linux' ? false : 'processes have no start time here'
 const MINUTES = 120
 
-function age(path: string): void {
-  const then = Date.now() / 1000 - MINUTES * 60
+function age(path: string, minutes = MINUTES): void {
+  const then = Date.now() / 1000 - minutes * 60
   utimesSync(path, then, then)
 }
 
@@ -111,6 +119,62 @@ t.test('a crash while a lock was looked at does not bar the way', async (t) => {
   t.strictSame(readdirSync(dir), [])
 })
 
+t.test('a guard from the future bars the way for a while, and is told of', async (t) => {
+  const stale = JSON.stringify({ ...ownMark(), pid: 2 ** 30 })
+  const dir = t.testdir({ lock: stale, '.lock.examined': '' })
+  age(join(dir, '.lock.examined'), -MINUTES)
+  const notes: string[] = []
+  const onNote = (text: string) => void notes.push(text)
+  await (await FolderLock.take(dir, { guardMs: 1200, onNote })).release()
+  t.strictSame(readdirSync(dir), [])
+  t.match(notes, [
+    new RegExp(
+      `^waits for another process .*, 1 s at most; if there is none, remove ${dir}/.lock.ex`
+    )
+  ])
+  writeFileSync(join(dir, '.lock.examined'), stale)
+  writeFileSync(join(dir, 'lock'), stale)
+  age(join(dir, '.lock.examined'), -MINUTES)
+  await (await FolderLock.take(dir, { guardMs: 1e6 })).release()
+  t.pass('that of a dead process does not')
+})
+
+t.test('a guard that a living process keeps', async (t) => {
+  const stale = JSON.stringify({ ...ownMark(), pid: 2 ** 30 })
+  const own = JSON.stringify({ ...ownMark(), host: 'here', since: 'now' })
+  const dir = t.testdir({ lock: stale, '.lock.examined': own })
+  const error = await failure(FolderLock.take(dir, { guardMs: 50 }))
+  t.ok(error instanceof FolderInUseError)
+  t.match(error, {
+    message: `to go in 0.05 s, got it held by process ${process.pid} on here since`
+  })
+})
+
+t.test('a lock from the future never grows old', async (t) => {
+  const dir = t.testdir({ lock: '' })
+  age(join(dir, 'lock'), -MINUTES)
+  const error = await failure(FolderLock.take(dir))
+  t.match(error, { message: /dated to the future, so if it is dead, remove .*\/lock$/ })
+})
+
+t.test('what is no file cannot be a lock', async (t) => {
+  const stale = JSON.stringify({ ...ownMark(), pid: 2 ** 30 })
+  for (const [kind, what, code, make] of [
+    ['a dead link', 'a symbolic link', 'ELOOP', (path: string) => symlinkSync('nowhere', path)],
+    ['a link to itself', 'a symbolic link', 'ELOOP', (path: string) => symlinkSync('lock', path)],
+    ['a pipe', 'a pipe or a device', 'ENXIO', (path: string) => execFileSync('mkfifo', [path])],
+    ['a folder', 'a folder', 'EISDIR', (path: string) => mkdirSync(path)]
+  ] as const) {
+    for (const name of ['lock', '.lock.examined']) {
+      const dir = t.testdir(name === 'lock' ? {} : { lock: stale })
+      make(join(dir, name))
+      const error = await failure(FolderLock.take(dir))
+      const message = `[lock] expected ${dir}/${name} to be a file, got ${what}; remove it, or`
+      t.match(error, { code, message }, `${kind} as ${name}`)
+    }
+  }
+})
+
 t.test('a release leaves the lock of another', async (t) => {
   const dir = t.testdir()
   const lock = await FolderLock.take(dir)
@@ -128,7 +192,7 @@ t.test('the disk refuses', async (t) => {
   t.match(await failure(FolderLock.take(join(dir, 'file'))), { code: 'ENOTDIR' })
   t.match(await failure(FolderLock.take(join(dir, 'taken'))), {
     code: 'EISDIR',
-    message: /^\[lock\] cannot take over .*taken\/lock: this is a folder, not a file/
+    message: /^\[lock\] expected .*taken\/lock to be a file, got a folder; remove it, or choose/
   })
   await forbidden(join(dir, 'closed'), async () => {
     t.match(await failure(FolderLock.take(join(dir, 'closed'))), { code: 'EACCES' })

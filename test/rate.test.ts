@@ -1,4 +1,5 @@
 // The rate as it is changed while a run goes on: from which step on, kept, and made again by a run that goes on.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -150,6 +151,23 @@ t.test('control.json', async (t) => {
     const control = await RunControl.open(folder, { onNote, every: 2 })
     return { control, [Symbol.asyncDispose]: () => control.close() }
   }
+})
+
+t.test('a pipe as control.json does not stop the run', { timeout: 20_000 }, async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'control.json')
+  execFileSync('mkfifo', [path])
+  const notes: string[] = []
+  const control = await RunControl.open(folder, { onNote: (text) => notes.push(text), every: 2 })
+  await sleep(20)
+  t.strictSame(notes, [
+    `[control] cannot read ${path}: it is a pipe or a device, not a file (ENXIO); remove it or ` +
+      'choose another path'
+  ])
+  rmSync(path)
+  writeFileSync(path, '{"lr": 0.25}')
+  await until(() => control.wanted(3) === 0.25)
+  await control.close()
 })
 
 t.test('a run that is kept, killed and gone on with', async (t) => {

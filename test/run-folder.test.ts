@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import {
   mkdirSync,
@@ -140,7 +140,56 @@ t.test('with no checkpoint it starts at 0, and says so', async (t) => {
   writeFileSync(join(out, 'options.json'), '{')
   const again = await open(out, { resume: true })
   t.equal(again.run.previousOptions, undefined, 'options that cannot be read bar nothing')
+  t.match(again.notes[0], `${out}/options.json: expected JSON, got`)
+  t.match(again.notes[0], `; it is now ${out}/options.json.damaged`)
+  t.equal(readFileSync(join(out, 'options.json.damaged'), 'utf8'), '{', 'nor are they lost')
   await again.run.close()
+})
+
+t.test('damaged lines of the log are told of', async (t) => {
+  const out = t.testdir()
+  await finished(out, 4)
+  const log = join(out, 'log.jsonl')
+  const text = readFileSync(log, 'utf8').split('\n')
+  writeFileSync(log, [text[0], '\0\0', text[2], text[3], '{"st', ''].join('\n'))
+  const { run, notes } = await open(out, { resume: true })
+  await run.log({ step: 5 })
+  await run.close()
+  t.strictSame(notes, [
+    `${log}: line 2 is damaged and stays as it is`,
+    `${log}: line 5 is damaged and was cut off`,
+    `goes on after step 4, from ${join(out, 'checkpoint-00000004')}`
+  ])
+  const now = [text[0], '\0\0', text[2], text[3], '{"step":5}', '']
+  t.equal(readFileSync(log, 'utf8'), now.join('\n'))
+})
+
+t.test('pipes in place of files stop nothing', { timeout: 20_000 }, async (t) => {
+  for (const name of ['options.json', 'log.jsonl', 'best.json', 'rates.json']) {
+    const out = t.testdir()
+    await finished(out, 2)
+    rmSync(join(out, name), { force: true })
+    execFileSync('mkfifo', [join(out, name)])
+    const opened = open(out, { resume: true }).then(({ run }) => run.close())
+    const error = await opened.then(
+      () => undefined,
+      (error: unknown) => error
+    )
+    const message = new RegExp(`${name}: it is a pipe or a device, not a file \\(ENXIO\\)`)
+    if (error) t.match(error, { code: 'ENXIO', message }, name)
+    t.equal(error === undefined, name === 'best.json' || name === 'rates.json', name)
+  }
+  for (const name of ['manifest.json', 'state.json', 'weights.safetensors']) {
+    const out = t.testdir()
+    await finished(out, 4)
+    const path = join(out, 'checkpoint-00000004', name)
+    rmSync(path)
+    execFileSync('mkfifo', [path])
+    const { run, notes } = await open(out, { resume: true })
+    t.equal(run.step, 2, name)
+    t.match(notes[1], 'checkpoint-00000004.damaged', name)
+    await run.close()
+  }
 })
 
 t.test('a damaged checkpoint is put aside, and the one before it used', async (t) => {
@@ -210,6 +259,27 @@ t.test('the best checkpoint stays, and best.json names it', async (t) => {
   await again.save(checkpointOf(6), { ...best, step: 6 })
   await again.close()
   t.strictSame(await steps(), [6], 'until there is a better one')
+})
+
+t.test('the best checkpoint stays when best.json is lost', async (t) => {
+  for (const text of [undefined, '', '{}']) {
+    const out = t.testdir()
+    const best = { step: 2, error: 0.25, loss: 0.5 }
+    const state = { train: { validation: { best } } }
+    const { run } = await open(out, { keep: 1 })
+    for (let step = 1; step <= 4; step += 1) await run.save({ ...checkpointOf(step), state }, best)
+    await run.close()
+    if (text === undefined) rmSync(join(out, 'best.json'))
+    else writeFileSync(join(out, 'best.json'), text)
+    const { run: again } = await open(out, { keep: 1, resume: true })
+    t.strictSame(
+      (await listCheckpoints(out)).map(({ step }) => step),
+      [4, 2]
+    )
+    await again.save({ ...checkpointOf(5), state }, best)
+    await again.close()
+    t.strictSame(JSON.parse(readFileSync(join(out, 'best.json'), 'utf8')), best)
+  }
 })
 
 t.test('two processes cannot go on with one run', async (t) => {

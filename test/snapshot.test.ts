@@ -51,10 +51,20 @@ t.test('so do validations', async (t) => {
   const unseen = { ...state, validation: { ...validation, plateau: { factor: 1, waited: 0 } } }
   const young: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train: unseen } }))
   t.strictSame(toSnapshot(young).state, unseen)
-  for (const wrong of [{ step: -1 }, { best: {} }, { waited: 0.5 }, { plateau: { factor: 'x' } }]) {
+  for (const wrong of [
+    { step: -1 },
+    { step: 31 },
+    { best: { ...validation.best, step: 25 } },
+    { best: {} },
+    { waited: 0.5 },
+    { plateau: { factor: 'x' } }
+  ]) {
     const train = { ...state, validation: { ...validation, ...wrong } }
     const spoilt: Checkpoint = JSON.parse(JSON.stringify({ ...checkpoint, state: { train } }))
-    t.throws(() => toSnapshot(spoilt), /expected (step|factor), best and waited in its/)
+    t.throws(
+      () => toSnapshot(spoilt),
+      /expected ((step|factor), best and waited in its|a validation by step 30)/
+    )
   }
 })
 
@@ -73,12 +83,43 @@ t.test('a checkpoint of something else', async (t) => {
   const full = { dtype: 'f32', shape: [1], data: new Uint8Array(4) } as const
   const state = { train: { step: 30, epoch: 1, position: 256, seed: 5 } }
   const cases: readonly (readonly [Checkpoint, RegExp])[] = [
-    [good, /expected step, epoch, position and seed in its state, got \{\}; use one that/],
-    [{ ...good, state: { train: 3 } }, /position and seed in its state, got \{\}/],
+    [good, /expected step, epoch, position and seed in its state, .*, got nothing; use one that/],
+    [{ ...good, state: { train: 3 } }, /position and seed in its state, .*, got 3/],
     [
       { ...good, state: { train: { ...state.train, seed: 'x' } } },
       /position and seed in its state/
     ],
+    ...[
+      { epoch: -1 },
+      { position: -1 },
+      { position: 0.5 },
+      { seed: -1 },
+      { step: -30 },
+      { step: undefined }
+    ].map((wrong): [Checkpoint, RegExp] => {
+      const { step: _, ...none } = state.train
+      const train =
+        'step' in wrong && wrong.step === undefined ? none : { ...state.train, ...wrong }
+      return [
+        { ...good, state: { train } },
+        /position and seed in its state, whole numbers from 0, got \{/
+      ]
+    }),
+    [
+      { ...good, state: { train: { ...state.train, epoch: 30 } } },
+      /expected a place that 30 steps can reach, got epoch 30, position 256/
+    ],
+    [
+      { ...good, state: { train: { ...state.train, steps: -1 } } },
+      /expected a whole number of steps in all, got -1/
+    ],
+    ...[0, -1].map((step): [Checkpoint, RegExp] => {
+      const rates = [{ step, old: 1, lr: 1 }]
+      return [
+        { ...good, state: { train: { ...state.train, rates } } },
+        /expected (step, old|rates in)/
+      ]
+    }),
     [{ ...good, state, step: 31 }, /expected step 31 in its state, got 30/],
     [{ ...good, state, weights: { a: half } }, /expected a in f32, got f16/],
     [{ ...good, state, optimizer: { a: full } }, /tensors named slot\/parameter, got a/]

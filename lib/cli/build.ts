@@ -5,6 +5,7 @@ import { compileIt, isClone } from '../native/addon/manager.ts'
 import { packageRoot } from '../native/addon/package-root.ts'
 import { command, parse } from './shared/command.ts'
 import { duration } from './shared/format.ts'
+import { complain } from './shared/output.ts'
 import { program, UsageError } from './shared/program.ts'
 import { onePiece, wrap } from './shared/text.ts'
 
@@ -12,8 +13,8 @@ import { onePiece, wrap } from './shared/text.ts'
 const SHARE = 0.2
 
 function say(text: string, indent = ''): void {
-  const lines = wrap(text).map((line) => `${indent}${line}\n`)
-  process.stderr.write(lines.join(''))
+  const lines = wrap(text).map((line) => `${indent}${line}`)
+  complain(lines.join('\n'))
 }
 
 /** Seconds as .4 s, 12 s or 4:05. */

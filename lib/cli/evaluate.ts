@@ -6,6 +6,7 @@ import type { Scores } from '../use/scores.ts'
 import { defaultSplit, partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
 import { replaceFile } from '../util/files/atomic.ts'
+import { foreign } from '../util/foreign.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { deviceText } from './shared/device-text.ts'
 import { count, fraction, notFiniteText, pace } from './shared/format.ts'
@@ -69,7 +70,7 @@ function classTable(scores: Scores): Promise<string> {
   const seen = scores.perClass.filter(({ images }) => images > 0)
   const worst = seen.sort((a, b) => b.top1Error - a.top1Error).slice(0, SHOWN)
   const rows = worst.map(({ name, images, top1Error, top5Error }) => {
-    return [name, count(images), fraction(top1Error), fraction(top5Error)]
+    return [foreign(name), count(images), fraction(top1Error), fraction(top5Error)]
   })
   const rest = seen.length - worst.length
   return tableText(
@@ -84,7 +85,7 @@ function classTable(scores: Scores): Promise<string> {
 
 function confusionTable(scores: Scores): Promise<string> {
   const rows = scores.confusions(SHOWN).map(({ truth, predicted, images }) => {
-    return [truth, predicted, count(images)]
+    return [foreign(truth), foreign(predicted), count(images)]
   })
   return tableText(
     {
@@ -147,7 +148,7 @@ await program(async (signal) => {
     const images = `${count(scores.images)} images${views === 10 ? ', ten views of each' : ''}`
     const errors = `top-1 ${fraction(scores.top1Error)}, top-5 ${fraction(scores.top5Error)}`
     print(entry('Net', names.join('\n')))
-    print(entry('Data', `${name}, ${split}: ${images}\n${source}`))
+    print(entry('Data', `${foreign(name)}, ${split}: ${images}\n${foreign(source)}`))
     print(deviceText(opened.devices.all, opened.where))
     print(entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`))
     if (scores.notFinite > 0) print(entry('Not finite', notFiniteText(scores.notFinite).slice(2)))

@@ -2,6 +2,8 @@
 /** The program `alexnode`: runs the command that its first argument names. */
 import { AddonError } from '../native/addon/error.ts'
 import { version } from '../native/version.ts'
+import { foreign } from '../util/foreign.ts'
+import { complain, print } from './shared/output.ts'
 import { wrapped } from './shared/text.ts'
 
 const HELP = `Usage: alexnode <command> [options]
@@ -24,8 +26,7 @@ Commands:
   build      compile the native addon where no prebuilt one fits
   selftest   test every op and net against references
 
-alexnode <command> --help prints a command's help; alexnode --version the version.
-`
+alexnode <command> --help prints a command's help; alexnode --version the version.`
 
 const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   train: () => import('./train.ts'),
@@ -52,12 +53,12 @@ if (command) {
   } catch (error) {
     // Thrown while a command is loaded, before it reports errors itself.
     if (!(error instanceof AddonError)) throw error
-    process.stderr.write(`${wrapped(error.message)}\n`)
+    complain(wrapped(error.message))
     process.exitCode = 1
   }
-} else if (name === '--version' || name === '-V') process.stdout.write(`${version}\n`)
-else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(HELP)
+} else if (name === '--version' || name === '-V') print(version)
+else if (name === '--help' || name === '-h' || name === 'help') print(HELP)
 else {
-  process.stderr.write(name === '' ? HELP : `alexnode: there is no command '${name}'\n\n${HELP}`)
+  complain(name === '' ? HELP : `alexnode: there is no command '${foreign(name)}'\n\n${HELP}`)
   process.exitCode = 2
 }

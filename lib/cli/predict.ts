@@ -2,6 +2,7 @@
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { photoFiles } from '../use/photo-files.ts'
 import { ranked } from '../use/scores.ts'
+import { foreign } from '../util/foreign.ts'
 import { command, parse } from './shared/command.ts'
 import { fraction } from './shared/format.ts'
 import { numberParsers } from './shared/numbers.ts'
@@ -51,8 +52,10 @@ interface ClassProbability {
 }
 
 function textOf(file: string, top: readonly ClassProbability[]): string {
-  const lines = top.map((one) => `  ${fraction(one.probability).padStart(5)}  ${one.class}`)
-  return [file, ...lines].join('\n')
+  const lines = top.map(
+    (one) => `  ${fraction(one.probability).padStart(5)}  ${foreign(one.class)}`
+  )
+  return [foreign(file), ...lines].join('\n')
 }
 
 await program(async (signal) => {

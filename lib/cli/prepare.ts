@@ -3,6 +3,7 @@ import type { Fit } from '../data/dataset.ts'
 import { MAX_SIZE } from '../data/photos/prepare/plan.ts'
 import { prepare } from '../data/photos/prepare/prepare.ts'
 import type { Form } from '../data/photos/stored/shard.ts'
+import { foreign } from '../util/foreign.ts'
 import { ImagePace } from './prepare/pace.ts'
 import { runOnAllProcessors } from './prepare/processors.ts'
 import { resultJson, resultText } from './prepare/result.ts'
@@ -94,7 +95,9 @@ async function run(signal: AbortSignal): Promise<void> {
   } finally {
     report.progress.end()
     if (signal.aborted && !whole) {
-      report.print(`Stopped. Whole shards are kept in ${out}: run the command again to resume.`)
+      report.print(
+        `Stopped. Whole shards are kept in ${foreign(out)}: run the command again to resume.`
+      )
     }
   }
 }

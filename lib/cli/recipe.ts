@@ -5,7 +5,7 @@ import type { Recipe } from '../run/recipes/recipe.ts'
 import { definitionOf, differences, rowsOf } from '../run/recipes/text.ts'
 import { command, parse } from './shared/command.ts'
 import { jsonHelp } from './shared/options.ts'
-import { printJson } from './shared/output.ts'
+import { print, printJson } from './shared/output.ts'
 import { messageOf, program, UsageError } from './shared/program.ts'
 import { COLUMNS, wrap } from './shared/text.ts'
 
@@ -43,7 +43,7 @@ function columns(rows: readonly (readonly string[])[], widths: readonly number[]
         .trimEnd()
     )
   })
-  return `${lines.join('\n')}\n`
+  return lines.join('\n')
 }
 
 /** Width of the column of names. */
@@ -122,5 +122,5 @@ await program(async () => {
   const given = await readArguments()
   const { object, text } = resultOf(given)
   if (given.json) printJson(object)
-  else process.stdout.write(text)
+  else print(text)
 })

@@ -16,7 +16,7 @@ import { replaceWith } from '../util/files/atomic.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { jsonHelp } from './shared/options.ts'
-import { print, printJson } from './shared/output.ts'
+import { complain, print, printJson } from './shared/output.ts'
 import { program, UsageError } from './shared/program.ts'
 import { entry, onePiece } from './shared/text.ts'
 
@@ -126,8 +126,7 @@ await program(async (signal) => {
   const given = await readArguments()
   const { out = 'batch.png', test = false, json = false } = given
   await loadSharp() // a missing sharp is reported before anything is downloaded
-  const note = (text: string) => process.stderr.write(`${text}\n`)
-  const data = await openData(given.data, { signal, onNotice: note })
+  const data = await openData(given.data, { signal, onNotice: complain })
   const { size, input, set, notes } = inputOf(given, data.train)
   const batch = batchAt(set, given)
   await using device = await open('cpu')
@@ -140,7 +139,7 @@ await program(async (signal) => {
     printJson({ out: resolve(out), images, height, width, input: seen.input, labels, notes })
     return
   }
-  for (const text of notes) note(text)
+  for (const text of notes) complain(text)
   print(entry('Images', `${images} of ${data.name}, ${height}×${width}`))
   print(entry('Input', inputText(seen, given)))
   print(entry('Sheet', `${sheet.height}×${sheet.width} pixels in ${onePiece(out)}`))

@@ -6,6 +6,7 @@ import { outputs } from '../use/outputs.ts'
 import { type PhotoFiles, photoFiles } from '../use/photo-files.ts'
 import { RunError, type Trained } from '../use/trained.ts'
 import { weightsDigest } from '../use/weights.ts'
+import { foreign } from '../util/foreign.ts'
 import { command, parse } from './shared/command.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { print, printJson } from './shared/output.ts'
@@ -104,7 +105,9 @@ await program(async (signal) => {
     return
   }
   for (const { file, nearest } of results) {
-    const lines = nearest.map((one) => `  ${one.distance.toPrecision(4).padStart(8)}  ${one.file}`)
-    print([file, ...lines].join('\n'))
+    const lines = nearest.map(
+      (one) => `  ${one.distance.toPrecision(4).padStart(8)}  ${foreign(one.file)}`
+    )
+    print([foreign(file), ...lines].join('\n'))
   }
 })

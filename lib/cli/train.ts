@@ -19,7 +19,7 @@ const TEST_BATCH = 64
 /** Seconds for training and test, where no length is given. */
 const SECONDS = 160
 
-await program(async (signal) => {
+await program(async (signal, saving) => {
   const given = await trainArguments(process.argv.slice(2))
   const report = new TrainReport({ json: given.json })
 
@@ -65,14 +65,16 @@ await program(async (signal) => {
   const options = { ...trainOptions(given, run, plan, report), signal }
   const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
   try {
-    for await (const step of train(net, images, { ...options, ...looked })) {
-      await run.log(step)
-      await report.step(step)
-    }
+    await saving(async () => {
+      for await (const step of train(net, images, { ...options, ...looked })) {
+        await run.log(step)
+        await report.step(step)
+      }
+    })
     signal.throwIfAborted()
     const test = { batch: TEST_BATCH, input, views, signal, onProgress: report.testing }
     const result = await evaluate(net, plan.data.test, test)
-    await run.finish(net, result)
+    await saving(() => run.finish(net, result))
     report.finished(result, run)
   } finally {
     if (signal.aborted) report.interrupted(run)

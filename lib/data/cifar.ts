@@ -3,9 +3,10 @@
  * 1024 bytes each of red, green and blue, 32×32, row by row. From Krizhevsky, "Learning multiple layers of features
  * from tiny images", 2009.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { readText, withFile } from '../util/files/bytes.ts'
 import { onDisk } from '../util/files/errors.ts'
 import { arrayImageSet } from './array-image-set.ts'
 import { ByteCounts } from './byte-counts.ts'
@@ -117,7 +118,9 @@ async function readBatches(
   for (const file of files) {
     const path = join(folder, file)
     signal?.throwIfAborted()
-    const bytes = await onDisk('data', 'read', path, () => readFile(path))
+    const bytes = await onDisk('data', 'read', path, () =>
+      withFile(path, 'r', (handle) => handle.readFile())
+    )
     if (bytes.length === 0 || bytes.length % size !== 0) {
       throw new DataError(
         `[data] ${path}: expected images of ${size} bytes each, got ${bytes.length} bytes,` +
@@ -151,7 +154,7 @@ function interleave(planes: Uint8Array, pixels: Uint8Array): void {
 }
 
 async function classNames(folder: string, { names, classes }: Kind): Promise<readonly string[]> {
-  const text = await readFile(join(folder, names), 'utf8').catch(() => '')
+  const text = await readText('data', join(folder, names)).catch(() => '')
   const found = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   if (found.length === classes) return found
   return classes === 10 ? cifar10Classes : Array.from({ length: classes }, (_, k) => String(k))

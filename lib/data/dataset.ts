@@ -1,8 +1,9 @@
 /** The interfaces of data sets: what training reads from, and what you implement to bring your own images. */
 import type { Buffer } from '../engine/memory.ts'
+import { PlainError } from '../util/foreign.ts'
 
 /** A data set, or a file of one, is missing, damaged or inconsistent. The message says what to do. */
-export class DataError extends Error {
+export class DataError extends PlainError {
   /** Always 'DataError'; a subclass has its own. */
   override name = 'DataError'
 }

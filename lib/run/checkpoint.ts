@@ -22,6 +22,7 @@ import { writeBytes } from '../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../util/files/errors.ts'
 import { isJsonObject, type JsonObject, jsonText, readJson } from '../util/files/json.ts'
 import { readSafetensors, type Tensors, writeSafetensors } from '../util/files/safetensors.ts'
+import { shown } from '../util/foreign.ts'
 import { damaged, MANIFEST, makeManifest, verifyFolder } from './manifest.ts'
 
 const WEIGHTS = 'weights.safetensors'
@@ -141,8 +142,9 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const { step, alexnode } = await verifyFolder(folder, FILES)
   const saved = await readJson(join(folder, STATE))
   const { step: same, state } = isJsonObject(saved) ? saved : {}
-  if (same !== step) damaged(folder, `step ${step} in ${STATE}`, String(same))
-  if (state === undefined || !isJsonObject(state)) damaged(folder, `state in ${STATE}`, 'none')
+  if (same !== step) damaged(folder, `step ${step} in ${STATE}`, shown(same))
+  if (state === undefined || !isJsonObject(state))
+    damaged(folder, `state in ${STATE}`, shown(state))
   const { tensors: weights } = await readSafetensors(join(folder, WEIGHTS))
   const { tensors: optimizer } = await readSafetensors(join(folder, OPTIMIZER))
   return { folder, step, weights, optimizer, state, alexnode }
@@ -278,6 +280,6 @@ async function orDamage<T>(
 /** True for damage and for missing or misplaced files; false for missing permissions or memory. */
 function isDamage(error: Error): boolean {
   const code = errnoOf(error)
-  const damages = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO']
+  const damages = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENXIO', 'EIO']
   return error instanceof DamagedFileError || (code !== undefined && damages.includes(code))
 }

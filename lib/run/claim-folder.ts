@@ -7,6 +7,9 @@ import { stepOf } from './checkpoint.ts'
 export const OPTIONS = 'options.json'
 export const LOG = 'log.jsonl'
 
+/** Is told why there is a wait. */
+type Noting = (text: string) => void
+
 /** A folder for one run, locked for this process. */
 export interface ClaimedFolder {
   readonly folder: string
@@ -14,23 +17,23 @@ export interface ClaimedFolder {
 }
 
 /** Claims a folder for a new run: `out`, or `out/N` with a new number if `out` holds a run. */
-export async function claimNew(out: string): Promise<ClaimedFolder> {
+export async function claimNew(out: string, onNote: Noting): Promise<ClaimedFolder> {
   if ((await runsIn(out)).length === 0) {
-    const claim = await claimEmpty(out)
+    const claim = await claimEmpty(out, onNote)
     if (claim !== undefined) return claim
   }
   for (let number = Math.max(1, ...(await numbersIn(out))) + 1; ; number += 1) {
     const folder = join(out, String(number))
-    const claim = (await makeNew(folder)) ? await claimEmpty(folder) : undefined
+    const claim = (await makeNew(folder)) ? await claimEmpty(folder, onNote) : undefined
     if (claim !== undefined) return claim
   }
 }
 
 /** Claims a folder unless it holds a run or another process starts one there. */
-async function claimEmpty(folder: string): Promise<ClaimedFolder | undefined> {
+async function claimEmpty(folder: string, onNote: Noting): Promise<ClaimedFolder | undefined> {
   let lock: FolderLock
   try {
-    lock = await FolderLock.take(folder)
+    lock = await FolderLock.take(folder, { onNote })
   } catch (error) {
     if (error instanceof FolderInUseError) return undefined
     throw error
@@ -44,9 +47,14 @@ async function claimEmpty(folder: string): Promise<ClaimedFolder | undefined> {
  * Claims the folder of the newest run in `out`.
  * @throws FolderInUseError when another process works there
  */
-export async function claimNewest(out: string): Promise<ClaimedFolder> {
-  const folder = (await runsIn(out)).at(0) ?? out
-  return { folder, lock: await FolderLock.take(folder) }
+export async function claimNewest(out: string, onNote: Noting): Promise<ClaimedFolder> {
+  const folder = await newestRun(out)
+  return { folder, lock: await FolderLock.take(folder, { onNote }) }
+}
+
+/** The folder of the newest run in `out`; `out` itself if it holds none. */
+export async function newestRun(out: string): Promise<string> {
+  return (await runsIn(out)).at(0) ?? out
 }
 
 /** The folders of runs in `out`, newest first. `out` itself is the oldest. */

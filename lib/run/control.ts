@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RateChange, RateControl } from '../training/loop/learning-rate.ts'
 import { replaceFile } from '../util/files/atomic.ts'
+import { readText } from '../util/files/bytes.ts'
 import { diskError, errnoOf } from '../util/files/errors.ts'
 import { isJsonObject, type Json, jsonText, readJson } from '../util/files/json.ts'
 import { readRates } from './read-state.ts'
@@ -105,7 +106,8 @@ export class RunControl implements RateControl {
       const { ino, size, mtimeMs } = await stat(path)
       const now = `${ino} ${size} ${mtimeMs}`
       if (now === this.#seen) return
-      const found = size > MOST_BYTES ? { wrong: `${size} bytes` } : read(await readFile(path))
+      const found =
+        size > MOST_BYTES ? { wrong: `${size} bytes` } : read(await readText('control', path))
       if ('lr' in found) this.#wanted = found.lr
       // It may be half written: it counts as wrong when it is the same at the next poll.
       else if (this.#doubtful !== now) {
@@ -131,8 +133,8 @@ export class RunControl implements RateControl {
   }
 }
 
-function read(bytes: Uint8Array): Found {
-  const text = new TextDecoder().decode(bytes).trim()
+function read(content: string): Found {
+  const text = content.trim()
   const shown = text === '' ? 'an empty file' : text.length > 60 ? `${text.slice(0, 60)}…` : text
   let value: Json
   try {

@@ -5,6 +5,7 @@ import { replaceFile, replaceWith } from '../util/files/atomic.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
 import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
+import { shown } from '../util/foreign.ts'
 
 const DATA = 'data.json'
 const MEAN = 'mean.safetensors'
@@ -64,12 +65,14 @@ export async function readRunData(folder: string): Promise<RunData> {
   const path = join(folder, DATA)
   const known = await readJson(path)
   const { name, classes, height, width, channels, mean, std, fit } = isObject(known) ? known : {}
-  if (typeof name !== 'string' || !isNames(classes)) damaged(path, 'name and classes')
+  if (typeof name !== 'string' || !isNames(classes)) {
+    damaged(path, 'name and classes', { name, classes })
+  }
   if (!isWhole(height) || !isWhole(width) || !isWhole(channels)) {
-    damaged(path, 'height, width and channels')
+    damaged(path, 'height, width and channels', { height, width, channels })
   }
   if (!isNumbers(mean, channels) || !isNumbers(std, channels)) {
-    damaged(path, `mean and std for each of ${channels} channels`)
+    damaged(path, `mean and std for each of ${channels} channels`, { mean, std })
   }
   const image = await meanImageIn(join(folder, MEAN), [height, width, channels])
   return {
@@ -93,7 +96,8 @@ async function meanImageIn(
   const { tensors } = await readSafetensors(path)
   const image = tensors[IMAGE]
   if (image?.dtype !== 'f32' || String(image.shape) !== String(shape)) {
-    damaged(path, `${IMAGE} in f32, [${shape.join(', ')}]`)
+    const got = image && `${image.dtype}, [${image.shape.join(', ')}]`
+    damaged(path, `${IMAGE} in f32, [${shape.join(', ')}]`, got)
   }
   return new Float32Array(image.data.buffer, image.data.byteOffset, image.data.byteLength / 4)
 }
@@ -110,8 +114,8 @@ function isNumbers(value: unknown, length: number): value is readonly number[] {
   return Array.isArray(value) && value.length === length && value.every(Number.isFinite)
 }
 
-function damaged(path: string, expected: string): never {
+function damaged(path: string, expected: string, got: unknown): never {
   throw new DamagedFileError(
-    `[run] ${path}: expected ${expected}, got something else; take another copy of the run`
+    `[run] ${path}: expected ${expected}, got ${shown(got)}; take another copy of the run`
   )
 }

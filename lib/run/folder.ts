@@ -10,21 +10,17 @@
 //     lock                  while a process works there
 //     2/                    the second run, and so on: no run is overwritten
 
-import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Best } from '../training/loop/validation.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { callback, either, flag, maybe, plain, record, text, whole } from '../util/check/rules.ts'
 import { replaceFile, sweep } from '../util/files/atomic.ts'
-import { diskError } from '../util/files/errors.ts'
-import { isObject, type Json, jsonText, readJson } from '../util/files/json.ts'
-import { JsonLog, trimLog } from '../util/files/json-log.ts'
+import { isObject, type Json, type JsonObject, jsonText, readJson } from '../util/files/json.ts'
+import { JsonLog } from '../util/files/json-log.ts'
 import {
   type Checkpoint,
   type CheckpointData,
   keepCheckpoints,
-  listCheckpoints,
-  newestCheckpoint,
   writeCheckpoint
 } from './checkpoint.ts'
 import {
@@ -36,15 +32,11 @@ import {
   OPTIONS
 } from './claim-folder.ts'
 
-const BEST = 'best.json'
+import { findRun, newRun, type RunBefore, resumeRun } from './resume-folder.ts'
 
-/** A run before it is opened. */
-export interface RunBefore {
-  /** Its options, if they can be read. */
-  readonly options: Json | undefined
-  /** Number of its checkpoints, damaged ones included. */
-  readonly checkpoints: number
-}
+export type { RunBefore } from './resume-folder.ts'
+
+const BEST = 'best.json'
 
 /** Options of `openRun`. */
 export interface RunOptions {
@@ -127,22 +119,22 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
   const settle = typeof options.options === 'function' ? options.options : () => options.options
   if (!resume) jsonText(settle({ options: undefined, checkpoints: 0 }), 'options')
   await makeFolder(out)
-  const claimed = resume ? await claimNewest(out) : await claimNew(out)
+  const claimed = resume ? await claimNewest(out, onNote) : await claimNew(out, onNote)
   const { folder, lock } = claimed
   try {
     if (folder !== out)
       onNote(`${out} holds a run: ${resume ? 'its newest is' : 'this one is'} ${folder}`)
     await sweep(folder)
-    const previousOptions = resume ? await readIfPossible(join(folder, OPTIONS)) : undefined
-    const checkpoints = resume ? (await listCheckpoints(folder)).length : 0
-    const text = jsonText(settle({ options: previousOptions, checkpoints }), 'options')
-    const checkpoint = resume ? await resumeFrom(folder, onNote) : undefined
+    const found = resume ? await findRun(folder) : newRun
+    const { checkpoint, before } = found
+    const text = jsonText(settle(before), 'options')
+    if (resume) await resumeRun(folder, found, onNote)
     // A process that was killed after saving left one too many.
-    const spare = await bestStep(folder)
+    const spare = (await bestStep(folder)) ?? bestIn(before.state)
     if (checkpoint) await keepCheckpoints(folder, keep, { trusted: checkpoint.folder, spare })
     await replaceFile(join(folder, OPTIONS), text)
     const log = await JsonLog.open(join(folder, LOG))
-    return new OpenRun({ folder, lock, log, keep, checkpoint, previousOptions })
+    return new OpenRun({ folder, lock, log, keep, checkpoint, previousOptions: before.options })
   } catch (error) {
     await lock.release().catch(() => {})
     throw error
@@ -235,37 +227,12 @@ class OpenRun implements Run {
   }
 }
 
-/** Reads the newest good checkpoint, cuts the log back to it, and renames damaged ones. */
-async function resumeFrom(
-  folder: string,
-  onNote: (text: string) => void
-): Promise<Checkpoint | undefined> {
-  const damaged: string[] = []
-  const checkpoint = await newestCheckpoint(folder, {
-    onSkip: (reason, path) => {
-      onNote(reason)
-      damaged.push(path)
-    }
-  })
-  for (const path of damaged) onNote(`${path} is now ${await setAside(path)}`)
-  await trimLog(join(folder, LOG), checkpoint?.step)
-  if (checkpoint === undefined) onNote(`no whole checkpoint in ${folder}: starts at step 0`)
-  else onNote(`goes on after step ${checkpoint.step}, from ${checkpoint.folder}`)
-  return checkpoint
-}
-
-/** Renames a damaged checkpoint, so that its step can be saved again. */
-async function setAside(path: string): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const aside = number === 1 ? `${path}.damaged` : `${path}.damaged-${number}`
-    if ((await stat(aside).catch(() => undefined)) !== undefined) continue
-    try {
-      await rename(path, aside)
-      return aside
-    } catch (error) {
-      throw diskError('run', 'rename', path, error)
-    }
-  }
+/** The step of the best checkpoint by the state of a validated run: best.json may be lost. */
+function bestIn(state: JsonObject | undefined): number | undefined {
+  const inside = (value: unknown, name: string) => (isObject(value) ? value[name] : undefined)
+  const validation = inside(inside(state, 'train'), 'validation')
+  const step = inside(inside(validation, 'best'), 'step')
+  return typeof step === 'number' ? step : undefined
 }
 
 /** The step of the best checkpoint; undefined if there is none, or best.json cannot be read. */

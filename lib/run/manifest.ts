@@ -4,6 +4,7 @@ import { version } from '../native/version.ts'
 import { digestFile, type FileDigest } from '../util/files/bytes.ts'
 import { DamagedFileError, diskError } from '../util/files/errors.ts'
 import { isJsonObject, type Json, readJson } from '../util/files/json.ts'
+import { shown } from '../util/foreign.ts'
 
 const FORMAT = 'alexnode checkpoint'
 const FORMAT_VERSION = 1
@@ -76,23 +77,29 @@ function decode(folder: string, json: Json): Manifest {
   if (typeof written === 'number' && written > FORMAT_VERSION) {
     throw new Error(
       `[checkpoint] ${folder}: expected format version ${FORMAT_VERSION} or less, got ${written}, ` +
-        `written by alexnode ${String(alexnode)}; install that version or a newer one`
+        `written by alexnode ${shown(alexnode)}; install that version or a newer one`
     )
   }
-  if (written !== FORMAT_VERSION || typeof alexnode !== 'string' || typeof step !== 'number') {
-    damaged(folder, `${MANIFEST} with version, alexnode and step`, 'none or others')
+  if (written !== FORMAT_VERSION || typeof alexnode !== 'string' || !isCount(step)) {
+    const got = shown({ version: written, alexnode, step })
+    damaged(folder, `${MANIFEST} with version, alexnode and step`, got)
   }
-  if (files === undefined || !isJsonObject(files)) damaged(folder, `files in ${MANIFEST}`, 'none')
+  if (files === undefined || !isJsonObject(files))
+    damaged(folder, `files in ${MANIFEST}`, shown(files))
   const digests = Object.entries(files).map(([name, value]): [string, FileDigest] => {
     const entry = isJsonObject(value) ? value : {}
     const { bytes, sha256 } = entry
-    if (!/^\w[\w.-]*$/.test(name)) damaged(folder, 'plain file names', JSON.stringify(name))
-    if (typeof bytes !== 'number' || typeof sha256 !== 'string') {
-      damaged(folder, `bytes and sha256 of ${name} in ${MANIFEST}`, 'none or others')
+    if (!/^\w[\w.-]*$/.test(name)) damaged(folder, 'plain file names', shown(name))
+    if (!isCount(bytes) || typeof sha256 !== 'string') {
+      damaged(folder, `bytes and sha256 of ${name} in ${MANIFEST}`, shown(value))
     }
     return [name, { bytes, sha256 }]
   })
   return { format, version: written, alexnode, step, files: Object.fromEntries(digests) }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 /** @throws DamagedFileError always */

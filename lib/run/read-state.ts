@@ -5,6 +5,7 @@ import type { LossScaleState, ScaledOutcome } from '../training/loop/loss-scale.
 import type { TrainState } from '../training/loop/train-state.ts'
 import type { Best, ValidationState } from '../training/loop/validation.ts'
 import { isJsonObject, type Json, type JsonObject } from '../util/files/json.ts'
+import { shown } from '../util/foreign.ts'
 
 /** Throws an error that names the file. */
 export type Wrong = (expected: string, got: string) => never
@@ -13,23 +14,26 @@ export type Wrong = (expected: string, got: string) => never
 export function readTrainState(value: Json | undefined, whole: number, wrong: Wrong): TrainState {
   const train = objectOf(value)
   const { step, epoch, position, seed, images, steps, lossScale, rates, validation } = train
-  const numbers = [step, epoch, position, seed].every((value) => Number.isSafeInteger(value))
-  if (!numbers || typeof step !== 'number' || typeof epoch !== 'number') {
-    wrong('step, epoch, position and seed in its state', JSON.stringify(train))
+  if (!isCount(step) || !isCount(epoch) || !isCount(position) || !isCount(seed)) {
+    wrong('step, epoch, position and seed in its state, whole numbers from 0', shown(value))
   }
-  if (typeof position !== 'number' || typeof seed !== 'number' || step !== whole) {
-    wrong(`step ${whole} in its state`, String(step))
+  if (step !== whole) wrong(`step ${whole} in its state`, shown(step))
+  // Each epoch takes a step at least, and so does what was seen of the next one.
+  if (epoch + (position > 0 ? 1 : 0) > step) {
+    wrong(`a place that ${step} steps can reach`, `epoch ${epoch}, position ${position}`)
   }
+  if (images !== undefined && !isCount(images)) wrong('a whole number of images', shown(images))
+  if (steps !== undefined && !isCount(steps)) wrong('a whole number of steps in all', shown(steps))
   return {
     step,
     epoch,
     position,
     seed,
-    ...(isCount(images) && { images }),
-    ...(typeof steps === 'number' && { steps }),
+    ...(images !== undefined && { images }),
+    ...(steps !== undefined && { steps }),
     ...(lossScale !== undefined && { lossScale: readLossScale(lossScale, wrong) }),
     ...(rates !== undefined && { rates: readRates(rates, wrong) }),
-    ...(validation !== undefined && { validation: readValidation(validation, wrong) })
+    ...(validation !== undefined && { validation: readValidation(validation, step, wrong) })
   }
 }
 
@@ -37,8 +41,8 @@ function readLossScale(value: Json, wrong: Wrong): LossScaleState {
   const { scale, good, skipped, unheeded } = objectOf(value)
   const known = Array.isArray(unheeded) ? unheeded.filter(isOutcome) : []
   const whole = Array.isArray(unheeded) && known.length === unheeded.length && known.length <= 2
-  if (typeof scale !== 'number' || !(scale > 0) || !isCount(good) || !isCount(skipped) || !whole) {
-    wrong('scale, good, skipped and unheeded in its loss scale', JSON.stringify(value))
+  if (!isNumber(scale) || !(scale > 0) || !isCount(good) || !isCount(skipped) || !whole) {
+    wrong('scale, good, skipped and unheeded in its loss scale', shown(value))
   }
   return { scale, good, skipped, unheeded: known }
 }
@@ -46,24 +50,31 @@ function readLossScale(value: Json, wrong: Wrong): LossScaleState {
 /** Changes of a run's learning rate, in order. */
 export function readRates(value: Json, wrong: Wrong): readonly RateChange[] {
   const changes = Array.isArray(value) ? value.map(objectOf) : [{}]
+  let last = 0
   return changes.map(({ step, old, lr }) => {
     if (!isCount(step) || !isRate(old) || !isRate(lr)) {
-      wrong('step, old and lr in each of its rates', JSON.stringify(value))
+      wrong('step, old and lr in each of its rates', shown(value))
     }
+    if (step <= last) wrong('rates in the order of their steps, from 1', shown(value))
+    last = step
     return { step, old, lr }
   })
 }
 
-function readValidation(value: Json, wrong: Wrong): ValidationState {
+/** @param done steps that were done by then */
+function readValidation(value: Json, done: number, wrong: Wrong): ValidationState {
   const { step, best, waited, plateau } = objectOf(value)
   if (!isCount(step) || !isCount(waited)) {
-    wrong('step, best and waited in its validation', JSON.stringify(value))
+    wrong('step, best and waited in its validation', shown(value))
   }
   const state = { step, waited, ...(best !== undefined && { best: readBest(best, wrong) }) }
+  if ((state.best?.step ?? 0) > step || step > done) {
+    wrong(`a validation by step ${done}`, shown(value))
+  }
   if (plateau === undefined) return state
   const { factor, best: least, waited: idle } = objectOf(plateau)
   if (!isNumber(factor) || !(least === undefined || isNumber(least)) || !isCount(idle)) {
-    wrong('factor, best and waited in its plateau', JSON.stringify(plateau))
+    wrong('factor, best and waited in its plateau', shown(plateau))
   }
   const known = least === undefined ? {} : { best: least }
   return { ...state, plateau: { factor, ...known, waited: idle } }
@@ -74,7 +85,7 @@ function readBest(value: Json, wrong: Wrong): Best {
   if (isCount(step) && isNumber(error) && isNumber(loss)) return { step, error, loss }
   return wrong(
     'step, best and waited in its validation, the best with step, error and loss',
-    JSON.stringify(value)
+    shown(value)
   )
 }
 

@@ -19,6 +19,7 @@ import {
   whole
 } from '../util/check/rules.ts'
 import { isObject } from '../util/files/json.ts'
+import { PlainError, shown } from '../util/foreign.ts'
 
 /** Options of `train` that a run saves under the same name. */
 type SavedOptions = Pick<
@@ -147,7 +148,7 @@ export function optimizerOf(settings: TrainSettings): Optimizer {
 }
 
 /** A run was resumed with other settings, or other data, than it was started with. */
-export class SettingsError extends Error {
+export class SettingsError extends PlainError {
   /** 'SettingsError' */
   override name = 'SettingsError'
 }
@@ -182,6 +183,9 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   seed: '--seed'
 }
 
+/** The names of all settings. */
+export const settingNames: readonly string[] = Object.keys(flags)
+
 /**
  * Merges the settings of a run: those given, else those saved with it, else the defaults.
  *
@@ -196,10 +200,9 @@ export function resolveSettings(
   fixed: boolean
 ): TrainSettings {
   const saved = isObject(before) ? before : {}
-  const known = Object.keys(flags).filter((name) => saved[name] !== undefined)
+  const known = settingNames.filter((name) => saved[name] !== undefined)
   const length = given.steps !== undefined || given.epochs !== undefined
-  // The length may change, unless the learning rate depends on it.
-  const free = saved.schedule === 'constant' || saved.schedule === 'plateau'
+  const free = isFree(saved)
   const old = Object.fromEntries(
     known
       .filter((name) => !(length && (free || !fixed) && isLength(name)))
@@ -212,8 +215,14 @@ export function resolveSettings(
   return { ...defaults, schedule, ...old, ...given }
 }
 
-function isLength(name: string): boolean {
+/** True for the settings that say how long a run is. */
+export function isLength(name: string): boolean {
   return name === 'steps' || name === 'epochs'
+}
+
+/** True if the length of a run may change: its learning rate does not depend on it. */
+export function isFree({ schedule }: Readonly<Record<string, unknown>>): boolean {
+  return schedule === 'constant' || schedule === 'plateau'
 }
 
 function refuseChanges(
@@ -222,8 +231,8 @@ function refuseChanges(
   free: boolean
 ): void {
   const changes = Object.entries(given).flatMap(([name, value]) => {
-    if (value === saved[name] || (free && isLength(name))) return []
-    return [`${flagOf(name)} was ${saved[name] ?? 'not given'} and is ${value}`]
+    if (isSame(value, saved[name]) || (free && isLength(name))) return []
+    return [`${flagOf(name)} was ${saidOf(saved[name])} and is ${saidOf(value)}`]
   })
   if (changes.length === 0) return
   throw new SettingsError(
@@ -232,6 +241,17 @@ function refuseChanges(
   )
 }
 
-function flagOf(name: string): string {
+/** True for equal settings, such as two descriptions of one input. */
+export function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** A setting's value in a message. */
+function saidOf(value: unknown): string {
+  return value === undefined ? 'not given' : typeof value === 'string' ? value : shown(value)
+}
+
+/** How people name a setting. */
+export function flagOf(name: string): string {
   return Object.entries(flags).find(([key]) => key === name)?.[1] ?? name
 }

@@ -10,6 +10,7 @@ import { isObject } from '../util/files/json.ts'
 import { RunControl } from './control.ts'
 import { keepRunData } from './data.ts'
 import { openRun, type Run } from './folder.ts'
+import { savedSettings } from './saved-settings.ts'
 import {
   givenRule,
   resolveSettings,
@@ -214,7 +215,10 @@ export async function openTraining(options: OpenTrainingOptions): Promise<Traini
     keep,
     ...(onNote && { onNote }),
     options: (before) => {
-      merged = resolveSettings(settings, before.options, defaults, before.checkpoints > 0)
+      const saved = savedSettings(before, { ...defaults }, onNote)
+      merged = resolveSettings(settings, saved, defaults, before.checkpoints > 0)
+      // What a file says was not checked yet.
+      checkOptions('resume', merged, settingsRule, SettingsError)
       return merged
     }
   })

@@ -87,9 +87,11 @@ export interface TrainOptions {
 export interface CheckpointOptions {
   /**
    * Steps from one snapshot to the next. There is always one after the last step, after an abort, and after a
-   * validation that was the best. Default: those alone.
+   * validation that was the best. Default: those, and the ones of `seconds`.
    */
   readonly every?: number | undefined
+  /** The longest time from one snapshot to the next, in seconds. Default 600; with `every`, no limit. */
+  readonly seconds?: number | undefined
   /** Saves a snapshot. `train` awaits it before it queues the next step. */
   save(snapshot: Snapshot): void | Promise<void>
 }

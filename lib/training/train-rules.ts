@@ -74,7 +74,11 @@ export const trainRule: Rule = record<TrainOptions>(
     validation: maybe(validation),
     watch: maybe(record<WatchOptions>({ every: maybe(whole({ from: 2 })), onDiagnosis: callback })),
     checkpoint: maybe(
-      record<CheckpointOptions>({ every: maybe(whole({ from: 1 })), save: callback })
+      record<CheckpointOptions>({
+        every: maybe(whole({ from: 1 })),
+        seconds: maybe(number({ from: 0 })),
+        save: callback
+      })
     ),
     onTimeline: maybe(callback)
   },

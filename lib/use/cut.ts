@@ -5,9 +5,10 @@ import { needed } from '../net/needed.ts'
 import { aDefinition } from '../net/rules.ts'
 import { checkArguments } from '../util/check/check.ts'
 import { text } from '../util/check/rules.ts'
+import { PlainError } from '../util/foreign.ts'
 
 /** The net has no layer of that name. */
-export class LayerError extends Error {
+export class LayerError extends PlainError {
   /** Always 'LayerError'. */
   override name = 'LayerError'
 }

@@ -10,6 +10,7 @@ import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
 import { readNpy, writeNpy } from '../util/files/npy.ts'
 import { readSafetensors, writeSafetensors } from '../util/files/safetensors.ts'
+import { shown } from '../util/foreign.ts'
 import type { RowBatch } from './nearest.ts'
 
 const FORMAT = 'alexnode features'
@@ -124,11 +125,11 @@ export async function openIndex(path: string): Promise<FeatureIndex> {
   checkArguments('features', { path: [path, text] })
   const facts = await readJson(factsFile(path))
   const { format, version, run, weights, net, layer, folder, images } = isObject(facts) ? facts : {}
-  if (format !== FORMAT) damaged(factsFile(path), `the format '${FORMAT}'`, `${format}`)
-  if (version !== VERSION) damaged(factsFile(path), `version ${VERSION}`, `${version}`)
+  if (format !== FORMAT) damaged(factsFile(path), `the format '${FORMAT}'`, shown(format))
+  if (version !== VERSION) damaged(factsFile(path), `version ${VERSION}`, shown(version))
   const names = { run, weights, net, layer, folder }
   const [missing] = Object.entries(names).find(([, value]) => typeof value !== 'string') ?? []
-  if (missing !== undefined) damaged(factsFile(path), missing, 'none')
+  if (missing !== undefined) damaged(factsFile(path), missing, shown(facts))
   if (!Array.isArray(images) || !images.every(isImage)) {
     damaged(factsFile(path), 'images, each with its file', 'others')
   }

@@ -11,6 +11,7 @@ import { checkInput } from '../training/input/input-rule.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { callback, maybe, type Rules, record, text } from '../util/check/rules.ts'
 import { isObject, readJson } from '../util/files/json.ts'
+import { shown } from '../util/foreign.ts'
 import { upTo } from './cut.ts'
 import { RunError } from './run-error.ts'
 import { findWeights } from './weights.ts'
@@ -91,7 +92,7 @@ export async function readRun(folder: string, selection: RunSelection = {}): Pro
     ...(typeof recipe === 'string' && { recipe }),
     ...(typeof ablate === 'string' && { ablate })
   }
-  const whole = definition?.(data) ?? definitionOf(folder, { ...by, net: String(net) }, data)
+  const whole = definition?.(data) ?? definitionOf(folder, { ...by, net }, data)
   return {
     folder,
     data,
@@ -104,17 +105,17 @@ export async function readRun(folder: string, selection: RunSelection = {}): Pro
 
 function definitionOf(
   folder: string,
-  settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
+  settings: Pick<TrainSettings, 'recipe' | 'ablate'> & { readonly net: unknown },
   data: RunData
 ): NetDefinition {
   const { net } = settings
-  if (!netNames.includes(net)) {
+  if (typeof net !== 'string' || !netNames.includes(net)) {
     throw new RunError(
-      `[run] ${folder}: expected one of ${netNames.join(', ')}, got the net '${net}': ` +
+      `[run] ${folder}: expected one of ${netNames.join(', ')}, got the net ${shown(net)}: ` +
         'open it from a program, with its definition'
     )
   }
-  return netOf(settings, { channels: data.channels, classes: data.classes.length })
+  return netOf({ ...settings, net }, { channels: data.channels, classes: data.classes.length })
 }
 
 async function exists(path: string): Promise<boolean> {

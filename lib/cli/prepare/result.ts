@@ -1,6 +1,7 @@
 /** The result of `alexnode prepare`, as JSON and as text. */
 import { resolve } from 'node:path'
 import type { Prepared } from '../../data/photos/prepare/prepare.ts'
+import { foreign } from '../../util/foreign.ts'
 import { count, counted, imageSize, mebibytes, pace } from '../shared/format.ts'
 import { entry, onePiece } from '../shared/text.ts'
 
@@ -48,17 +49,17 @@ export function resultText(result: PrepareResult): string {
   const speed = facts.resumed < facts.images ? `, ${pace(facts.images_per_s)} images/s` : ''
   const files = `${counted(facts.shards, 'shard', 'shards')}, ${mebibytes(facts.bytes)}${speed}`
   return [
-    entry('Prepared', `${name}: ${kind}, ${counted(classes.length, 'class', 'classes')}`),
+    entry('Prepared', `${foreign(name)}: ${kind}, ${counted(classes.length, 'class', 'classes')}`),
     entry('Images', `${images} of ${imageSize(manifest)}, ${form}`),
-    entry('Test', testing),
+    entry('Test', foreign(testing)),
     ...(skipped.length > 0 ? [entry('Skipped', skippedText(skipped))] : []),
-    ...notes.map((note) => entry('Note', note)),
+    ...notes.map((note) => entry('Note', foreign(note))),
     entry('Kept in', `${onePiece(out)}: ${files}`)
   ].join('\n')
 }
 
 function skippedText(skipped: Prepared['manifest']['skipped']): string {
-  const named = skipped.slice(0, NAMED).map(({ file, reason }) => `${file} ${reason}`)
+  const named = skipped.slice(0, NAMED).map(({ file, reason }) => foreign(`${file} ${reason}`))
   const more = skipped.length > NAMED ? [`… and ${count(skipped.length - NAMED)} more`] : []
   return [`${count(skipped.length)}:`, ...named, ...more].join('\n')
 }

@@ -1,11 +1,10 @@
 /** Chooses devices and their modes by the options of a command line. */
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { chooseDevice } from '../../doctor/cuda-probe.ts'
 import type { Device, OpenOptions } from '../../engine/device.ts'
 import { parseDeviceName } from '../../native/device-name.ts'
 import { replicasOf } from '../../net/placement/placement.ts'
-import { isObject, readJson } from '../../util/files/json.ts'
+import { peekSettings } from '../../run/saved-settings.ts'
 import type { DeviceArguments } from './device-options.ts'
 import { messageOf, UsageError } from './program.ts'
 
@@ -46,7 +45,7 @@ export function checkDevices(
 /**
  * Chooses devices and their modes.
  *
- * @param given the command line's options; `resume` is the folder of a resumed run, whose saved modes are the
+ * @param given the command line's options; `resume` is the folder of a resumed run, whose newest run's modes are the
  * defaults
  * @throws UsageError for options that exclude each other
  *
@@ -59,7 +58,7 @@ export async function settleDevice(
   given: DeviceArguments & { readonly dtype?: string; readonly resume?: string }
 ): Promise<DeviceSettings> {
   const { threads = availableParallelism(), dtype } = given
-  const saved = given.resume === undefined ? {} : await savedOptions(given.resume)
+  const saved = given.resume === undefined ? {} : await peekSettings(given.resume)
   const tf32 = given.tf32 ?? saved.tf32 === true
   const deterministic = given.deterministic ?? saved.deterministic === true
   if (tf32 && dtype !== undefined && dtype !== 'f32') {
@@ -116,12 +115,6 @@ function several(
     if (error instanceof UsageError) throw error
     throw new UsageError(messageOf(error).replace(/^\[\w+\] /, '--devices: '), { cause: error })
   }
-}
-
-/** The saved options of the run in a folder; empty if they cannot be read. */
-async function savedOptions(folder: string): Promise<Readonly<Record<string, unknown>>> {
-  const options = await readJson(join(folder, 'options.json')).catch(() => undefined)
-  return isObject(options) ? options : {}
 }
 
 /** The dtype to compute in if none is given, and why. */

@@ -1,5 +1,7 @@
 /** Shows progress: a bar on a terminal, elsewhere a line every few seconds. */
 import type { SingleBar } from 'cli-progress'
+import { holding } from '../../util/files/held.ts'
+import { harmless } from '../../util/foreign.ts'
 import { COLUMNS } from './text.ts'
 
 /** The shortest time between two lines where there is no terminal, in milliseconds. */
@@ -20,6 +22,7 @@ export interface ProgressState {
 export class Progress {
   readonly #out: NodeJS.WriteStream
   #bar: SingleBar | undefined
+  #forget: (() => void) | undefined
   #lineTime = Number.NEGATIVE_INFINITY
   /** Grows with each end, so that a bar whose library still loads does not begin after it. */
   #ends = 0
@@ -34,7 +37,7 @@ export class Progress {
       const time = performance.now()
       if (!now && done < total && time - this.#lineTime < LINE_MS) return
       this.#lineTime = time
-      this.#out.write(`${head}  ${text}\n`)
+      this.#out.write(`${harmless(`${head}  ${text}`)}\n`)
       return
     }
     if (!this.#bar) {
@@ -54,25 +57,28 @@ export class Progress {
       gracefulExit: false,
       linewrap: false,
       format: (_: object, { progress }: { progress: number }, { head, text }: BarText) =>
-        barLine(head, text, progress)
+        harmless(barLine(head, text, progress))
     }
   }
 
   #begin(bar: SingleBar, text: BarText, total: number): SingleBar {
     bar.start(total, 0, text)
+    // It hides the cursor.
+    this.#forget = holding(() => bar.stop())
     return bar
   }
 
   /** Writes text that stays, above the bar. */
   print(text: string): void {
     this.end()
-    this.#out.write(`${text}\n`)
+    this.#out.write(`${harmless(text)}\n`)
   }
 
   /** Ends the bar: what follows begins on a line of its own. */
   end(): void {
     this.#ends++
     this.#bar?.stop()
+    this.#forget?.()
     this.#bar = undefined
   }
 }

@@ -1,4 +1,5 @@
 /** Lays text out for a terminal of 80 columns. */
+import { foreign, harmless } from '../../util/foreign.ts'
 
 /** Columns of a line. */
 export const COLUMNS = 80
@@ -9,28 +10,26 @@ const NO_BREAK_SPACE = '\u00a0'
 
 /** Keeps a path in one piece: `wrap` does not break it at its spaces. */
 export function onePiece(path: string): string {
-  return path.replaceAll(' ', NO_BREAK_SPACE)
+  return foreign(path).replaceAll(' ', NO_BREAK_SPACE)
 }
-
-/** Control characters, which may be in a file's name and would command the terminal. */
-const CONTROL_CHARACTERS = /[^\P{Cc}\n\t]/gu
 
 /** Breaks text into lines at spaces. A word that is longer than a line, such as a path, stays whole. */
 export function wrap(text: string, width = COLUMNS): string[] {
-  const harmless = text.replaceAll(CONTROL_CHARACTERS, '\ufffd')
-  return harmless.split('\n').flatMap((paragraph) => {
-    const lines: string[] = []
-    let line = ''
-    for (const word of paragraph.split(' ')) {
-      if (line === '') line = word
-      else if (line.length + 1 + word.length <= width) line += ` ${word}`
-      else {
-        lines.push(line)
-        line = word
+  return harmless(text)
+    .split('\n')
+    .flatMap((paragraph) => {
+      const lines: string[] = []
+      let line = ''
+      for (const word of paragraph.split(' ')) {
+        if (line === '') line = word
+        else if (line.length + 1 + word.length <= width) line += ` ${word}`
+        else {
+          lines.push(line)
+          line = word
+        }
       }
-    }
-    return [...lines, line].map((whole) => whole.replaceAll(NO_BREAK_SPACE, ' '))
-  })
+      return [...lines, line].map((whole) => whole.replaceAll(NO_BREAK_SPACE, ' '))
+    })
 }
 
 /** Wraps text; returns one string. */

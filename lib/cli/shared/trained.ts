@@ -8,6 +8,7 @@ import { type DeviceSettings, preferredDType, settleDevice } from './device.ts'
 import { addDeviceOptions, type DeviceArguments } from './device-options.ts'
 import { numberParsers } from './numbers.ts'
 import { dtypeOption, jsonHelp } from './options.ts'
+import { complain } from './output.ts'
 import { onePiece, wrapped } from './text.ts'
 
 /** The options that were given. */
@@ -78,7 +79,7 @@ export function reportSkipped({ files, failures }: PhotoFiles): readonly Skipped
     .map(([index, reason]) => ({ file: files[index] ?? '', reason }))
   for (const { file, reason } of skipped) {
     const text = `${onePiece(file)}: expected a photograph, got one that ${reason}`
-    process.stderr.write(`${wrapped(text)}\n`)
+    complain(wrapped(text))
   }
   if (skipped.length > 0) process.exitCode = 1
   return skipped

@@ -12,7 +12,7 @@ import { defaultOptimizer, defaults, defaultsOf, rates } from './defaults.ts'
 interface RunArguments {
   /** Threads that read and decode photographs. Default: one per core. */
   readonly workers?: number | undefined
-  /** Steps between checkpoints. Default: one checkpoint at the end. */
+  /** Steps between checkpoints. Default: one in ten minutes, and one at the end. */
   readonly checkpointEvery?: number | undefined
   /** The file that the timeline of one step is written to. */
   readonly trace?: string | undefined

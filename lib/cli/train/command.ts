@@ -107,7 +107,7 @@ async function addRun(train: Command): Promise<Command> {
   const { whole } = await numberParsers()
   return train
     .option('--out <folder>', 'folder of the run (runs/NET)')
-    .option('--checkpoint-every <n>', 'steps between checkpoints (one at the end)', whole(1))
+    .option('--checkpoint-every <n>', 'steps between checkpoints (one in ten minutes)', whole(1))
     .option('--keep <n>', 'checkpoints to keep besides the best (2)', whole(1))
     .option('--trace <file>', traceHelp)
     .option('--resume', 'resume from the newest whole checkpoint in --out')

@@ -5,6 +5,7 @@ import type { Net } from '../../net/net.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { Diagnosis, Step, Validation } from '../../training/train.ts'
+import { foreign } from '../../util/foreign.ts'
 import type { DeviceSettings } from '../shared/device.ts'
 import { deviceText } from '../shared/device-text.ts'
 import { count, duration, fraction, notFiniteText, pace } from '../shared/format.ts'
@@ -142,7 +143,9 @@ export class TrainReport extends Reporter {
   interrupted(run: TrainingRun): void {
     const npm = process.env.npm_lifecycle_event === 'start'
     const program = npm ? 'npm start --' : 'npx alexnode train'
-    this.note(`Stopped after step ${run.saved}. The run is kept in ${run.folder}. To resume it:`)
-    this.print(`  ${program} --resume --out ${run.folder}`)
+    this.note(
+      `Stopped after step ${run.saved}. The run is kept in ${foreign(run.folder)}. To resume it:`
+    )
+    this.print(`  ${program} --resume --out ${foreign(run.folder)}`)
   }
 }

@@ -5,6 +5,7 @@ import type { TrainSettings } from '../../run/settings.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { Step } from '../../training/train.ts'
+import { foreign } from '../../util/foreign.ts'
 import {
   count,
   counted,
@@ -20,7 +21,7 @@ import { entry, onePiece } from '../shared/text.ts'
 /** Names the data set, its source and its size. */
 export function dataText({ name, source, train, test, classes }: Dataset): string {
   const images = `${count(train.length)} + ${count(test.length)} images of ${imageSize(train)}`
-  return entry('Data', `${name}, ${source}\n${images}, ${classes.length} classes`)
+  return entry('Data', `${foreign(name)}, ${foreign(source)}\n${images}, ${classes.length} classes`)
 }
 
 /** The net's layers and memory. */

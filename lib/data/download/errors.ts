@@ -1,11 +1,13 @@
+import { PlainError } from '../../util/foreign.ts'
+
 /** No mirror answered a download: there seems to be no network. */
-export class OfflineError extends Error {
+export class OfflineError extends PlainError {
   /** Always 'OfflineError'. */
   override name = 'OfflineError'
 }
 
 /** Mirrors answered, but none served the right file, or it could not be written. */
-export class DownloadError extends Error {
+export class DownloadError extends PlainError {
   /** Always 'DownloadError'. */
   override name = 'DownloadError'
 }

@@ -2,10 +2,10 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
 import { anyText, maybe, record, text, whole } from '../../util/check/rules.ts'
+import { withFile } from '../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts'
 import { checkRead } from '../check.ts'
 import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
@@ -118,7 +118,7 @@ export async function openPhotos(
 async function readMeanImage(folder: string, manifest: Manifest): Promise<Float32Array> {
   const { meanImage, height, width, channels } = manifest
   const path = join(folder, meanImage.file)
-  const bytes = await readFile(path).catch((error: unknown) => {
+  const bytes = await withFile(path, 'r', (file) => file.readFile()).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw diskError('photos', 'read', path, error)
     throw new DamagedFileError(
       `[photos] ${path}: expected the mean image, got none; prepare the set again`

@@ -7,6 +7,9 @@ import { Watcher } from '../watch/watcher.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { StepQueue } from './step-queue.ts'
 
+/** The longest time between two snapshots, in seconds, unless a number of steps is given. */
+const LONGEST = 600
+
 /** What is done between two steps, when none is in flight: validating, saving and watching. */
 export class Pauses {
   readonly #net: Net
@@ -20,6 +23,8 @@ export class Pauses {
   readonly #watcher: Watcher | undefined
   /** The step of the last snapshot. */
   #saved: number
+  /** When it was saved, or the run began. */
+  #savedAt = performance.now()
 
   constructor(trainer: Trainer, plan: RunPlan, queue: StepQueue, options: TrainOptions) {
     const { checkpoint, validation, watch, signal, courses = uniform } = options
@@ -85,6 +90,7 @@ export class Pauses {
     }
     await this.#checkpoint.save({ ...(await this.#trainer.export()), state })
     this.#saved = done.step
+    this.#savedAt = performance.now()
   }
 
   get #validationDue(): boolean {
@@ -95,9 +101,12 @@ export class Pauses {
   }
 
   get #checkpointDue(): boolean {
-    const every = this.#checkpoint?.every
     const { sent } = this.#queue
-    return every !== undefined && sent % every === 0 && sent > this.#saved
+    if (!this.#checkpoint || sent <= this.#saved) return false
+    const { every, seconds = every === undefined ? LONGEST : Number.POSITIVE_INFINITY } =
+      this.#checkpoint
+    const late = performance.now() - this.#savedAt >= seconds * 1000
+    return late || (every !== undefined && sent % every === 0)
   }
 
   get #watchDue(): boolean {

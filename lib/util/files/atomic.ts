@@ -4,17 +4,30 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { unlinkSync } from 'node:fs'
 import { lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { withFile, writeBytes } from './bytes.ts'
 import { DiskError, diskError, errnoOf, failedCall, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
+import { holding } from './held.ts'
 
 /** Temporary names: `.checkpoint-00000120.writing-5a1f0c9be2d4`, or `removing`. */
 const LEFTOVER = /^\..+\.(?:writing|removing)-[0-9a-f]{12}$/
 
 /** Paths that this process works on now; a sweep leaves them. */
 const inUse = new Set<string>()
+
+/** Marks a path as in use. @returns unmarks it */
+function using(path: string): () => void {
+  inUse.add(path)
+  // A file goes when the process has to end at once; a folder is swept later.
+  const forget = holding(() => unlinkSync(path))
+  return () => {
+    inUse.delete(path)
+    forget()
+  }
+}
 
 /**
  * Makes a folder atomically. A failure leaves nothing; after a crash {@link sweep} removes the temporary folder.
@@ -71,7 +84,7 @@ export async function replaceWith(
  */
 export async function removeFolder(folder: string): Promise<void> {
   const gone = temporary(folder, 'removing')
-  inUse.add(gone)
+  const done = using(gone)
   try {
     await onDisk('folder', 'remove', folder, async () => {
       await rename(folder, gone)
@@ -79,7 +92,7 @@ export async function removeFolder(folder: string): Promise<void> {
       await rm(gone, { recursive: true, force: true })
     })
   } finally {
-    inUse.delete(gone)
+    done()
   }
 }
 
@@ -101,7 +114,7 @@ export function sweep(parent: string): Promise<readonly string[]> {
 
 async function replacing(final: string, make: (tmp: string) => Promise<void>): Promise<void> {
   const tmp = temporary(final, 'writing')
-  inUse.add(tmp)
+  const done = using(tmp)
   try {
     await make(tmp)
     await rename(tmp, final)
@@ -109,7 +122,7 @@ async function replacing(final: string, make: (tmp: string) => Promise<void>): P
     await rm(tmp, { recursive: true, force: true }).catch(() => {})
     throw withFinalPath(error, tmp, final)
   } finally {
-    inUse.delete(tmp)
+    done()
   }
   await onDisk('folder', 'flush', dirname(final), () => flush(dirname(final)))
 }

@@ -4,8 +4,9 @@
  */
 
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { onDisk } from './errors.ts'
+import { failedCall, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
 
 const PIECE = 1 << 20
@@ -18,13 +19,43 @@ export interface FileDigest {
   readonly sha256: string
 }
 
-/** Opens a file, and closes it when `work` is done. */
+/** Flags of `openFile`. Opening a pipe without O_NONBLOCK waits for its other end, and with it all of the program. */
+const FLAGS = {
+  r: constants.O_RDONLY | constants.O_NONBLOCK,
+  'r+': constants.O_RDWR | constants.O_NONBLOCK,
+  a: constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK,
+  wx: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+} as const
+
+/** How a file is opened, as in `fs.open`. */
+export type FileFlags = keyof typeof FLAGS
+
+/**
+ * Opens a file or folder.
+ *
+ * @throws an error of the code ENXIO for a pipe or a device
+ */
+export async function openFile(path: string, flags: FileFlags): Promise<FileHandle> {
+  const handle = await open(path, FLAGS[flags])
+  try {
+    const stats = await handle.stat()
+    if (stats.isFile() || stats.isDirectory()) return handle
+    // Such as /dev/null: writing there does not wait, while reading may never end.
+    if (flags === 'a' && stats.isCharacterDevice()) return handle
+    throw failedCall('ENXIO', 'open')
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** Opens a file or folder, and closes it when `work` is done. A pipe is refused, see `openFile`. */
 export async function withFile<Result>(
   path: string,
-  flags: string,
+  flags: FileFlags,
   work: (handle: FileHandle) => Promise<Result>
 ): Promise<Result> {
-  const handle = await open(path, flags)
+  const handle = await openFile(path, flags)
   try {
     return await work(handle)
   } finally {
@@ -94,6 +125,20 @@ export async function readAll(
     done += bytesRead
   }
   return done
+}
+
+/**
+ * Reads a file of text.
+ *
+ * @throws DiskError if it cannot be read
+ */
+export function readText(topic: string, path: string): Promise<string> {
+  return onDisk(topic, 'read', path, () =>
+    withFile(path, 'r', async (handle) => {
+      const bytes = await handle.readFile()
+      return bytes.toString('utf8')
+    })
+  )
 }
 
 /**

@@ -3,6 +3,8 @@
  * Callers tell them apart: a damaged checkpoint may be skipped, a full disk may not.
  */
 
+import { PlainError } from '../foreign.ts'
+
 /** Meaning and remedy by errno. */
 const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {
   ENOSPC: ['the disk is full', 'free some space there or choose a folder on another disk'],
@@ -17,6 +19,7 @@ const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: strin
   EEXIST: ['it exists already', 'choose another path, or move it away'],
   ENOTEMPTY: ['it exists already', 'choose another path, or move it away'],
   ENAMETOOLONG: ['the name is too long', 'choose a shorter path'],
+  ENXIO: ['it is a pipe or a device, not a file', 'remove it or choose another path'],
   ELOOP: ['its symbolic links form a loop', 'choose another path'],
   EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],
   EIO: ['the disk reports an input/output error', 'check the disk, or choose another one']
@@ -26,7 +29,7 @@ const MEANINGS: Readonly<Record<string, readonly [meaning: string, remedy: strin
  * The system refused a file operation: the disk is full or read-only, access is denied, the path does not exist.
  * The message names the path and what to do.
  */
-export class DiskError extends Error {
+export class DiskError extends PlainError {
   /** Always 'DiskError'. */
   override readonly name = 'DiskError'
   /** The errno, such as 'ENOSPC'. */
@@ -40,7 +43,7 @@ export class DiskError extends Error {
 }
 
 /** A file is truncated, altered, or not of the expected format. The message names it and what to do. */
-export class DamagedFileError extends Error {
+export class DamagedFileError extends PlainError {
   /** Always 'DamagedFileError'. */
   override readonly name = 'DamagedFileError'
 }

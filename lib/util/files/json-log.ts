@@ -3,12 +3,14 @@
  * an uninterrupted one.
  */
 
-import { createReadStream } from 'node:fs'
-import { type FileHandle, open, truncate } from 'node:fs/promises'
-import { writeAll } from './bytes.ts'
+import type { FileHandle } from 'node:fs/promises'
+import { openFile, readAll, withFile, writeAll } from './bytes.ts'
 import { diskError, errnoOf, onDisk } from './errors.ts'
 import { flushData } from './flush.ts'
 import { isObject } from './json.ts'
+
+/** Bytes that are read at once. */
+const PIECE = 1 << 16
 
 /** An open log. */
 export class JsonLog {
@@ -32,7 +34,7 @@ export class JsonLog {
    */
   static async open(path: string): Promise<JsonLog> {
     return onDisk('log', 'open', path, async () => {
-      const handle = await open(path, 'a')
+      const handle = await openFile(path, 'a')
       return new JsonLog(path, handle, (await handle.stat()).size)
     })
   }
@@ -88,58 +90,91 @@ export class JsonLog {
   }
 }
 
+/** What `trimLog` cut off. */
+export interface TrimmedLog {
+  /** Bytes that were cut off at its end. */
+  readonly cut: number
+  /** Numbers, from 1, of damaged lines that are kept, since good ones follow. */
+  readonly damaged: readonly number[]
+  /** Numbers, from 1, of damaged lines that were cut off. A line without its end does not count: a kill leaves one. */
+  readonly dropped: readonly number[]
+}
+
 /**
- * Cuts a log back to its state after a step. It ends before the first line of a later step (`step`), of the run's
- * end (`final: true`), or that is no complete JSON object.
+ * Cuts a log back to its state after a step. It ends before the first line of a later step (`step`) or of the run's
+ * end (`final: true`). Lines that are no JSON objects are cut off at its end, and stay before a good line.
  *
  * @param path the log; a missing one is left missing
  * @param step the last step to keep; undefined keeps nothing
- * @returns the number of bytes that were cut
  * @throws DiskError if the disk refuses
  */
-export async function trimLog(path: string, step: number | undefined): Promise<number> {
+export async function trimLog(path: string, step: number | undefined): Promise<TrimmedLog> {
   try {
-    const { keep, size } = await measure(path, step)
-    if (keep < size) await truncate(path, keep)
-    return size - keep
+    return await withFile(path, 'r+', async (handle) => {
+      const { size } = await handle.stat()
+      const { keep, ...lines } = await measure(handle, step)
+      if (keep < size) await handle.truncate(keep)
+      return { cut: size - keep, ...lines }
+    })
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0
+    if (errnoOf(error) === 'ENOENT') return { cut: 0, damaged: [], dropped: [] }
     throw diskError('log', 'trim', path, error)
   }
 }
 
 async function measure(
-  path: string,
+  handle: FileHandle,
   step: number | undefined
-): Promise<{ readonly keep: number; readonly size: number }> {
+): Promise<Omit<TrimmedLog, 'cut'> & { readonly keep: number }> {
+  if (step === undefined) return { keep: 0, damaged: [], dropped: [] }
   let keep = 0
-  let size = 0
-  let keeping = step !== undefined
-  let rest: Uint8Array = new Uint8Array(0)
-  const stream: AsyncIterable<Uint8Array> = createReadStream(path)
-  for await (const chunk of stream) {
-    size += chunk.byteLength
-    if (!keeping) continue
-    const text = Buffer.concat([rest, chunk])
-    let from = 0
-    for (let end = text.indexOf(10); keeping && end >= 0; end = text.indexOf(10, from)) {
-      keeping = isKept(text.toString('utf8', from, end), step ?? 0)
-      if (keeping) keep += end + 1 - from
-      from = end + 1
+  let end = 0
+  let line = 0
+  const damaged: number[] = []
+  /** Damaged lines after the last good one. */
+  let doubtful: number[] = []
+  for await (const bytes of linesOf(handle)) {
+    end += bytes.byteLength + 1
+    line++
+    const kind = kindOf(bytes.toString('utf8'), step)
+    if (kind === 'later') break
+    if (kind === 'damaged') doubtful.push(line)
+    else {
+      damaged.push(...doubtful)
+      doubtful = []
+      keep = end
     }
-    rest = text.subarray(from)
   }
-  return { keep, size }
+  return { keep, damaged, dropped: doubtful }
 }
 
-/** True for a line of a step up to `last`. */
-function isKept(line: string, last: number): boolean {
+/** The whole lines of a file, without their ends. */
+async function* linesOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  const piece = new Uint8Array(PIECE)
+  let rest = Buffer.alloc(0)
+  for (let at = 0; ; ) {
+    const got = await readAll(handle, piece, at)
+    at += got
+    const text = Buffer.concat([rest, piece.subarray(0, got)])
+    let from = 0
+    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
+      yield text.subarray(from, end)
+      from = end + 1
+    }
+    rest = Buffer.from(text.subarray(from))
+    if (got < PIECE) return
+  }
+}
+
+/** What a line is to a log that is cut back to a step. */
+function kindOf(line: string, last: number): 'kept' | 'later' | 'damaged' {
   let record: unknown
   try {
     record = JSON.parse(line)
   } catch {
-    return false
+    return 'damaged'
   }
-  if (!isObject(record) || record.final === true) return false
-  return typeof record.step !== 'number' || record.step <= last
+  if (!isObject(record)) return 'damaged'
+  if (record.final === true) return 'later'
+  return typeof record.step !== 'number' || record.step <= last ? 'kept' : 'later'
 }

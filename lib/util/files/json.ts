@@ -1,7 +1,7 @@
 /** JSON without loss, and JSON files with errors that name them. */
 
-import { readFile } from 'node:fs/promises'
-import { DamagedFileError, onDisk } from './errors.ts'
+import { readText } from './bytes.ts'
+import { DamagedFileError } from './errors.ts'
 
 /** A value that JSON holds without loss. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
@@ -61,12 +61,13 @@ function fail(name: string, got: string): never {
  * @throws DiskError if it cannot be read
  */
 export async function readJson(path: string): Promise<Json> {
-  const text = await onDisk('json', 'read', path, () => readFile(path, 'utf8'))
+  const text = await readText('json', path)
   try {
     const value: Json = JSON.parse(text)
     return value
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new DamagedFileError(`[json] ${path}: expected JSON, got ${why}; use another copy`)
+    const got = text.trim() === '' ? 'an empty file' : why
+    throw new DamagedFileError(`[json] ${path}: expected JSON, got ${got}; use another copy`)
   }
 }

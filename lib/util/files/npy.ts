@@ -4,8 +4,8 @@
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 
-import { type FileHandle, open } from 'node:fs/promises'
-import { readAll, withFile, writeAll } from './bytes.ts'
+import type { FileHandle } from 'node:fs/promises'
+import { openFile, readAll, withFile, writeAll } from './bytes.ts'
 import { needLittleEndian } from './endian.ts'
 import { DamagedFileError, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
@@ -45,7 +45,7 @@ export async function writeNpy(
   needLittleEndian('npy')
   // Errors of `rows` are the caller's: only what is done here is the disk's.
   const writing = <T>(work: () => Promise<T>) => onDisk('npy', 'write', path, work)
-  const handle = await writing(() => open(path, 'wx'))
+  const handle = await writing(() => openFile(path, 'wx'))
   try {
     let count = 0
     await writing(() => writeAll(handle, header(0, columns)))
@@ -87,7 +87,7 @@ export async function readNpy(path: string): Promise<NpyMatrix> {
   const [rows, columns] = shape
   const step = Math.max(1, Math.floor(ROW_BYTES / (columns * 4)))
   async function* pieces() {
-    const handle = await onDisk('npy', 'read', path, () => open(path, 'r'))
+    const handle = await onDisk('npy', 'read', path, () => openFile(path, 'r'))
     try {
       for (let first = 0; first < rows; first += step) {
         const values = new Float32Array(Math.min(step, rows - first) * columns)

@@ -3,9 +3,9 @@
  * names as a folder, without `.tar`.
  */
 import type { Stats } from 'node:fs'
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { type FileHandle, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { readAll } from '../../../util/files/bytes.ts'
+import { openFile, readAll } from '../../../util/files/bytes.ts'
 import { diskError, errnoOf } from '../../../util/files/errors.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
@@ -182,7 +182,7 @@ class Walk {
   async read({ name, path, offset, bytes, fault }: SourceFile): Promise<Uint8Array> {
     if (fault !== undefined) throw new PhotoError(fault, name)
     try {
-      const file = await (offset === undefined ? open(path) : this.#open(path))
+      const file = await (offset === undefined ? openFile(path, 'r') : this.#open(path))
       try {
         const into = new Uint8Array(bytes)
         const got = await readAll(file, into, offset ?? 0)
@@ -199,7 +199,7 @@ class Walk {
   #open(path: string): Promise<FileHandle> {
     const known = this.#tars.get(path)
     if (known) return known
-    const opened = open(path)
+    const opened = openFile(path, 'r')
     this.#tars.set(path, opened)
     return opened
   }

@@ -1,8 +1,8 @@
 /** Reads records from shards. Each is checked when it is first read. */
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { readAll, withFile } from '../../../util/files/bytes.ts'
+import { openFile, readAll, withFile } from '../../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../../util/files/errors.ts'
 import type { Part, ShardFile } from './manifest.ts'
 import type { Records } from './records.ts'
@@ -154,7 +154,7 @@ export class FileRecords implements Records {
 
   async #using(shard: Shard, act: (file: FileHandle) => Promise<void>): Promise<void> {
     if (this.#closed) throw new Error('[photos] expected open shards, got closed ones')
-    const opened = this.#open.get(shard) ?? open(shard.path)
+    const opened = this.#open.get(shard) ?? openFile(shard.path, 'r')
     this.#open.delete(shard)
     this.#open.set(shard, opened)
     this.#reading.set(shard, (this.#reading.get(shard) ?? 0) + 1)

@@ -1,0 +1,50 @@
+/** A terminal that is closed while a run goes on: SIGHUP comes, and what is printed is refused. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Case } from './cases.ts'
+import { program } from './launch.ts'
+import type { Subject } from './subject.ts'
+
+/** Runs a program on a terminal, closes that once a text came, and prints how the program ended. */
+const PYTHON = `
+import os, pty, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+  os.execv(sys.argv[2], sys.argv[2:])
+seen = b''
+while sys.argv[1].encode() not in seen:
+  seen += os.read(fd, 4096)
+os.close(fd)
+begun = time.time()
+_, status = os.waitpid(pid, 0)
+print(os.waitstatus_to_exitcode(status), round(1000 * (time.time() - begun)))
+`
+
+export function terminalCases(subject: Subject, folder: string): Case[] {
+  if (spawnSync('python3', ['-c', 'import pty']).status !== 0) return []
+  // `train` says these at its begin, in its midst and near its end.
+  return ['Device', 'step', 'validation'].map((text) => ({
+    part: 'signals',
+    name: `train, its terminal closed at '${text}'`,
+    async run() {
+      const out = join(folder, `terminal-${text}`)
+      const args = ['-c', PYTHON, text, process.execPath, program, ...subject.args(out)]
+      const child = spawn('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      let said = ''
+      child.stdout.setEncoding('utf8').on('data', (more) => {
+        said += more
+      })
+      await once(child, 'close')
+      const [code = '', milliseconds = ''] = said.trim().split(' ')
+      if (!['129', '141', '-1', '0'].includes(code)) throw new Error(`ended with ${code}`)
+      if (Number(milliseconds) > 2000) throw new Error(`took ${milliseconds} ms`)
+      // What was trained by then is kept.
+      const kept = readdirSync(out).some((name) => name.startsWith('checkpoint-'))
+      if (text !== 'Device' && !kept) throw new Error('expected a checkpoint, got none')
+      await subject.finish(out)
+      return { 'ended by the signal': 1, milliseconds: Number(milliseconds) }
+    }
+  }))
+}
