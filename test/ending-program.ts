@@ -8,6 +8,15 @@ import { FolderLock } from '../lib/util/files/lock.ts'
 
 const [, , kind = '', path = ''] = process.argv
 
+/** What cannot be closed. */
+function failing(message: string): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      throw new Error(message)
+    }
+  }
+}
+
 if (kind === 'parent') await runOnAllProcessors(8)
 else {
   await program(async (signal, saving) => {
@@ -16,6 +25,12 @@ else {
     // Something has to keep the process alive.
     const timer = setInterval(() => {}, 1000)
     console.log('begun')
+    if (kind === 'fails') {
+      clearInterval(timer)
+      await using closed = failing('[close] another')
+      await using again = failing('[work] the disk is full')
+      throw new Error(closed && again && '[work] the disk is full')
+    }
     if (kind === 'prepare') await ends
     else if (kind === 'reads') await readFile(path)
     else if (kind === 'holds') {

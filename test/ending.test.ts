@@ -58,6 +58,11 @@ t.test('a signal that a terminal sends to parent and child is one', async (t) =>
   t.match(await running.ended, { code: 130, out: /saved/ })
 })
 
+t.test('closing that fails does not hide why', async (t) => {
+  const { code, err } = await new Running(program, ['fails']).ended
+  t.strictSame({ code, err }, { code: 1, err: '[work] the disk is full\n[close] another\n' })
+})
+
 t.test('a second one ends what is saved', async (t) => {
   const running = new Running(program, ['saves'])
   await running.says(/begun/)

@@ -30,15 +30,25 @@ export async function program(
   try {
     await body(ending.signal, ending.saving)
   } catch (error) {
-    if (!(error instanceof Interrupted)) {
-      printError(error)
-      failure = error instanceof UsageError || error instanceof SettingsError ? 2 : 1
+    // Closing failed, too, such as on a full disk: what came first tells why.
+    const all = errorsIn(error).filter((one) => !(one instanceof Interrupted))
+    const told = new Set(all.map(messageOf))
+    for (const one of all) if (told.delete(messageOf(one))) printError(one)
+    const [first] = all
+    if (first !== undefined) {
+      failure = first instanceof UsageError || first instanceof SettingsError ? 2 : 1
     }
   } finally {
     ending.close()
     const code = ending.code || failure
     if (code !== 0) process.exitCode = code
   }
+}
+
+/** The errors of a block that `using` closed, in the order in which they came. */
+function errorsIn(error: unknown): readonly unknown[] {
+  if (!(error instanceof Error) || !('suppressed' in error) || !('error' in error)) return [error]
+  return [...errorsIn(error.suppressed), ...errorsIn(error.error)]
 }
 
 /** Writes an error's message to stderr, and its stack where ALEXNODE_DEBUG is set. */
