@@ -140,13 +140,14 @@ void Queue::loop(int threads) {
         error = "[stream] failed with an error that is not a std::exception";
       }
     }
-    if (job->ticket) {
+    Ticket* settled = job->ticket;
+    job->clear();  // first, so that who is told can count on the memory being back
+    if (settled) {
       failure_ = {};
-      mailbox_->settle(job->ticket, error);
+      mailbox_->settle(settled, error);
     } else if (failure_.empty()) {
       failure_ = error;
     }
-    job->clear();  // frees the job's memory before the ticket of close() settles
     lock.lock();
     jobs_.give(job);
   }

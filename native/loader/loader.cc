@@ -52,8 +52,9 @@ void Loader::State::read(const Batch& batch, size_t i, Kept& kept) {
 }
 
 void Loader::State::finish(Work& work) {
-  mailbox->settle(work.ticket, work.failure);
+  // First, so that who is told can count on the memory being back.
   work.batch.records.clear(), work.batch.to = {};
+  mailbox->settle(work.ticket, work.failure);
   work.next = free;
   free = &work;
 }

@@ -77,7 +77,7 @@ async function environment(kind: Sanitizer): Promise<NodeJS.ProcessEnv> {
     LD_PRELOAD: said.trim(),
     // Leaks are those of Node, which frees little at its end; memory.test.ts counts the addon's.
     ASAN_OPTIONS: 'detect_leaks=0',
-    UBSAN_OPTIONS: 'print_stacktrace=1',
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
     TSAN_OPTIONS: `suppressions=${join(root, 'test/sanitize/thread.supp')} second_deadlock_stack=1`
   }
 }

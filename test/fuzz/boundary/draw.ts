@@ -69,8 +69,9 @@ function changed(dice: Dice, call: OpCall, fields: readonly string[]): OpCall {
 
 function drawField(dice: Dice, old: Value | undefined): Value {
   if (dice.below(20) === 0) return dice.of(WRONG)
-  if (Array.isArray(old) || dice.below(3) === 0) {
-    const list: Value[] = Array.isArray(old) ? [...old] : [1, 1, 1, 1].slice(0, dice.of([2, 4]))
+  if ((Array.isArray(old) && old.length > 0) || dice.below(3) === 0) {
+    const list: Value[] =
+      Array.isArray(old) && old.length > 0 ? [...old] : [1, 1, 1, 1].slice(0, dice.of([2, 4]))
     list[dice.below(list.length)] = dice.of(NUMBERS)
     return list
   }
