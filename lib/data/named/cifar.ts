@@ -9,7 +9,7 @@ import { readAll, withFile, writeBytes } from '../../util/files/bytes.ts'
 import { onDisk } from '../../util/files/errors.ts'
 import { findCifar, loadCifarFolder } from '../cifar.ts'
 import { DataError, type Dataset } from '../dataset.ts'
-import { tarMembers } from '../photos/scan/tar.ts'
+import { tarMembers } from '../photos/files/tar.ts'
 import {
   cachedFolder,
   dataFolder,
@@ -125,6 +125,7 @@ async function unpackTar(
     const { size } = await file.stat()
     for await (const member of tarMembers(file, archive, 0, size, () => {})) {
       signal?.throwIfAborted()
+      if (member.kind !== 'file') continue
       if (member.truncated) {
         throw new DataError(
           `[data] ${archive}: expected whole batches, got a part; delete it, and run again`

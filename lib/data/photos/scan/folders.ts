@@ -1,8 +1,9 @@
 /** A folder of classes: the first folder below the part's names the class, at any depth below. */
 
-import { type Group, type Item, isPictureName } from './listing.ts'
+import { isPictureName } from '../files/kinds.ts'
+import type { SourceFile } from '../files/tree.ts'
+import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
-import type { SourceFile } from './tree.ts'
 
 /** Groups a part's files by folder; undefined if none is in a folder. */
 export function classFolders(
@@ -27,6 +28,8 @@ export function classFolders(
     if (label !== undefined) items.push({ file, label })
     else if (name !== undefined) {
       skipped.push({ file: file.name, reason: `its class ${name} is not in the training part` })
+    } else if (file.fault !== undefined) {
+      skipped.push({ file: file.name, reason: file.fault })
     } else if (isPictureName(file.name)) {
       skipped.push({
         file: file.name,

@@ -3,9 +3,9 @@
  * of the development kit maps them to classes: `n02119789 1 kit_fox`.
  */
 import { DataError } from '../../dataset.ts'
+import type { SourceFile, Tree } from '../files/tree.ts'
 import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
-import type { SourceFile, Tree } from './tree.ts'
 
 const PICTURE = /(^|\/)ILSVRC\d+_val_0*(\d+)\.\w+$/i
 const TRUTH = /(^|\/)ILSVRC\d+_(clsloc_)?validation_ground_truth\.txt$/i

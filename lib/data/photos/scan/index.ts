@@ -4,12 +4,14 @@ import { onDisk } from '../../../util/files/errors.ts'
 import { findCifar, loadCifarFolder } from '../../cifar.ts'
 import { DataError } from '../../dataset.ts'
 import { findIdxFolder, loadIdxFolder } from '../../idx/folder.ts'
+import { isTextName } from '../files/kinds.ts'
+import { openTree } from '../files/walk.ts'
 import { datasetSource } from './dataset.ts'
 import { scanListFile } from './list-file.ts'
-import { fileSource, isTextName } from './listing.ts'
+import { fileSource } from './listing.ts'
 import { scanTree } from './parts.ts'
+import { unwrappedTree } from './root.ts'
 import type { Source } from './source.ts'
-import { openTree } from './tree.ts'
 
 /**
  * Opens a folder, tar or list of labelled images. Decodes nothing.
@@ -33,7 +35,7 @@ export async function openSource(path: string, signal?: AbortSignal): Promise<So
     const { tree, listing } = await scanListFile(path)
     return fileSource(tree, listing)
   }
-  const tree = await openTree(path, signal)
+  const tree = unwrappedTree(await openTree(path, signal))
   try {
     return fileSource(tree, await scanTree(tree, path))
   } catch (error) {

@@ -4,9 +4,10 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { onDisk } from '../../../util/files/errors.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
+import { type SourceFile, stamp, type Tree } from '../files/tree.ts'
+import { listTree } from '../files/walk.ts'
+import { listed, parseList } from '../lists/lists.ts'
 import type { Listing } from './listing.ts'
-import { listed, parseList } from './lists.ts'
-import { listTree, type SourceFile, stamp, type Tree } from './tree.ts'
 
 /** Files that may name numbered classes, one a line. */
 const classFiles = ['classes.txt', 'labels.txt', 'synsets.txt']

@@ -1,7 +1,7 @@
 /** Labelled files, and how they become a source. */
 import { createHash } from 'node:crypto'
+import type { SourceFile, Tree } from '../files/tree.ts'
 import type { Skipped, Source, SourcePart } from './source.ts'
-import type { SourceFile, Tree } from './tree.ts'
 
 /** A file and its class. */
 export interface Item {
@@ -26,13 +26,6 @@ export interface Listing {
   readonly skipped: readonly Skipped[]
   readonly notes: readonly string[]
 }
-
-/** True for names of pictures. In a class's folder any other file may be a picture, too. */
-export const isPictureName = (name: string) =>
-  /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|avif)$/i.test(name)
-
-/** True for names of lists and notes. */
-export const isTextName = (name: string) => /\.(txt|csv|tsv|lst|list)$/i.test(name)
 
 /** Makes a source of files. They are read on demand. */
 export function fileSource(tree: Tree, listing: Listing): Source {

@@ -1,8 +1,9 @@
 /** Pictures whose names begin with the class, as ILSVRC's: n01440764_tench.JPEG. */
 
-import { type Group, type Item, isPictureName } from './listing.ts'
+import { isPictureName } from '../files/kinds.ts'
+import type { SourceFile } from '../files/tree.ts'
+import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
-import type { SourceFile } from './tree.ts'
 
 const pattern = /^(n\d{8})_(.+)\.\w+$/
 
@@ -12,7 +13,7 @@ export function classNames(
   prefix: string,
   known?: readonly string[]
 ): Group | undefined {
-  const pictures = files.filter(({ name }) => isPictureName(name))
+  const pictures = files.filter(({ name, fault }) => isPictureName(name) || fault !== undefined)
   const parsed = pictures.map((file) => ({
     file,
     found: pattern.exec(file.name.slice(prefix.length))

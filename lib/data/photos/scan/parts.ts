@@ -1,12 +1,13 @@
 /** Recognises how a folder or tar of pictures is arranged: its parts, and how they name classes. */
 import { DataError } from '../../dataset.ts'
+import { isPictureName, isTextName } from '../files/kinds.ts'
+import type { SourceFile, Tree } from '../files/tree.ts'
+import { listed, parseList } from '../lists/lists.ts'
 import { classFolders } from './folders.ts'
 import { groundTruth } from './ilsvrc.ts'
-import { type Group, isPictureName, isTextName, type Listing } from './listing.ts'
-import { listed, parseList } from './lists.ts'
+import type { Group, Listing } from './listing.ts'
 import { classNames } from './names.ts'
 import type { Skipped } from './source.ts'
-import type { SourceFile, Tree } from './tree.ts'
 
 const TRAIN = /(^|[_-])train(ing)?$/i
 const VALIDATION = /(^|[_-])val(id|idation)?$/i
@@ -27,13 +28,7 @@ const MAX_LIST_BYTES = 256 * 2 ** 20
 export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   const folders = [...new Set(tree.files.map(({ name }) => topOf(name)))]
   const train = folders.find((name) => TRAIN.test(name))
-  const notes = [
-    ...tree.empty.map((name) => `The folder ${name} is empty: it is no class.`),
-    ...tree.cyclic.map((name) => `${name} is left out: it links to a folder that it lies in.`),
-    ...tree.truncated.map(
-      (name) => `${name} has no end: it was cut short, and files that followed are missing.`
-    )
-  ]
+  const notes = [...tree.notes]
   if (train === undefined || train === '') {
     const group = await groupOf(tree, '', undefined)
     if (!group || group.items.length === 0) throw noPictures(tree, said, group?.skipped)

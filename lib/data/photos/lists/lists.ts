@@ -1,8 +1,8 @@
 /** Parses lists of pictures with their classes: a line `path label` each. */
 import { DataError } from '../../dataset.ts'
-import type { Group, Item } from './listing.ts'
-import type { Skipped } from './source.ts'
-import type { SourceFile } from './tree.ts'
+import type { SourceFile } from '../files/tree.ts'
+import type { Group, Item } from '../scan/listing.ts'
+import type { Skipped } from '../scan/source.ts'
 
 /** A line of a list. */
 export interface Line {
