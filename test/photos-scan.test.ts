@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseList } from '../lib/data/photos/lists/lists.ts'
 import { openSource } from '../lib/data/photos/scan/index.ts'
 import type { Source, SourcePart } from '../lib/data/photos/scan/source.ts'
 import { counting, writeSet } from './idx-files.ts'
@@ -113,7 +112,7 @@ t.test('parts: val before test, classes are those of the training part', async (
     ['a folder of classes, in parts', ['a', 'b'], [['val/b/3.jpg', 'b']]]
   )
   t.same(skipped, [{ file: 'val/x/4.jpg', reason: 'its class x is not in the training part' }])
-  t.same(notes, ['The folder test is left out: there is another to test with.'])
+  t.same(notes, ['test (1 picture) is left out: there is another part to test with.'])
 })
 
 t.test('names that carry the class', async (t) => {
@@ -135,23 +134,6 @@ t.test('names that carry the class', async (t) => {
   ])
   const reason = 'has no class: its name does not begin like n01440764_'
   t.same(skipped, [{ file: 'holiday.jpg', reason }])
-})
-
-t.test('lines of lists', async (t) => {
-  const lines = (content: string, name: string) =>
-    parseList(content, name).map(({ path, label, line }) => [path, label, line])
-  t.same(lines('a b.jpg  cat\r\n# no\n\nc.jpg 7\nalone.jpg', 'x.txt'), [
-    ['a b.jpg', 'cat', 1],
-    ['c.jpg', '7', 4],
-    ['alone.jpg', undefined, 5]
-  ])
-  t.same(lines('val_0.JPEG\tn03444034\t0\t32\n', 'x.txt'), [['val_0.JPEG', 'n03444034', 1]])
-  t.same(lines('ImageId,PredictionString\nv_1,n01 85 1 9 n01 1 2\n', 'x.csv'), [['v_1', 'n01', 2]])
-  for (const head of ['image,label', 'file_name,class', '"path", "label"', 'id,breed']) {
-    t.same(lines(`${head}\na.jpg,cat\n`, 'x.csv'), [['a.jpg', 'cat', 2]], head)
-    t.same(lines(`${head.replace(',', '\t')}\na.jpg\tcat\n`, 'x.tsv'), [['a.jpg', 'cat', 2]])
-  }
-  t.same(lines('image.jpg,cat\n', 'x.csv'), [['image.jpg', 'cat', 1]])
 })
 
 t.test('a list as the source', async (t) => {
@@ -242,7 +224,7 @@ t.test('a tar is a folder, and so are the tars in it', async (t) => {
     ['n01443537/n01443537_2.JPEG', 'n01443537']
   ])
   const notes = [
-    'The folder ILSVRC2012_img_val is left out: none of its pictures has a known class.'
+    'ILSVRC2012_img_val (3 pictures) is left out: none of its pictures has a known class.'
   ]
   t.same((await look(folder)).notes, notes)
 
@@ -264,7 +246,7 @@ t.test('a tar is a folder, and so are the tars in it', async (t) => {
 
   await writeFiles(folder, {
     'ILSVRC2012_validation_ground_truth.txt': '',
-    'val.txt': 'ILSVRC2012_val_00000001.JPEG 1\nILSVRC2012_val_00000003.JPEG n01440764\n'
+    'val.txt': 'ILSVRC2012_val_00000001.JPEG n01443537\nILSVRC2012_val_00000003.JPEG n01440764\n'
   })
   t.same((await look(folder)).test, [
     ['ILSVRC2012_img_val/ILSVRC2012_val_00000001.JPEG', 'n01443537'],
@@ -329,14 +311,19 @@ t.test('tars that others make, and broken ones', async (t) => {
 t.test('nothing with a class', async (t) => {
   const folder = await writeFiles(t.testdir(), { 'in/a.jpg': '', 'in/b.jpg': '' })
   await mkdir(join(folder, 'empty'))
-  const wanted =
-    'expected pictures in a folder for each class, or named like n01440764_tench.JPEG, or with a list' +
-    " of lines 'path label', got"
+  const wanted = [
+    'The nearest arrangements that are read:',
+    '- a folder for each class: cat/1.jpg, dog/2.jpg',
+    "- a list beside the pictures, such as labels.csv, of lines '1.jpg,cat'"
+  ]
+  const start = `[photos] ${folder}`
+  const expected = 'expected pictures with classes, got'
+  const tree = ['2 pictures', 'a.jpg', 'b.jpg'].map((line) => `\u00a0\u00a0${line}`)
   await t.rejects(openSource(join(folder, 'in')), {
-    message: `[photos] ${folder}/in: ${wanted} 2 files, none of them a picture with a class: a.jpg, b.jpg`
+    message: [`${start}/in: ${expected}:`, ...tree, ...wanted].join('\n')
   })
   await t.rejects(openSource(join(folder, 'empty')), {
-    message: `[photos] ${folder}/empty: ${wanted} nothing`
+    message: [`${start}/empty: ${expected} nothing`, ...wanted].join('\n')
   })
   await t.rejects(openSource(join(folder, 'gone')), { name: 'DiskError' })
   await t.rejects(openSource('/dev/null'), { message: /got a device or pipe/ })

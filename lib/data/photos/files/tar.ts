@@ -68,10 +68,11 @@ export async function* tarMembers(
 ): AsyncGenerator<TarMember> {
   const block = Buffer.alloc(BLOCK)
   let next: Ahead = {}
-  for (let at = from; at + BLOCK <= to; ) {
-    await readAll(file, block, at)
-    if (block.every((byte) => byte === 0)) return
-    if (!hasValidChecksum(block)) {
+  for (let at = from; at + BLOCK <= to || (at === from && at < to); ) {
+    const whole = at + BLOCK <= to
+    if (whole) await readAll(file, block, at)
+    if (whole && block.every((byte) => byte === 0)) return
+    if (!whole || !hasValidChecksum(block)) {
       throw new DataError(
         `[tar] ${name}: expected the header of a member at byte ${at - from}, got other bytes;` +
           ' it is no tar, or damaged: fetch it again'

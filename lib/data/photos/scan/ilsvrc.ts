@@ -60,5 +60,5 @@ export async function groundTruth(
       skipped.push({ file: file.name, reason })
     }
   }
-  return { kind: "ILSVRC's validation part", classes: known, items, skipped }
+  return { kind: "ILSVRC's validation part", classes: known, items, skipped, notes: [] }
 }

@@ -4,9 +4,12 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { onDisk } from '../../../util/files/errors.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
-import { type SourceFile, stamp, type Tree } from '../files/tree.ts'
+import { kindFault, type SourceFile, stamp, type Tree } from '../files/tree.ts'
 import { listTree } from '../files/walk.ts'
-import { listed, parseList } from '../lists/lists.ts'
+import { type ClassList, isClassList, parseClassList } from '../lists/class-list.ts'
+import { readList } from '../lists/list.ts'
+import { decodeText } from '../lists/text.ts'
+import { listGroup } from './list-group.ts'
 import type { Listing } from './listing.ts'
 
 /** Files that may name numbered classes, one a line. */
@@ -21,40 +24,73 @@ const classFiles = ['classes.txt', 'labels.txt', 'synsets.txt']
 export async function scanListFile(
   path: string
 ): Promise<{ readonly tree: Tree; readonly listing: Listing }> {
-  const list = basename(path)
+  const name = basename(path)
   const folder = dirname(resolve(path))
-  const text = await onDisk('photos', 'read', path, () => readFile(path, 'utf8'))
-  const lines = parseList(text, list)
-  const found = new Map<string, SourceFile>()
-  const stamps = [list, text]
-  const looked = ordered(lines, 32, async ({ path: name }) => {
-    const whole = resolve(folder, name)
-    return { name, path: whole, stats: await stat(whole).catch(() => undefined) }
-  })
-  for await (const { name, path, stats } of looked) {
-    if (!stats?.isFile()) continue
-    found.set(name, { name, bytes: stats.size, path })
-    stamps.push(stamp(name, stats))
-  }
-  const names = await classList(folder)
-  const group = listed(lines, { list, names, find: (path) => found.get(path) })
-  const { classes, items: train, skipped } = group
+  const text = decodeText(await onDisk('photos', 'read', path, () => readFile(path)))
+  const files = new FilesOnDisk(folder)
+  const list = await readList(text, name, (paths) => files.existing(paths))
+  await files.existing(list.lines.map(({ path }) => path))
+  const names = await classList(folder, name)
+  const find = (path: string) => files.found.get(path)
+  const group = listGroup(list, { find, names })
+  const { classes, items: train, skipped, notes } = group
   const first = skipped[0]
   if (train.length === 0) {
-    const why = first ? `: ${first.file} ${first.reason}` : ''
+    const why = list.reason ?? (first ? `${first.file} ${first.reason}` : notes[0])
     throw new DataError(
-      `[photos] ${path}: expected lines 'path label' that name pictures, got ${lines.length} lines,` +
-        ` none of which does${why}`
+      `[photos] ${path}: expected lines 'path label' that name pictures, got ${list.lines.length} lines,` +
+        ` none of which does${why === undefined ? '' : `: ${why}`}`
     )
   }
-  const tree = listTree(path, [...found.values()], stamps)
-  return { tree, listing: { kind: 'a list', classes, train, skipped, notes: [] } }
+  const sources = new Map([...files.found.values()].map((file) => [file.name, file]))
+  const tree = listTree(path, [...sources.values()], [name, text, ...files.stamps])
+  return { tree, listing: { kind: 'a list', classes, train, skipped, notes } }
 }
 
-async function classList(folder: string): Promise<readonly string[] | undefined> {
+/** Files by the paths that a list writes for them. */
+class FilesOnDisk {
+  readonly found = new Map<string, SourceFile>()
+  readonly stamps: string[] = []
+  readonly #folder: string
+  readonly #asked = new Set<string>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Those of the paths that are files. */
+  async existing(paths: readonly string[]): Promise<ReadonlySet<string>> {
+    const asked = paths.filter((path) => path !== '' && !this.#asked.has(path))
+    const looked = ordered(new Set(asked), 32, async (name) => ({
+      name,
+      file: await this.#look(name)
+    }))
+    for await (const { name, file } of looked) {
+      this.#asked.add(name)
+      if (file) this.found.set(name, file)
+    }
+    return new Set(paths.filter((path) => this.found.has(path)))
+  }
+
+  async #look(written: string): Promise<SourceFile | undefined> {
+    for (const name of new Set([written, written.replaceAll('\\', '/')])) {
+      const path = resolve(this.#folder, name)
+      const stats = await stat(path).catch(() => undefined)
+      // The list's own folder is no picture.
+      if (!stats || stats.isDirectory()) continue
+      this.stamps.push(stamp(name, stats))
+      const fault = kindFault(stats)
+      return { name, bytes: stats.size, path, ...(fault !== undefined && { fault }) }
+    }
+    return
+  }
+}
+
+async function classList(folder: string, list: string): Promise<ClassList | undefined> {
   for (const name of classFiles) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => undefined)
-    if (text !== undefined) return text.split(/\r?\n/).filter((line) => line.trim() !== '')
+    if (name === list || !isClassList(name)) continue
+    const bytes = await readFile(join(folder, name)).catch(() => undefined)
+    if (bytes !== undefined) return parseClassList(decodeText(bytes), name)
   }
   return
 }

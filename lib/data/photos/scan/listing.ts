@@ -15,6 +15,8 @@ export interface Group {
   readonly classes: readonly string[]
   readonly items: readonly Item[]
   readonly skipped: readonly Skipped[]
+  /** How the classes were found, where that was a guess, and what was left out. */
+  readonly notes: readonly string[]
 }
 
 /** Labelled files, in parts. */

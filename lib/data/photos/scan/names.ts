@@ -46,5 +46,5 @@ export function classNames(
       skipped.push({ file: file.name, reason })
     }
   }
-  return { kind: 'pictures named by their class', classes, items, skipped }
+  return { kind: 'pictures named by their class', classes, items, skipped, notes: [] }
 }

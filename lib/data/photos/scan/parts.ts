@@ -1,22 +1,13 @@
 /** Recognises how a folder or tar of pictures is arranged: its parts, and how they name classes. */
-import { DataError } from '../../dataset.ts'
-import { isPictureName, isTextName } from '../files/kinds.ts'
+import { isPictureName } from '../files/kinds.ts'
+import { counted, someOf } from '../files/some.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
-import { listed, parseList } from '../lists/lists.ts'
-import { classFolders } from './folders.ts'
-import { groundTruth } from './ilsvrc.ts'
+import { baseOf, directPictures, foldersIn, folderText } from './folders.ts'
+import { groupOf } from './groups.ts'
 import type { Group, Listing } from './listing.ts'
-import { classNames } from './names.ts'
-import type { Skipped } from './source.ts'
-
-const TRAIN = /(^|[_-])train(ing)?$/i
-const VALIDATION = /(^|[_-])val(id|idation)?$/i
-const TEST = /(^|[_-])test(ing)?$/i
-
-/** Number of lines that decide if a text is a list. */
-const SAMPLE_LINES = 50
-/** Longer texts are no lists. */
-const MAX_LIST_BYTES = 256 * 2 ** 20
+import { PARTS, partWord } from './part-names.ts'
+import { notUnderstood } from './seen.ts'
+import { webDataset } from './webdataset.ts'
 
 /**
  * Lists a tree's pictures with their classes. Class folders, names or a list give the classes. The test part is
@@ -26,34 +17,42 @@ const MAX_LIST_BYTES = 256 * 2 ** 20
  * @throws DataError if no picture has a class
  */
 export async function scanTree(tree: Tree, said: string): Promise<Listing> {
-  const folders = [...new Set(tree.files.map(({ name }) => topOf(name)))]
-  const train = folders.find((name) => TRAIN.test(name))
-  const notes = [...tree.notes]
-  if (train === undefined || train === '') {
+  const shards = await webDataset(tree)
+  if (shards) return { ...shards, notes: [...tree.notes, ...shards.notes] }
+  const parts = partFolders(tree.files)
+  if (!parts.train) {
     const group = await groupOf(tree, '', undefined)
-    if (!group || group.items.length === 0) throw noPictures(tree, said, group?.skipped)
-    const { kind, classes, items, skipped } = group
-    return { kind, classes, train: items, skipped, notes }
+    if (!group || group.items.length === 0) throw notUnderstood(tree, said, group)
+    const { kind, classes, items, skipped, notes } = group
+    return {
+      kind,
+      classes,
+      train: items,
+      skipped,
+      notes: [...tree.notes, ...parts.notes, ...notes]
+    }
   }
 
-  const first = await groupOf(tree, `${train}/`, undefined)
-  if (!first || first.items.length === 0)
-    throw noPictures(tree, `${said}: ${train}`, first?.skipped)
-  const others = [VALIDATION, TEST].flatMap((pattern) =>
-    folders.filter((name) => name !== '' && name !== train && pattern.test(name))
-  )
+  const { train, tests, base, counts } = parts
+  const first = await groupOf(tree, `${base}${train}/`, undefined)
+  if (!first || first.items.length === 0) {
+    throw notUnderstood(tree, `${said}: ${base}${train}`, first)
+  }
   let second: Group | undefined
   const skipped = [...first.skipped]
-  for (const name of others) {
+  const notes = [...tree.notes, ...parts.notes, ...first.notes]
+  for (const name of tests) {
+    const folder = folderText(counts, base, name)
     if (second) {
-      notes.push(`The folder ${name} is left out: there is another to test with.`)
+      notes.push(`${folder} is left out: there is another part to test with.`)
       continue
     }
-    const group = await groupOf(tree, `${name}/`, first.classes)
+    const group = await groupOf(tree, `${base}${name}/`, first.classes)
+    notes.push(...(group?.notes ?? []))
     if (group && group.items.length > 0) {
       second = group
       skipped.push(...group.skipped)
-    } else notes.push(`The folder ${name} is left out: none of its pictures has a known class.`)
+    } else notes.push(`${folder} is left out: none of its pictures has a known class.`)
   }
   return {
     kind: `${first.kind}, in parts`,
@@ -65,84 +64,81 @@ export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   }
 }
 
-const topOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')))
-
-/** Labels the pictures of a part. If the classes are known, it is the test part: lists come first. */
-async function groupOf(
-  tree: Tree,
-  prefix: string,
-  known: readonly string[] | undefined
-): Promise<Group | undefined> {
-  const files = tree.files.filter(({ name }) => name.startsWith(prefix))
-  const inFolders = () => classFolders(files, prefix, known)
-  const inNames = () => classNames(files, prefix, known)
-  const inList = () => fromList(tree, files, prefix, known)
-  const deep = files.some(({ name }) => isPictureName(name) && name.includes('/', prefix.length))
-  if (known) {
-    const truth = async () => groundTruth(tree, files, known)
-    return (await inList()) ?? (await truth()) ?? inFolders() ?? inNames()
-  }
-  if (!deep) return inNames() ?? (await inList())
-  // A list goes before a single folder, which may be no class.
-  const group = inFolders()
-  return group && group.classes.length > 1 ? group : ((await inList()) ?? group)
+/** The folders of parts, and what lies beside them. */
+interface Parts {
+  /** The folder that they lie in; ends with a slash, unless it is empty. */
+  readonly base: string
+  /** Undefined if there are no parts. */
+  readonly train: string | undefined
+  /** Folders to test with, in the order of preference. */
+  readonly tests: readonly string[]
+  readonly counts: ReadonlyMap<string, number>
+  readonly notes: readonly string[]
 }
 
-/** Labels by a list in the part's folder, or named like the part, if most of its first lines name pictures. */
-async function fromList(
-  tree: Tree,
-  files: readonly SourceFile[],
-  prefix: string,
-  known: readonly string[] | undefined
-): Promise<Group | undefined> {
-  const word = [TRAIN, VALIDATION, TEST].find((pattern) => pattern.test(prefix.slice(0, -1)))
-  const names = word && new RegExp(word.source.replace('$', '([_-].*)?\\.\\w+$'), 'i')
-  const lists = tree.files.filter(({ name, bytes }) => {
-    if (!isTextName(name) || bytes > MAX_LIST_BYTES) return false
-    const inside = name.startsWith(prefix) && !name.includes('/', prefix.length)
-    return inside || (!name.includes('/') && names?.test(name))
-  })
-  if (lists.length === 0) return
-  const byName = new Map<string, SourceFile>()
-  for (const file of files) {
-    byName.set(file.name, file)
-    byName.set(withoutExtension(file.name), file)
-  }
-  const find = (path: string, label: string) => {
-    const plain = path.replace(/^(\.?\/)+/, '')
-    const places = [plain, prefix + plain, `${prefix}images/${plain}`, `${prefix}${label}/${plain}`]
-    return places.map((place) => byName.get(place)).find((file) => file !== undefined)
-  }
-  for (const list of lists) {
-    const lines = parseList(Buffer.from(await tree.read(list)).toString('utf8'), list.name)
-    const sample = lines.slice(0, SAMPLE_LINES)
-    const hits = sample.filter(({ path, label = '' }) => find(path, label)).length
-    if (hits > 0 && hits * 2 >= sample.length) {
-      const rest = new Set(files.filter(({ name }) => isPictureName(name)))
-      const group = listed(lines, { list: list.name, find, ...(known && { known }) })
-      for (const { file } of group.items) rest.delete(file)
-      const unnamed = [...rest].map(({ name }) => ({
-        file: name,
-        reason: `has no class: ${list.name} does not name it`
-      }))
-      return { ...group, skipped: [...group.skipped, ...unnamed] }
-    }
-  }
-  return
-}
-
-const withoutExtension = (name: string) => name.replace(/\.\w+$/, '')
-
-function noPictures(tree: Tree, said: string, skipped: readonly Skipped[] = []): DataError {
-  const names = tree.files.slice(0, 3).map(({ name }) => name)
-  const got =
-    tree.files.length === 0
-      ? 'nothing'
-      : `${tree.files.length} files, none of them a picture with a class: ${names.join(', ')}` +
-        (tree.files.length > 3 ? ', …' : '')
-  const first = skipped[0] ? ` (${skipped[0].file} ${skipped[0].reason})` : ''
-  return new DataError(
-    `[photos] ${said}: expected pictures in a folder for each class, or named like` +
-      ` n01440764_tench.JPEG, or with a list of lines 'path label', got ${got}${first}`
+/** Finds the parts: folders named like parts, unless they are classes among others. */
+function partFolders(files: readonly SourceFile[]): Parts {
+  const { prefix: base } = baseOf(files, '')
+  const counts = foldersIn(files, base)
+  const names = [...counts.keys()]
+  const trains = names.filter((name) => partWord(name) === 'train')
+  const none = { base, train: undefined, tests: [], counts, notes: [] }
+  // ILSVRC's folders of tasks 1 and 3 differ in their ends: the first one is taken, the others are told.
+  const train = trains[0]
+  if (train === undefined) return none
+  const tests = PARTS.slice(1).flatMap(({ word }) =>
+    names.filter((name) => partWord(name) === word)
   )
+  const others = names.filter((name) => name !== train && !tests.includes(name))
+  if (others.length > 0 && isClass(files, base, train, tests, others)) {
+    const known = [train, ...tests]
+    const are = known.length === 1 ? 'is a class' : 'are classes'
+    const parts = known.length === 1 ? 'part' : 'parts'
+    const beside = `${counted(others.length, 'folder')} (${someOf(others)})`
+    const note = `${known.join(', ')} ${are} like the ${beside} beside, and no ${parts} of the set.`
+    return { ...none, notes: [note] }
+  }
+  const direct = directPictures(files, base).filter(({ name }) => isPictureName(name)).length
+  const left = [
+    ...others.map((name) => folderText(counts, base, name)),
+    ...(direct > 0 ? [counted(direct, 'picture')] : [])
+  ]
+  const notes = left.length > 0 ? [`Beside the parts, left out: ${left.join(', ')}.`] : []
+  return { base, train, tests, counts, notes }
+}
+
+/**
+ * True if a folder named `train` is a class: its folders are not those of a test part, and it is no more arranged in
+ * folders of classes than the folders beside it.
+ */
+function isClass(
+  files: readonly SourceFile[],
+  base: string,
+  train: string,
+  tests: readonly string[],
+  others: readonly string[]
+): boolean {
+  const inside = (name: string) => [...foldersIn(files, `${base}${name}/`).keys()]
+  const classes = new Set(inside(train))
+  const shared = (name: string) => inside(name).filter((folder) => classes.has(folder)).length
+  const shares = (name: string) => shared(name) > 0
+  // `train` and `val` of the same classes, and one or two folders more.
+  if (others.length < 3 && tests.some((name) => shared(name) > 1)) return false
+  if (others.some(shares)) return true
+  if (tests.some(shares)) return false
+  if (classes.size > 1) return others.every((name) => inside(name).length > 1)
+  // A list tells the classes of a part.
+  return classes.size === 1 || !hasOwnList(files, base, train)
+}
+
+function hasOwnList(files: readonly SourceFile[], base: string, train: string): boolean {
+  const list = PARTS.find(({ word }) => word === partWord(train))?.list
+  return files.some(({ name }) => {
+    const last = name.slice(name.lastIndexOf('/') + 1)
+    return (
+      /\.(txt|csv|tsv|lst)$/i.test(name) &&
+      list?.test(last) &&
+      name.split('/').length <= base.split('/').length + 1
+    )
+  })
 }
