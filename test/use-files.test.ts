@@ -1,17 +1,21 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
+import type { ImageSet } from '../lib/data/dataset.ts'
+import { findPictures } from '../lib/data/photos/files/find.ts'
 import { alexnet } from '../lib/net/models/alexnet.ts'
 import { cifar } from '../lib/net/models/cifar.ts'
+import { classPlaces } from '../lib/use/class-places.ts'
 import { type FeatureFacts, openIndex, writeIndex } from '../lib/use/feature-index.ts'
 import { filterSheet, firstConvolution, towersOf } from '../lib/use/filters.ts'
-import { findPhotos } from '../lib/use/find-photos.ts'
 import { nearest } from '../lib/use/nearest.ts'
-import { photoFiles } from '../lib/use/photo-files.ts'
+import { photoFiles, pictureSet } from '../lib/use/photo-files.ts'
 import { ranked, Scores } from '../lib/use/scores.ts'
+import { suited } from '../lib/use/suited.ts'
 import { readNpy, writeNpy } from '../lib/util/files/npy.ts'
+import { tarOf } from './photo-files.ts'
 
 const python = '/usr/bin/python3'
 const matrix = Float32Array.from({ length: 15 }, (_, i) => Math.fround(i / 3 - 2))
@@ -212,13 +216,13 @@ t.test('photographs in files', async (t) => {
   const raw = { width: 4, height: 2, channels: 3 } as const
   const colours = [10, 20, 30].concat(Array(21).fill(0))
   await sharp(Uint8Array.from(colours), { raw }).png().toFile(join(dir, 'c.png'))
-  const found = await findPhotos(dir)
-  t.strictSame(found, { folder: dir, names: ['a/x.PNG', 'b.jpg', 'c.png'] })
-  t.strictSame(await findPhotos(join(dir, 'c.png')), { folder: dir, names: ['c.png'] })
-  t.strictSame((await findPhotos(join(dir, 'a', 'notes.txt'))).names, [])
-  await t.rejects(findPhotos(join(dir, 'none')), { name: 'DiskError' })
+  const found = await findPictures(dir)
+  const names = found.pictures.map(({ name }) => name)
+  t.strictSame([found.folder, names], [dir, ['a/x.PNG', 'b.jpg', 'c.png']])
+  t.match(await findPictures(join(dir, 'c.png')), { folder: dir, pictures: [{ name: 'c.png' }] })
+  await t.rejects(findPictures(join(dir, 'none')), { name: 'DiskError' })
 
-  const files = [...found.names, 'none.jpg', 'a'].map((name) => join(dir, name))
+  const files = [...names, 'none.jpg', 'a'].map((name) => join(dir, name))
   for (const [channels, expected] of [
     [3, [10, 20, 30]],
     [1, [18]]
@@ -233,8 +237,81 @@ t.test('photographs in files', async (t) => {
       [0, /is empty/],
       [1, /is of no kind known/],
       [3, /^is not there$/],
-      [4, /^cannot be read \(EISDIR\)$/]
+      [4, /^is a folder, no file$/]
     ])
   }
   t.throws(() => photoFiles(files, { height: 2, width: 4, channels: 2 }), { message: /1 or 3/ })
+})
+
+t.test(
+  'one finder for all commands: links, hidden files, pipes, other formats, tars',
+  async (t) => {
+    const dir = t.testdir({
+      a: { '1.jpg': '', '.2.jpg': '', 'notes.txt': '' },
+      '.hidden': { '3.jpg': '' },
+      'b.gif': ''
+    })
+    execFileSync('mkfifo', [join(dir, 'pipe.jpg')])
+    symlinkSync('a', join(dir, 'linked'))
+    symlinkSync('/nowhere', join(dir, 'gone.jpg'))
+    writeFileSync(join(dir, 'in.tar'), await tarOf({ '4.jpg': 'tar' }))
+    const found = await findPictures(dir)
+    const names = ['a/1.jpg', 'b.gif', 'gone.jpg', 'in/4.jpg', 'linked/1.jpg', 'pipe.jpg']
+    t.strictSame(
+      found.pictures.map(({ name }) => name),
+      names
+    )
+    t.match(found.notes, [/^1 hidden folder .*: \.hidden\.$/, /^2 hidden pictures /])
+    const set = pictureSet(found.pictures, { height: 2, width: 2, channels: 1 })
+    await set.read(Uint32Array.from(names.keys()), new Uint8Array(24), new Int32Array(6))
+    t.match([...set.failures].sort(), [
+      [0, /^is empty/],
+      [1, /^is empty/],
+      [2, 'is a link to nothing'],
+      [3, /^is of no kind known/],
+      [4, /^is empty/],
+      [5, 'is a pipe, no file']
+    ])
+    await found.close()
+    const pipe = photoFiles([join(dir, 'pipe.jpg')], { height: 2, width: 2, channels: 3 })
+    await pipe.read(Uint32Array.of(0), new Uint8Array(12), new Int32Array(1))
+    t.strictSame([...pipe.failures], [[0, 'is a pipe, no file']])
+  }
+)
+
+t.test('classes of one name: by place where the lists are equal, else refused', (t) => {
+  const twice = ['crane', 'owl', 'crane']
+  const data = { name: 'birds', height: 2, width: 2, channels: 3, mean: [0], std: [1] }
+  const set = (classes: readonly string[], channels = 3): ImageSet => ({
+    ...data,
+    length: 3,
+    channels,
+    classes,
+    read: async (indices, images, labels) => {
+      for (const [i, index] of indices.entries()) labels[i] = index
+      images.fill(200)
+    }
+  })
+  const labels = async (classes: readonly string[], own: readonly string[]) => {
+    const one = suited(set(classes), { ...data, classes: own })
+    await one.read(Uint32Array.of(0, 1, 2), new Uint8Array(36), new Int32Array(3))
+    return [...one.truth]
+  }
+  t.resolveMatch(labels(twice, twice), [0, 1, 2])
+  t.resolveMatch(labels(['a', 'b', 'c'], ['c', 'b', 'a']), [2, 1, 0])
+  const other = { name: 'DataError', message: /several classes named crane/ }
+  t.rejects(labels(['owl', 'crane', 'crane'], twice), other)
+  t.rejects(labels(['owl', 'crane'], twice), other)
+  t.rejects(labels(['owl', 'fox'], twice), { message: /with 'fox' among them/ })
+  t.match(classPlaces(twice, ['owl', 'crane']), { twice: ['crane'] })
+
+  t.test('a net of one channel takes colours as grey', async (t) => {
+    const grey = suited(set(['a', 'b', 'c']), { ...data, channels: 1, classes: ['a', 'b', 'c'] })
+    const images = new Uint8Array(12)
+    await grey.read(Uint32Array.of(0, 1, 2), images, new Int32Array(3))
+    t.strictSame([...images], Array(12).fill(200))
+    t.equal(grey.channels, 1)
+    t.throws(() => suited(set(['a'], 1), { ...data, classes: ['a'] }), { message: /of 3 channels/ })
+  })
+  t.end()
 })

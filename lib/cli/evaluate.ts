@@ -148,7 +148,9 @@ await program(async (signal) => {
     const images = `${count(scores.images)} images${views === 10 ? ', ten views of each' : ''}`
     const errors = `top-1 ${fraction(scores.top1Error)}, top-5 ${fraction(scores.top5Error)}`
     print(entry('Net', names.join('\n')))
-    print(entry('Data', `${foreign(name)}, ${split}: ${images}\n${foreign(source)}`))
+    const grey = data.train.channels === 3 && first.facts.data.channels === 1
+    const taken = grey ? '\ncolours are taken as grey, as the net has one channel' : ''
+    print(entry('Data', `${foreign(name)}, ${split}: ${images}\n${foreign(source)}${taken}`))
     print(deviceText(opened.devices.all, opened.where))
     print(entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`))
     if (scores.notFinite > 0) print(entry('Not finite', notFiniteText(scores.notFinite).slice(2)))

@@ -3,15 +3,16 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImageSet } from '../data/dataset.ts'
 import { type OpenDataOptions, openData } from '../data/open.ts'
+import { findPictures } from '../data/photos/files/find.ts'
+import { isPictureName } from '../data/photos/files/kinds.ts'
 import {
   type FeatureFacts,
   type IndexedImage,
   isIndexName,
   writeIndex
 } from '../use/feature-index.ts'
-import { findPhotos } from '../use/find-photos.ts'
 import { outputs } from '../use/outputs.ts'
-import { type PhotoFiles, photoFiles } from '../use/photo-files.ts'
+import { type PhotoFiles, pictureSet } from '../use/photo-files.ts'
 import { partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
 import { weightsDigest } from '../use/weights.ts'
@@ -62,7 +63,7 @@ async function readArguments(): Promise<Arguments> {
 }
 
 /** Images and their names. */
-interface Source {
+interface Source extends AsyncDisposable {
   readonly folder: string
   readonly set: ImageSet
   /** The same set, if its images are files that may not be photographs. */
@@ -75,12 +76,19 @@ async function openSource(
   { facts: { data } }: Trained,
   options: OpenDataOptions
 ): Promise<Source> {
-  const isPath = (await stat(source).catch(() => undefined)) !== undefined
-  const { folder, names } = isPath ? await findPhotos(source) : { folder: '.', names: [] }
-  if (names.length > 0) {
-    const files = names.map((name) => join(folder, name))
-    const photos = photoFiles(files, data)
-    return { folder, set: photos, photos, name: (index) => ({ file: names[index] ?? '' }) }
+  const stats = await stat(source).catch(() => undefined)
+  if (stats?.isDirectory() || (stats && isPictureName(source))) {
+    const found = await findPictures(source, options.signal)
+    const { folder, pictures, notes } = found
+    const names = pictures.map(({ name }) => name)
+    if (names.some(isPictureName)) {
+      for (const note of notes) options.onNotice?.(note)
+      const whole = pictures.map((one) => ({ ...one, name: join(folder, one.name) }))
+      const photos = pictureSet(whole, data)
+      const name = (index: number) => ({ file: names[index] ?? '' })
+      return { folder, set: photos, photos, name, [Symbol.asyncDispose]: () => found.close() }
+    }
+    await found.close()
   }
   const set = partOf(await openData(source, options), split)
   const name = (index: number, label: number) => {
@@ -88,7 +96,7 @@ async function openSource(
     const file = set.name?.(index) ?? `${split}/${index}`
     return { file, ...(known !== undefined && { class: known }) }
   }
-  return { folder: source, set, name }
+  return { folder: source, set, name, [Symbol.asyncDispose]: async () => {} }
 }
 
 await program(async (signal) => {
@@ -98,11 +106,9 @@ await program(async (signal) => {
   await using opened = await openFor(given)
   const trained = await opened.net(run, { layer })
   const { net, facts } = trained
-  const { set, photos, folder, name } = await openSource(given, trained, {
-    signal,
-    onNotice: report.note,
-    onPrepare: report.preparing
-  })
+  const opening = { signal, onNotice: report.note, onPrepare: report.preparing }
+  await using source = await openSource(given, trained, opening)
+  const { set, photos, folder, name } = source
   const images: IndexedImage[] = []
   const suited = trained.takeUnlabelled(set)
 

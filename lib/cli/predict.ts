@@ -1,6 +1,6 @@
 /** `alexnode predict`: classifies photographs with a trained net. */
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
-import { photoFiles } from '../use/photo-files.ts'
+import { pictureSet } from '../use/photo-files.ts'
 import { ranked } from '../use/scores.ts'
 import { foreign } from '../util/foreign.ts'
 import { command, parse } from './shared/command.ts'
@@ -8,10 +8,12 @@ import { fraction } from './shared/format.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { viewsOf, viewsOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
-import { program } from './shared/program.ts'
+import { program, UsageError } from './shared/program.ts'
+import { Reporter } from './shared/reporter.ts'
 import {
   addTrainedOptions,
   BATCH,
+  namedPictures,
   openFor,
   reportSkipped,
   type TrainedArguments
@@ -38,7 +40,7 @@ async function readArguments(): Promise<Arguments> {
   predict
     .usage('RUN IMAGE… [options]')
     .argument('<run>', "the run's folder")
-    .argument('<images...>', 'files')
+    .argument('<images...>', 'files, or folders of them')
     .option('--top <n>', 'classes to name for each (5)', whole(1))
     .addOption(await viewsOption())
   const given = await parse<Given>(await addTrainedOptions(predict))
@@ -61,15 +63,20 @@ function textOf(file: string, top: readonly ClassProbability[]): string {
 await program(async (signal) => {
   const given = await readArguments()
   const { run, images, top: most = 5, json = false } = given
+  await using named = await namedPictures(images, signal)
+  const { pictures } = named
+  const report = new Reporter({ json })
+  for (const note of named.notes) report.note(note)
+  if (pictures.length === 0) throw new UsageError('alexnode predict: expected pictures, got none.')
   await using opened = await openFor(given)
-  const trained = await opened.net(run, { batch: Math.min(given.batch ?? BATCH, images.length) })
+  const trained = await opened.net(run, { batch: Math.min(given.batch ?? BATCH, pictures.length) })
   const { net, classes, facts } = trained
-  const set = photoFiles(images, facts.data)
+  const set = pictureSet(pictures, facts.data)
   const predictions: { file: string; top: readonly ClassProbability[] }[] = []
   const onBatch = ({ first, labels, probabilities }: PredictedBatch) => {
     for (const row of labels.keys()) {
       if (set.failures.has(first + row)) continue
-      const file = images[first + row] ?? ''
+      const file = set.files[first + row] ?? ''
       const values = probabilities.subarray(row * net.classes, (row + 1) * net.classes)
       const top = ranked(values, most).map(({ label, probability }) => {
         return { class: classes[label] ?? String(label), probability }

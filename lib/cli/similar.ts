@@ -3,17 +3,19 @@ import { join } from 'node:path'
 import { type FeatureIndex, openIndex } from '../use/feature-index.ts'
 import { nearest } from '../use/nearest.ts'
 import { outputs } from '../use/outputs.ts'
-import { type PhotoFiles, photoFiles } from '../use/photo-files.ts'
+import { type PhotoFiles, pictureSet } from '../use/photo-files.ts'
 import { RunError, type Trained } from '../use/trained.ts'
 import { weightsDigest } from '../use/weights.ts'
 import { foreign } from '../util/foreign.ts'
 import { command, parse } from './shared/command.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { print, printJson } from './shared/output.ts'
-import { program } from './shared/program.ts'
+import { program, UsageError } from './shared/program.ts'
+import { Reporter } from './shared/reporter.ts'
 import {
   addTrainedOptions,
   BATCH,
+  namedPictures,
   openFor,
   reportSkipped,
   type TrainedArguments
@@ -38,7 +40,7 @@ async function readArguments(): Promise<Arguments> {
   )
   similar
     .usage('QUERY… --index FILE [options]')
-    .argument('<queries...>', 'photographs')
+    .argument('<queries...>', 'photographs, or folders of them')
     .requiredOption('--index <file>', 'the file that alexnode features wrote')
     .option('--run <folder>', "the run's folder (as saved in the index)")
     .option('--top <n>', 'images to name for each (6)', whole(1))
@@ -84,16 +86,21 @@ await program(async (signal) => {
   const given = await readArguments()
   const { queries, index: path, top = 6, json = false } = given
   const index = await openIndex(path)
+  await using named = await namedPictures(queries, signal)
+  const { pictures } = named
+  const report = new Reporter({ json })
+  for (const note of named.notes) report.note(note)
+  if (pictures.length === 0) throw new UsageError('alexnode similar: expected pictures, got none.')
   await using opened = await openFor(given)
-  const batch = Math.min(given.batch ?? BATCH, queries.length)
+  const batch = Math.min(given.batch ?? BATCH, pictures.length)
   const trained = await opened.net(given.run ?? index.run, { batch, layer: index.layer })
   await checkIndex(path, index, trained)
 
-  const set = photoFiles(queries, trained.facts.data)
+  const set = pictureSet(pictures, trained.facts.data)
   const { features, decoded } = await featuresOf(trained, set, signal)
   const found = await nearest(features, index.width, index.rows(), top)
   const results = decoded.map((query, i) => ({
-    file: queries[query] ?? '',
+    file: set.files[query] ?? '',
     nearest: (found[i] ?? []).map(({ row, distance }) => {
       const { file = '', ...more } = index.images[row] ?? {}
       return { file: join(index.folder, file), ...more, distance }

@@ -9,6 +9,7 @@ import {
 } from '../training/evaluate/evaluate.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { instance, list, record } from '../util/check/rules.ts'
+import { classPlaces } from './class-places.ts'
 import { Scores } from './scores.ts'
 import { Trained } from './trained.ts'
 
@@ -57,7 +58,7 @@ export async function assess(
   const mean = new Float32Array(set.length * width)
   const truth = new Int32Array(set.length)
   for (const [number, net] of nets.entries()) {
-    const order = orders[number] ?? []
+    const order = orders[number] ?? new Int32Array()
     await judge(net, set, options, progress, ({ first: from, probabilities, labels }) => {
       if (net === first) truth.set(labels, from)
       for (let row = 0; row < probabilities.length; row += width) {
@@ -89,13 +90,18 @@ async function judge(
 }
 
 /** For each class of `net`, its place among the classes of `first`. */
-function orderOf(net: Trained, first: Trained): readonly number[] {
-  const places = new Map(first.classes.map((name, i) => [name, i]))
-  const order = net.classes.flatMap((name) => places.get(name) ?? [])
-  if (order.length === first.classes.length && order.length === net.classes.length) return order
+function orderOf(net: Trained, first: Trained): Int32Array {
+  const found = classPlaces(net.classes, first.classes)
+  if ('places' in found && found.places.length === first.classes.length) return found.places
+  const known = new Set(first.classes)
+  const both = net.classes.filter((name) => known.has(name)).length
+  const why =
+    'twice' in found
+      ? `, and several named ${found.twice.slice(0, 5).join(', ')}, in other orders`
+      : ''
   throw new DataError(
     `[evaluate] expected nets of the same classes, got ${first.classes.length} in ` +
-      `${first.facts.folder} and ${net.classes.length} in ${net.facts.folder}, ${order.length} of ` +
-      'them in both: average nets that were trained on the same classes'
+      `${first.facts.folder} and ${net.classes.length} in ${net.facts.folder}, ${both} of ` +
+      `them in both${why}: average nets that were trained on the same classes`
   )
 }

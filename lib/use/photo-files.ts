@@ -2,9 +2,11 @@
 import { checkRead } from '../data/check.ts'
 import type { Fit, ImageSet } from '../data/dataset.ts'
 import { decodePhoto, PhotoError } from '../data/photos/decode.ts'
+import type { FoundPicture } from '../data/photos/files/find.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { list, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
 import { DiskError } from '../util/files/errors.ts'
+import { luma } from './grey.ts'
 
 /** Options of `photoFiles`: the form that photographs are brought to. */
 export interface PhotoFilesOptions {
@@ -50,13 +52,25 @@ export interface PhotoFiles extends ImageSet {
  */
 export function photoFiles(files: readonly string[], options: PhotoFilesOptions): PhotoFiles {
   checkArguments('photos', { files: [files, list(text)] })
+  return pictureSet(
+    files.map((name) => ({ name, photo: async () => name })),
+    options
+  )
+}
+
+/** Makes a set of pictures that were found. `files` are their names. */
+export function pictureSet(
+  pictures: readonly FoundPicture[],
+  options: PhotoFilesOptions
+): PhotoFiles {
   checkOptions('photos', options, photoOptions)
   const { height, width, channels, fit = 'crop' } = options
   const size = height * width * channels
   const failures = new Map<number, string>()
   async function decode(index: number, out: Uint8Array): Promise<void> {
     try {
-      const { data } = await decodePhoto(files[index] ?? '', { size: { height, width }, fit })
+      const photo = (await pictures[index]?.photo()) ?? ''
+      const { data } = await decodePhoto(photo, { size: { height, width }, fit })
       if (channels === 3) out.set(data)
       else luma(data, out)
     } catch (error) {
@@ -65,11 +79,11 @@ export function photoFiles(files: readonly string[], options: PhotoFilesOptions)
     }
   }
   return {
-    length: files.length,
+    length: pictures.length,
     height,
     width,
     channels,
-    files,
+    files: pictures.map(({ name }) => name),
     failures,
     classes: [],
     mean: Array(channels).fill(0),
@@ -82,12 +96,6 @@ export function photoFiles(files: readonly string[], options: PhotoFilesOptions)
         places.map(([index, i]) => decode(index, images.subarray(i * size, (i + 1) * size)))
       )
     }
-  }
-}
-
-function luma(rgb: Uint8Array, out: Uint8Array): void {
-  for (let i = 0; i < out.length; i++) {
-    out[i] = Math.round(0.299 * rgb[i * 3]! + 0.587 * rgb[i * 3 + 1]! + 0.114 * rgb[i * 3 + 2]!)
   }
 }
 

@@ -1,6 +1,8 @@
 /** Adapts a set of images to a trained net: its class order, and the statistics of its training. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
 import type { RunData } from '../run/data.ts'
+import { classPlaces } from './class-places.ts'
+import { greySet } from './grey.ts'
 
 /** A set as a trained net takes it. It records the labels that were read. */
 export interface SuitedSet extends ImageSet {
@@ -14,13 +16,15 @@ export interface SuitOptions {
 }
 
 /**
- * Adapts a set to a run's net: mean and standard deviation are those of training, and labels are translated to the
- * run's classes by name.
+ * Adapts a set to a run's net: a net of one channel takes colours as grey, mean and standard deviation are those of training, and labels are translated to the
+ * run's classes: by place where the lists are equal, else by name.
  *
- * @throws DataError if a class is not one of the run's, or the images have another number of channels
+ * @throws DataError if a class is not one of the run's, names do not tell classes apart, or the images have another
+ * number of channels
  */
-export function suited(set: ImageSet, data: RunData, { width }: SuitOptions = {}): SuitedSet {
+export function suited(given: ImageSet, data: RunData, { width }: SuitOptions = {}): SuitedSet {
   const { channels, mean, std, meanImage } = data
+  const set = channels === 1 && given.channels === 3 ? greySet(given) : given
   if (set.channels !== channels) {
     throw new DataError(
       `[data] expected images of ${channels} channels, as in ${data.name}, which the net was trained ` +
@@ -63,16 +67,20 @@ export function suited(set: ImageSet, data: RunData, { width }: SuitOptions = {}
 
 /** The run's label of each of the set's classes. */
 function labelsOf(set: ImageSet, { classes, name }: RunData): Int32Array {
-  const places = new Map(classes.map((known, i) => [known, i]))
-  return Int32Array.from(set.classes, (own) => {
-    const label = places.get(own)
-    if (label !== undefined) return label
-    const few = (names: readonly string[]) =>
-      `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`
+  const found = classPlaces(set.classes, classes)
+  if ('places' in found) return found.places
+  const few = (names: readonly string[]) =>
+    `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`
+  if ('twice' in found) {
     throw new DataError(
-      `[data] expected classes of ${name}, which the net was trained on (${classes.length}: ` +
-        `${few(classes)}), got ${set.classes.length} with '${own}' among them (${few(set.classes)}): ` +
-        'name a set with the same classes'
+      `[data] expected classes of different names, or all in the order of ${name}, which the net was ` +
+        `trained on, got others with several classes named ${few(found.twice)}: rename them (folders ` +
+        'n02012849_crane and n03126707_crane) and train again, or name a set with the same list'
     )
-  })
+  }
+  throw new DataError(
+    `[data] expected classes of ${name}, which the net was trained on (${classes.length}: ` +
+      `${few(classes)}), got ${set.classes.length} with '${found.missing}' among them (${few(set.classes)}): ` +
+      'name a set with the same classes'
+  )
 }

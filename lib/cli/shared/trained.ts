@@ -1,5 +1,8 @@
 /** The options of commands that use a trained net, and how they open it. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Command } from 'commander'
+import { type FoundPicture, findPictures } from '../../data/photos/files/find.ts'
 import type { FloatDType } from '../../native/dtype.ts'
 import { type Devices, openDevices } from '../../net/placement/devices.ts'
 import type { PhotoFiles } from '../../use/photo-files.ts'
@@ -62,6 +65,41 @@ export async function openFor(given: TrainedArguments): Promise<Opened> {
     async [Symbol.asyncDispose]() {
       for (const net of nets.reverse()) await net.close()
       await devices.close()
+    }
+  }
+}
+
+/** Pictures that the command line names. */
+export interface NamedPictures extends AsyncDisposable {
+  readonly pictures: readonly FoundPicture[]
+  readonly notes: readonly string[]
+}
+
+/** Finds the pictures of files and folders. A file that is not there stays, and is reported when it is read. */
+export async function namedPictures(
+  names: readonly string[],
+  signal: AbortSignal
+): Promise<NamedPictures> {
+  const pictures: FoundPicture[] = []
+  const notes: string[] = []
+  const opened: { close(): Promise<void> }[] = []
+  for (const name of names) {
+    const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() ?? false
+    if (!isFolder) {
+      pictures.push({ name, photo: async () => name })
+      continue
+    }
+    const found = await findPictures(name, signal)
+    opened.push(found)
+    notes.push(...found.notes)
+    if (found.pictures.length === 0) notes.push(`The folder ${name} has no pictures.`)
+    for (const one of found.pictures) pictures.push({ ...one, name: join(name, one.name) })
+  }
+  return {
+    pictures,
+    notes,
+    async [Symbol.asyncDispose]() {
+      for (const one of opened) await one.close()
     }
   }
 }

@@ -5,9 +5,9 @@
  */
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
 import { either, maybe, oneOf, record, text, typed, whole } from '../../util/check/rules.ts'
-import { withFile } from '../../util/files/bytes.ts'
 import { onDisk } from '../../util/files/errors.ts'
 import { DataError, type Fit, type ImageShape } from '../dataset.ts'
+import { NoFileError, openRegular } from './files/regular.ts'
 import { firstLine, loadSharp } from './sharp.ts'
 
 /** Size of a picture in pixels. */
@@ -103,13 +103,18 @@ export async function decodePhoto(
 
 /** Reads a file, unless it is too large. */
 async function readPhoto(path: string, maxBytes: number): Promise<Uint8Array> {
-  return onDisk('photos', 'read', path, () =>
-    withFile(path, 'r', async (file) => {
+  return onDisk('photos', 'read', path, async () => {
+    const file = await openRegular(path).catch((error: unknown) => {
+      throw error instanceof NoFileError ? new PhotoError(error.reason, path) : error
+    })
+    try {
       const { size } = await file.stat()
       if (size > maxBytes) throw new PhotoError(tooLong(size, maxBytes), path)
-      return file.readFile()
-    })
-  )
+      return await file.readFile()
+    } finally {
+      await file.close()
+    }
+  })
 }
 
 const tooLong = (size: number, most: number) => `has ${size} bytes, more than ${most}`

@@ -18,6 +18,7 @@ import {
   withoutTar
 } from './kinds.ts'
 import { TarFiles } from './members.ts'
+import { NoFileError, openRegular } from './regular.ts'
 import { tarMembers } from './tar.ts'
 import { byName, kindFault, type SourceFile, stamp, type Tree } from './tree.ts'
 
@@ -218,7 +219,7 @@ class Walk {
   async read({ name, path, offset, bytes, fault }: SourceFile): Promise<Uint8Array> {
     if (fault !== undefined) throw new PhotoError(fault, name)
     try {
-      const file = await (offset === undefined ? open(path) : this.#open(pathText(path)))
+      const file = await (offset === undefined ? openRegular(path) : this.#open(pathText(path)))
       try {
         const into = new Uint8Array(bytes)
         const got = await readAll(file, into, offset ?? 0)
@@ -227,6 +228,7 @@ class Walk {
         if (offset === undefined) await file.close()
       }
     } catch (error) {
+      if (error instanceof NoFileError) throw new PhotoError(error.reason, name)
       throw diskError('photos', 'read', pathText(path), error)
     }
   }
