@@ -129,9 +129,8 @@ const cases: readonly Case[] = [
       ...none('a.png', 'b.png', 'c.png'),
       'l.csv': 'a.png,x\nb.png,y\na.png,x\nc.png,x\nc.png,y\n'
     },
-    train: ['x: a.png', 'y: b.png'],
-    skipped: ['c.png has two classes in l.csv: x (line 4) and y (line 5)'],
-    notes: ['1 lines of l.csv name a picture again, with the same class.']
+    train: ['x: a.png a.png', 'y: b.png'],
+    skipped: ['c.png has two classes in l.csv: x (line 4) and y (line 5)']
   },
   {
     name: 'numbers from 1 to N',

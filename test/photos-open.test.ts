@@ -34,7 +34,10 @@ t.test('prepared on first use, opened at once after that', async (t) => {
   const [place = ''] = await readdir(join(cache, 'prepared'))
   t.match(place, /^my_pets-[0-9a-f]{12}$/)
   const into = join(cache, 'prepared', place)
-  t.same(told, [`Preparing ${source} (a folder of classes, in parts) into ${into}, once.`])
+  t.same(told, [
+    `Preparing ${source} (a folder of classes, in parts) into ${into}, once.`,
+    'Skipped: 1 × is of no kind known here: train/cat/bad.jpg.'
+  ])
   t.same(seen, [1, 2, 3, 4, 5, 6, 7])
   t.match(first, {
     name: 'my pets',
@@ -140,7 +143,10 @@ t.test('alexnode prepare', async (t) => {
   const again = await runProgram(cli, args)
   t.equal(again.code, 0, again.err)
   t.match(again.out, /Images +4 of 8×8×3, JPEG 80\n/)
-  t.match(again.out, /Skipped +1:\n +b\/x.jpg is of no kind known here\n/)
+  t.match(
+    again.out,
+    /Skipped +1 \(dataset.json names all\):\n +1 × is of no kind known here: b\/x.jpg\n/
+  )
   t.ok(again.out.split('\n').every((line) => line.includes(folder) || line.length <= 80))
   const manifest: unknown = JSON.parse(await readFile(join(out, 'dataset.json'), 'utf8'))
   t.match(manifest, { quality: 80, train: { images: 4 } })

@@ -1,5 +1,6 @@
 // From pictures to a prepared folder and back: what comes out, the same bytes every time, going on
 // after an interruption, and what happens to files and disks that are not as they should be.
+
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import {
@@ -19,6 +20,7 @@ import t from 'tap'
 import { decodePhoto } from '../lib/data/photos/decode.ts'
 import { openPhotos, type PhotoSet } from '../lib/data/photos/open.ts'
 import { type PrepareOptions, prepare } from '../lib/data/photos/prepare/prepare.ts'
+import { byReason } from '../lib/data/photos/prepare/reasons.ts'
 import { defaultSplit } from '../lib/use/split.ts'
 import { fillUp, noSmallDisk, smallDisk } from './disks.ts'
 import { counting, writeSet } from './idx-files.ts'
@@ -194,7 +196,10 @@ t.test('what cannot be used is skipped and named, and nothing is fatal', async (
   )
   await using data = await openPhotos(join(folder, 'out'))
   t.same(names(data.train), ['a/0.jpg', 'a/1.jpg', 'a/no-kind', 'a/png.jpg', 'b/0.jpg'])
-  t.same(manifest.notes, ['The folder c is empty: it is no class.'])
+  t.same(manifest.notes, [
+    'The folder c is empty: it is no class.',
+    '1 class has one training picture: b.'
+  ])
 
   const kept = await prepare(source, join(folder, 'kept'), { size, duplicates: true })
   t.equal(kept.manifest.train.images, 8)
@@ -206,11 +211,65 @@ t.test('what cannot be used is skipped and named, and nothing is fatal', async (
   )
 })
 
+t.test(
+  'classes without a usable picture, JPEGs without an end, and reasons by count',
+  async (t) => {
+    const folder = t.testdir()
+    const ended = await picture(40, { width: 200, height: 150 })
+    const { loadSharp } = await import('../lib/data/photos/sharp.ts')
+    const progressive = await (await loadSharp())(ended).jpeg({ progressive: true }).toBuffer()
+    const source = await writeFiles(join(folder, 'in'), {
+      ...(await classFiles({ 'train/a': 2, 'train/b': 2, 'val/a': 1 })),
+      'train/a/end.jpg': ended.subarray(0, -2),
+      'train/a/half.jpg': ended.subarray(0, -1),
+      'train/b/short.jpg': ended.subarray(0, -40),
+      'train/b/scan.jpg': progressive.subarray(0, -2),
+      'train/b/1-empty.jpg': '',
+      'train/b/2-empty.jpg': '',
+      'train/c/no.jpg': 'no picture'
+    })
+    const { manifest } = await prepare(source, join(folder, 'out'), { size })
+    t.same(manifest.notes, [
+      '2 JPEGs lack their end marker, and are used: train/a/end.jpg, train/a/half.jpg.',
+      '1 class has no usable training picture: c.',
+      '2 classes have no picture in the test part: b, c.'
+    ])
+    t.same(manifest.classes, ['a', 'b', 'c'])
+    t.equal(manifest.train.images, 6)
+    t.same(byReason(manifest.skipped), [
+      '2 × is empty (0 bytes): train/b/1-empty.jpg, train/b/2-empty.jpg',
+      '2 × is truncated or damaged: train/b/scan.jpg, train/b/short.jpg',
+      '1 × is of no kind known here: train/c/no.jpg'
+    ])
+  }
+)
+
+t.test('reasons are the same without names, lines and sizes', (t) => {
+  const reasons = [
+    'has the same bytes as a/1.jpg',
+    'has the same bytes as b/1.jpg',
+    'has the same bytes as b/1.jpg, whose class is b',
+    'its class x is not in the training part',
+    'its class y is not in the training part',
+    'is not there, though line 3 of l.csv names it',
+    'is not there, though line 4 of l.csv names it',
+    'has 300×300 pixels, more than 50 in all'
+  ]
+  t.same(byReason(reasons.map((reason, i) => ({ file: String(i), reason }))), [
+    '2 × has the same bytes as another: 0, 1',
+    '2 × its class is not in the training part: 3, 4',
+    '2 × is not there, though a line of l.csv names it: 5, 6',
+    '1 × has the same bytes as another, of another class: 2',
+    '1 × is too large: 7'
+  ])
+  t.end()
+})
+
 t.test('a class with one image, and nothing that can be used', async (t) => {
   const folder = t.testdir()
   const one = await writeFiles(join(folder, 'one'), await classFiles({ a: 3, b: 1 }))
   const { manifest } = await prepare(one, join(folder, 'out'), { size })
-  t.same(manifest.notes, ['Classes with one training image: b.'])
+  t.same(manifest.notes, ['1 class has one training picture: b.'])
   t.notOk(manifest.test)
   t.match(manifest.testing, /tested on all$/)
   const alike = await writeFiles(join(folder, 'alike'), {

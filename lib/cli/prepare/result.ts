@@ -1,12 +1,10 @@
 /** The result of `alexnode prepare`, as JSON and as text. */
 import { resolve } from 'node:path'
 import type { Prepared } from '../../data/photos/prepare/prepare.ts'
+import { byReason } from '../../data/photos/prepare/reasons.ts'
 import { foreign } from '../../util/foreign.ts'
 import { count, counted, imageSize, mebibytes, pace } from '../shared/format.ts'
 import { entry, onePiece } from '../shared/text.ts'
-
-/** Skipped images that the text names; `dataset.json` names all. */
-const NAMED = 10
 
 export interface PrepareResult extends Prepared {
   readonly out: string
@@ -59,7 +57,6 @@ export function resultText(result: PrepareResult): string {
 }
 
 function skippedText(skipped: Prepared['manifest']['skipped']): string {
-  const named = skipped.slice(0, NAMED).map(({ file, reason }) => foreign(`${file} ${reason}`))
-  const more = skipped.length > NAMED ? [`… and ${count(skipped.length - NAMED)} more`] : []
-  return [`${count(skipped.length)}:`, ...named, ...more].join('\n')
+  const lines = byReason(skipped).map((line) => foreign(line))
+  return [`${count(skipped.length)} (dataset.json names all):`, ...lines].join('\n')
 }

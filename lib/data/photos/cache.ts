@@ -6,6 +6,7 @@ import { removeFile } from '../../util/files/atomic.ts'
 import { DamagedFileError } from '../../util/files/errors.ts'
 import { openPhotos, type PhotoDataset } from './open.ts'
 import { type PrepareOptions, prepareSource } from './prepare/prepare.ts'
+import { byReason } from './prepare/reasons.ts'
 import { hasOwnTest } from './prepare/test-part.ts'
 import { openSource } from './scan/index.ts'
 import { MANIFEST } from './stored/manifest.ts'
@@ -56,7 +57,10 @@ export async function openCached(path: string, options: CachedOptions): Promise<
     const prepared = async () => {
       const { manifest } = await prepareSource(source, folder, preparation)
       const { skipped, testing, notes } = manifest
-      if (told) for (const note of notes) onNotice?.(note)
+      if (told) {
+        for (const note of notes) onNotice?.(note)
+        for (const text of byReason(skipped)) onNotice?.(`Skipped: ${text}.`)
+      }
       const left =
         skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
       const own = hasOwnTest(testing) ? '' : `; ${testing}`

@@ -37,6 +37,8 @@ const decodeOptions = record<DecodeOptions>({
 export interface Photo extends PhotoSize {
   /** u8 [height, width, 3], RGB. */
   readonly data: Uint8Array
+  /** True for a JPEG that lacks its end marker, and nothing else. */
+  readonly mended?: true
 }
 
 /** Defaults of `decodePhoto`. */
@@ -86,7 +88,7 @@ export async function decodePhoto(
   const name = typeof photo === 'string' ? photo : undefined
   const bytes = typeof photo === 'string' ? await readPhoto(photo, maxBytes) : photo
   checkFormat(bytes, maxBytes, name)
-  try {
+  const decode = async (bytes: Uint8Array): Promise<Photo> => {
     const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels }).autoOrient()
     if (fit !== 'keep') picture.resize(width, height, { fit: fit === 'crop' ? 'cover' : 'fill' })
     const { data, info } = await picture
@@ -96,7 +98,13 @@ export async function decodePhoto(
       .toBuffer({ resolveWithObject: true })
     if (info.channels !== 3) throw new Error(`has ${info.channels} channels as sRGB`)
     return { data, height: info.height, width: info.width }
+  }
+  try {
+    return await decode(bytes)
   } catch (error) {
+    const mended = await withEnd(bytes, maxPixels)
+    const photo = mended && (await decode(mended).catch(() => undefined))
+    if (photo) return { ...photo, mended: true }
     throw new PhotoError(await reasonOf(error, bytes, maxPixels), name, error)
   }
 }
@@ -148,6 +156,30 @@ function checkFormat(bytes: Uint8Array, maxBytes: number, name: string | undefin
   throw new PhotoError(reason ?? 'is of no kind known here', name)
 }
 
+/**
+ * A JPEG with the end marker that it lacks; undefined if it lacks more, and for other formats. A progressive one may
+ * lack scans, too, which nothing would tell.
+ */
+async function withEnd(bytes: Uint8Array, maxPixels: number): Promise<Uint8Array | undefined> {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return
+  const sharp = await loadSharp()
+  const found = await sharp(bytes)
+    .metadata()
+    .catch(() => undefined)
+  if (found?.isProgressive !== false) return
+  const mended = Buffer.concat([bytes, END_MARKER])
+  // Decoded whole, as a smaller picture needs no whole file: libjpeg warns of what else is missing.
+  const isWhole = await sharp(mended, { failOn: 'warning', limitInputPixels: maxPixels })
+    .stats()
+    .then(
+      () => true,
+      () => false
+    )
+  return isWhole ? mended : undefined
+}
+
+const END_MARKER = Buffer.of(0xff, 0xd9)
+
 /** The reason of an error of sharp. */
 async function reasonOf(error: unknown, bytes: Uint8Array, maxPixels: number): Promise<string> {
   const text = error instanceof Error ? error.message : String(error)
@@ -156,6 +188,8 @@ async function reasonOf(error: unknown, bytes: Uint8Array, maxPixels: number): P
     const size = await sharp(bytes, { limitInputPixels: false }).metadata()
     return `has ${size.width}×${size.height} pixels, more than ${maxPixels} in all`
   }
+  // libvips keeps one text for all threads: another thread may have taken it.
+  if (/^unknown error$/i.test(text)) return 'is truncated or damaged (the decoder says no more)'
   if (/premature end|unexpected end|truncated|libpng read error|unable to parse/i.test(text)) {
     return `is truncated or damaged (${firstLine(error)})`
   }

@@ -15,6 +15,8 @@ export type Converted =
       readonly bytes: Uint8Array
       /** Identifies copies. Undefined for sources without files. */
       readonly key: Uint8Array | undefined
+      /** True for a JPEG that lacks its end marker. */
+      readonly mended?: boolean
     }
   | { readonly reason: string; readonly key?: undefined }
 
@@ -31,8 +33,8 @@ export async function convert(part: SourcePart, i: number, plan: Plan): Promise<
     if (encoded.length < size) return { reason: 'is cut short' }
     const { height, width, fit, maxPixels } = plan
     const key = createHash('sha256').update(encoded).digest().subarray(0, KEY_BYTES)
-    const { data } = await decodePhoto(encoded, { size: { height, width }, fit, maxPixels })
-    return { ...(await encode(data, plan)), key }
+    const { data, mended } = await decodePhoto(encoded, { size: { height, width }, fit, maxPixels })
+    return { ...(await encode(data, plan)), key, ...(mended && { mended }) }
   } catch (error) {
     if (error instanceof PhotoError) return { reason: error.reason }
     if (error instanceof DiskError) return { reason: `cannot be read (${error.code})` }

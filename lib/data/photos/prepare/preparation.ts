@@ -5,6 +5,7 @@ import { removeFile, replaceFile, replaceWith } from '../../../util/files/atomic
 import { digestFile, type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
+import { countText, someOf } from '../files/some.ts'
 import type { Source, SourcePart } from '../scan/source.ts'
 import {
   FORMAT,
@@ -15,6 +16,7 @@ import {
   type Part
 } from '../stored/manifest.ts'
 import { ShardWriter } from '../stored/shard-writer.ts'
+import { classNotes, imagesByClass } from './class-notes.ts'
 import { convert } from './convert.ts'
 import { Copies, noKey } from './copies.ts'
 import { clearFolder } from './folder.ts'
@@ -122,7 +124,7 @@ export class Preparation {
   ): Promise<void> {
     const { atOnce = 2 * availableParallelism(), signal, onProgress } = this.#options
     const { form, height, width, channels, shardBytes, duplicates, train, test } = this.#plan
-    const { shards, skipped } = progress
+    const { shards, skipped, mended } = progress
     const kind = { form, height, width, channels, shardBytes }
     const writer = new ShardWriter({ folder: this.#out, part: name, ...kind }, shards.length)
     await copies.addShards(this.#out, progress)
@@ -156,6 +158,7 @@ export class Preparation {
       else {
         if (key) copies.add(key, i)
         if (name === 'train') this.#statistics.add(image.pixels)
+        if (image.mended) mended.push(file)
         writer.add({ bytes: image.bytes, label: part.label(i), name: file, key: key ?? noKey })
         if (writer.full) await flush()
       }
@@ -168,6 +171,24 @@ export class Preparation {
   #skipped(): number {
     const { train, test } = this.#progress
     return this.#source.skipped.length + train.skipped.length + test.skipped.length
+  }
+
+  /** A note on pictures that were used though their files are not whole. */
+  #mended(): string[] {
+    const { train, test } = this.#progress
+    const names = [...train.mended, ...test.mended]
+    if (names.length === 0) return []
+    const lack = names.length === 1 ? 'JPEG lacks its' : 'JPEGs lack their'
+    return [
+      `${countText(names.length)} ${lack} end marker, and ${names.length === 1 ? 'is' : 'are'} used: ${someOf(names)}.`
+    ]
+  }
+
+  async #classNotes(tested: boolean): Promise<string[]> {
+    const { classes } = this.#source
+    const { train, test } = this.#progress
+    const counts = ({ shards }: PartProgress) => imagesByClass(this.#out, shards, classes.length)
+    return classNotes(classes, await counts(train), tested ? await counts(test) : undefined)
   }
 
   async #finish(): Promise<Manifest> {
@@ -194,7 +215,7 @@ export class Preparation {
       digest = await writeBytes(tmp, [bytes])
     })
     const colours = this.#statistics.colours()
-    const own = this.#plan.test && test.shards.length > 0
+    const own = this.#plan.test !== undefined && test.shards.length > 0
     const manifest: Manifest = {
       format: FORMAT,
       name,
@@ -213,31 +234,13 @@ export class Preparation {
       ...(colours && { colours }),
       meanImage: { file: MEAN_IMAGE, sha256: digest?.sha256 ?? '' },
       skipped,
-      notes: [...this.#notes, ...smallClasses(this.#plan.train, classes)],
+      notes: [...this.#notes, ...this.#mended(), ...(await this.#classNotes(own))],
       plan: hash
     }
     await replaceFile(join(this.#out, MANIFEST), manifestText(manifest))
     await removeFile(join(this.#out, PROGRESS))
     return manifest
   }
-}
-
-/** Notes on classes with no or one training image. */
-function smallClasses(part: SourcePart, classes: readonly string[]): string[] {
-  const counts = new Array<number>(classes.length).fill(0)
-  for (let i = 0; i < part.length; i++) counts[part.label(i)]!++
-  const of = (count: number) => classes.filter((_, label) => counts[label] === count)
-  const say = (names: readonly string[], what: string) => {
-    if (names.length === 0 || names.length === classes.length) return []
-    const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
-    return [`${what}: ${names.slice(0, 3).join(', ')}${more}.`]
-  }
-  const alike = 'All images are of one class: there is nothing to tell apart.'
-  return [
-    ...(classes.length === 1 ? [alike] : []),
-    ...say(of(0), 'Classes with no training image'),
-    ...say(of(1), 'Classes with one training image')
-  ]
 }
 
 function* range(from: number, to: number): Generator<number> {

@@ -14,6 +14,8 @@ export interface PartProgress {
   done: number
   readonly shards: ShardFile[]
   readonly skipped: Skipped[]
+  /** JPEGs without their end marker, which are used. */
+  readonly mended: string[]
 }
 
 /** Progress of a preparation. */
@@ -24,8 +26,8 @@ export interface Progress {
 }
 
 export const noProgress = (): Progress => ({
-  train: { done: 0, shards: [], skipped: [] },
-  test: { done: 0, shards: [], skipped: [] },
+  train: { done: 0, shards: [], skipped: [], mended: [] },
+  test: { done: 0, shards: [], skipped: [], mended: [] },
   statistics: undefined
 })
 
@@ -48,7 +50,7 @@ export async function readProgress(
 
 function partOf(value: Json | undefined): PartProgress | undefined {
   if (value === undefined || !isJsonObject(value)) return
-  const { done, shards, skipped } = value
+  const { done, shards, skipped, mended } = value
   if (typeof done !== 'number' || !Array.isArray(shards) || !Array.isArray(skipped)) return
   return {
     done,
@@ -60,7 +62,8 @@ function partOf(value: Json | undefined): PartProgress | undefined {
     })),
     skipped: skipped
       .filter(isJsonObject)
-      .map(({ file, reason }) => ({ file: String(file), reason: String(reason) }))
+      .map(({ file, reason }) => ({ file: String(file), reason: String(reason) })),
+    mended: Array.isArray(mended) ? mended.map(String) : []
   }
 }
 

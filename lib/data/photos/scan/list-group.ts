@@ -29,9 +29,9 @@ export function listGroup(list: PictureList, options: ListGroupOptions): Group {
   const { find, known, names } = options
   const meaning = meaningOf(labelsOf(list.lines), { list: list.name, known, names })
   const found = new Map<string, Item & { readonly line: number }>()
+  const all: Item[] = []
   const torn = new Set<string>()
   const skipped: Skipped[] = []
-  let again = 0
   for (const { path, label, line } of list.lines) {
     const skip = (reason: string) => skipped.push({ file: path, reason })
     if (label === undefined) {
@@ -44,9 +44,9 @@ export function listGroup(list: PictureList, options: ListGroupOptions): Group {
     else if (!file) skip(`is not there, though line ${line} of ${list.name} names it`)
     else {
       const before = found.get(file.name)
+      all.push({ file, label: number })
       if (!before) found.set(file.name, { file, label: number, line })
-      else if (before.label === number) again++
-      else if (!torn.has(file.name)) {
+      else if (before.label !== number && !torn.has(file.name)) {
         torn.add(file.name)
         const said = (label: number, line: number) => `${meaning.classes[label]} (line ${line})`
         const both = `${said(before.label, before.line)} and ${said(number, line)}`
@@ -54,10 +54,10 @@ export function listGroup(list: PictureList, options: ListGroupOptions): Group {
       }
     }
   }
-  const items = [...found.values()].filter(({ file }) => !torn.has(file.name))
+  // A line that is there twice stays: preparing skips copies, or keeps them if asked.
+  const items = all.filter(({ file }) => !torn.has(file.name))
   const { refused } = meaning
-  const twice = `${again} lines of ${list.name} name a picture again, with the same class.`
-  const notes = [...list.notes, ...meaning.notes, ...(again > 0 ? [twice] : [])]
+  const notes = [...list.notes, ...meaning.notes]
   const group = { kind: 'a list', classes: meaning.classes, items, skipped, notes }
   return refused === undefined ? group : { ...group, items: [], notes: [...notes, `${refused}.`] }
 }
