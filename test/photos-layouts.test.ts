@@ -2,6 +2,7 @@
 // is said of it. A class is written with its pictures, in the order of the labels: 'cat: 1.jpg 2.jpg'.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { openSource } from '../lib/data/photos/scan/index.ts'
 import type { Source, SourcePart } from '../lib/data/photos/scan/source.ts'
@@ -356,6 +357,13 @@ const cases: readonly Case[] = [
     ]
   },
   {
+    name: 'an archive beside parts',
+    files: { ...pictures(['train/a', 'train/b', 'val/a'], 1), 'more.zip': 'x' },
+    train: ['a: train/a/0.jpg', 'b: train/b/0.jpg'],
+    test: ['a: val/a/0.jpg', 'b:'],
+    skipped: ['more.zip is an archive: unpack it']
+  },
+  {
     name: 'an archive and a text where class folders are',
     files: { ...pictures(['cat', 'dog'], 1), 'owl.tar.gz': 'x', 'README.txt': 'hello' },
     train: ['cat: cat/0.jpg', 'dog: dog/0.jpg'],
@@ -398,6 +406,60 @@ t.test('tables that are refused say why', async (t) => {
     name: 'DataError',
     message: /l\.csv: expected a table of cells, perhaps in quotes, got another text/
   })
+})
+
+/** Of three synsets: SciPy wrote it, compressed, with the fields of ILSVRC's own. */
+const meta = Buffer.from(
+  'TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IE1vbiBOb3YgMzAgMTU6Mzg6MzAgMjAyNgAAAAAAAAAAAAAA' +
+    'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAA3AAAAHic42NgYFjAzMDABqQ5gJiJAQJYoXygFAMjFLMDcXFl' +
+    'XnFqSTFQnoWBDypuAcSePsFhQc5GBoZG8Z4uDOF+QAIOyvOLUorhvLzS3PjkjMyclKLUPAawGSD9MPv50OxnRMIgwIMkzgBV74CknwWLfk4k9QJQ' +
+    'fp6BkaGhpbmFJZI5FgTMYUczB8TPzixRSMuvINsfMECufiYk/eSGg4GBubEpCebwoZkD4rvmpedkFmcoABNHSWoR+f6hNDyYqRAehgaGFpSGR3Bm' +
+    'UmpRZmKeQkZpcXYl5eEBAOQzKoM=',
+  'base64'
+)
+
+t.test("ILSVRC's development kit: meta.mat unpacked, and in the .tar.gz", async (t) => {
+  const pictures = none(
+    'train/n02100735/n02100735_1.JPEG',
+    'train/n02119789/n02119789_1.JPEG',
+    'val/ILSVRC2012_val_00000001.JPEG',
+    'val/ILSVRC2012_val_00000002.JPEG',
+    'val/ILSVRC2012_val_00000003.JPEG'
+  )
+  const kit = {
+    'ILSVRC2012_devkit_t12/data/meta.mat': meta,
+    'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': '2\n1\n3\n'
+  }
+  const cases = [
+    kit,
+    { 'ILSVRC2012_devkit_t12.tar.gz': gzipSync(await tarOf(kit)) },
+    {
+      'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': '',
+      'lists/2012/val.txt':
+        'ILSVRC2012_val_00000001.JPEG n02100735\nILSVRC2012_val_00000002.JPEG n02119789\nILSVRC2012_val_00000003.JPEG n02110185\n'
+    }
+  ]
+  for (const [i, more] of cases.entries()) {
+    const source = await openSource(
+      await writeFiles(join(t.testdirName, `${i}`), { ...pictures, ...more })
+    )
+    t.same(source.test && listOf(source, source.test), [
+      'n02100735: val/ILSVRC2012_val_00000001.JPEG',
+      'n02119789: val/ILSVRC2012_val_00000002.JPEG'
+    ])
+    t.match(source.skipped, [{ file: /ILSVRC2012_val_00000003.JPEG$/, reason: /n02110185/ }])
+    t.equal(source.skipped.length, 1)
+    if (i < 2) t.match(source.notes, [/whose numbers .*meta.mat names\.$/])
+  }
+  const folder = join(t.testdirName, '0')
+  const at = join(folder, 'ILSVRC2012_devkit_t12/data/meta.mat')
+  for (const bytes of [meta.subarray(0, 200), Buffer.alloc(300), Buffer.from(meta).fill(7, 140)]) {
+    await writeFile(at, bytes)
+    await t.rejects(openSource(folder), {
+      name: 'DamagedFileError',
+      message: /meta\.mat: expected/
+    })
+  }
 })
 
 t.test("WebDataset's tars", async (t) => {

@@ -229,7 +229,7 @@ t.test('a tar is a folder, and so are the tars in it', async (t) => {
   t.same((await look(folder)).notes, notes)
 
   await writeFiles(folder, { 'ILSVRC2012_validation_ground_truth.txt': '2\n1\n' })
-  await t.rejects(openSource(folder), { message: /expected map_clsloc.txt/ })
+  await t.rejects(openSource(folder), { message: /expected meta.mat or map_clsloc.txt/ })
   await writeFiles(folder, {
     'kit/data/map_clsloc.txt': 'n01443537 1 goldfish\nn01440764 2 tench\n'
   })

@@ -1,16 +1,16 @@
 /**
- * CIFAR-10 and CIFAR-100 as binary batches. A record is a label byte (CIFAR-100: a coarse one before it), then
+ * CIFAR-10 and CIFAR-100 as binary batches or Python pickles, in a folder or a plain tar. A binary record is a label byte (CIFAR-100: a coarse one before it), then
  * 1024 bytes each of red, green and blue, 32×32, row by row. From Krizhevsky, "Learning multiple layers of features
  * from tiny images", 2009.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { readText, withFile } from '../util/files/bytes.ts'
-import { onDisk } from '../util/files/errors.ts'
 import { arrayImageSet } from './array-image-set.ts'
 import { ByteCounts } from './byte-counts.ts'
 import { checkLabels } from './check.ts'
+import { folderFiles, type SetFiles, tarFiles } from './cifar-files.ts'
+import { readBatch, readNames } from './cifar-pickles.ts'
 import { DataError, type Dataset } from './dataset.ts'
 
 const SIDE = 32
@@ -29,6 +29,8 @@ interface Kind {
   /** Bytes before the pixels; the last one is the label. */
   readonly lead: number
   readonly classes: number
+  /** Keys of labels and names, in pickles. */
+  readonly pickled?: { readonly labels: string; readonly names: string }
 }
 
 const kinds: readonly Kind[] = [
@@ -49,28 +51,63 @@ const kinds: readonly Kind[] = [
     names: 'fine_label_names.txt',
     lead: 2,
     classes: 100
+  },
+  {
+    name: 'cifar-10',
+    folder: 'cifar-10-batches-py',
+    train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}`),
+    test: ['test_batch'],
+    names: 'batches.meta',
+    lead: 0,
+    classes: 10,
+    pickled: { labels: 'labels', names: 'label_names' }
+  },
+  {
+    name: 'cifar-100',
+    folder: 'cifar-100-python',
+    train: ['train'],
+    test: ['test'],
+    names: 'meta',
+    lead: 0,
+    classes: 100,
+    pickled: { labels: 'fine_labels', names: 'fine_label_names' }
   }
 ]
 
 /** Class names of CIFAR-10, by label. */
 const cifar10Classes = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ')
 
-/** A folder with batches of CIFAR. */
+/** A folder or tar with batches of CIFAR. */
 export interface CifarFolder {
   readonly path: string
   readonly kind: Kind
+  readonly files: SetFiles
 }
 
-/** Looks for batches of CIFAR in a folder, or in the folder that their archive unpacks to. */
+/** Looks for batches of CIFAR in a folder, in the folder that their archive unpacks to, or in a plain tar. */
 export async function findCifar(folder: string): Promise<CifarFolder | undefined> {
+  if (/\.tar$/i.test(folder) && (await stat(folder).catch(() => undefined))?.isFile()) {
+    const files = await tarFiles(folder)
+    for (const kind of kinds) {
+      if (files && (await isWhole(files, kind))) return { path: folder, kind, files }
+    }
+    return
+  }
   for (const kind of kinds) {
     for (const path of [folder, join(folder, kind.folder)]) {
-      for (const file of [...kind.train, ...kind.test]) {
-        if ((await stat(join(path, file)).catch(() => undefined))?.isFile()) return { path, kind }
-      }
+      const files = folderFiles(path)
+      if (await isWhole(files, kind)) return { path, kind, files }
     }
   }
   return
+}
+
+/** True if a batch is there; of names that others use, too, such as `train`, all of them. */
+async function isWhole(files: SetFiles, { train, test, names, lead }: Kind): Promise<boolean> {
+  const batches = [...train, ...test]
+  const there = await Promise.all(batches.map((file) => files.has(file)))
+  if (lead > 0 || train.length > 1) return there.includes(true)
+  return there.every(Boolean) && files.has(names)
 }
 
 /**
@@ -84,18 +121,18 @@ export async function findCifar(folder: string): Promise<CifarFolder | undefined
  * if (found) console.log((await loadCifarFolder(found)).train.length)
  */
 export async function loadCifarFolder(
-  { path, kind }: CifarFolder,
+  { path, kind, files }: CifarFolder,
   { signal }: { readonly signal?: AbortSignal | undefined } = {}
 ): Promise<Dataset> {
-  const train = await readBatches(path, kind, kind.train, signal)
-  const test = await readBatches(path, kind, kind.test, signal)
+  const train = await readBatches(files, kind, kind.train, signal)
+  const test = await readBatches(files, kind, kind.test, signal)
   const counts = new ByteCounts(3)
   for (let at = 0; at < train.images.length; at += TURN * PIXELS) {
     signal?.throwIfAborted()
     counts.add(train.images.subarray(at, at + TURN * PIXELS))
     await setImmediate()
   }
-  const classes = await classNames(path, kind)
+  const classes = await classNames(files, kind)
   const shape = { height: SIDE, width: SIDE, channels: 3, classes, ...counts.stats() }
   return {
     name: kind.name,
@@ -107,41 +144,60 @@ export async function loadCifarFolder(
   }
 }
 
+/** A batch: planes [image, channel, row, column], one after another or with labels between. */
+interface Batch {
+  readonly count: number
+  label(i: number): number
+  planes(i: number): Uint8Array
+}
+
 async function readBatches(
-  folder: string,
-  { lead, classes }: Kind,
-  files: readonly string[],
+  files: SetFiles,
+  kind: Kind,
+  names: readonly string[],
   signal: AbortSignal | undefined
 ): Promise<{ readonly images: Uint8Array; readonly labels: Uint8Array }> {
-  const size = lead + PIXELS
-  const batches: Uint8Array[] = []
-  for (const file of files) {
-    const path = join(folder, file)
+  const batches: Batch[] = []
+  for (const name of names) {
     signal?.throwIfAborted()
-    const bytes = await onDisk('data', 'read', path, () =>
-      withFile(path, 'r', (handle) => handle.readFile())
-    )
-    if (bytes.length === 0 || bytes.length % size !== 0) {
-      throw new DataError(
-        `[data] ${path}: expected images of ${size} bytes each, got ${bytes.length} bytes,` +
-          ' which is no whole number of them; fetch the file again'
-      )
-    }
-    batches.push(bytes)
+    batches.push(batchOf(await files.read(name), files.path(name), kind))
   }
-  const count = batches.reduce((sum, { length }) => sum + length / size, 0)
+  const count = batches.reduce((sum, { count }) => sum + count, 0)
   const images = new Uint8Array(count * PIXELS)
   const labels = new Uint8Array(count)
   let i = 0
   for (const [k, batch] of batches.entries()) {
-    for (let at = 0; at < batch.length; at += size, i++) {
-      labels[i] = batch[at + lead - 1] ?? 0
-      interleave(batch.subarray(at + lead, at + size), images.subarray(i * PIXELS))
+    for (let own = 0; own < batch.count; own++, i++) {
+      labels[i] = batch.label(own)
+      interleave(batch.planes(own), images.subarray(i * PIXELS))
       if (i % TURN === 0) await setImmediate()
     }
-    checkLabels(labels.subarray(0, i), classes, join(folder, files[k] ?? ''))
+    checkLabels(labels.subarray(0, i), kind.classes, files.path(names[k] ?? ''))
   }
   return { images, labels }
+}
+
+function batchOf(bytes: Buffer, path: string, { lead, pickled }: Kind): Batch {
+  if (pickled) {
+    const { data, labels } = readBatch(bytes, path, pickled.labels, PIXELS)
+    return {
+      count: labels.length,
+      label: (i) => labels[i] ?? 0,
+      planes: (i) => data.subarray(i * PIXELS, (i + 1) * PIXELS)
+    }
+  }
+  const size = lead + PIXELS
+  if (bytes.length === 0 || bytes.length % size !== 0) {
+    throw new DataError(
+      `[data] ${path}: expected images of ${size} bytes each, got ${bytes.length} bytes,` +
+        ' which is no whole number of them; fetch the file again'
+    )
+  }
+  return {
+    count: bytes.length / size,
+    label: (i) => bytes[i * size + lead - 1] ?? 0,
+    planes: (i) => bytes.subarray(i * size + lead, (i + 1) * size)
+  }
 }
 
 /** Converts planes [channel, row, column] to pixels [row, column, channel]. */
@@ -153,9 +209,19 @@ function interleave(planes: Uint8Array, pixels: Uint8Array): void {
   }
 }
 
-async function classNames(folder: string, { names, classes }: Kind): Promise<readonly string[]> {
-  const text = await readText('data', join(folder, names)).catch(() => '')
-  const found = text.split(/\r?\n/).filter((line) => line.trim() !== '')
+async function classNames(
+  files: SetFiles,
+  { names, classes, pickled }: Kind
+): Promise<readonly string[]> {
+  const bytes = (await files.has(names)) ? await files.read(names) : Buffer.alloc(0)
+  const found = pickled
+    ? bytes.length === 0
+      ? []
+      : readNames(bytes, files.path(names), pickled.names)
+    : bytes
+        .toString('utf8')
+        .split(/\r?\n/)
+        .filter((line) => line.trim() !== '')
   if (found.length === classes) return found
   return classes === 10 ? cifar10Classes : Array.from({ length: classes }, (_, k) => String(k))
 }

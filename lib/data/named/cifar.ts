@@ -123,7 +123,8 @@ async function unpackTar(
 ): Promise<void> {
   await withFile(tar, 'r', async (file) => {
     const { size } = await file.stat()
-    for await (const member of tarMembers(file, archive, 0, size, () => {})) {
+    const read = (into: Uint8Array, at: number) => readAll(file, into, at)
+    for await (const member of tarMembers(read, archive, 0, size, () => {})) {
       signal?.throwIfAborted()
       if (member.kind !== 'file') continue
       if (member.truncated) {

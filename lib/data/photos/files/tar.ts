@@ -4,9 +4,7 @@
  * and pax, and GNU's long names and sparse files (IEEE Std 1003.1, "pax Interchange Format"; GNU tar's manual, "Basic
  * Tar Format").
  */
-import type { FileHandle } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { readAll } from '../../../util/files/bytes.ts'
 import { DataError } from '../../dataset.ts'
 import { textOf } from './file-names.ts'
 
@@ -24,6 +22,9 @@ export interface TarMember {
   /** True if the tar ends before the member does. */
   readonly truncated: boolean
 }
+
+/** Fills `into` with a tar's bytes from an offset on; returns how many there are. */
+export type ReadAt = (into: Uint8Array, at: number) => Promise<number>
 
 const BLOCK = 512
 /** Longer names and pax headers are taken for damage. */
@@ -60,7 +61,7 @@ interface Ahead {
  * @throws DataError for a wrong header
  */
 export async function* tarMembers(
-  file: FileHandle,
+  read: ReadAt,
   name: string,
   from: number,
   to: number,
@@ -70,7 +71,7 @@ export async function* tarMembers(
   let next: Ahead = {}
   for (let at = from; at + BLOCK <= to || (at === from && at < to); ) {
     const whole = at + BLOCK <= to
-    if (whole) await readAll(file, block, at)
+    if (whole) await read(block, at)
     if (whole && block.every((byte) => byte === 0)) return
     if (!whole || !hasValidChecksum(block)) {
       throw new DataError(
@@ -82,12 +83,12 @@ export async function* tarMembers(
     // Links have a size in some tars, and no bytes.
     const bytes = letter === '1' || letter === '2' ? 0 : (next.size ?? number(block, 124, 12))
     let offset = at + BLOCK
-    if (letter === 'S') offset = await endOfMap(file, block, offset)
+    if (letter === 'S') offset = await endOfMap(read, block, offset)
     at = offset + Math.ceil(bytes / BLOCK) * BLOCK
     if (letter === 'L' || letter === 'K' || letter === 'x') {
       if (bytes > MAX_TEXT || offset + bytes > to) break
       const text = Buffer.alloc(bytes)
-      await readAll(file, text, offset)
+      await read(text, offset)
       if (letter === 'L') next = { ...next, path: upToZero(text) }
       else if (letter === 'K') next = { ...next, target: upToZero(text) }
       else next = { ...next, ...paxOf(text) }
@@ -115,11 +116,11 @@ export async function* tarMembers(
 export const plain = (path: string) => posix.normalize(path).replace(/^\/+/, '')
 
 /** The end of the blocks that continue a sparse file's map of holes. */
-async function endOfMap(file: FileHandle, block: Buffer, offset: number): Promise<number> {
+async function endOfMap(read: ReadAt, block: Buffer, offset: number): Promise<number> {
   if (block[482] !== 1) return offset
   const more = Buffer.alloc(BLOCK)
   for (let at = offset; ; at += BLOCK) {
-    if ((await readAll(file, more, at)) < BLOCK || more[504] !== 1) return at + BLOCK
+    if ((await read(more, at)) < BLOCK || more[504] !== 1) return at + BLOCK
   }
 }
 

@@ -182,7 +182,8 @@ class Walk {
       }
     }
     try {
-      for await (const member of tarMembers(file, said, from, to, onTruncated)) {
+      const bytes = (into: Uint8Array, at: number) => readAll(file, into, at)
+      for await (const member of tarMembers(bytes, said, from, to, onTruncated)) {
         this.#signal?.throwIfAborted()
         const { name, offset, bytes, kind } = member
         if (this.#isHiddenMember(prefix, name)) continue

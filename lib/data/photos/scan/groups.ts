@@ -2,7 +2,7 @@
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { type Lists, listsBeside } from './beside.ts'
 import { baseOf, classFolders, isPicture } from './folders.ts'
-import { groundTruth } from './ilsvrc.ts'
+import { groundTruth, isKit } from './ilsvrc.ts'
 import { compareList, listGroup } from './list-group.ts'
 import type { Group } from './listing.ts'
 import { classNames } from './names.ts'
@@ -25,7 +25,9 @@ export async function groupOf(
   const lists = await listsBeside(tree, { files, prefix, base, known: known !== undefined })
   const left = beside.map((text) => `${text} is left out: the pictures are in ${base}.`)
   const told = (group: Group): Group => {
-    const rest = files.filter((file) => !file.name.startsWith(base) && file.fault !== undefined)
+    const rest = files.filter(
+      (file) => !file.name.startsWith(base) && file.fault !== undefined && !isKit(file)
+    )
     const faulty = rest.map(({ name, fault = '' }) => ({ file: name, reason: fault }))
     const notes = [...group.notes, ...left, ...lists.notes]
     return { ...group, skipped: [...group.skipped, ...faulty], notes }

@@ -24,13 +24,13 @@ export async function openSource(path: string, signal?: AbortSignal): Promise<So
   if (stats.isDirectory()) {
     const idx = await findIdxFolder(path)
     if (idx !== undefined) return datasetSource(await loadIdxFolder(idx, { signal }), 'IDX files')
-    const cifar = await findCifar(path)
-    if (cifar) return datasetSource(await loadCifarFolder(cifar, { signal }), "CIFAR's batches")
   } else if (!stats.isFile()) {
     throw new DataError(
       `[photos] ${path}: expected a folder, a tar or a list, got a device or pipe`
     )
   }
+  const cifar = await findCifar(path)
+  if (cifar) return datasetSource(await loadCifarFolder(cifar, { signal }), "CIFAR's batches")
   if (stats.isFile() && isTextName(path)) {
     const { tree, listing } = await scanListFile(path)
     return fileSource(tree, listing)

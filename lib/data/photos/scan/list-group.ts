@@ -33,13 +33,13 @@ export function listGroup(list: PictureList, options: ListGroupOptions): Group {
   const torn = new Set<string>()
   const skipped: Skipped[] = []
   for (const { path, label, line } of list.lines) {
-    const skip = (reason: string) => skipped.push({ file: path, reason })
+    const file = find(path, label ?? '')
+    const skip = (reason: string) => skipped.push({ file: file?.name ?? path, reason })
     if (label === undefined) {
       skip(`has no class: line ${line} of ${list.name} names none`)
       continue
     }
     const number = meaning.label(label)
-    const file = find(path, label)
     if (number === undefined) skip(`its class ${label} (${list.name}, line ${line}) is not known`)
     else if (!file) skip(`is not there, though line ${line} of ${list.name} names it`)
     else {

@@ -4,6 +4,7 @@ import { counted, someOf } from '../files/some.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { baseOf, directPictures, foldersIn, folderText } from './folders.ts'
 import { groupOf } from './groups.ts'
+import { isKit } from './ilsvrc.ts'
 import type { Group, Listing } from './listing.ts'
 import { PARTS, partWord } from './part-names.ts'
 import { notUnderstood } from './seen.ts'
@@ -39,7 +40,17 @@ export async function scanTree(tree: Tree, said: string): Promise<Listing> {
     throw notUnderstood(tree, `${said}: ${base}${train}`, first)
   }
   let second: Group | undefined
-  const skipped = [...first.skipped]
+  const inParts = [train, ...tests].map((name) => `${base}${name}/`)
+  const faulty = tree.files.filter(
+    (file) =>
+      file.fault !== undefined &&
+      !isKit(file) &&
+      !inParts.some((part) => file.name.startsWith(part))
+  )
+  const skipped = [
+    ...faulty.map(({ name, fault = '' }) => ({ file: name, reason: fault })),
+    ...first.skipped
+  ]
   const notes = [...tree.notes, ...parts.notes, ...first.notes]
   for (const name of tests) {
     const folder = folderText(counts, base, name)
