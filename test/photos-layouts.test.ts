@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { openSource } from '../lib/data/photos/scan/index.ts'
 import type { Source, SourcePart } from '../lib/data/photos/scan/source.ts'
+import { counting, idx, writeSet } from './idx-files.ts'
 import { tarOf, writeFiles } from './photo-files.ts'
 
 type Files = Readonly<Record<string, string | Uint8Array>>
@@ -496,6 +497,41 @@ t.test("WebDataset's tars", async (t) => {
   t.same(listOf(one, one.train), ['fox: 001.jpg', 'sea lion: 000.jpg'])
   t.same(one.notes, ['The field label of .json files is read as the class.'])
   await one.close()
+})
+
+t.test("torchvision's folders and EMNIST's names of IDX files", async (t) => {
+  const folder = t.testdir()
+  await writeSet(join(folder, 'a/MNIST/raw'))
+  const mnist = await openSource(join(folder, 'a'))
+  t.match(mnist, { name: 'mnist', train: { length: 12 }, test: { length: 5 }, notes: [] })
+  t.same(mnist.classes, ten)
+  await writeSet(join(folder, 'a/KMNIST/raw'))
+  await t.rejects(openSource(join(folder, 'a')), {
+    name: 'DataError',
+    message: /expected the IDX files of one set, got MNIST\/raw, KMNIST\/raw; name one/
+  })
+
+  const emnist = (split: string) => ({
+    [`emnist-${split}-train-images-idx3-ubyte`]: idx([12, 4, 3], counting(144)),
+    [`emnist-${split}-train-labels-idx1-ubyte`]: idx([12], [...counting(11).map((i) => i + 1), 26]),
+    [`emnist-${split}-test-images-idx3-ubyte`]: idx([2, 4, 3], counting(24)),
+    [`emnist-${split}-test-labels-idx1-ubyte`]: idx([2], [1, 26])
+  })
+  await writeSet(join(folder, 'b/gzip'), emnist('letters'), { gzip: true })
+  const letters = await openSource(join(folder, 'b'))
+  t.match(letters, { name: 'emnist-letters', train: { length: 12 }, test: { length: 2 } })
+  t.same([letters.classes[0], letters.classes.at(-1), letters.classes.length], ['1', '26', 26])
+  t.same([letters.train.label(0), letters.train.label(11), letters.test?.label(1)], [0, 25, 25])
+  t.same(letters.notes, [
+    'The labels run from 1 to 26: class 1 is the first, there is no 0.',
+    "EMNIST's images have rows and columns exchanged, compared with MNIST's; they stay so."
+  ])
+  await writeSet(join(folder, 'b/gzip'), emnist('balanced'), { gzip: true })
+  await t.rejects(openSource(join(folder, 'b')), {
+    name: 'DataError',
+    message:
+      /expected the four IDX files of one set, got those of emnist-balanced-, emnist-letters-; put/
+  })
 })
 
 t.test(

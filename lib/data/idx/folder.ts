@@ -1,6 +1,6 @@
 /** Loads a folder of four IDX files: MNIST, Fashion-MNIST, KMNIST and others. */
 import { readdir } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
 import { anyText, signal as aSignal, list, maybe, record, text } from '../../util/check/rules.ts'
@@ -72,34 +72,79 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
+const NAME = /^(.*-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?$/
+
+/** What the names of sets begin with: '' for MNIST's names, else such as 'emnist-letters-'. */
+function prefixesOf(names: readonly string[]): readonly string[] {
+  const found = new Set<string>()
+  for (const name of names) {
+    const [whole, prefix = ''] = NAME.exec(name) ?? []
+    if (whole !== undefined) found.add(prefix)
+  }
+  return found.has('') ? [''] : [...found].sort()
+}
+
 /** Finds the four files in a folder (plain before gzipped), and names the missing ones. */
 export async function findIdxFiles(
   folder: string
 ): Promise<{ found: Partial<IdxPaths>; missing: string[] }> {
-  const names = new Set(await namesIn(folder))
+  const all = await namesIn(folder)
+  const names = new Set(all)
+  const [prefix = '', ...more] = prefixesOf(all)
+  if (more.length > 0) {
+    throw new DataError(
+      `[data] ${folder}: expected the four IDX files of one set, got those of ${[prefix, ...more].join(', ')};` +
+        ' put the four files of one into a folder of their own'
+    )
+  }
   const found: Partial<Record<keyof IdxPaths, string>> = {}
   const missing: string[] = []
   for (const key of ['trainImages', 'trainLabels', 'testImages', 'testLabels'] as const) {
-    const dashed = idxNames[key]
-    // Some copies are named train-images.idx3-ubyte.
-    const dotted = dashed.replace('-idx', '.idx')
-    const name = [dashed, dotted, `${dashed}.gz`, `${dotted}.gz`].find((name) => names.has(name))
+    const dashed = prefix + idxNames[key]
+    // EMNIST's are named so, and some copies train-images.idx3-ubyte.
+    const other = dashed.replace('t10k', 'test')
+    const plain = [dashed, other].flatMap((name) => [name, name.replace('-idx', '.idx')])
+    const name = [...plain, ...plain.map((name) => `${name}.gz`)].find((name) => names.has(name))
     if (name) found[key] = join(folder, name)
     else missing.push(`${dashed}.gz`)
   }
   return { found, missing }
 }
 
+/** Folders that torchvision and EMNIST's archive make. */
+const RAW = ['raw', 'MNIST/raw', 'FashionMNIST/raw', 'KMNIST/raw', 'EMNIST/raw', 'gzip']
+
 /**
- * Finds the folder with IDX files: `folder` itself or `fashion-mnist` in it. Undefined if neither has one of the
- * four.
+ * Finds the folder with IDX files: `folder` itself, `fashion-mnist` in it, or one as torchvision makes it, such as
+ * `MNIST/raw`. Undefined if none has one of the four.
+ *
+ * @throws DataError if several of torchvision's folders are there
  */
 export async function findIdxFolder(folder: string): Promise<string | undefined> {
   for (const place of [folder, join(folder, 'fashion-mnist')]) {
     const { missing } = await findIdxFiles(place)
     if (missing.length < 4) return resolve(place)
   }
-  return undefined
+  const found: string[] = []
+  for (const place of RAW) {
+    const { missing } = await findIdxFiles(join(folder, place))
+    if (missing.length < 4) found.push(place)
+  }
+  if (found.length > 1) {
+    throw new DataError(
+      `[data] ${folder}: expected the IDX files of one set, got ${found.join(', ')}; name one of these folders`
+    )
+  }
+  return found[0] === undefined ? undefined : resolve(folder, found[0])
+}
+
+/** A set's name by its files and folder: 'emnist-letters', 'mnist' for MNIST/raw. */
+function nameOf(folder: string, images: string): string {
+  const [, prefix] = NAME.exec(basename(images)) ?? []
+  if (prefix !== undefined) return prefix.slice(0, -1)
+  const whole = resolve(folder)
+  const last = basename(whole)
+  return last === 'raw' || last === 'gzip' ? basename(dirname(whole)).toLowerCase() : last
 }
 
 /**
@@ -144,18 +189,34 @@ export async function loadIdxFolder(
   }
 
   const isFashion =
-    basename(resolve(folder)).toLowerCase().includes('fashion') ||
+    nameOf(folder, trainImages).toLowerCase().includes('fashion') ||
     (trainTruth.data.length === 60_000 &&
       FASHION_LABELS.every((label, i) => label === trainTruth.data[i]))
-  const classes = given ?? (isFashion ? fashionClasses : numbered(trainTruth.data))
+  const first = given || isFashion ? 0 : firstOf(trainTruth.data, testTruth.data)
+  const classes = given ?? (isFashion ? fashionClasses : numbered(trainTruth.data, first))
+  if (first > 0) {
+    for (const labels of [trainTruth.data, testTruth.data]) {
+      for (const [i, label] of labels.entries()) labels[i] = label - first
+    }
+  }
   checkLabels(trainTruth.data, classes.length, trainLabels)
   checkLabels(testTruth.data, classes.length, testLabels)
 
+  const isEmnist = /^emnist-/i.test(basename(trainImages))
+  const notes = [
+    ...(first > 0
+      ? [`The labels run from 1 to ${classes.length}: class 1 is the first, there is no 0.`]
+      : []),
+    ...(isEmnist
+      ? ["EMNIST's images have rows and columns exchanged, compared with MNIST's; they stay so."]
+      : [])
+  ]
   const stats = await byteStats(train.data, signal)
   const shape = { height: train.dims[1]!, width: train.dims[2]!, channels: 1, classes, ...stats }
   return {
-    name: name ?? (isFashion ? 'fashion-mnist' : basename(resolve(folder))),
+    name: name ?? (isFashion ? 'fashion-mnist' : nameOf(folder, trainImages)),
     source,
+    ...(notes.length > 0 && { notice: notes.join('\n') }),
     classes,
     ...stats,
     train: arrayImageSet({ images: train.data, labels: trainTruth.data, ...shape }),
@@ -171,11 +232,21 @@ function checkPair(imagePath: string, images: IdxArray, labelPath: string, label
   )
 }
 
-/** Class names '0', '1', …: ten, or more if the labels need them. */
-function numbered(labels: Uint8Array): string[] {
+/** 1 if the labels run from 1 and there are more than ten, as EMNIST's letters; else 0. */
+function firstOf(...parts: readonly Uint8Array[]): 0 | 1 {
+  let most = 0
+  for (const labels of parts) {
+    if (labels.includes(0)) return 0
+    for (const label of labels) if (label > most) most = label
+  }
+  return most > 9 ? 1 : 0
+}
+
+/** Class names '0', '1', … or '1', '2', …: ten, or more if the labels need them. */
+function numbered(labels: Uint8Array, first: number): string[] {
   let most = 9
   for (const label of labels) if (label > most) most = label
-  return Array.from({ length: most + 1 }, (_, k) => String(k))
+  return Array.from({ length: most + 1 - first }, (_, k) => String(k + first))
 }
 
 /** Mean and standard deviation, with turns for the event loop. */

@@ -15,7 +15,7 @@ export class Findings {
   /** Hidden pictures outside of such folders. */
   readonly hiddenPictures: string[] = []
   /** Names that occur more than once in a tar. */
-  readonly twice: string[] = []
+  readonly twice = new Set<string>()
   /** Files and folders whose names are not UTF-8. */
   readonly escaped: string[] = []
 
@@ -38,7 +38,7 @@ export class Findings {
         ['hidden pictures', 'are left out']
       ),
       ...note(
-        twice,
+        [...twice],
         ['name', 'occurs more than once in its tar, and the last one counts'],
         ['names', 'occur more than once in their tars, and the last ones count']
       ),

@@ -190,7 +190,7 @@ class Walk {
         if (kind === 'file' && isTarName(name)) {
           const end = Math.min(to, offset + bytes)
           await this.#memberTar(path, `${said}, ${name}`, prefix + name, offset, end)
-        } else if (members.add(member)) twice.push(prefix + name)
+        } else if (members.add(member)) twice.add(prefix + name)
       }
     } finally {
       add()

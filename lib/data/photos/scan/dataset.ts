@@ -8,7 +8,7 @@ import type { Source, SourcePart } from './source.ts'
  * @param kind kind of its files, for people
  */
 export async function datasetSource(data: Dataset, kind: string): Promise<Source> {
-  const { name, classes, train, test } = data
+  const { name, classes, train, test, notice } = data
   const { height, width, channels } = train
   return {
     name,
@@ -18,7 +18,7 @@ export async function datasetSource(data: Dataset, kind: string): Promise<Source
     train: await partOf(train, 'train'),
     test: await partOf(test, 'test'),
     skipped: [],
-    notes: [],
+    notes: notice === undefined ? [] : notice.split('\n'),
     stamp: stampOf([name, String(train.length), String(test.length)]),
     close: async () => {}
   }
