@@ -173,7 +173,15 @@ t.test('scores', async (t) => {
   t.equal(fifth.top1Error, 0.8, 'not .7999…')
   const none = new Scores(classes)
   none.add(new Float32Array(7).fill(Number.NaN), Int32Array.of(3))
-  t.match(none, { top1Error: 1, top5Error: 1 })
+  t.match(none, { top1Error: 1, top5Error: 1, notFinite: 1 })
+  t.equal(none.confusion.reduce((a, b) => a + b), 0, 'NaN predicts no class')
+  const few = new Scores(['a', 'b'])
+  few.add(Float32Array.of(Number.NaN, 0.5, 0.9, 0.1), Int32Array.of(1, 0))
+  t.match(few, { top1Error: 0.5, top5Error: 0.5, notFinite: 1 })
+  t.strictSame(
+    ranked(Float32Array.of(Number.NaN, 0.2, 0.7), 3).map(({ label }) => label),
+    [2, 1, 0]
+  )
   const logs = [0.4, 0.03, 0.2, 0.1].map((p) => -Math.log(p))
   t.ok(Math.abs(scores.loss - logs.reduce((sum, log) => sum + log) / 4) < 1e-6)
   t.strictSame(scores.confusions(1), [{ truth: 'b', predicted: 'a', images: 1 }])
