@@ -109,7 +109,10 @@ t.test('an optimizer that was asked for', async (t) => {
     /--beta2 is for --optimizer adam/
   )
   t.throws(() => optimizerOf({ ...given, beta2: 1 }), /beta2: expected .* below 1, got 1/)
-  t.throws(() => optimizerOf({ ...given, momentum: Number.NaN }), /\[adam\] beta1 .* got NaN/)
+  t.throws(
+    () => optimizerOf({ ...given, momentum: Number.NaN }),
+    /\[run\] settings\.momentum: expected a number from 0 to 1, got NaN/
+  )
   t.throws(() => optimizerOf({ ...given, weightDecay: -1 }), /weightDecay: expected .* got -1/)
   t.throws(() => sgd({ momentum: 1.5 }), /\[sgd\] momentum: expected a number from 0 to 1/)
   t.throws(() => adam({ epsilon: Infinity }), /epsilon: expected a number from 0, got Infinity/)

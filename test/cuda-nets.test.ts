@@ -6,6 +6,7 @@ import { record } from '../lib/engine/index.ts'
 import { alexnet, fashion, shapes, torchvision } from '../lib/index.ts'
 import type { FloatDType } from '../lib/native/dtype.ts'
 import { exportTensors } from '../lib/net/graph/public-tensors.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { type Snapshot, train } from '../lib/training/train.ts'
 import { permutation } from '../lib/util/random.ts'
@@ -24,6 +25,7 @@ const nets = [
   { definition: fashion({ ...small, input: { ...input, channels: 1 } }), lr: 1e-4 },
   { definition: torchvision({ ...small, input }), lr: 0.01 }
 ]
+const plain = sgd({ momentum: 0.9 })
 const bounds = { f32: 1e-3, bf16: 0.1, f16: 0.05 } as const
 
 t.test('a width that leaves no whole filters', async (t) => {
@@ -41,7 +43,7 @@ for (const { definition, lr } of nets) {
       const forward = (await evaluate(net, set)).loss
       const places = net.parameters.trained.map((p) => [p, p.gradient.place] as const)
       const gradients = await exportTensors(net.stream, places)
-      const losses = await run(net, set, { steps: 10, lr, weightDecay: 0, ...scaled })
+      const losses = await run(net, set, { steps: 10, lr, optimizer: plain, ...scaled })
       return { forward, gradients, losses }
     }
     await using cpu = await open('cpu', { threads: 2 })

@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import { type BuildOptions, openDevices, shapes } from '../lib/index.ts'
 import { alexnet } from '../lib/net/models/alexnet.ts'
 import type { Net } from '../lib/net/net.ts'
+import { sgd } from '../lib/optim/optimizer.ts'
 import type { Span, TraceEvent } from '../lib/training/bench/index.ts'
 import type { Snapshot } from '../lib/training/train.ts'
 import { run, seed, weights } from './courses.ts'
@@ -11,7 +12,7 @@ const size = 67
 export const input = { channels: 3, height: size, width: size }
 export const definition = alexnet({ classes: 10, width: 1 / 8, input, init: 'he' })
 export const set = shapes({ channels: 3, size, train: 40, seed }).train
-const rates = { lr: 1e-3, momentum: 0.9, weightDecay: 5e-4 }
+const rates = { lr: 1e-3, optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }) }
 
 export interface Course extends Partial<BuildOptions> {
   readonly steps?: number

@@ -66,7 +66,7 @@ t.test('devices that cannot share a net', async (t) => {
   t.throws(() => new Placement(all.slice(1, 2), 'model', stream), foreign)
   const mixed = [first, { name: 'cuda:0', kind: 'cuda' }] as const
   t.throws(() => replicasOf(mixed, 'model'), /expected CPUs or GPUs, got some of each: cpu:0, cuda/)
-  await t.rejects(openDevices([]), /\[device\] expected the name of one device or more, got none/)
+  await t.rejects(openDevices([]), /names: expected a list of 1 or more values/)
   await t.rejects(openDevices(['cpu', 'tpu']), /there is no device 'tpu'/)
 })
 

@@ -218,7 +218,7 @@ t.test('what cannot be used', async (t) => {
       /weights\.safetensors: expected the weights of alexnet, got those of another net: .*; take another copy/s
   })
   writeFileSync(join(broken, 'options.json'), '{"net":"cifar","input":{"fit":"cut"}}')
-  await t.rejects(readRun(broken), { message: /fit: expected crop or resize, got "cut"/ })
+  await t.rejects(readRun(broken), { message: /fit: expected 'crop' or 'resize', got "cut"/ })
   writeFileSync(join(broken, 'options.json'), '{"net":"cifar"}')
   rmSync(join(broken, 'weights.safetensors'))
   t.match((await readRun(broken)).weights, /checkpoint-00000004/, 'not ended yet')

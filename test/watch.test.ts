@@ -90,7 +90,11 @@ t.test('a healthy run has no diagnosis, and the numbers of one that is not watch
   const courses: Readonly<Record<string, Course>> = {
     'looked at after every second step, from the start': { every: 2 },
     'every kind of layer, and smaller last batches': { ...small, every: 2 },
-    'rates that end at 0': { schedule: cosine(), every: 5, weightDecay: 1e-3 },
+    'rates that end at 0': {
+      schedule: cosine(),
+      every: 5,
+      optimizer: sgd({ momentum: 0.9, weightDecay: 1e-3 })
+    },
     adam: { optimizer: adam(), lr: 1e-3, every: 3 },
     'two devices': { where: ['cpu:0', 'cpu:1'] },
     'replicas on two devices': { where: ['cpu:0', 'cpu:1'], build: { parallel: 'data' } }

@@ -1,5 +1,5 @@
 import { checkOptions } from '../util/check/check.ts'
-import { list, maybe, record, text, typed, whole } from '../util/check/rules.ts'
+import { list, maybe, record, rule, text, typed, whole } from '../util/check/rules.ts'
 import { imageStats } from './byte-counts.ts'
 import { checkLabels, checkRead } from './check.ts'
 import { DataError, type ImageSet } from './dataset.ts'
@@ -25,9 +25,12 @@ export interface ArrayImageSetOptions {
   readonly std?: readonly number[]
 }
 
+const bytes = rule('a Uint8Array of bytes 0 to 255', (value) => {
+  return typed('Uint8Array').fault(value) === undefined
+})
 const arraySet = record<ArrayImageSetOptions>(
   {
-    images: typed('Uint8Array'),
+    images: bytes,
     labels: typed('Uint8Array', 'Int32Array'),
     height: whole({ from: 1 }),
     width: whole({ from: 1 }),

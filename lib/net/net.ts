@@ -8,7 +8,7 @@ import type { Parameters } from './graph/parameters.ts'
 import { type BoundCall, bindCall, runCall } from './graph/tape.ts'
 import type { NetMemory } from './memory.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import { type AtOptions, type BuildOptions, checkAt } from './options.ts'
+import { type BuildOptions, checkAt } from './options.ts'
 import { type Action, insertEvents } from './placement/events.ts'
 import type { Placement } from './placement/placement.ts'
 import type { NetSpec } from './spec.ts'
@@ -200,7 +200,7 @@ export class Net {
    * @example
    * const judge = await net.at({ batch: 256, training: false })
    */
-  at(options: AtOptions): Promise<Net> {
+  at(options: { readonly batch?: number; readonly training?: boolean }): Promise<Net> {
     this.#requireOpen()
     checkAt(options)
     const { batch = this.batch, training = this.training } = options

@@ -60,7 +60,7 @@ export function checkBuild(options: BuildOptions): void {
 }
 
 /** What `net.at` takes. */
-export type AtOptions = Partial<Pick<BuildOptions, 'batch' | 'training'>>
+type AtOptions = Partial<Pick<BuildOptions, 'batch' | 'training'>>
 
 const atOptions = record<AtOptions>({ batch: maybe(whole({ from: 1 })), training: maybe(flag) })
 

@@ -231,7 +231,7 @@ export async function newestCheckpoint(
 export async function keepCheckpoints(
   dir: string,
   count: number,
-  options: KeepOptions = {}
+  options: SkipOptions & { readonly trusted?: string; readonly spare?: number | undefined } = {}
 ): Promise<readonly string[]> {
   checkArguments('checkpoint', { dir: [dir, aText], count: [count, aWhole({ from: 1 })] })
   checkOptions('checkpoint', options, keepOptions)

@@ -67,7 +67,7 @@ const netData = record<NetData>({ channels: whole({ from: 1 }), classes: whole({
  */
 export function netOf(
   settings: Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>,
-  data: NetData
+  data: { readonly channels: number; readonly classes: number }
 ): NetDefinition {
   checkArguments('run', { settings: [settings, netSettingsRule], data: [data, netData] })
   const { channels, classes } = data

@@ -22,7 +22,10 @@ const sgdChoice = record<SgdChoice>({
  * @example
  * const optimizer = recipeOptimizer(recipeByName('paper'), { momentum: 0.95 })
  */
-export function recipeOptimizer(recipe: Recipe, options: SgdChoice = {}): Optimizer {
+export function recipeOptimizer(
+  recipe: Recipe,
+  options: { readonly momentum?: number; readonly weightDecay?: number } = {}
+): Optimizer {
   checkArguments('recipe', { recipe: [recipe, recipeRule] })
   checkOptions('recipe', options, sgdChoice)
   const { update, decay } = recipe

@@ -41,7 +41,9 @@ export function runBatch(
   }
   const { gradients, update } = recorded.halves(kind)
   const computed = run(gradients)
+  // Nobody waits for them if the update is not made.
   computed.catch(() => {})
+  delivered.catch(() => {})
   let committed = false
   let settle: (result: Promise<MicroBatchResult>) => void = () => {}
   const result = new Promise<MicroBatchResult>((resolve) => {
