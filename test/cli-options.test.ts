@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { settleDevice } from '../lib/cli/shared/device.ts'
 import { trainArguments } from '../lib/cli/train/arguments.ts'
+import { netNames } from '../lib/net/models/index.ts'
 import { adam, sgd } from '../lib/optim/optimizer.ts'
 import { optimizerOf, resolveSettings } from '../lib/run/settings.ts'
 
@@ -14,13 +15,40 @@ async function settings(...args: string[]) {
 const full = async () => ({ ...(await trainArguments([])).defaults, dtype: 'f32' as const })
 
 t.test('Adam where nothing speaks for SGD', async (t) => {
-  const adam = { optimizer: 'adam', lr: 0.0003, momentum: 0.8, weightDecay: 0 }
+  const adam = { optimizer: 'adam', lr: 0.0003, momentum: 0.8, beta2: 0.98, weightDecay: 0 }
   t.match(await settings(), { ...adam, schedule: 'warmCosine' })
-  t.match(await settings('--net', 'fashion', '--steps', '9'), { ...adam, schedule: 'constant' })
+  t.match(await settings('--net', 'fashion', '--steps', '9'), { ...adam, schedule: 'warmConstant' })
   const sgd = { optimizer: 'sgd', momentum: 0.9, weightDecay: 0.0005 }
-  t.match(await settings('--net', 'alexnet'), { ...sgd, lr: 0.01 })
-  t.match(await settings('--lr', '0.02'), { ...sgd, lr: 0.02 })
+  t.match(await settings('--lr', '0.02'), { ...sgd, lr: 0.02, schedule: 'warmCosine' })
+  t.match(await settings('--lr', '0.02', '--epochs', '9'), { lr: 0.02, schedule: 'constant' })
   t.match(await settings('--momentum', '0'), { ...sgd, momentum: 0, lr: 0.01 })
+})
+
+t.test('rates by net and batch', async (t) => {
+  const rate = async (...args: string[]) => (await settings('--net', ...args)).lr
+  t.equal(await rate('alexnet', '--batch', '32'), 0.02)
+  t.equal(await rate('alexnet', '--batch', '8'), 0.01)
+  t.equal(await rate('torchvision', '--batch', '128'), 0.03)
+  t.equal(await rate('cifar', '--batch', '8'), 0.0003)
+  const normed = ['cifar', 'fashion', 'keras-fashion']
+  for (const net of netNames) {
+    const own = { optimizer: 'adam', start: 'published', clipNorm: undefined }
+    const even = { optimizer: 'sgd', start: 'even', clipNorm: 1 }
+    t.match(await settings('--net', net), normed.includes(net) ? own : even, net)
+  }
+  t.match(await settings('--net', 'alexnet', '--start', 'published'), { start: 'published' })
+})
+
+t.test('a recipe trains as its source', async (t) => {
+  const published = await settings('--recipe', 'paper')
+  t.match(published, { optimizer: 'sgd', lr: 0.01, momentum: 0.9, weightDecay: 0.0005 })
+  t.match(published, { start: undefined, clipNorm: undefined })
+})
+
+t.test('--lr auto is the default until it is found', async (t) => {
+  const auto = await settings('--net', 'alexnet', '--lr', 'auto')
+  t.match(auto, { lrAuto: true, optimizer: 'sgd', lr: 0.014 })
+  await t.rejects(trainArguments(['--lr', 'often']), /Expected a number from 0/)
 })
 
 t.test('what to compute on', async (t) => {
@@ -97,7 +125,7 @@ t.test('several devices', async (t) => {
 
 t.test('an optimizer that was asked for', async (t) => {
   const given = await settings('--net', 'alexnet', '--optimizer', 'adam', '--momentum', '0.7')
-  t.match(given, { optimizer: 'adam', lr: 0.0003, weightDecay: 0 })
+  t.match(given, { optimizer: 'adam', lr: 0.00005, weightDecay: 0 })
   const { op, hyper } = optimizerOf(given)
   t.equal(op, 'adam')
   t.strictSame(hyper({ lr: 1, decay: 0, step: 0 }).slice(0, 3), [1, 0.7, 0.98])

@@ -68,10 +68,11 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.strictSame(more, [])
     t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s'])
     t.match(step, { step: 4, loss: Number, top1: Number, images_per_s: Number })
-    t.strictSame(Object.keys(last ?? {}), ['final', 'test_top1', 'test_loss', 'steps'])
+    const { standstill: _, ...result } = last ?? {} // four steps on noise may have learnt nothing
+    t.strictSame(Object.keys(result), ['final', 'test_top1', 'test_loss', 'steps'])
     t.match(last, { final: true, test_top1: Number, test_loss: Number, steps: 4 })
     t.match(log(out).at(-3), step ?? {})
-    t.strictSame(log(out).at(-1), last)
+    t.strictSame(log(out).at(-1), result)
   })
 
   t.test('with other options it does not', async (t) => {
@@ -178,6 +179,7 @@ t.test('help', async (t) => {
     ...['net', 'data', 'device', 'threads', 'dtype', 'batch', 'steps', 'epochs', 'lr', 'momentum'],
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
     ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'no-watch'],
+    ...['start', 'test-images', 'no-test'],
     ...['label-smoothing', 'clip-norm', 'ema', 'accumulate']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))

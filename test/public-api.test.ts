@@ -50,16 +50,16 @@ const expected: Readonly<Record<string, Names>> = {
   },
   'alexnode/run': {
     values: `
-      FolderInUseError SettingsError ablationNames fitSteps keepCheckpoints listCheckpoints loadKerasWeights netOf
-      newestCheckpoint openRun openTraining optimizerOf planOf rateAt readCheckpoint readSafetensors
+      FolderInUseError SettingsError ablationNames defaultTraining fitSteps keepCheckpoints listCheckpoints loadKerasWeights netOf
+      newestCheckpoint openRun openTraining optimizerOf planOf rangeTest rateAt readCheckpoint readSafetensors
       recipeByName recipeCourses recipeNames recipeOptimizer recipes saveKerasWeights splitData toCheckpoint toSnapshot
-      writeCheckpoint writeSafetensors`,
+      withFewerTests writeCheckpoint writeSafetensors`,
     types: `
-      AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions ColourNoise Diagnosis
-      ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json JsonObject KnownSpeed LossScaleOptions
-      LossScaleState Metadata OpenTrainingOptions Plan RateChange RateControl RateCourse Recipe Run RunBefore
+      AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions ColourNoise DefaultsFor
+      Diagnosis ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json JsonObject KnownSpeed LossScaleOptions
+      LossScaleState Metadata OpenTrainingOptions Plan RangePoint RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe Run RunBefore
       RunControl RunData RunOptions SafetensorsFile ScaledOutcome SgdOptions SkipOptions Snapshot SplitData
-      StepScalars TensorData Tensors TrainSettings TrainState TrainingRun Validation ValidationOptions
+      StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun Validation ValidationOptions
       ValidationState WatchOptions`
   },
   'alexnode/use': {

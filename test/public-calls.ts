@@ -154,6 +154,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     },
     'Net.at': { call: (...args) => Reflect.apply(net.at, net, args), args: [{}] },
 
+    defaultTraining: { call: runs.defaultTraining, args: [{ net: 'fashion', batch: 2 }] },
     fitSteps: { call: runs.fitSteps, args: [{ seconds: 1, batch: 2 }] },
     keepCheckpoints: { call: runs.keepCheckpoints, args: [file, 1, {}] },
     listCheckpoints: { call: runs.listCheckpoints, args: [file] },
@@ -167,6 +168,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     },
     optimizerOf: { call: runs.optimizerOf, args: [sized] },
     planOf: { call: runs.planOf, args: [sized, dataset] },
+    rangeTest: { call: runs.rangeTest, args: [net, set, {}] },
     rateAt: { call: runs.rateAt, args: [{ rate: 0.1 }, 1] },
     readCheckpoint: { call: runs.readCheckpoint, args: [file] },
     readSafetensors: { call: runs.readSafetensors, args: [file] },
@@ -175,6 +177,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     recipeOptimizer: { call: runs.recipeOptimizer, args: [recipe, {}] },
     saveKerasWeights: { call: runs.saveKerasWeights, args: [net, file] },
     splitData: { call: runs.splitData, args: [sized, dataset] },
+    withFewerTests: { call: runs.withFewerTests, args: [{ seed: 1 }, dataset] },
     toCheckpoint: {
       call: runs.toCheckpoint,
       args: [{ state: {}, weights: new Map(), optimizer: new Map() }, {}]

@@ -112,6 +112,8 @@ export const outOfRange: Readonly<Record<string, Rows>> = {
   photoFiles: { height: whole, width: whole, channels: [2] },
   filterSheet: { towers: whole, zoom: whole },
   nearest: { width: whole, most: whole },
+  defaultTraining: { batch: whole },
+  rangeTest: { steps: [19, 20.5], from: [0], to: [0] },
   fitSteps: { seconds, batch: whole, test: [-1, 0.5] },
   keepCheckpoints: { count: whole, spare: [-1] },
   openRun: { keep: whole },

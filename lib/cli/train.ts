@@ -1,13 +1,16 @@
 /** `alexnode train`, and `npm start`: trains a net, tests it, and keeps the run. */
+import type { ImageSet } from '../data/dataset.ts'
 import { openData } from '../data/open.ts'
+import type { Net } from '../net/net.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { type Plan, planOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
-import { splitData } from '../run/split-data.ts'
+import { splitData, withFewerTests } from '../run/split-data.ts'
 import { openTraining, type TrainingRun } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
-import { evaluate } from '../training/evaluate/evaluate.ts'
+import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { fitSteps } from '../training/loop/fit-steps.ts'
+import { rangeTest } from '../training/range-test.ts'
 import { type Diagnosis, type TrainOptions, train, type Validation } from '../training/train.ts'
 import { preferredDType, settleDevice } from './shared/device.ts'
 import { program } from './shared/program.ts'
@@ -39,16 +42,17 @@ await program(async (signal, saving) => {
     defaults: { ...given.defaults, dtype: preferred.dtype },
     onNote: report.note
   })
-  const { settings } = run
 
-  const opened = await openData(settings.data, {
+  const opened = await openData(run.settings.data, {
     signal,
     workers: given.workers,
     onNotice: report.note,
     onPrepare: report.preparing
   })
-  const data = run.sameData(opened)
-  report.data(data)
+  const whole = run.sameData(opened)
+  report.data(whole)
+  const { settings } = run
+  const data = withFewerTests(settings, whole)
   const reason = settings.dtype === preferred.dtype ? preferred.reason : 'as given'
   report.device(devices.all, where, settings.dtype, reason)
 
@@ -59,9 +63,10 @@ await program(async (signal, saving) => {
   const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
-  report.run(run, plan.notes)
-
   const { images, validation } = splitData(settings, plan.data)
+  if (settings.lrAuto && run.step === 0) await findRate(net, images, run, plan, { report, signal })
+  report.run(run, planOf(run.settings, data).notes)
+
   const options = { ...trainOptions(given, run, plan, report), signal }
   const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
   try {
@@ -72,18 +77,39 @@ await program(async (signal, saving) => {
       }
     })
     signal.throwIfAborted()
-    const test = { batch: TEST_BATCH, input, views, signal, onProgress: report.testing }
-    const result = await evaluate(net, plan.data.test, test)
+    const seen = data.classes.map(() => 0)
+    const onBatch = ({ labels }: PredictedBatch) => {
+      for (const label of labels) seen[label] = (seen[label] ?? 0) + 1
+    }
+    const test = { batch: TEST_BATCH, input, views, signal, onBatch, onProgress: report.testing }
+    const result = given.test ? await evaluate(net, plan.data.test, test) : undefined
     await saving(() => run.finish(net, result))
-    report.finished(result, run)
+    report.finished(result, run, { seen, of: whole.test.length })
   } finally {
     if (signal.aborted) report.interrupted(run)
   }
 })
 
+/** Finds the rate by a range test, and keeps it with the run. */
+async function findRate(
+  net: Net,
+  images: ImageSet,
+  run: TrainingRun,
+  { optimizer, courses, input }: Plan,
+  { report, signal }: { readonly report: TrainReport; readonly signal: AbortSignal }
+): Promise<void> {
+  const { seed, labelSmoothing, clipNorm, accumulate } = run.settings
+  const found = await rangeTest(net, images, {
+    ...{ optimizer, courses, input, seed, labelSmoothing, clipNorm, accumulate, signal },
+    onProgress: report.testingRates
+  })
+  if (found.lr !== undefined) await run.setRate(found.lr)
+  report.rateFound(found, run.settings.lr)
+}
+
 /** What `train` takes besides images and validation. */
 function trainOptions(
-  { watch, checkpointEvery, trace }: TrainArguments,
+  { watch, checkpointEvery, trace, test }: TrainArguments,
   run: TrainingRun,
   { optimizer, schedule, courses, input, data }: Plan,
   report: TrainReport
@@ -97,7 +123,7 @@ function trainOptions(
     lr,
     seed,
     ...(run.settings.steps === undefined && { epochs }),
-    steps: stepsOf(run.settings, data.test.length),
+    steps: stepsOf(run.settings, test ? data.test.length : 0),
     labelSmoothing,
     clipNorm,
     ema,

@@ -54,7 +54,14 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
       `[data] numbers[${place}]: expected an image from 0 to ${set.length - 1}, got ${numbers[place]}`
     )
   }
-  const { height, width, channels, classes, mean, std, meanImage, colours } = set
+  const { height, width, channels, classes, mean, std, meanImage, fit, colours } = set
+  const load = set.load?.bind(set)
+  const numbersOf = (indices: Uint32Array) =>
+    indices.map((index) => {
+      const number = numbers[index]
+      if (number !== undefined) return number
+      throw new RangeError(`[data] expected an image from 0 to ${numbers.length - 1}, got ${index}`)
+    })
   return {
     length: numbers.length,
     height,
@@ -64,16 +71,13 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
     mean,
     std,
     ...(meanImage && { meanImage }),
+    ...(fit && { fit }),
     ...(colours && { colours }),
-    read(indices, images, labels) {
-      const of = indices.map((index) => {
-        const number = numbers[index]
-        if (number !== undefined) return number
-        throw new RangeError(
-          `[data] expected an image from 0 to ${numbers.length - 1}, got ${index}`
-        )
-      })
-      return set.read(of, images, labels)
-    }
+    read: (indices, images, labels) => set.read(numbersOf(indices), images, labels),
+    ...(load && {
+      load: async (indices, to, offset, labels) => {
+        await load(numbersOf(indices), to, offset, labels)
+      }
+    })
   }
 }

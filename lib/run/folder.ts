@@ -80,6 +80,13 @@ export interface Run extends AsyncDisposable {
    */
   log(record: object): Promise<void>
   /**
+   * Stores other options as options.json.
+   *
+   * @throws DiskError when the disk refuses
+   * @throws TypeError when JSON cannot hold them
+   */
+  setOptions(options: object): Promise<void>
+  /**
    * Saves a checkpoint, at most one a step, and removes old ones. It flushes the log first: log the steps before you
    * save.
    *
@@ -180,6 +187,10 @@ class OpenRun implements Run {
 
   log(record: object): Promise<void> {
     return this.#parts.log.append(record)
+  }
+
+  async setOptions(options: object): Promise<void> {
+    await replaceFile(join(this.folder, OPTIONS), jsonText(options, 'options'))
   }
 
   save(data: CheckpointData, best?: Best): Promise<string> {

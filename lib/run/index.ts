@@ -23,6 +23,12 @@ export type {
   ValidationState
 } from '../training/loop/validation.ts'
 export type { CheckpointOptions } from '../training/options.ts'
+export {
+  type RangePoint,
+  type RangeTest,
+  type RangeTestOptions,
+  rangeTest
+} from '../training/range-test.ts'
 export type { Diagnosis } from '../training/watch/diagnosis.ts'
 export type { WatchOptions } from '../training/watch/options.ts'
 export type { FileDigest } from '../util/files/bytes.ts'
@@ -47,6 +53,7 @@ export {
 } from './checkpoint.ts'
 export type { RunControl } from './control.ts'
 export type { RunData } from './data.ts'
+export { type DefaultsFor, defaultTraining, type TrainingDefaults } from './defaults.ts'
 export { openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
 export { loadKerasWeights, saveKerasWeights } from './keras/files.ts'
 export { ablationNames } from './recipes/ablation.ts'
@@ -63,5 +70,5 @@ export {
 export { recipeCourses, recipeOptimizer } from './recipes/run.ts'
 export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'
 export { toCheckpoint, toSnapshot } from './snapshot.ts'
-export { type SplitData, splitData } from './split-data.ts'
+export { type SplitData, splitData, withFewerTests } from './split-data.ts'
 export { type OpenTrainingOptions, openTraining, type TrainingRun } from './training-run.ts'

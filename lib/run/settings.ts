@@ -54,14 +54,21 @@ export interface TrainSettings extends Saved {
   readonly optimizer: 'sgd' | 'adam'
   /** Learning rate at the start. */
   readonly lr: number
+  /** A range test finds `lr` before the first step. Default false. */
+  readonly lrAuto?: boolean
+  /**
+   * Initial weights: the net's own, as published, or even ones, which suit any number of classes (see
+   * `defaultTraining`). Default 'published'.
+   */
+  readonly start?: 'published' | 'even'
   /** Momentum of SGD; β₁ of Adam. */
   readonly momentum: number
   /** β₂ of Adam; SGD has none. */
   readonly beta2: number
   /** Weight decay λ. */
   readonly weightDecay: number
-  /** How the learning rate changes. */
-  readonly schedule: 'constant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
+  /** How the learning rate changes. 'warmConstant' rises as 'warmCosine' does, and stays. */
+  readonly schedule: 'constant' | 'warmConstant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
   /**
    * Validate at the end of each epoch. The other options of validation, and the schedule 'plateau', turn validation on
    * as well.
@@ -71,6 +78,8 @@ export interface TrainSettings extends Saved {
   readonly validateEvery?: number
   /** Training images that are held out for validation. Default: validate on the test images. */
   readonly holdOut?: number
+  /** Images of the test set that tests and validations use, drawn by the seed. Default: all. */
+  readonly testImages?: number
   /** Early stopping: the run ends after this many validations in a row that were not the best. */
   readonly patience?: number
   /** Seeds weights, the order of images and all random draws. */
@@ -87,7 +96,7 @@ const required = {
   momentum: f32({ from: 0, to: 1 }),
   beta2: f32({ from: 0, below: 1 }),
   weightDecay: f32({ from: 0 }),
-  schedule: oneOf('constant', 'cosine', 'warmCosine', 'plateau', 'recipe'),
+  schedule: oneOf('constant', 'warmConstant', 'cosine', 'warmCosine', 'plateau', 'recipe'),
   seed
 }
 const optional = {
@@ -106,7 +115,10 @@ const optional = {
   validate: maybe(flag),
   validateEvery: maybe(whole({ from: 1 })),
   holdOut: maybe(whole({ from: 1 })),
-  patience: maybe(whole({ from: 1 }))
+  patience: maybe(whole({ from: 1 })),
+  testImages: maybe(whole({ from: 1 })),
+  lrAuto: maybe(flag),
+  start: maybe(oneOf('published', 'even'))
 }
 const all: Rules<TrainSettings> = { ...required, ...optional }
 
@@ -127,6 +139,11 @@ const given: Rules<Partial<TrainSettings>> = {
 }
 
 export const givenRule: Rule = record<Partial<TrainSettings>>(given)
+
+export const fewerRule: Rule = record<Pick<TrainSettings, 'testImages' | 'seed'>>(
+  { testImages: optional.testImages, seed: required.seed },
+  { open: true }
+)
 
 export const netSettingsRule: Rule = record<Pick<TrainSettings, 'net' | 'recipe' | 'ablate'>>(
   { net: required.net, recipe: optional.recipe, ablate: optional.ablate },
@@ -167,6 +184,8 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   epochs: '--epochs',
   optimizer: '--optimizer',
   lr: '--lr',
+  lrAuto: '--lr auto',
+  start: '--start',
   momentum: '--momentum',
   beta2: '--beta2',
   weightDecay: '--weight-decay',
@@ -178,6 +197,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',
+  testImages: '--test-images',
   patience: '--patience',
   input: 'input',
   seed: '--seed'
@@ -209,10 +229,15 @@ export function resolveSettings(
       .map((name) => [name, saved[name]])
   )
   if (fixed && known.length > 0) refuseChanges(given, saved, free)
-  // If the length is given, so is the rate; a run that is cut to fit the time ends at a rate of 0.
+  // A run that is cut to fit the time ends at a rate of 0. One whose length is given keeps its rate, and rises to it
+  // where the rate is not given.
   const own = defaults.recipe !== undefined
-  const schedule = length && !own ? 'constant' : defaults.schedule
-  return { ...defaults, schedule, ...old, ...given }
+  const steady = given.lr === undefined ? 'warmConstant' : 'constant'
+  const schedule = length && !own ? steady : defaults.schedule
+  const { clipNorm, start, ...always } = defaults
+  // A run that was started without them goes on without them.
+  const usual = known.length > 0 ? always : defaults
+  return { ...usual, schedule, ...old, ...given }
 }
 
 /** True for the settings that say how long a run is. */
@@ -222,7 +247,7 @@ export function isLength(name: string): boolean {
 
 /** True if the length of a run may change: its learning rate does not depend on it. */
 export function isFree({ schedule }: Readonly<Record<string, unknown>>): boolean {
-  return schedule === 'constant' || schedule === 'plateau'
+  return schedule === 'constant' || schedule === 'warmConstant' || schedule === 'plateau'
 }
 
 function refuseChanges(

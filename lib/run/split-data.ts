@@ -1,9 +1,10 @@
 import type { Dataset, ImageSet } from '../data/dataset.ts'
-import { holdOut } from '../data/hold-out.ts'
+import { holdOut, subset } from '../data/hold-out.ts'
 import { datasetRule } from '../data/rules.ts'
 import type { ValidationOptions } from '../training/loop/validation.ts'
 import { checkArguments } from '../util/check/check.ts'
-import { settingsRule, type TrainSettings } from './settings.ts'
+import { permutation } from '../util/random.ts'
+import { fewerRule, settingsRule, type TrainSettings } from './settings.ts'
 
 /** True if the settings ask for validations. */
 function isValidated(settings: Partial<TrainSettings>): boolean {
@@ -36,4 +37,25 @@ export function splitData(settings: TrainSettings, data: Dataset): SplitData {
   const parts = count === undefined ? undefined : holdOut(data.train, count, seed)
   const validation = { set: parts?.held ?? data.test, every, patience }
   return { images: parts?.rest ?? data.train, validation }
+}
+
+/**
+ * Takes as many of the test images as the settings say, drawn by the seed, for tests and validations.
+ *
+ * @param settings `testImages` and `seed` count
+ * @returns the same data where it has no more test images than that
+ *
+ * @example
+ * const data = withFewerTests({ testImages: 1000, seed: 1 }, await openData('cifar-10'))
+ */
+export function withFewerTests(
+  settings: Pick<TrainSettings, 'testImages' | 'seed'>,
+  data: Dataset
+): Dataset {
+  checkArguments('run', { settings: [settings, fewerRule], data: [data, datasetRule] })
+  const { testImages, seed } = settings
+  const { test } = data
+  if (testImages === undefined || testImages >= test.length) return data
+  const drawn = permutation(test.length, seed, 0).slice(0, testImages).sort()
+  return { ...data, test: subset(test, drawn) }
 }

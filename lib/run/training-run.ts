@@ -48,8 +48,6 @@ const trainingOptions = record<OpenTrainingOptions>({
 
 /** An open training run: its settings, its log and its checkpoints. `openTraining` returns it. */
 export class TrainingRun {
-  /** The settings of the run, all filled in. */
-  readonly settings: TrainSettings
   /** The snapshot to resume from; undefined for a new run. For `train`'s option of the same name. */
   readonly from: Snapshot | undefined
   /** The learning rate from control.json in the folder. For `train`'s option of the same name. */
@@ -59,16 +57,22 @@ export class TrainingRun {
   #data: object | undefined
   #dataset: Dataset | undefined
   #saved: number
+  #settings: TrainSettings
 
   /** @internal */
   constructor(run: Run, settings: TrainSettings, control: RunControl) {
     this.#run = run
     this.control = control
-    this.settings = settings
+    this.#settings = settings
     const checkpoint = run.takeCheckpoint()
     this.#dataBefore = checkpoint?.state.data
     this.from = checkpoint && toSnapshot(checkpoint)
     this.#saved = checkpoint?.step ?? 0
+  }
+
+  /** The settings of the run, all filled in. */
+  get settings(): TrainSettings {
+    return this.#settings
   }
 
   /** The run's folder. */
@@ -135,6 +139,23 @@ export class TrainingRun {
     if (data) await keepRunData(this.folder, data)
   }
 
+  /**
+   * Sets the learning rate of a run that has not begun, and keeps it with the settings.
+   *
+   * @throws SettingsError where steps were done before
+   * @throws DiskError when the disk refuses
+   */
+  async setRate(lr: number): Promise<void> {
+    if (this.#saved > 0) {
+      throw new SettingsError(
+        `[run] lr: expected a run without steps, got one of ${this.#saved}: its rate is changed by control.json`
+      )
+    }
+    const settings = { ...this.#settings, lr }
+    await this.#run.setOptions(settings)
+    this.#settings = settings
+  }
+
   /** Adds a step to the log, after the change of the learning rate that it has, if any. */
   async log(step: Step): Promise<void> {
     const { loss, top1, imagesPerSecond, epoch, lr, gradientNorm } = step
@@ -172,12 +193,14 @@ export class TrainingRun {
 
   /**
    * Writes the weights, and the test's result as the log's last line.
+   * @param result of the test; undefined: there was none
    * @throws DiskError when the disk refuses
    */
-  async finish(net: Net, { top1, loss }: Evaluation): Promise<void> {
+  async finish(net: Net, result?: Evaluation): Promise<void> {
     await this.#keepData()
     await saveWeights(net, this.weightsFile)
-    await this.#run.log({ final: true, test_top1: top1, test_loss: loss, steps: this.#saved })
+    const test = result && { test_top1: result.top1, test_loss: result.loss }
+    await this.#run.log({ final: true, ...test, steps: this.#saved })
   }
 
   /** Waits for saves in progress and unlocks the folder. */

@@ -49,27 +49,32 @@ const validation = record<ValidationOptions>({
   onResult: maybe(callback)
 })
 
+/** Of options that decide a step, which a range test takes, too. */
+export const stepRules = {
+  optimizer: maybe(optimizerRule),
+  courses: maybe(callback),
+  input: maybe(inputRule),
+  labelSmoothing: maybe(f32({ from: 0, below: 1 })),
+  clipNorm: maybe(positive),
+  accumulate: maybe(whole({ from: 1 })),
+  seed: maybe(seed),
+  signal: maybe(signal)
+}
+
 export const trainRule: Rule = record<TrainOptions>(
   {
+    ...stepRules,
     lr: f32({ from: 0 }),
     epochs: maybe(number({ from: 0 })),
     steps: maybe(either(whole({ from: 0 }), callback)),
     momentum: maybe(momentumRule),
     weightDecay: maybe(decayRule),
-    optimizer: maybe(optimizerRule),
     schedule: maybe(callback),
     control: maybe(
       record<RateControl>({ wanted: callback, onChange: maybe(callback) }, { open: true })
     ),
-    courses: maybe(callback),
-    input: maybe(inputRule),
-    labelSmoothing: maybe(f32({ from: 0, below: 1 })),
-    clipNorm: maybe(positive),
     ema: maybe(f32({ from: 0, below: 1 })),
-    accumulate: maybe(whole({ from: 1 })),
     lossScale: maybe(lossScaleRule),
-    seed: maybe(seed),
-    signal: maybe(signal),
     from: maybe(snapshot),
     validation: maybe(validation),
     watch: maybe(record<WatchOptions>({ every: maybe(whole({ from: 2 })), onDiagnosis: callback })),

@@ -6,7 +6,7 @@ import { parse } from '../shared/command.ts'
 import type { DeviceArguments } from '../shared/device-options.ts'
 import { messageOf, UsageError } from '../shared/program.ts'
 import { trainCommand } from './command.ts'
-import { defaultOptimizer, defaults, defaultsOf, rates } from './defaults.ts'
+import { defaultSettingsOf, defaults, defaultsOf } from './defaults.ts'
 
 /** Options that are no settings of the run. */
 interface RunArguments {
@@ -32,10 +32,13 @@ export interface TrainArguments extends RunArguments {
   readonly resume: boolean
   /** Check for stalled training. */
   readonly watch: boolean
+  /** Test the net after training. */
+  readonly test: boolean
   readonly json: boolean
 }
 
-interface Given extends Partial<TrainSettings>, RunArguments {
+interface Given extends Partial<Omit<TrainSettings, 'lr' | 'lrAuto'>>, RunArguments {
+  readonly lr?: number | 'auto'
   readonly device?: string
   readonly devices?: string
   readonly replicas?: number
@@ -44,6 +47,7 @@ interface Given extends Partial<TrainSettings>, RunArguments {
   readonly keep?: number
   readonly resume?: boolean
   readonly watch?: boolean
+  readonly test?: boolean
   readonly json?: boolean
 }
 
@@ -59,7 +63,8 @@ interface Given extends Partial<TrainSettings>, RunArguments {
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
   const { device, devices, replicas, threads, workers, checkpointEvery, trace, ...most } = given
-  const { out, keep = 2, resume = false, watch = true, json = false, ...settings } = most
+  const { out, keep = 2, resume = false, watch = true, test = true, json = false, ...own } = most
+  const settings = settingsOf(own)
   return {
     settings,
     defaults: defaultSettings(settings, resume),
@@ -76,8 +81,15 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     keep,
     resume,
     watch,
+    test,
     json
   }
+}
+
+/** `--lr auto` as settings. */
+function settingsOf({ lr, ...others }: Omit<Given, keyof RunArguments>): Partial<TrainSettings> {
+  if (lr === undefined) return others
+  return lr === 'auto' ? { ...others, lrAuto: true } : { ...others, lr }
 }
 
 /** @throws UsageError for settings that exclude each other */
@@ -86,14 +98,14 @@ function defaultSettings(
   resume: boolean
 ): Omit<TrainSettings, 'dtype'> {
   const recipe = resume ? undefined : givenRecipe(settings)
-  const optimizer = settings.optimizer ?? (recipe ? 'sgd' : defaultOptimizer(settings))
+  const usual = recipe ? defaultsOf(recipe, settings) : defaultSettingsOf(settings)
+  const { optimizer = usual.optimizer } = settings
   if (optimizer === 'sgd' && settings.beta2 !== undefined && !resume) {
     throw new UsageError(
       'alexnode train: --beta2 is for --optimizer adam, and this run is trained by sgd.'
     )
   }
-  if (recipe) return defaultsOf(recipe, settings)
-  return { ...defaults, optimizer, ...rates[optimizer] }
+  return usual
 }
 
 /** @throws UsageError for an unknown recipe, or for parts that it cannot go without */

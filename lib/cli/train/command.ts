@@ -8,7 +8,7 @@ import { choice, command, exclusive } from '../shared/command.ts'
 import { addDeviceOptions } from '../shared/device-options.ts'
 import { numberParsers } from '../shared/numbers.ts'
 import { dtypeOption, traceHelp } from '../shared/options.ts'
-import { defaults, rates } from './defaults.ts'
+import { defaults } from './defaults.ts'
 
 export async function trainCommand(): Promise<Command> {
   const train = await command(
@@ -41,18 +41,19 @@ async function addSubject(train: Command): Promise<void> {
 /** How long, and by which optimizer. */
 async function addTraining(train: Command): Promise<void> {
   const { whole, positive, fromZero, fraction } = await numberParsers()
-  const { sgd, adam } = rates
   const epochs = await exclusive('--epochs <n>', 'passes over the images, not --steps', 'steps')
   const optimizer = await choice(
     '--optimizer <name>',
-    'optimizer (adam for fashion without --lr and --momentum, else sgd)',
+    'optimizer (by net; sgd with --lr or --momentum)',
     ['sgd', 'adam']
   )
   const schedule = await choice(
     '--schedule <name>',
-    'learning rate schedule (constant with --steps or --epochs, else warmCosine)',
-    ['constant', 'cosine', 'warmCosine', 'plateau']
+    'learning rate schedule (warmConstant with --steps or --epochs, constant if also with --lr, ' +
+      'else warmCosine)',
+    ['constant', 'warmConstant', 'cosine', 'warmCosine', 'plateau']
   )
+  const start = await choice('--start <name>', 'initial weights (by net)', ['published', 'even'])
   train
     .addOption(await dtypeOption())
     .option('--workers <n>', 'threads that read and decode photographs (one per core)', whole(1))
@@ -60,19 +61,14 @@ async function addTraining(train: Command): Promise<void> {
     .option('--steps <n>', 'steps in total (as many as fit in 3 minutes with the test)', whole(1))
     .addOption(epochs.argParser(positive))
     .addOption(optimizer)
-    .option('--lr <rate>', `learning rate (sgd ${sgd.lr}, adam ${adam.lr})`, fromZero)
-    .option(
-      '--momentum <m>',
-      `momentum, for adam β₁ (sgd ${sgd.momentum}, adam ${adam.momentum})`,
-      fraction
+    .option('--lr <rate>', 'learning rate, or auto for a range test (by net)', (text) =>
+      text === 'auto' ? text : fromZero(text)
     )
-    .option('--beta2 <b>', `adam's β₂ (${defaults.beta2})`, fraction)
-    .option(
-      '--weight-decay <d>',
-      `weight decay (sgd ${sgd.weightDecay}, adam ${adam.weightDecay})`,
-      fromZero
-    )
+    .option('--momentum <m>', 'momentum, for adam β₁ (by net)', fraction)
+    .option('--beta2 <b>', "adam's β₂ (by net)", fraction)
+    .option('--weight-decay <d>', 'weight decay (by net)', fromZero)
     .addOption(schedule)
+    .addOption(start)
     .option('--seed <n>', `seed of weights, order and dropout (${defaults.seed})`, whole(0))
 }
 
@@ -84,7 +80,7 @@ async function addUpdates(train: Command): Promise<void> {
       'share of the target spread over all classes (0)',
       fractionBelow1
     )
-    .option('--clip-norm <n>', 'largest norm of the gradient (no limit)', positive)
+    .option('--clip-norm <n>', 'largest norm of the gradient (by net)', positive)
     .option(
       '--ema <d>',
       'decay of the average of the weights, which is tested (none)',
@@ -100,6 +96,8 @@ async function addValidation(train: Command): Promise<void> {
     .option('--validate-every <n>', 'validate every n steps instead', whole(1))
     .option('--hold-out <n>', 'validate on n training images that are held out', whole(1))
     .option('--patience <n>', 'stop after n validations without a new best', whole(1))
+    .option('--test-images <n>', 'test and validate on n of the test images (all)', whole(1))
+    .option('--no-test', 'do not test the net at the end')
 }
 
 /** Where the run is kept, and what it reports. */

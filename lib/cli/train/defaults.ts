@@ -1,4 +1,5 @@
-/** The default settings of training. */
+/** The default settings of training by the command line; those of the net come from lib/run/defaults.ts. */
+import { defaultTraining } from '../../run/defaults.ts'
 import { recipeDefaults } from '../../run/recipes/plan.ts'
 import type { Recipe } from '../../run/recipes/recipe.ts'
 import type { TrainSettings } from '../../run/settings.ts'
@@ -12,18 +13,13 @@ export const defaults = {
 } as const
 
 /**
- * Rates by optimizer. Adam's, with its β₂ of .98, are tuned for `fashion` on a few thousand images: with the usual
- * .9 and .999 its averages still hold the first steps after some hundred.
+ * The defaults of a run without a recipe. Where a rate or a momentum is given, they are those of SGD, whose rates blow
+ * up Adam.
  */
-export const rates = {
-  sgd: { lr: 0.01, momentum: 0.9, weightDecay: 0.0005 },
-  adam: { lr: 0.0003, momentum: 0.8, weightDecay: 0 }
-} as const
-
-/** Adam for `fashion`, else SGD; SGD, too, where a rate or a momentum is given, since those of SGD blow up Adam. */
-export function defaultOptimizer({ net, lr, momentum }: Partial<TrainSettings>): 'sgd' | 'adam' {
-  const free = lr === undefined && momentum === undefined
-  return free && (net ?? defaults.net) === 'fashion' ? 'adam' : 'sgd'
+export function defaultSettingsOf(given: Partial<TrainSettings>): Omit<TrainSettings, 'dtype'> {
+  const { net = defaults.net, batch = defaults.batch, lr, momentum } = given
+  const { optimizer = lr === undefined && momentum === undefined ? undefined : 'sgd' } = given
+  return { ...defaults, net, batch, ...defaultTraining({ net, batch, optimizer }) }
 }
 
 /** The defaults of a run by a recipe: without epochs where its length is given in steps. */

@@ -1,5 +1,6 @@
 /** The JSON lines of `alexnode train --json`. */
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
+import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, RateChange, Step, Validation } from '../../training/train.ts'
 
 export function stepJson(done: Step): object {
@@ -33,7 +34,23 @@ export function diagnosisJson({ step, kind, layer, text }: Diagnosis): object {
   return { step, diagnosis: kind, ...(layer !== undefined && { layer }), text }
 }
 
-export function resultJson({ top1, loss, notFinite }: Evaluation, steps: number): object {
-  const spoilt = notFinite > 0 ? { test_not_finite: notFinite } : {}
-  return { final: true, test_top1: top1, test_loss: loss, ...spoilt, steps }
+/** @param standstill what is wrong with a run that learnt nothing */
+export function resultJson(
+  result: Evaluation | undefined,
+  steps: number,
+  standstill: string | undefined
+): object {
+  const spoilt = result && result.notFinite > 0 && { test_not_finite: result.notFinite }
+  return {
+    final: true,
+    ...(result && { test_top1: result.top1, test_loss: result.loss }),
+    ...spoilt,
+    steps,
+    ...(standstill !== undefined && { standstill })
+  }
+}
+
+/** @param lr the rate that is used */
+export function rangeJson({ reason, points }: RangeTest, lr: number): object {
+  return { range_test: points, lr, reason }
 }

@@ -4,6 +4,7 @@ import type { Device } from '../../engine/device.ts'
 import type { Net } from '../../net/net.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
+import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, Step, Validation } from '../../training/train.ts'
 import { foreign } from '../../util/foreign.ts'
 import type { DeviceSettings } from '../shared/device.ts'
@@ -12,7 +13,9 @@ import { count, duration, fraction, notFiniteText, pace } from '../shared/format
 import { printJson } from '../shared/output.ts'
 import { Reporter } from '../shared/reporter.ts'
 import { entry, onePiece } from '../shared/text.ts'
-import { diagnosisJson, rateJson, resultJson, stepJson, validationJson } from './json.ts'
+import { diagnosisJson, rangeJson, rateJson, resultJson, stepJson, validationJson } from './json.ts'
+import { rangePlot } from './plot.ts'
+import { standstillText } from './standstill.ts'
 import { dataText, netText, resultText, runText, stepText } from './text.ts'
 import { Waiting } from './waiting.ts'
 
@@ -26,6 +29,8 @@ export class TrainReport extends Reporter {
   /** True if the last step overflowed: the next one is skipped, too. */
   #overflowed = false
   #factor: number | undefined
+  /** The mean loss of the last steps. */
+  #loss: number | undefined
 
   data(data: Dataset): void {
     if (data.notice !== undefined) this.note(data.notice)
@@ -44,6 +49,19 @@ export class TrainReport extends Reporter {
     this.print(runText(run, notes))
   }
 
+  /** Shows how far the range test is. */
+  readonly testingRates = (done: number, total: number): void => {
+    if (!this.json) void this.progress.show({ name: 'rate', done, total, text: 'range test' })
+    if (done === total) this.progress.end()
+  }
+
+  /** Reports the rate that was found, and the curve that it was read from. */
+  rateFound(found: RangeTest, lr: number): void {
+    if (this.json) printJson(rangeJson(found, lr))
+    else this.print(rangePlot(found.points, found.lr))
+    this.note(found.lr === undefined ? `${found.reason} The rate stays ${lr}.` : found.reason)
+  }
+
   /** Reports a step that is done. */
   async step(step: Step): Promise<void> {
     this.#rateChange(step)
@@ -54,6 +72,7 @@ export class TrainReport extends Reporter {
     if (!first && this.#steps !== step.steps) this.#stepsChosen(step)
     this.#steps = step.steps
     this.#overflow(step)
+    this.#loss = this.#loss === undefined ? step.loss : 0.9 * this.#loss + 0.1 * step.loss
     this.#waiting.add(step.waited, seconds)
     const advice = this.#waiting.advice()
     if (advice !== undefined) this.note(advice)
@@ -128,10 +147,21 @@ export class TrainReport extends Reporter {
     if (diagnosis.kind !== 'not-finite') this.note(`Step ${diagnosis.step}: ${diagnosis.text}`)
   }
 
-  finished(result: Evaluation, run: TrainingRun): void {
-    if (this.json) printJson(resultJson(result, run.saved))
+  /**
+   * Reports the end of a run.
+   * @param result of the test; undefined: there was none
+   * @param test its images by class, and those that the set has
+   */
+  finished(
+    result: Evaluation | undefined,
+    run: TrainingRun,
+    test: { readonly seen: readonly number[]; readonly of: number }
+  ): void {
+    const standstill = standstillText({ result, images: test.seen, loss: this.#loss })
+    if (this.json) printJson(resultJson(result, run.saved, standstill))
     const seconds = (performance.now() - this.#start) / 1000
-    this.print(resultText(result, run, { seconds, skipped: this.#skipped }))
+    this.print(resultText(result, run, { seconds, skipped: this.#skipped, test: test.of }))
+    if (standstill !== undefined) this.note(standstill)
   }
 
   /** Names the file that the timeline of one step is in. */

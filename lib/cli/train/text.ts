@@ -59,8 +59,10 @@ function optimizerText({ settings, from }: TrainingRun): string {
 }
 
 /** Updates that are not the usual ones; empty if there are none. */
-function updatesText({ labelSmoothing, clipNorm, ema, accumulate }: TrainSettings): string {
+function updatesText(settings: TrainSettings): string {
+  const { start, labelSmoothing, clipNorm, ema, accumulate } = settings
   return [
+    ...(start === 'even' ? ['even initial weights'] : []),
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
     ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
     ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),
@@ -74,19 +76,33 @@ export function stepText({ loss, top1 }: Step, speed: string): string {
   return `${state}  ${speed}`
 }
 
+interface ResultNumbers {
+  readonly seconds: number
+  /** Steps that were skipped. */
+  readonly skipped: number
+  /** Images that the data set has for tests. */
+  readonly test: number
+}
+
 /** The result of a run, and the files that hold it. */
 export function resultText(
-  { top1, loss, images, notFinite }: Evaluation,
+  result: Evaluation | undefined,
   run: TrainingRun,
-  { seconds, skipped }: { readonly seconds: number; readonly skipped: number }
+  { seconds, skipped, test }: ResultNumbers
 ): string {
-  const test = `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${count(images)} images${notFiniteText(notFinite)}`
   const overflows = `${counted(skipped, 'step', 'steps')}, for gradients that overflowed`
   return [
-    entry('Test', test),
+    entry('Test', testText(result, test)),
     ...(skipped > 0 ? [entry('Skipped', overflows)] : []),
     entry('Time', duration(seconds)),
     entry('Weights', onePiece(run.weightsFile)),
     entry('Log', onePiece(run.logFile))
   ].join('\n')
+}
+
+function testText(result: Evaluation | undefined, all: number): string {
+  if (!result) return 'none: --no-test'
+  const { top1, loss, images, notFinite } = result
+  const of = images < all ? `${count(images)} of ${count(all)}` : count(images)
+  return `top-1 ${fraction(top1)}, loss ${loss.toFixed(3)} on ${of} images${notFiniteText(notFinite)}`
 }

@@ -4,6 +4,7 @@
  * How a parameter is initialised. Fan-in and fan-out count the inputs and outputs of one unit.
  *
  * - `'he'`: normal with variance 2 / fan-in, for layers before a ReLU. He et al. 2015.
+ * - `'lecun'`: normal with variance 1 / fan-in. LeCun et al. 1998, "Efficient BackProp".
  * - `'glorot'`: uniform with variance 2 / (fan-in + fan-out). Glorot and Bengio 2010.
  * - `'pytorch'`: uniform in ±1 / √fan-in for weights and biases, as PyTorch's Conv2d and Linear are initialised.
  */
@@ -31,6 +32,7 @@ export type Init =
       readonly constant: number
     }
   | 'he'
+  | 'lecun'
   | 'glorot'
   | 'pytorch'
 
@@ -40,10 +42,13 @@ export type Fill = Exclude<Init, string>
 /** @throws Error for a name that Init does not have */
 export function fillOf(init: Init, fanIn = 1, fanOut = 1): Fill {
   if (init === 'he') return { normal: { std: Math.sqrt(2 / fanIn) } }
+  if (init === 'lecun') return { normal: { std: Math.sqrt(1 / fanIn) } }
   if (init === 'glorot') return symmetric(Math.sqrt(6 / (fanIn + fanOut)))
   if (init === 'pytorch') return symmetric(1 / Math.sqrt(fanIn))
   if (typeof init === 'object') return init
-  throw new Error(`[init] expected 'he', 'glorot', 'pytorch' or a fill, got '${String(init)}'`)
+  throw new Error(
+    `[init] expected 'he', 'lecun', 'glorot', 'pytorch' or a fill, got '${String(init)}'`
+  )
 }
 
 function symmetric(bound: number): Fill {

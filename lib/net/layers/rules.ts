@@ -40,8 +40,13 @@ const uniform = record({
   uniform: record<{ low: number; high: number }>({ low: f32(), high: f32() })
 })
 const initRule: Rule = {
-  ...either(oneOf('he', 'glorot', 'pytorch'), normal, uniform, record({ constant: f32() })),
-  expected: "'he', 'glorot', 'pytorch', or an object such as { normal: { std: 0.01 } }"
+  ...either(
+    oneOf('he', 'lecun', 'glorot', 'pytorch'),
+    normal,
+    uniform,
+    record({ constant: f32() })
+  ),
+  expected: "'he', 'lecun', 'glorot', 'pytorch', or an object such as { normal: { std: 0.01 } }"
 }
 
 const factors = maybe(

@@ -2,6 +2,7 @@ import type { Dataset } from '../../data/dataset.ts'
 import { datasetRule } from '../../data/rules.ts'
 import type { NetDefinition } from '../../net/definition.ts'
 import { netByName } from '../../net/models/index.ts'
+import { evenStart } from '../../net/models/start.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import {
   type Courses,
@@ -9,7 +10,8 @@ import {
   cosine,
   plateau,
   type Schedule,
-  warmCosine
+  warmCosine,
+  warmUp
 } from '../../optim/schedule.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
 import { checkArguments } from '../../util/check/check.ts'
@@ -22,7 +24,14 @@ import type { Recipe } from './recipe.ts'
 import { recipeCourses, recipeOptimizer } from './run.ts'
 
 /** By the settings' names. A recipe changes rates by its courses instead. */
-const schedules = { constant, cosine, warmCosine, plateau, recipe: constant } as const
+const schedules = {
+  constant,
+  warmConstant: () => warmUp({ steps: 20 }),
+  cosine,
+  warmCosine,
+  plateau,
+  recipe: constant
+} as const
 
 /** What `train` and `evaluate` take for a run, by its settings and data. */
 export interface Plan {
@@ -118,7 +127,8 @@ export function recipeDefaults(
 export function planOf(settings: TrainSettings, data: Dataset): Plan {
   checkArguments('run', { settings: [settings, settingsRule], data: [data, datasetRule] })
   const { train } = data
-  const definition = netOf(settings, { channels: train.channels, classes: train.classes.length })
+  const net = netOf(settings, { channels: train.channels, classes: train.classes.length })
+  const definition = settings.start === 'even' ? evenStart(net) : net
   const recipe = recipeOf(settings)
   if (!recipe) {
     const schedule = schedules[settings.schedule]()

@@ -1,0 +1,84 @@
+/**
+ * How a net is trained where nothing is given: the one place where defaults of training are chosen. What they reach is
+ * measured in docs/defaults.md.
+ *
+ * Published starts and rates of AlexNets were made for 1,000 classes and batches of 128 or more. With few classes they
+ * learn nothing, for two reasons:
+ *
+ * - The paper's biases of 1 outweigh weights of N(0, .01²) in fc6 and fc7: what differs between images is lost in the
+ *   noise of dropout, and the first loss is far above that of guessing. Even starts (see `evenStart`) have neither fault.
+ * - The curvature of softmax falls with the number of classes, about as 1 / classes: a rate of .01 that is fine for
+ *   1,000 classes is far too large for ten. Clipping the gradient to a norm of 1 bounds a step whatever the classes, and
+ *   keeps the proportions between layers. (Adam is as independent of scale, but its steps are as large where gradients
+ *   are noise: a unit of fc6 has 9,216 inputs, and its weights then move together. With a class for each photograph all
+ *   units died at a rate of .0002, and the loss stood at ln(classes).)
+ *
+ * Smaller batches are noisier: rates fall with the square root of the batch. The warm-up lets the first steps, which
+ * agree most, be small.
+ *
+ * Nets with batch norm keep their own start, which suits few classes, and learn most from few images by Adam. Its β₂ is
+ * .98: with the usual .999 its averages still hold the first steps after some hundred.
+ *
+ * Images are normed by mean and standard deviation of each channel, as `train` does without `input`: even starts keep
+ * that scale from layer to layer.
+ */
+import { netByName } from '../net/models/index.ts'
+import { checkOptions } from '../util/check/check.ts'
+import { maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
+import type { TrainSettings } from './settings.ts'
+
+/** What decides the defaults of training. */
+export interface DefaultsFor {
+  /** One of `netNames`. */
+  readonly net: string
+  /** Images in a batch. */
+  readonly batch: number
+  /** Default: the one that suits the net. */
+  readonly optimizer?: TrainSettings['optimizer'] | undefined
+}
+
+/** Defaults of training, as settings of a run. */
+export type TrainingDefaults = Pick<
+  TrainSettings,
+  'start' | 'optimizer' | 'lr' | 'momentum' | 'beta2' | 'weightDecay' | 'clipNorm' | 'schedule'
+>
+
+const forRule = record<DefaultsFor>({
+  net: text,
+  batch: whole({ from: 1 }),
+  optimizer: maybe(oneOf('sgd', 'adam'))
+})
+
+/** SGD's with clipped gradients: the rate at a batch of `REFERENCE`, and the largest. */
+const CLIPPED = { rate: 0.02, largest: 0.03 }
+const REFERENCE = 32
+/** Adam's, by whether the net has batch norm. Dense layers without it bear less. */
+const ADAM = { normed: 0.0003, plain: 0.00005 }
+
+/**
+ * The defaults of training for a net: they learn any number of classes, from two on.
+ *
+ * @throws RangeError for an option that is none, naming it, what was expected and what came
+ * @throws Error for a net that is not one of `netNames`
+ *
+ * @example
+ * const defaults = { ...defaultTraining({ net: 'alexnet', batch: 32 }), net: 'alexnet', batch: 32, seed: 1 }
+ */
+export function defaultTraining(chosen: DefaultsFor): TrainingDefaults {
+  checkOptions('defaultTraining', chosen, forRule)
+  const { net, batch, optimizer } = chosen
+  const normed = netByName(net).layers.some(({ node }) => node.kind === 'batch_norm')
+  const always = {
+    start: normed ? 'published' : 'even',
+    schedule: 'warmCosine',
+    beta2: 0.98
+  } as const
+  if ((optimizer ?? (normed ? 'adam' : 'sgd')) === 'adam') {
+    const lr = normed ? ADAM.normed : ADAM.plain
+    return { ...always, optimizer: 'adam', lr, momentum: 0.8, weightDecay: 0 }
+  }
+  const sgd = { ...always, optimizer: 'sgd', momentum: 0.9, weightDecay: 0.0005 } as const
+  if (normed) return { ...sgd, lr: 0.01 }
+  const lr = Math.min(CLIPPED.largest, CLIPPED.rate * Math.sqrt(batch / REFERENCE))
+  return { ...sgd, lr: Number(lr.toPrecision(2)), clipNorm: 1 }
+}
