@@ -64,12 +64,12 @@ await program(async (signal, saving) => {
   await using net = await definition.build(devices.all, build)
   await report.net(net)
   const { images, validation } = splitData(settings, plan.data)
-  if (settings.lrAuto && run.step === 0) await findRate(net, images, run, plan, { report, signal })
-  report.run(run, planOf(run.settings, data).notes)
-
-  const options = { ...trainOptions(given, run, plan, report), signal }
   const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
   try {
+    if (settings.lrAuto && run.step === 0)
+      await findRate(net, images, run, plan, { report, signal })
+    report.run(run, planOf(run.settings, data).notes)
+    const options = { ...trainOptions(given, run, plan, report), signal }
     await saving(async () => {
       for await (const step of train(net, images, { ...options, ...looked })) {
         await run.log(step)
