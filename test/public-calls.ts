@@ -168,7 +168,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     },
     optimizerOf: { call: runs.optimizerOf, args: [sized] },
     planOf: { call: runs.planOf, args: [sized, dataset] },
-    rangeTest: { call: runs.rangeTest, args: [net, set, {}] },
+    rangeTest: { call: runs.rangeTest, args: [net, set, { input: { colour } }] },
     rateAt: { call: runs.rateAt, args: [{ rate: 0.1 }, 1] },
     readCheckpoint: { call: runs.readCheckpoint, args: [file] },
     readSafetensors: { call: runs.readSafetensors, args: [file] },
