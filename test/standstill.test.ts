@@ -13,7 +13,7 @@ import { objects, runProgram, widest } from './programs.ts'
 
 const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
 const result = (top1: number, loss: number, images = 1000) => {
-  return { top1, top5: 1, loss, images, imagesPerSecond: 1 }
+  return { top1, top5: 1, loss, images, imagesPerSecond: 1, notFinite: 0 }
 }
 const ten = Array.from({ length: 10 }, () => 100)
 
