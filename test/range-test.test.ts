@@ -60,8 +60,14 @@ t.test('on a net', async (t) => {
     const now = await weights(net)
     const signal = AbortSignal.abort(new Error('enough'))
     await t.rejects(rangeTest(net, set, { signal }), /enough/)
-    await t.rejects(rangeTest(net, set, { steps: 3 }), /steps: expected a whole number from 20, got 3/)
-    await t.rejects(rangeTest(net, set, { from: 1, to: 0.1 }), /to: expected a number above from, 1, got 0\.1/)
+    await t.rejects(
+      rangeTest(net, set, { steps: 3 }),
+      /steps: expected a whole number from 20, got 3/
+    )
+    await t.rejects(
+      rangeTest(net, set, { from: 1, to: 0.1 }),
+      /to: expected a number above from, 1, got 0\.1/
+    )
     t.strictSame(await weights(net), now)
   })
 })
