@@ -3,13 +3,14 @@
  *
  *     node --import tsx examples/keras-fashion.ts [--epochs 20] [--batches 468] [--width 1] [--out FILE.h5]
  *
- * The program draws 128 images with replacement, and calls Keras's `fit` on them, whose own batch size of 32 makes
- * four updates of each. Every 20 batches it writes its weights, reads them back, and tests them on 2,000 random images.
+ * It trains by the recipe `keras-fashion`: the program draws 128 images with replacement and calls Keras's `fit` on
+ * them, whose own batch size of 32 makes four updates of each. Every 20 batches it writes its weights, reads them
+ * back, and tests them on 2,000 random images.
  */
 import { parseArgs } from 'node:util'
-import { evaluate, fashionMnist, netByName, open, sgd, train } from 'alexnode'
-import { loadKerasWeights, saveKerasWeights } from 'alexnode/run'
-import { draw } from './shared/draws.ts'
+import { evaluate, fashionMnist, netByName, open, train } from 'alexnode'
+import { sample } from 'alexnode/data'
+import { loadKerasWeights, recipeByName, recipeOptimizer, saveKerasWeights } from 'alexnode/run'
 
 const { values } = parseArgs({
   options: {
@@ -19,23 +20,28 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'alexnet_weights.h5' }
   }
 })
-const [fitted, batch, tested] = [128, 32, 2000]
+const recipe = recipeByName('keras-fashion')
+const { batch, input, sampling, rates } = recipe
+const [fitted, tested] = [128, 2000]
 const data = await fashionMnist()
 await using device = await open('cpu')
-const definition = netByName('keras-fashion', { width: Number(values.width) })
-const optimizer = sgd()
+const { name, options } = recipe.net
+const definition = netByName(name, { ...options, width: Number(values.width) })
+const optimizer = recipeOptimizer(recipe)
 await using net = await definition.build(device, { batch, optimizer })
 
 const batches = Number(values.epochs) * Number(values.batches)
-const images = draw(data.train, batches * fitted, 1)
+const steps = (batches * fitted) / batch
+const training = { optimizer, lr: rates.weight.rate, input, sampling, steps }
 let shown = 0
-for await (const { step, loss, top1 } of train(net, images, { optimizer, lr: 0.01, epochs: 1 })) {
+for await (const { step, loss, top1 } of train(net, data.train, training)) {
   const done = (step * batch) / fitted
   if (done % 20 !== 0 && done !== batches) continue
   // The net is one step ahead of the step that was yielded: these are its weights of now.
   await saveKerasWeights(net, values.out)
   await loadKerasWeights(net, values.out)
-  const found = await evaluate(net, draw(data.test, Math.min(tested, data.test.length), ++shown))
+  const count = Math.min(tested, data.test.length)
+  const found = await evaluate(net, sample(data.test, count, ++shown), { input })
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
   console.log(
     `batch ${done}/${batches}: loss ${loss.toFixed(3)}, top-1 ${percent(top1)}; ` +

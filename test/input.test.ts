@@ -57,7 +57,7 @@ t.test('recipes that are refused', async (t) => {
     [{ flip: 1 }, /flip: expected true or false, got 1/],
     [{ offsets: 0 }, /offsets: expected a whole number from 1, got 0/],
     [{ shared: 1.5 }, /shared: expected a whole number from 1, got 1.5/],
-    [{ mean: 'none' }, /mean: expected 'channel', 'pixel' or 'centre'/],
+    [{ mean: 'grey' }, /mean: expected 'channel', 'pixel', 'centre' or 'none'/],
     [{ divide: 0 }, /divide: expected 'std', or a number above 0, got 0/],
     [{ fit: 'resize', offsets: 3 }, /offsets: expected none with fit 'resize', got 3/],
     [{ colour: 0.1 }, /colour: expected an object/],
@@ -92,6 +92,7 @@ t.test('what a recipe leaves open', async (t) => {
   t.match(resolveInput({ fit: 'crop', offsets: 3 }, set(64), net), { offsets: [3, 3] })
   const mean = { ...set(64), meanImage: new Float32Array(64 * 64 * 3) }
   t.match(resolveInput({ mean: 'pixel' }, mean, net), { divide: 1 })
+  t.match(resolveInput({ mean: 'none' }, set(64), net), { divide: 1 }, 'which needs no mean image')
   const refused: readonly [InputRecipe, RegExp][] = [
     [{ fit: 'crop' }, /images to crop, got images of 50×64 for an input of 56×56: use fit/],
     [{ offsets: 1 }, /expected offsets that fit, got 1 with fit "resize"/],
@@ -267,6 +268,14 @@ t.test('means that move and means that stay', async (t) => {
   const middle = await makeInput(device, image, { ...repeated, training: false, input })
   const pixel = await makeInput(device, set, { ...options, input: { ...drawn, mean: 'pixel' } })
   const centre = await makeInput(device, set, { ...options, input: { ...drawn, mean: 'centre' } })
+  const alone = await makeInput(device, set, {
+    ...options,
+    input: { ...drawn, mean: 'none', divide: 255 }
+  })
+  t.ok(
+    alone.every((value, i) => Math.abs(value - (bytes[i] ?? 0) / 255) < 1e-6),
+    'nothing is subtracted'
+  )
   const less = (mean: Float64Array) => bytes.map((byte, i) => byte - (mean[i] ?? 0))
   t.ok(alike(pixel, less(moved)), 'under the image')
   t.ok(alike(centre, less(middle)), 'under the crop')

@@ -26,7 +26,7 @@ const expected: Readonly<Record<string, Names>> = {
   },
   'alexnode/data': {
     values: `
-      DownloadError OfflineError PhotoError decodePhoto imageStats loadIdxFolder openPhotos prepare subset`,
+      DownloadError OfflineError PhotoError decodePhoto imageStats loadIdxFolder openPhotos prepare sample subset`,
     types: `
       ArrayImageSetOptions ColourVariation Dataset DecodeOptions DownloadProgress FashionMnistOptions Fit
       HeldOut ImageSet ImageShape ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions
@@ -50,16 +50,18 @@ const expected: Readonly<Record<string, Names>> = {
   },
   'alexnode/run': {
     values: `
-      FolderInUseError SettingsError ablationNames defaultTraining fitSteps keepCheckpoints listCheckpoints loadKerasWeights netOf
-      newestCheckpoint openRun openTraining optimizerOf planOf rangeTest rateAt readCheckpoint readSafetensors
-      recipeByName recipeCourses recipeNames recipeOptimizer recipes saveKerasWeights splitData toCheckpoint toSnapshot
-      withFewerTests writeCheckpoint writeSafetensors`,
+      FolderInUseError SettingsError ablationNames defaultTraining fitSteps keepCheckpoints listCheckpoints
+      loadKerasWeights netOf newestCheckpoint openRun openTraining optimizerOf planOf rangeTest rateAt
+      readCheckpoint readSafetensors recipeByName recipeCourses recipeData recipeNames recipeOptimizer recipes
+      saveKerasWeights splitData toCheckpoint toSnapshot withFewerTests writeCheckpoint writeSafetensors`,
     types: `
-      AdamOptions Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions ColourNoise DefaultsFor
-      Diagnosis ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json JsonObject KnownSpeed LossScaleOptions
-      LossScaleState Metadata OpenTrainingOptions Plan RangePoint RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe Run RunBefore
-      RunControl RunData RunOptions SafetensorsFile ScaledOutcome SgdOptions SkipOptions Snapshot SplitData
-      StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun Validation ValidationOptions
+      AdamOptions AdamUpdate Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions
+      ColourNoise DefaultsFor Diagnosis ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json
+      JsonObject KnownSpeed LossScaleOptions LossScaleState Metadata OpenTrainingOptions Plan RangePoint
+      RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe Run RunBefore RunControl RunData
+      RunOptions SafetensorsFile Sampling ScaledOutcome SgdOptions SgdUpdate SkipOptions Snapshot SplitData
+      StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun Validation
+      ValidationOptions
       ValidationState WatchOptions`
   },
   'alexnode/use': {

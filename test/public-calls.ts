@@ -130,6 +130,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     loadIdxFolder: { call: data.loadIdxFolder, args: [file, {}] },
     openPhotos: { call: data.openPhotos, args: [file, {}] },
     prepare: { call: data.prepare, args: [file, 'none/out', {}] },
+    sample: { call: data.sample, args: [set, 1, 1] },
     subset: { call: data.subset, args: [set, Uint32Array.of(0)] },
 
     record: { call: engine.record, args: [[device.stream()], nothing] },
@@ -173,6 +174,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     readCheckpoint: { call: runs.readCheckpoint, args: [file] },
     readSafetensors: { call: runs.readSafetensors, args: [file] },
     recipeByName: { call: runs.recipeByName, args: ['paper', []] },
+    recipeData: { call: runs.recipeData, args: [recipe, dataset] },
     recipeCourses: { call: runs.recipeCourses, args: [recipe, true] },
     recipeOptimizer: { call: runs.recipeOptimizer, args: [recipe, {}] },
     saveKerasWeights: { call: runs.saveKerasWeights, args: [net, file] },

@@ -68,7 +68,7 @@ t.test('the program', async (t) => {
   const { width, height, format } = await sharp(out).metadata()
   t.same([width, height, format], [3 * 226 + 2, 2 * 226 + 2, 'png'])
 
-  const order = new ImageOrder(12, 5, 1)
+  const order = new ImageOrder({ length: 12, batch: 5, seed: 1 })
   for (let step = 0; step < 4; step++) order.next()
   const later = await show('--step', '4')
   t.same(

@@ -1,17 +1,18 @@
 /** `alexnode show-batch`: draws a batch as the net sees it. */
 import { writeFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
-import type { ImageSet } from '../data/dataset.ts'
+import type { Dataset, ImageSet } from '../data/dataset.ts'
 import { dataNames, openData } from '../data/open.ts'
 import { loadSharp } from '../data/photos/sharp.ts'
 import { open } from '../engine/device.ts'
 import { netByName, netNames } from '../net/models/index.ts'
 import { recipeByName, recipeNames } from '../run/recipes/index.ts'
-import { coloured, suitInput } from '../run/recipes/input.ts'
+import { coloured, recipeData, suitInput } from '../run/recipes/input.ts'
 import type { InputRecipe } from '../training/input/augment.ts'
 import { contactSheet } from '../training/input/contact-sheet.ts'
 import { type SeenBatch, seenBatch } from '../training/input/seen-batch.ts'
 import { ImageOrder } from '../training/loop/image-order.ts'
+import type { Sampling } from '../training/loop/sampling.ts'
 import { replaceWith } from '../util/files/atomic.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { numberParsers } from './shared/numbers.ts'
@@ -73,20 +74,22 @@ async function readArguments(): Promise<Given> {
 }
 
 /** The net's input size, and how images are brought to it. */
-function inputOf({ recipe: name, net, fit, flip }: Given, set: ImageSet) {
+function inputOf({ recipe: name, net, fit, flip }: Given, data: Dataset) {
+  const recipe = name === undefined ? undefined : recipeByName(name)
+  const set = recipe ? recipeData(recipe, data).train : data.train
   const like = { channels: set.channels, classes: set.classes.length }
   const own: InputRecipe | undefined =
     fit === undefined && flip === undefined
       ? undefined
       : { ...(fit && { fit }), ...(flip !== undefined && { flip }) }
-  if (name === undefined) {
+  if (!recipe) {
     const size = netByName(net ?? (set.channels === 1 ? 'fashion' : 'alexnet'), like).input
-    return { size, input: own, set, notes: [] }
+    return { size, input: own, set, sampling: undefined, notes: [] }
   }
-  const recipe = recipeByName(name)
   const size = netByName(net ?? recipe.net.name, { ...recipe.net.options, ...like }).input
   const { input, borrowed, notes } = suitInput(recipe, set, size)
-  return { size, input: { ...input, ...own }, set: borrowed ? coloured(set) : set, notes }
+  const { sampling } = recipe
+  return { size, input: { ...input, ...own }, set: borrowed ? coloured(set) : set, sampling, notes }
 }
 
 /** How the images were changed. */
@@ -104,11 +107,14 @@ function inputText({ input }: SeenBatch, { test = false }: Given): string {
 }
 
 /** The images of one step, and when it is. */
-function batchAt(set: ImageSet, { batch = 32, step = 0, seed = 1 }: Given) {
-  const perEpoch = Math.ceil(set.length / batch)
-  const place = { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * batch }
-  const indices = new ImageOrder(set.length, batch, seed, { from: place }).next()
-  return { indices, step, epoch: step / perEpoch, seed }
+function batchAt(
+  { length }: ImageSet,
+  sampling: Sampling | undefined,
+  { batch = 32, step = 0, seed = 1 }: Given
+) {
+  const order = new ImageOrder({ length, batch, seed, sampling })
+  order.skip(step)
+  return { indices: order.next(), step, epoch: step / order.perEpoch, seed }
 }
 
 /** Draws the batch as a contact sheet. */
@@ -127,8 +133,8 @@ await program(async (signal) => {
   const { out = 'batch.png', test = false, json = false } = given
   await loadSharp() // a missing sharp is reported before anything is downloaded
   const data = await openData(given.data, { signal, onNotice: complain })
-  const { size, input, set, notes } = inputOf(given, data.train)
-  const batch = batchAt(set, given)
+  const { size, input, set, sampling, notes } = inputOf(given, data)
+  const batch = batchAt(set, sampling, given)
   await using device = await open('cpu')
   const seen = await seenBatch(device, set, { ...batch, size, input, training: !test })
   const sheet = await writeSheet(out, seen)

@@ -111,7 +111,7 @@ async function findRate(
 function trainOptions(
   { watch, checkpointEvery, trace, test }: TrainArguments,
   run: TrainingRun,
-  { optimizer, schedule, courses, input, data }: Plan,
+  { optimizer, schedule, courses, input, sampling, data }: Plan,
   report: TrainReport
 ): TrainOptions {
   const { lr, seed, epochs, labelSmoothing, clipNorm, ema, accumulate } = run.settings
@@ -120,6 +120,7 @@ function trainOptions(
     schedule,
     courses,
     input,
+    sampling,
     lr,
     seed,
     ...(run.settings.steps === undefined && { epochs }),

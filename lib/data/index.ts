@@ -35,4 +35,5 @@ export type {
   ShardFile
 } from './photos/stored/manifest.ts'
 export type { Form as PhotoForm } from './photos/stored/shard.ts'
+export { sample } from './sample.ts'
 export type { ShapesOptions } from './shapes/shapes.ts'

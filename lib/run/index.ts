@@ -15,6 +15,7 @@ export type {
   LossScaleState,
   ScaledOutcome
 } from '../training/loop/loss-scale.ts'
+export type { Sampling } from '../training/loop/sampling.ts'
 export type { Snapshot, TrainState } from '../training/loop/train-state.ts'
 export type {
   Best,
@@ -58,14 +59,17 @@ export { openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
 export { loadKerasWeights, saveKerasWeights } from './keras/files.ts'
 export { ablationNames } from './recipes/ablation.ts'
 export { recipeByName, recipeNames, recipes } from './recipes/index.ts'
+export { recipeData } from './recipes/input.ts'
 export { netOf, type Plan, planOf } from './recipes/plan.ts'
 export {
+  type AdamUpdate,
   type ByKind,
   type ExpectedErrors,
   type KnownSpeed,
   type RateCourse,
   type Recipe,
-  rateAt
+  rateAt,
+  type SgdUpdate
 } from './recipes/recipe.ts'
 export { recipeCourses, recipeOptimizer } from './recipes/run.ts'
 export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'

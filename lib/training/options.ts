@@ -4,6 +4,7 @@ import type { Span } from './bench/timeline.ts'
 import type { InputRecipe } from './input/augment.ts'
 import type { RateChange, RateControl } from './loop/learning-rate.ts'
 import type { LossScaleOptions } from './loop/loss-scale.ts'
+import type { Sampling } from './loop/sampling.ts'
 import type { Snapshot } from './loop/train-state.ts'
 import type { ValidationOptions } from './loop/validation.ts'
 import type { WatchOptions } from './watch/options.ts'
@@ -42,6 +43,8 @@ export interface TrainOptions {
    * flipped at random; other images are resized.
    */
   readonly input?: InputRecipe | undefined
+  /** How images are drawn. Default: `{ form: 'permutation' }`, each image once an epoch. */
+  readonly sampling?: Sampling | undefined
   /**
    * Label smoothing: the fraction of the target that is spread over all classes, from 0 to below 1. A step's loss
    * is that of the smoothed target; evaluations do not smooth. Default 0. Source: Szegedy et al. 2016.

@@ -23,6 +23,7 @@ import { evaluateRules } from './evaluate/evaluate.ts'
 import { inputRule } from './input/input-rule.ts'
 import type { RateControl } from './loop/learning-rate.ts'
 import { lossScaleRule } from './loop/loss-scale.ts'
+import { samplingRule } from './loop/sampling.ts'
 import type { Snapshot, TrainState } from './loop/train-state.ts'
 import type { ValidationOptions } from './loop/validation.ts'
 import type { CheckpointOptions, TrainOptions } from './options.ts'
@@ -73,6 +74,7 @@ export const trainRule: Rule = record<TrainOptions>(
     control: maybe(
       record<RateControl>({ wanted: callback, onChange: maybe(callback) }, { open: true })
     ),
+    sampling: maybe(samplingRule),
     ema: maybe(f32({ from: 0, below: 1 })),
     lossScale: maybe(lossScaleRule),
     from: maybe(snapshot),

@@ -125,7 +125,7 @@ export class Random {
 }
 
 /**
- * The order in which an epoch visits `n` samples: a random permutation of 0…n-1, by the Fisher-Yates shuffle. It
+ * The order in which an epoch visits `n` samples: a random permutation of 0…n-1. It
  * depends only on n, seed and epoch.
  *
  * @throws RangeError unless n is a whole number from 0 to 2^32 - 1
@@ -140,7 +140,25 @@ export function permutation(n: number, seed: number, epoch: number): Uint32Array
   const random = new Random({ seed, purpose: 'permutation', index: epoch })
   const order = new Uint32Array(n)
   for (let i = 0; i < n; i++) order[i] = i
-  for (let i = n - 1; i > 0; i--) {
+  return shuffle(order, random)
+}
+
+/**
+ * Draws `count` numbers from 0 to n - 1 with replacement, and shuffles them. They depend only on n, count, seed and
+ * group.
+ *
+ * @throws RangeError unless n is a whole number from 1 to 2^32
+ */
+export function drawn(n: number, count: number, seed: number, group = 0): Uint32Array {
+  const random = new Random({ seed, purpose: 'replacement', index: group })
+  const numbers = new Uint32Array(count)
+  for (let i = 0; i < count; i++) numbers[i] = random.integer(n)
+  return shuffle(numbers, random)
+}
+
+/** Shuffles in place, by Fisher and Yates. */
+function shuffle(order: Uint32Array, random: Random): Uint32Array {
+  for (let i = order.length - 1; i > 0; i--) {
     const j = random.integer(i + 1)
     const value = order[i]!
     order[i] = order[j]!

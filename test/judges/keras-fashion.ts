@@ -10,8 +10,9 @@ import type { Device } from '../../lib/engine/device.ts'
 import { defineNet, type NetDefinition } from '../../lib/net/definition.ts'
 import { kerasFashion } from '../../lib/net/models/keras-fashion.ts'
 import type { Net } from '../../lib/net/net.ts'
-import { sgd } from '../../lib/optim/optimizer.ts'
 import { loadKerasWeights, saveKerasWeights } from '../../lib/run/keras/files.ts'
+import { recipeByName } from '../../lib/run/recipes/index.ts'
+import { recipeOptimizer } from '../../lib/run/recipes/run.ts'
 import { train } from '../../lib/training/train.ts'
 import { outputs } from '../../lib/use/outputs.ts'
 import { type TensorData, writeSafetensors } from '../../lib/util/files/safetensors.ts'
@@ -42,19 +43,19 @@ export interface KerasCase {
   readonly rate: number
 }
 
-/** A set with mean 0 and deviation 1: the Keras program only divides by 255. */
-const plain = (set: ImageSet): ImageSet => ({ ...set, mean: [0], std: [1] })
+const recipe = recipeByName('keras-fashion')
+const { input } = recipe
 
 /** Generated images: the same on every machine. */
 export const drawn = () => ({
-  train: plain(shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed }).train),
-  test: plain(shapes({ channels: 1, size: 28, train: TEST, seed: 4 }).train)
+  train: shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed }).train,
+  test: shapes({ channels: 1, size: 28, train: TEST, seed: 4 }).train
 })
 
 /** The first images of Fashion-MNIST, from ALEXNODE_DATA. */
 export async function real() {
   const { train, test } = await fashionMnist()
-  const first = (set: ImageSet, length: number): ImageSet => ({ ...plain(set), length })
+  const first = (set: ImageSet, length: number): ImageSet => ({ ...set, length })
   return { train: first(train, UPDATES * BATCH), test: first(test, TEST) }
 }
 
@@ -79,7 +80,7 @@ export async function ours(
   await from?.(net)
   const untrained = await predictions(net, images.test)
   const losses: number[] = []
-  const options = { optimizer: sgd(), lr: rate, seed, steps: UPDATES }
+  const options = { optimizer: recipeOptimizer(recipe), lr: rate, input, seed, steps: UPDATES }
   for await (const step of train(net, images.train, options)) losses.push(step.loss)
   const trained = await predictions(net, images.test)
   await then?.(net)
@@ -89,7 +90,7 @@ export async function ours(
 /** The sigmoids of the logits, by image. */
 async function predictions(net: Net, set: ImageSet): Promise<number[][]> {
   const rows: number[][] = []
-  for await (const { values, rows: count } of outputs(net, set, { batch: TEST })) {
+  for await (const { values, rows: count } of outputs(net, set, { batch: TEST, input })) {
     for (let i = 0; i < count; i++) {
       const logits = values.subarray(i * net.classes, (i + 1) * net.classes)
       rows.push(Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit))))

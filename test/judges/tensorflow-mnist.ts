@@ -7,7 +7,8 @@ import type { ImageSet } from '../../lib/data/dataset.ts'
 import { shapes } from '../../lib/data/shapes/shapes.ts'
 import type { Device } from '../../lib/engine/device.ts'
 import { tensorflowMnist } from '../../lib/net/models/tensorflow-mnist.ts'
-import { adam } from '../../lib/optim/optimizer.ts'
+import { recipeByName } from '../../lib/run/recipes/index.ts'
+import { recipeOptimizer } from '../../lib/run/recipes/run.ts'
 import { train } from '../../lib/training/train.ts'
 import { type TensorData, writeSafetensors } from '../../lib/util/files/safetensors.ts'
 import { permutation } from '../../lib/util/random.ts'
@@ -24,11 +25,10 @@ export interface TensorflowAnswer {
   readonly losses: readonly number[]
 }
 
-/** Generated images: the same on every machine. Their bytes are only divided by 255. */
-function images(): ImageSet {
-  const { train } = shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed })
-  return { ...train, mean: [0], std: [1] }
-}
+/** Generated images: the same on every machine. */
+const images = (): ImageSet => shapes({ channels: 1, size: 28, train: UPDATES * BATCH, seed }).train
+
+const recipe = recipeByName('tf-mnist')
 
 /** Builds the program's net, without dropout. */
 const build = (device: Device) =>
@@ -37,7 +37,9 @@ const build = (device: Device) =>
 export async function ours(device: Device): Promise<number[]> {
   await using net = await build(device)
   const losses: number[] = []
-  const options = { optimizer: adam(), lr: 0.001, seed, steps: UPDATES }
+  const { input, sampling, rates } = recipe
+  const lr = rates.weight.rate
+  const options = { optimizer: recipeOptimizer(recipe), lr, input, sampling, seed, steps: UPDATES }
   for await (const { loss } of train(net, images(), options)) losses.push(loss)
   return losses
 }

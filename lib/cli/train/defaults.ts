@@ -22,16 +22,18 @@ export function defaultSettingsOf(given: Partial<TrainSettings>): Omit<TrainSett
   return { ...defaults, net, batch, ...defaultTraining({ net, batch, optimizer }) }
 }
 
-/** The defaults of a run by a recipe: without epochs where its length is given in steps. */
+/** The defaults of a run by a recipe: without its length where one is given. */
 export function defaultsOf(
   recipe: Recipe,
-  { recipe: name, steps }: Partial<TrainSettings>
+  given: Partial<TrainSettings>
 ): Omit<TrainSettings, 'dtype'> {
-  const { epochs, ...rest } = recipeDefaults(recipe)
+  const { epochs, steps, ...rest } = recipeDefaults(recipe)
+  const free = given.steps === undefined && given.epochs === undefined
   return {
     ...defaults,
     ...rest,
-    ...(name !== undefined && { recipe: name }),
-    ...(steps === undefined && epochs !== undefined && { epochs })
+    ...(given.recipe !== undefined && { recipe: given.recipe }),
+    ...(free && epochs !== undefined && { epochs }),
+    ...(free && steps !== undefined && { steps })
   }
 }

@@ -10,7 +10,7 @@ import { convnet2, convnet2Rules } from './convnet2.ts'
 import { fashion } from './fashion.ts'
 import { kerasFashion } from './keras-fashion.ts'
 import { normRule, type TowerVariant, towerRules, variantRules } from './options.ts'
-import { tensorflowMnist } from './tensorflow-mnist.ts'
+import { tensorflowMnist, tensorflowMnistRules } from './tensorflow-mnist.ts'
 import { torchvision } from './torchvision.ts'
 
 const nets = {
@@ -57,7 +57,8 @@ const own: Partial<Record<NetName, object>> = {
   alexnet: alexnetRules,
   'chm-145': chm145Rules,
   convnet2: convnet2Rules,
-  caffe: caffeRules
+  caffe: caffeRules,
+  'tf-mnist': tensorflowMnistRules
 }
 
 function isNetName(name: string): name is NetName {

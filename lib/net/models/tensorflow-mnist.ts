@@ -1,5 +1,5 @@
 import { checkOptions } from '../../util/check/check.ts'
-import { record } from '../../util/check/rules.ts'
+import { type Rules, record } from '../../util/check/rules.ts'
 import { defineNet, type NetDefinition } from '../definition.ts'
 import type { LayerNode } from '../layer.ts'
 import { conv2d } from '../layers/conv2d.ts'
@@ -8,8 +8,18 @@ import { dropout } from '../layers/dropout.ts'
 import { flatten } from '../layers/flatten.ts'
 import { lrn } from '../layers/lrn.ts'
 import { maxPool } from '../layers/pool.ts'
-import { type NetVariant, variantLayers, variantRules } from './options.ts'
+import { type NetVariant, normRule, variantLayers, variantRules } from './options.ts'
 import { atWidth } from './width.ts'
+
+export interface TensorflowMnistOptions extends NetVariant {
+  /** The norm layers. Default 'lrn'. */
+  readonly norm?: 'lrn' | 'none'
+}
+
+export const tensorflowMnistRules: Rules<TensorflowMnistOptions> = {
+  ...variantRules,
+  norm: normRule
+}
 
 /**
  * A small AlexNet for MNIST as a TensorFlow program has it: three stages of a 3×3 convolution (64, 128, 256 filters),
@@ -21,13 +31,14 @@ import { atWidth } from './width.ts'
  *
  * @throws Error for a `width` that leaves no whole numbers of filters
  */
-export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
-  checkOptions('tf-mnist', options, record<NetVariant>(variantRules))
+export function tensorflowMnist(options: TensorflowMnistOptions = {}): NetDefinition {
+  checkOptions('tf-mnist', options, record<TensorflowMnistOptions>(tensorflowMnistRules))
   const {
     classes = 10,
     input = { channels: 1, height: 28, width: 28 },
     dropout: rate = 0.2,
-    width = 1
+    width = 1,
+    norm = 'lrn'
   } = options
   const scale = atWidth(width)
   const { activation } = variantLayers(options)
@@ -36,7 +47,9 @@ export function tensorflowMnist(options: NetVariant = {}): NetDefinition {
     conv2d({ name: `conv${i}`, filters, size: 3, padding: 'same', ...start }),
     activation(),
     maxPool({ name: `pool${i}`, size: 2, stride: 2, padding: 'same' }),
-    lrn({ name: `norm${i}`, size: 9, k: 1, alpha: 0.001 / 9, alphaOf: 'sum', beta: 0.75 }),
+    ...(norm === 'none'
+      ? []
+      : [lrn({ name: `norm${i}`, size: 9, k: 1, alpha: 0.001 / 9, alphaOf: 'sum', beta: 0.75 })]),
     dropout({ name: `drop${i}`, rate })
   ]
   return defineNet({

@@ -4,12 +4,22 @@ import { ablate } from './ablation.ts'
 import { caffe } from './caffe.ts'
 import { chm145 } from './chm-145.ts'
 import { convnet2OneGpu } from './convnet2-1gpu.ts'
+import { kerasFashion } from './keras-fashion.ts'
 import { paper } from './paper.ts'
 import type { Recipe } from './recipe.ts'
+import { tensorflowMnist } from './tensorflow-mnist.ts'
 import { torchvision } from './torchvision.ts'
 
 /** All recipes. */
-export const recipes: readonly Recipe[] = [paper, chm145, convnet2OneGpu, caffe, torchvision]
+export const recipes: readonly Recipe[] = [
+  paper,
+  chm145,
+  convnet2OneGpu,
+  caffe,
+  torchvision,
+  kerasFashion,
+  tensorflowMnist
+]
 /** Names of all recipes. */
 export const recipeNames = recipes.map(({ name }) => name)
 

@@ -1,8 +1,11 @@
-import type { ImageSet } from '../../data/dataset.ts'
+import type { Dataset, ImageSet } from '../../data/dataset.ts'
+import { subset } from '../../data/hold-out.ts'
+import { datasetRule } from '../../data/rules.ts'
 import { type InputRecipe, PHOTOGRAPH } from '../../training/input/augment.ts'
 import { factsOf } from '../../training/input/input-facts.ts'
+import { checkArguments } from '../../util/check/check.ts'
 import { imageNetColours } from './colours.ts'
-import type { Recipe } from './recipe.ts'
+import { type Recipe, recipeRule } from './recipe.ts'
 
 /** A recipe's input, adapted to a set. */
 export interface SuitedInput {
@@ -46,7 +49,7 @@ export function suitInput(
   if (cropped && places !== offsets) {
     notes.push(`There are ${sizes}: a crop has ${room + 1} places a side, not ${offsets}.`)
   }
-  if (set.fit !== undefined && set.fit !== 'keep' && set.fit !== photos.form) {
+  if (photos && set.fit !== undefined && set.fit !== 'keep' && set.fit !== photos.form) {
     const [are, were] =
       set.fit === 'crop' ? (['cut', 'warped'] as const) : (['warped', 'cut'] as const)
     notes.push(
@@ -54,8 +57,9 @@ export function suitInput(
         `alexnode prepare SRC OUT --fit ${photos.form}.`
     )
   }
-  const byImage = mean !== 'channel' && set.meanImage !== undefined
-  if (mean !== 'channel' && !byImage) {
+  const ofImage = mean === 'pixel' || mean === 'centre'
+  const lacking = ofImage && set.meanImage === undefined
+  if (lacking) {
     notes.push('The set has no mean image: what is subtracted is the mean of each channel.')
   }
   const noisy = colour !== undefined && set.channels === 3
@@ -68,13 +72,39 @@ export function suitInput(
       ...rest,
       ...(fit && { fit: cropped ? 'crop' : 'resize' }),
       ...(places !== undefined && { offsets: places }),
-      mean: byImage ? mean : 'channel',
+      mean: lacking ? 'channel' : mean,
       divide: divide ?? (mean === 'channel' ? 'std' : 1),
       ...(noisy && { colour: { ...colour, ...(until !== undefined && { until }) } })
     },
     borrowed,
     notes
   }
+}
+
+/**
+ * The images of a set that a recipe trains and tests on: see its `skip` and `test.images`. A set that is too small
+ * keeps all of its training images.
+ *
+ * @example
+ * const { train, test } = recipeData(recipeByName('tf-mnist'), await openData('mnist'))
+ */
+export function recipeData(recipe: Recipe, data: Dataset): Dataset {
+  checkArguments('recipe', { recipe: [recipe, recipeRule], data: [data, datasetRule] })
+  const { skip = 0, test } = recipe
+  const from = skip < data.train.length ? skip : 0
+  const to = Math.min(test.images ?? data.test.length, data.test.length)
+  return {
+    ...data,
+    train: from === 0 ? data.train : range(data.train, from, data.train.length),
+    test: to === data.test.length ? data.test : range(data.test, 0, to)
+  }
+}
+
+function range(set: ImageSet, from: number, to: number): ImageSet {
+  return subset(
+    set,
+    Uint32Array.from({ length: to - from }, (_, i) => from + i)
+  )
 }
 
 /** The set with ImageNet's colour statistics. */

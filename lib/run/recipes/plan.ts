@@ -14,12 +14,14 @@ import {
   warmUp
 } from '../../optim/schedule.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
+import { ImageOrder } from '../../training/loop/image-order.ts'
+import type { Sampling } from '../../training/loop/sampling.ts'
 import { checkArguments } from '../../util/check/check.ts'
 import { record, whole } from '../../util/check/rules.ts'
 import { netSettingsRule, optimizerOf, settingsRule, type TrainSettings } from '../settings.ts'
 import { ablationsIn } from './ablation.ts'
 import { recipeByName } from './index.ts'
-import { coloured, type Suitable, suitInput } from './input.ts'
+import { coloured, recipeData, type Suitable, suitInput } from './input.ts'
 import type { Recipe } from './recipe.ts'
 import { recipeCourses, recipeOptimizer } from './run.ts'
 
@@ -45,9 +47,11 @@ export interface Plan {
   readonly courses?: Courses
   /** How images become the net's input. Undefined: as `train` does without. */
   readonly input?: InputRecipe
+  /** How images are drawn. Undefined: each once an epoch. */
+  readonly sampling?: Sampling
   /** Views of an image that the test takes. */
   readonly views: 1 | 10
-  /** The data, with the statistics that the input needs. */
+  /** The data: the images that the recipe takes, with the statistics that the input needs. */
   readonly data: Dataset
   /** Notes for people, a sentence each. */
   readonly notes: readonly string[]
@@ -101,16 +105,26 @@ export function recipeDefaults(
   recipe: Recipe
 ): Pick<
   TrainSettings,
-  'net' | 'batch' | 'epochs' | 'optimizer' | 'lr' | 'momentum' | 'weightDecay' | 'schedule'
-> {
-  const { net, batch, epochs, rates, update, decay } = recipe
+  | 'net'
+  | 'batch'
+  | 'epochs'
+  | 'steps'
+  | 'optimizer'
+  | 'lr'
+  | 'momentum'
+  | 'weightDecay'
+  | 'schedule'
+> &
+  Partial<Pick<TrainSettings, 'beta2'>> {
+  const { net, batch, epochs, steps, rates, update, decay } = recipe
   return {
     net: net.name,
     batch,
-    epochs,
-    optimizer: 'sgd',
+    ...(steps === undefined ? { epochs } : { steps }),
+    ...(update.form === 'adam'
+      ? { optimizer: 'adam', momentum: update.beta1, beta2: update.beta2 }
+      : { optimizer: 'sgd', momentum: update.momentum }),
     lr: rates.weight.rate,
-    momentum: update.momentum,
     weightDecay: decay.weight,
     schedule: rates.weight.plateau ? 'plateau' : 'recipe'
   }
@@ -124,21 +138,28 @@ export function recipeDefaults(
  * @example
  * const { definition, optimizer, schedule, courses, input } = planOf(settings, data)
  */
-export function planOf(settings: TrainSettings, data: Dataset): Plan {
-  checkArguments('run', { settings: [settings, settingsRule], data: [data, datasetRule] })
+export function planOf(settings: TrainSettings, dataset: Dataset): Plan {
+  checkArguments('run', { settings: [settings, settingsRule], dataset: [dataset, datasetRule] })
+  const recipe = recipeOf(settings)
+  const data = recipe ? recipeData(recipe, dataset) : dataset
   const { train } = data
   const net = netOf(settings, { channels: train.channels, classes: train.classes.length })
   const definition = settings.start === 'even' ? evenStart(net) : net
-  const recipe = recipeOf(settings)
   if (!recipe) {
     const schedule = schedules[settings.schedule]()
     const input = settings.input && { input: settings.input }
     const optimizer = optimizerOf(settings)
     return { definition, optimizer, schedule, ...input, views: 1, data, notes: [] }
   }
-  const { optimizer: kind, momentum, weightDecay, batch, accumulate = 1, steps } = settings
+  const { optimizer: kind, momentum, beta2, weightDecay, batch, accumulate = 1, steps } = settings
   const { holdOut = 0 } = settings
-  const perEpoch = Math.ceil((train.length - holdOut) / (batch * accumulate))
+  const { sampling } = recipe
+  const { perEpoch } = new ImageOrder({
+    length: train.length - holdOut,
+    batch: batch * accumulate,
+    seed: settings.seed,
+    sampling
+  })
   const epochs = steps === undefined ? (settings.epochs ?? recipe.epochs) : steps / perEpoch
   const suited = suitInput(recipe, train, definition.input, epochs)
   const { input, notes } = suited
@@ -148,10 +169,13 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
   return {
     definition,
     optimizer:
-      kind === 'sgd' ? recipeOptimizer(recipe, { momentum, weightDecay }) : optimizerOf(settings),
+      kind === recipeDefaults(recipe).optimizer
+        ? recipeOptimizer(recipe, { momentum, beta2, weightDecay })
+        : optimizerOf(settings),
     schedule: drop ? plateau(drop) : schedules[settings.schedule](),
     courses: recipeCourses(recipe, own),
     input,
+    ...(sampling && { sampling }),
     views,
     data: suited.borrowed ? { ...data, train: coloured(train), test: coloured(data.test) } : data,
     notes: [
@@ -166,13 +190,15 @@ export function planOf(settings: TrainSettings, data: Dataset): Plan {
 /** How settings differ from the recipe. */
 function departures(recipe: Recipe, settings: TrainSettings): string[] {
   const { epochs, steps, ...rest } = settings
-  const { epochs: usual, ...defaults } = recipeDefaults(recipe)
+  const { epochs: usual, steps: ofRecipe, ...defaults } = recipeDefaults(recipe)
   const given: Readonly<Record<string, unknown>> = { ...rest }
   const others = Object.entries(defaults).flatMap(([name, value]) =>
     given[name] === value ? [] : [`${words[name] ?? name} ${given[name]} instead of ${value}`]
   )
-  if (steps !== undefined) others.push(`${steps} steps instead of ${usual} epochs`)
-  else if (epochs !== usual) others.push(`${epochs} epochs instead of ${usual}`)
+  const length = (inSteps: number | undefined, inEpochs: number | undefined) =>
+    inSteps === undefined ? `${inEpochs} epochs` : `${inSteps} steps`
+  const [now, then] = [length(steps, epochs), length(ofRecipe, usual)]
+  if (now !== then) others.push(`${now} instead of ${then}`)
   return others.length === 0 ? [] : [`Not as in the recipe, as asked for: ${others.join(', ')}.`]
 }
 

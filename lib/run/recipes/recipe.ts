@@ -1,5 +1,6 @@
 import type { NamedNetOptions, NetName } from '../../net/models/index.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
+import type { Sampling } from '../../training/loop/sampling.ts'
 import { checkArguments } from '../../util/check/check.ts'
 import { list, maybe, number, plain, type Rule, record, text } from '../../util/check/rules.ts'
 
@@ -55,6 +56,24 @@ export interface KnownSpeed {
   readonly imagesPerSecond: readonly [number, number]
 }
 
+/** SGD with momentum. */
+export interface SgdUpdate {
+  /** 'paper': v ← m·v - λ·ε·w - ε·g, w ← w + v. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. */
+  readonly form: 'paper' | 'pytorch'
+  /** m. */
+  readonly momentum: number
+}
+
+/** Adam. */
+export interface AdamUpdate {
+  /** As in `adam`, with λ·w added to the gradient. */
+  readonly form: 'adam'
+  /** Decay of the mean of gradients. */
+  readonly beta1: number
+  /** Decay of the mean of squared gradients. */
+  readonly beta2: number
+}
+
 /** How a known net was trained and tested, as plain data. */
 export interface Recipe {
   /** The name that `recipeByName` takes. */
@@ -70,8 +89,8 @@ export interface Recipe {
     /** Options of the net. */
     readonly options: NamedNetOptions
   }
-  /** How photographs were brought to one size beforehand. */
-  readonly photos: {
+  /** How photographs were brought to one size beforehand. Undefined: the images were of one size. */
+  readonly photos?: {
     /** 'crop': the short side to `size`, then the centre; 'warp': both sides to `size`. */
     readonly form: 'crop' | 'warp'
     /** Pixels a side. */
@@ -81,17 +100,18 @@ export interface Recipe {
   }
   /** How stored images become the net's input. */
   readonly input: InputRecipe
+  /** First training images that are not trained on. Default 0. */
+  readonly skip?: number
+  /** How images are drawn. Default: each once an epoch. */
+  readonly sampling?: Sampling
   /** Images a step. */
   readonly batch: number
   /** Passes over the training images. */
   readonly epochs: number
-  /** SGD with momentum. */
-  readonly update: {
-    /** 'paper': v ← m·v - λ·ε·w - ε·g, w ← w + v. 'pytorch': v ← m·v + g + λ·w, w ← w - ε·v. */
-    readonly form: 'paper' | 'pytorch'
-    /** m. */
-    readonly momentum: number
-  }
+  /** Steps in all, where the source counts images or steps: `epochs` is then that many on its set. */
+  readonly steps?: number
+  /** How weights were updated. */
+  readonly update: SgdUpdate | AdamUpdate
   /** Learning rates ε, and those of single layers. */
   readonly rates: ByKind<RateCourse> & {
     /** By layer's name, for layers with rates of their own. */
@@ -103,6 +123,8 @@ export interface Recipe {
   readonly test: {
     /** As in `evaluate`. */
     readonly views: 1 | 10
+    /** First test images that are tested on. Default: all. */
+    readonly images?: number
   }
   /** Errors that it is known to reach. */
   readonly expected: readonly ExpectedErrors[]
@@ -117,8 +139,10 @@ export interface Recipe {
 }
 
 /** What is read of a recipe first: those of `recipes` are whole. */
-export const recipeRule: Rule = record<Pick<Recipe, 'name' | 'net' | 'update' | 'rates' | 'decay'>>(
-  { name: text, net: plain, update: plain, rates: plain, decay: plain },
+export const recipeRule: Rule = record<
+  Pick<Recipe, 'name' | 'net' | 'update' | 'rates' | 'decay' | 'test'>
+>(
+  { name: text, net: plain, update: plain, rates: plain, decay: plain, test: plain },
   { open: true, expected: 'a recipe, as recipeByName() returns it' }
 )
 const courseRule = record<RateCourse>(

@@ -1,35 +1,35 @@
-import {
-  decayRule,
-  momentumRule,
-  type Optimizer,
-  type SgdOptions,
-  sgd
-} from '../../optim/optimizer.ts'
+import { adam, decayRule, momentumRule, type Optimizer, sgd } from '../../optim/optimizer.ts'
 import type { Course, Courses, Progress } from '../../optim/schedule.ts'
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
-import { flag, maybe, record } from '../../util/check/rules.ts'
+import { f32, flag, maybe, record } from '../../util/check/rules.ts'
+import type { TrainSettings } from '../settings.ts'
 import { courseOf, type RateCourse, type Recipe, rateAt, recipeRule } from './recipe.ts'
 
-type SgdChoice = Pick<SgdOptions, 'momentum' | 'weightDecay'>
-const sgdChoice = record<SgdChoice>({
+type OptimizerChoice = Partial<Pick<TrainSettings, 'momentum' | 'beta2' | 'weightDecay'>>
+const choice = record<OptimizerChoice>({
   momentum: maybe(momentumRule),
+  beta2: maybe(f32({ from: 0, below: 1 })),
   weightDecay: maybe(decayRule)
 })
 
 /**
- * Makes the optimizer of a recipe, optionally with another momentum or weight decay.
+ * Makes the optimizer of a recipe, optionally with some settings of its own.
+ *
+ * @param options `momentum` is β₁ of Adam. Default: the recipe's
  *
  * @example
  * const optimizer = recipeOptimizer(recipeByName('paper'), { momentum: 0.95 })
  */
-export function recipeOptimizer(
-  recipe: Recipe,
-  options: { readonly momentum?: number; readonly weightDecay?: number } = {}
-): Optimizer {
+export function recipeOptimizer(recipe: Recipe, options: OptimizerChoice = {}): Optimizer {
   checkArguments('recipe', { recipe: [recipe, recipeRule] })
-  checkOptions('recipe', options, sgdChoice)
+  checkOptions('recipe', options, choice)
   const { update, decay } = recipe
-  const { momentum = update.momentum, weightDecay = decay.weight } = options
+  const { weightDecay = decay.weight } = options
+  if (update.form === 'adam') {
+    const { momentum: beta1 = update.beta1, beta2 = update.beta2 } = options
+    return adam({ beta1, beta2, weightDecay })
+  }
+  const { momentum = update.momentum } = options
   return sgd({ momentum, weightDecay, form: update.form })
 }
 

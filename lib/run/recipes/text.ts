@@ -13,7 +13,8 @@ export interface Row {
 
 /** Describes a recipe in rows, in reading order. */
 export function rowsOf(recipe: Recipe): Row[] {
-  const { title, sources, photos, batch, epochs, update, rates, decay, test, expected } = recipe
+  const { title, sources, photos, batch, epochs, steps, update } = recipe
+  const { rates, decay, expected } = recipe
   const { layers = {}, ...rest } = rates
   const net = definitionOf(recipe)
   const { channels, height, width } = net.input
@@ -24,7 +25,8 @@ export function rowsOf(recipe: Recipe): Row[] {
     { name: 'net', value: `${net.name}, ${channels}×${height}×${width}` },
     ...stages(net),
     { name: 'batch', value: `${batch} images` },
-    { name: 'length', value: `${epochs} epochs` },
+    { name: 'draws', value: samplingText(recipe) },
+    { name: 'length', value: steps === undefined ? `${epochs} epochs` : `${steps} steps` },
     { name: 'update', value: updateText(update) },
     { name: 'rate', value: ratesText(rest) },
     ...Object.entries(layers).map(([layer, own]) => ({
@@ -32,12 +34,9 @@ export function rowsOf(recipe: Recipe): Row[] {
       value: ratesText(own)
     })),
     { name: 'decay', value: `λ = ${kinds(decay, String)}` },
-    { name: 'photos', value: photosText(photos) },
+    photos && { name: 'photos', value: photosText(photos) },
     ...inputRows(recipe.input),
-    {
-      name: 'test',
-      value: test.views === 10 ? 'the mean softmax of ten views' : 'the centre crop'
-    },
+    { name: 'test', value: testText(recipe) },
     { name: 'expected', value: expected.map(expectedText).join('\n') || 'not known' },
     recipe.speeds && { name: 'speed', value: recipe.speeds.map(speedText).join('\n') },
     recipe.differs.length > 0 ? { name: 'differs', value: recipe.differs.join('\n') } : undefined
@@ -92,7 +91,7 @@ function layerText(kind: string, config: LayerOptions): string {
   const start = `${initText(all.init)}, ${biasText(all.biasInit)}`
   const groups = has('groups', 1) ? `, ${all.groups} groups` : ''
   const alpha = all.alphaOf === 'mean' ? 'of the mean' : 'of the sum'
-  const curve = `k ${all.k ?? 2}, α ${all.alpha ?? 1e-4} ${alpha}, β ${all.beta ?? 0.75}`
+  const curve = `k ${all.k ?? 2}, α ${number(Number(all.alpha ?? 1e-4))} ${alpha}, β ${all.beta ?? 0.75}`
   const size = all.size ?? 5
   const stride = has('stride', 1) ? ` stride ${all.stride}` : ''
   const padding = has('padding') ? ` pad ${all.padding}` : ''
@@ -132,6 +131,8 @@ function initText(init: unknown): string {
 
 function biasText(init: unknown): string {
   if (init === 'pytorch') return "PyTorch's biases"
+  const std = field(field(init, 'normal'), 'std')
+  if (std !== undefined) return `bias σ ${std}`
   return `bias ${field(init, 'constant') ?? 0}`
 }
 
@@ -141,10 +142,30 @@ function field(of: unknown, name: string): unknown {
     : undefined
 }
 
-function updateText({ form, momentum }: Recipe['update']): string {
+function updateText(update: Recipe['update']): string {
+  if (update.form === 'adam') return `Adam: β₁ ${update.beta1}, β₂ ${update.beta2}`
+  const { form, momentum } = update
+  if (momentum === 0) return 'w ← w − ε·(g + λ·w)'
   return form === 'paper'
     ? `v ← ${momentum} v − λ·ε·w − ε·g, w ← w + v`
     : `v ← ${momentum} v + g + λ·w, w ← w − ε·v`
+}
+
+function samplingText({ sampling = { form: 'permutation' }, skip = 0, batch }: Recipe): string {
+  const without = skip === 0 ? '' : `, without the first ${skip} images`
+  if (sampling.form === 'replacement') {
+    const { group } = sampling
+    const cut = group > batch ? `, shuffled, for ${Math.ceil(group / batch)} steps` : ''
+    return `${group} images at a time, with replacement${cut}${without}`
+  }
+  const across = sampling.across ? ', in batches across the end of epochs' : ''
+  return `every image once an epoch${across}${without}`
+}
+
+function testText({ input, test: { views, images } }: Recipe): string {
+  const whole = input.fit === 'resize' ? 'whole images' : 'the centre crop'
+  const what = views === 10 ? 'the mean softmax of ten views' : whole
+  return images === undefined ? what : `${what}, the first ${images}`
 }
 
 /** A value for weights and biases; one text if both are the same. */
@@ -168,21 +189,33 @@ function number(value: number): string {
   return String(Number(value.toPrecision(4)))
 }
 
-function photosText({ form, size, channels }: Recipe['photos']): string {
+function photosText({ form, size, channels }: NonNullable<Recipe['photos']>): string {
   const how =
     form === 'crop' ? `short side to ${size}, then the centre` : `warped to ${size}×${size}`
   return `${how}; ${channels}`
 }
 
-function inputRows({ fit, flip, offsets, shared, mean, divide, colour }: InputRecipe): Row[] {
+function inputRows({
+  fit,
+  flip,
+  offsets,
+  shared,
+  mean = 'channel',
+  divide,
+  colour
+}: InputRecipe): Row[] {
   const places = offsets === undefined ? 'any place' : `${offsets} places a side`
   const draws = shared === undefined ? 'drawn for each image' : `one draw for ${shared} images`
   const means = {
     channel: 'the mean of each channel',
     pixel: "the mean image, at the crop's place",
-    centre: "the mean image's centre crop"
+    centre: "the mean image's centre crop",
+    none: ''
   } as const
-  const divided = divide === 'std' || (divide === undefined && (mean ?? 'channel') === 'channel')
+  const usual = mean === 'channel' ? 'std' : 1
+  const by = divide ?? usual
+  const divided = by === 'std' ? 'divided by its deviation' : by === 1 ? '' : `divided by ${by}`
+  const minus = mean === 'none' ? '' : `minus ${means[mean]}`
   return [
     {
       name: 'crop',
@@ -190,7 +223,7 @@ function inputRows({ fit, flip, offsets, shared, mean, divide, colour }: InputRe
     },
     {
       name: 'mean',
-      value: `minus ${means[mean ?? 'channel']}${divided ? ', divided by its deviation' : ''}`
+      value: [minus, divided].filter((part) => part !== '').join(', ')
     },
     { name: 'colour', value: colour ? colourText(colour) : 'no noise' }
   ]

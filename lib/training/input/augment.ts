@@ -41,9 +41,9 @@ export interface InputRecipe {
   readonly shared?: number
   /**
    * What is subtracted. 'channel': the mean of each channel. 'pixel': the mean image, at the place of the crop.
-   * 'centre': the centre of the mean image, wherever the crop is. Default 'channel'.
+   * 'centre': the centre of the mean image, wherever the crop is. 'none': nothing. Default 'channel'.
    */
-  readonly mean?: 'channel' | 'pixel' | 'centre'
+  readonly mean?: 'channel' | 'pixel' | 'centre' | 'none'
   /**
    * The divisor, in units of bytes; 'std' is the channel's standard deviation. Default: 'std' with mean 'channel',
    * else 1.
@@ -60,7 +60,7 @@ export interface ResolvedInput {
   /** How many tops and lefts a crop can have. */
   readonly offsets: readonly [top: number, left: number]
   readonly shared: number
-  readonly mean: 'channel' | 'pixel' | 'centre'
+  readonly mean: 'channel' | 'pixel' | 'centre' | 'none'
   readonly divide: 'std' | number
   readonly colour: ColourNoise | undefined
 }
@@ -94,7 +94,7 @@ export function resolveInput(
     const what = fit === 'resize' ? `fit "resize" of ${sizes}` : sizes
     throw new Error(`[input] expected offsets that fit, got ${given} with ${what}: leave them out`)
   }
-  if (mean !== 'channel' && !set.meanImage) {
+  if ((mean === 'pixel' || mean === 'centre') && !set.meanImage) {
     throw new Error(
       `[input] expected a set with a mean image for mean "${mean}", got none: prepare the images ` +
         'with alexnode prepare, or use mean "channel"'

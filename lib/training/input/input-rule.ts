@@ -19,7 +19,7 @@ export const inputRule: Rule = record<InputRecipe>(
     flip: maybe(flag),
     offsets: maybe(whole({ from: 1 })),
     shared: maybe(whole({ from: 1 })),
-    mean: maybe(oneOf('channel', 'pixel', 'centre')),
+    mean: maybe(oneOf('channel', 'pixel', 'centre', 'none')),
     divide: maybe(either(oneOf('std'), f32({ above: 0 }))),
     colour: maybe(
       record<ColourNoise>(

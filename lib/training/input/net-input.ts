@@ -204,15 +204,17 @@ export class NetInput {
   #mean([, , height = 0, width = 0]: Shape): Value {
     const { stream } = this.#target
     const { channels, meanImage, mean } = this.#set
-    if (this.recipe.mean === 'channel' || !meanImage) {
+    const { mean: kind } = this.recipe
+    if (kind === 'channel' || kind === 'none' || !meanImage) {
       const value = this.#own('mean', 'f32', [channels], 'a')
+      const factor = kind === 'none' ? 0 : 255
       stream.write(
         value.place,
-        Float32Array.from(mean, (m) => m * 255)
+        Float32Array.from(mean, (m) => m * factor)
       )
       return value
     }
-    const whole = this.recipe.mean === 'pixel'
+    const whole = kind === 'pixel'
     const size = whole ? this.#set : { height, width }
     const value = this.#own('mean', 'f32', [channels, size.height, size.width], 'abc')
     stream.write(value.place, centreOf(meanImage, this.#set, size))

@@ -4,7 +4,7 @@ import { type Optimizer, sgd } from '../../optim/optimizer.ts'
 import { constant, isPlateau, type Progress, type Schedule } from '../../optim/schedule.ts'
 import { wholeAbove } from '../../util/near-whole.ts'
 import type { TrainOptions } from '../options.ts'
-import { ImageOrder } from './image-order.ts'
+import { ImageOrder, togetherOf } from './image-order.ts'
 import { LearningRate } from './learning-rate.ts'
 import { leftOut } from './left-out.ts'
 import { LossScale } from './loss-scale.ts'
@@ -26,7 +26,6 @@ export class RunPlan {
   /** Steps done before the run began or was resumed. */
   readonly start: number
   readonly #setLength: number
-  readonly #perEpoch: number
   readonly #signal: AbortSignal | undefined
 
   /** @throws Error for options that do not fit */
@@ -38,11 +37,14 @@ export class RunPlan {
     this.seed = state?.seed ?? options.seed ?? net.seed
     this.start = state?.step ?? 0
     this.#signal = options.signal
-    this.#setLength = set.length - leftOut(net, set.length)
-    /** Images of an update. */
+    const { length } = set
+    this.#setLength = length
+    const { seed } = this
+    const { sampling } = options
     const batch = net.batch * accumulate
-    this.#perEpoch = Math.ceil(this.#setLength / batch)
-    const most = typeof steps === 'number' ? steps : wholeAbove(epochs * this.#perEpoch)
+    const leave = leftOut(net, togetherOf(length, sampling))
+    this.order = new ImageOrder({ length, batch, seed, sampling, leave, from: state })
+    const most = typeof steps === 'number' ? steps : wholeAbove(epochs * this.order.perEpoch)
     const choose = typeof steps === 'function' ? steps : undefined
     this.length = new RunLength(most, choose, state?.steps)
     const scaled = options.lossScale !== undefined || net.dtype === 'f16'
@@ -50,15 +52,11 @@ export class RunPlan {
     this.validator = validatorOf(options, this.schedule)
     this.rate = new LearningRate(options.lr, options.control, state?.rates)
     if (state) checkPlace(state, set)
-    this.order = new ImageOrder(set.length, batch, this.seed, {
-      used: this.#setLength,
-      ...(state && { from: state })
-    })
   }
 
   /** Where training stands before a step, counted from 0. */
   progressAt(step: number): Progress {
-    return { step, epoch: step / this.#perEpoch, steps: this.length.steps }
+    return { step, epoch: step / this.order.perEpoch, steps: this.length.steps }
   }
 
   /** The state after the images that were taken from `order` last. */
@@ -69,7 +67,7 @@ export class RunPlan {
 
   /** Epochs done at a state, with a fraction. */
   epochsAt({ epoch, position }: TrainState): number {
-    return epoch + position / this.#setLength
+    return epoch + position / this.order.epochLength
   }
 
   /** True if a step is to follow the `sent` steps that were queued. */
