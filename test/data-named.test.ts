@@ -7,8 +7,9 @@ import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { pack } from 'tar-stream'
+import { ZipFile } from 'yazl'
 import { dataNames, openData } from '../lib/data/open.ts'
-import { smallSet, writeSet } from './idx-files.ts'
+import { counting, idx, smallSet, writeSet } from './idx-files.ts'
 
 delete process.env.ALEXNODE_DATA
 const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
@@ -107,6 +108,83 @@ for (const [name, { file, bytes }] of Object.entries(cifar)) {
     t.equal(asked.length, 1, 'a whole archive is not asked for again')
   })
 }
+
+/** A zip archive of files. */
+async function zip(files: Readonly<Record<string, Uint8Array>>): Promise<Buffer> {
+  const archive = new ZipFile()
+  for (const [name, bytes] of Object.entries(files)) archive.addBuffer(Buffer.from(bytes), name)
+  archive.end()
+  return buffer(archive.outputStream)
+}
+
+/** The files of EMNIST's letters: 3 + 2 images, 2 columns of 4 rows each, stored column by column. */
+const letters: Readonly<Record<string, Buffer>> = {
+  'emnist-letters-train-images-idx3-ubyte.gz': gzipSync(idx([3, 2, 4], counting(24))),
+  'emnist-letters-train-labels-idx1-ubyte.gz': gzipSync(idx([3], [1, 26, 2])),
+  'emnist-letters-test-images-idx3-ubyte.gz': gzipSync(idx([2, 2, 4], counting(16))),
+  'emnist-letters-test-labels-idx1-ubyte.gz': gzipSync(idx([2], [3, 1]))
+}
+const within = (files: Readonly<Record<string, Uint8Array>>) =>
+  Object.fromEntries(Object.entries(files).map(([name, it]) => [`gzip/${name}`, it]))
+const md5s = (files: Readonly<Record<string, Uint8Array>>) =>
+  Object.fromEntries(Object.entries(files).map(([name, it]) => [name, md5Of(it)]))
+
+t.test('emnist-letters is downloaded once, turned, and counted from 0', async (t) => {
+  const others = { 'emnist-digits-train-labels-idx1-ubyte.gz': Buffer.from('other') }
+  const bytes = await zip(within({ ...others, ...letters }))
+  const { asked, ...origin } = await serve(t, { 'gzip.zip': bytes })
+  const options = { mirrors: origin.mirrors, md5: { ...origin.md5, ...md5s(letters) } }
+  const cache = join(t.testdir(), 'cache')
+  const data = await openData('emnist-letters', { cache, ...options })
+  t.match(data, { name: 'emnist-letters', source: /^downloaded from 127\.0\.0\.1:\d+ to / })
+  t.strictSame([data.classes.length, data.classes[0], data.classes[25]], [26, 'a', 'z'])
+  t.match(data.train, { length: 3, height: 4, width: 2 })
+  const pixels = new Uint8Array(8)
+  const labels = new Int32Array(1)
+  await data.train.read(Uint32Array.of(1), pixels, labels)
+  t.equal(labels[0], 25)
+  // Columns 8 9 10 11 and 12 13 14 15, row by row.
+  t.strictSame([...pixels], [8, 12, 9, 13, 10, 14, 11, 15])
+  const folder = join(cache, 'emnist-letters')
+  t.strictSame(readdirSync(folder).sort(), Object.keys(letters).sort(), 'nothing else is kept')
+  const again = await openData('emnist-letters', { cache, ...options })
+  t.equal(again.source, `found in ${folder}`)
+  t.equal(asked.length, 1, 'the cache is read')
+
+  // As when it was ended between the download and the unpacking.
+  const other = t.testdir({ 'emnist-letters': { 'gzip.zip': bytes } })
+  t.equal((await openData('emnist-letters', { cache: other, ...options })).test.length, 2)
+  t.equal(asked.length, 1, 'a whole archive is not asked for again')
+})
+
+t.test('archives of EMNIST that are not right', async (t) => {
+  const refused = async (bytes: Buffer, message: RegExp, md5 = md5s(letters)) => {
+    const { mirrors, md5: own } = await serve(t, { 'gzip.zip': bytes })
+    const cache = t.testdir()
+    const options = { cache, mirrors, md5: { ...own, ...md5 } }
+    await t.rejects(openData('emnist-letters', options), { name: 'DataError', message })
+    const there = readdirSync(join(cache, 'emnist-letters'))
+    t.notOk(
+      there.some((name) => /part|tmp/.test(name)),
+      `${there}`
+    )
+  }
+  const whole = await zip(within(letters))
+  await refused(
+    whole.subarray(0, 300),
+    /gzip\.zip: expected a zip archive, got a damaged one .*delete/
+  )
+  const { 'emnist-letters-test-labels-idx1-ubyte.gz': _, ...three } = letters
+  await refused(await zip(within(three)), /expected emnist-letters-test-labels.* in it, got none/)
+  const file = 'emnist-letters-train-labels-idx1-ubyte.gz'
+  await refused(whole, /train-labels-idx1-ubyte\.gz of MD5 0+, got/, {
+    ...md5s(letters),
+    [file]: '0'.repeat(32)
+  })
+  // A label of 0 is before the first letter.
+  const zero = { ...letters, [file]: gzipSync(idx([3], [1, 0, 2])) }
+  await refused(await zip(within(zero)), /label/, md5s(zero))
+})
 
 t.test('a folder of the name in ALEXNODE_DATA goes before the cache', async (t) => {
   const own = t.testdir()

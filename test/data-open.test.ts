@@ -80,7 +80,7 @@ t.test('a folder that is named and not there, or wrong, is an error', async (t) 
     await t.rejects(
       openData(named, options),
       new DataError(
-        `[data] expected a folder, a tar, a list, or one of mnist, fashion-mnist, kmnist, cifar-10, cifar-100, shapes, ${end}`
+        `[data] expected a folder, a tar, a list, or one of mnist, fashion-mnist, kmnist, emnist-letters, cifar-10, cifar-100, shapes, ${end}`
       )
     )
   }

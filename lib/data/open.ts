@@ -10,6 +10,7 @@ import { DownloadError, OfflineError } from './download/download.ts'
 import { type FashionMnistOptions, loadFashion } from './fashion-mnist.ts'
 import { findIdxFolder, loadIdxFolder } from './idx/folder.ts'
 import { cifarNames, isCifarName, openCifarSet } from './named/cifar.ts'
+import { emnistName, openEmnist } from './named/emnist.ts'
 import { idxSets, isIdxSetName, openIdxSet } from './named/mnist.ts'
 import { cacheFolder, namedSetRules } from './named/options.ts'
 import { openCached } from './photos/cache.ts'
@@ -19,7 +20,12 @@ import { MANIFEST } from './photos/stored/manifest.ts'
 import { type ShapesOptions, shapes, shapesRule } from './shapes/shapes.ts'
 
 /** Names of data sets that `openData` accepts. */
-export const dataNames: readonly string[] = [...Object.keys(idxSets), ...cifarNames, 'shapes']
+export const dataNames: readonly string[] = [
+  ...Object.keys(idxSets),
+  emnistName,
+  ...cifarNames,
+  'shapes'
+]
 
 /** Options of `openData`. */
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
@@ -65,6 +71,7 @@ export async function openData(
   checkOptions('data', options, openOptions, DataError)
   if (nameOrFolder === 'shapes') return shapes(options.shapes)
   if (nameOrFolder === 'fashion-mnist') return loadFashion(options)
+  if (nameOrFolder === emnistName) return openEmnist(options)
   if (nameOrFolder !== undefined && isIdxSetName(nameOrFolder)) {
     return openIdxSet(nameOrFolder, options)
   }

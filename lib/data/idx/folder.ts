@@ -84,13 +84,17 @@ function prefixesOf(names: readonly string[]): readonly string[] {
   return found.has('') ? [''] : [...found].sort()
 }
 
-/** Finds the four files in a folder (plain before gzipped), and names the missing ones. */
+/**
+ * Finds the four files in a folder (plain before gzipped), and names the missing ones.
+ * @param only what their names begin with. Default: what those in the folder do
+ */
 export async function findIdxFiles(
-  folder: string
+  folder: string,
+  only?: string
 ): Promise<{ found: Partial<IdxPaths>; missing: string[] }> {
   const all = await namesIn(folder)
   const names = new Set(all)
-  const [prefix = '', ...more] = prefixesOf(all)
+  const [prefix = '', ...more] = only === undefined ? prefixesOf(all) : [only]
   if (more.length > 0) {
     throw new DataError(
       `[data] ${folder}: expected the four IDX files of one set, got those of ${[prefix, ...more].join(', ')};` +
@@ -165,6 +169,30 @@ export async function loadIdxFolder(
   checkOptions('data', options, idxOptions, DataError)
   const { source = `found in ${folder}`, signal, name, classes: given } = options
   const { found, missing } = await findIdxFiles(folder)
+  return loadIdxFiles(folder, found, missing, options)
+}
+
+/** Options of `loadIdxFiles`. */
+export interface IdxFilesOptions extends LoadIdxOptions {
+  /** The label of the first class. Default 0. */
+  readonly firstLabel?: number
+}
+
+/**
+ * Loads four IDX files.
+ *
+ * @param folder names the set, and the files in messages
+ * @param missing names of files that are not there
+ * @throws DataError as `loadIdxFolder` does
+ */
+export async function loadIdxFiles(
+  folder: string,
+  found: Partial<IdxPaths>,
+  missing: readonly string[],
+  options: IdxFilesOptions = {}
+): Promise<Dataset> {
+  const { source = `found in ${folder}`, signal, name, classes: given } = options
+  const { firstLabel = 0 } = options
   const { trainImages, trainLabels, testImages, testLabels } = found
   if (!trainImages || !trainLabels || !testImages || !testLabels) {
     throw new DataError(
@@ -180,11 +208,18 @@ export async function loadIdxFolder(
   ])
   checkPair(trainImages, train, trainLabels, trainTruth)
   checkPair(testImages, test, testLabels, testTruth)
-  const size = ({ dims }: IdxArray) => `${dims[1]}×${dims[2]}`
-  if (size(train) !== size(test)) {
+  for (const { data } of [trainTruth, testTruth]) {
+    // A label below the first one becomes a large one, which is refused below.
+    if (firstLabel > 0) for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) - firstLabel
+  }
+  // EMNIST's files have rows and columns exchanged, compared with MNIST's.
+  const isEmnist = /^emnist-/i.test(basename(trainImages))
+  if (isEmnist) for (const images of [train, test]) await transpose(images, signal)
+  const sizeOf = ({ dims }: IdxArray) => `${dims[1]}×${dims[2]}`
+  if (sizeOf(train) !== sizeOf(test)) {
     throw new DataError(
-      `[data] ${testImages}: expected images of ${size(train)}, as in ${trainImages},` +
-        ` got ${size(test)}; use files of one data set`
+      `[data] ${testImages}: expected images of ${sizeOf(train)}, as in ${trainImages},` +
+        ` got ${sizeOf(test)}; use files of one data set`
     )
   }
 
@@ -202,17 +237,18 @@ export async function loadIdxFolder(
   checkLabels(trainTruth.data, classes.length, trainLabels)
   checkLabels(testTruth.data, classes.length, testLabels)
 
-  const isEmnist = /^emnist-/i.test(basename(trainImages))
   const notes = [
     ...(first > 0
       ? [`The labels run from 1 to ${classes.length}: class 1 is the first, there is no 0.`]
       : []),
-    ...(isEmnist
-      ? ["EMNIST's images have rows and columns exchanged, compared with MNIST's; they stay so."]
+    ...(isEmnist && given === undefined
+      ? ["EMNIST's files have rows and columns exchanged: the images were turned, as MNIST's are."]
       : [])
   ]
   const stats = await byteStats(train.data, signal)
-  const shape = { height: train.dims[1]!, width: train.dims[2]!, channels: 1, classes, ...stats }
+  const [, rows = 0, columns = 0] = train.dims
+  const size = isEmnist ? { height: columns, width: rows } : { height: rows, width: columns }
+  const shape = { ...size, channels: 1, classes, ...stats }
   return {
     name: name ?? (isFashion ? 'fashion-mnist' : nameOf(folder, trainImages)),
     source,
@@ -240,6 +276,24 @@ function firstOf(...parts: readonly Uint8Array[]): 0 | 1 {
     for (const label of labels) if (label > most) most = label
   }
   return most > 9 ? 1 : 0
+}
+
+/** Swaps rows and columns of each image, in place, with turns for the event loop. */
+async function transpose({ dims, data }: IdxArray, signal: AbortSignal | undefined): Promise<void> {
+  const [count = 0, height = 0, width = 0] = dims
+  const turned = new Uint8Array(height * width)
+  for (let i = 0; i < count; i++) {
+    const image = data.subarray(i * height * width, (i + 1) * height * width)
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        turned[column * height + row] = image[row * width + column] ?? 0
+      }
+    }
+    image.set(turned)
+    if (i % 1000 !== 0) continue
+    signal?.throwIfAborted()
+    await setImmediate()
+  }
 }
 
 /** Class names '0', '1', … or '1', '2', …: ten, or more if the labels need them. */
