@@ -3,8 +3,12 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { trainArguments } from '../lib/cli/train/arguments.ts'
+import type { ImageSet } from '../lib/data/dataset.ts'
 import { openData } from '../lib/data/open.ts'
 import { shapes } from '../lib/data/shapes/shapes.ts'
+import { open } from '../lib/engine/device.ts'
+import type { NetDefinition } from '../lib/net/definition.ts'
+import { netByName } from '../lib/net/models/index.ts'
 import { recipeByName } from '../lib/run/recipes/index.ts'
 import { recipeData } from '../lib/run/recipes/input.ts'
 import { planOf } from '../lib/run/recipes/plan.ts'
@@ -12,6 +16,7 @@ import { recipeOptimizer } from '../lib/run/recipes/run.ts'
 import { rowsOf } from '../lib/run/recipes/text.ts'
 import { resolveSettings, type TrainSettings } from '../lib/run/settings.ts'
 import { ImageOrder } from '../lib/training/loop/image-order.ts'
+import { type TrainOptions, train } from '../lib/training/train.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { objects, runProgram } from './programs.ts'
 
@@ -122,6 +127,28 @@ t.test('as text', (t) => {
   t.throws(() => rows('keras-fashion', ['no-links']), /keras-fashion is no net of two towers/)
   t.throws(() => rows('tf-mnist', ['no-colour']), /tf-mnist has no noise on colours/)
   t.end()
+})
+
+t.test('the command line trains as the examples do', async (t) => {
+  const data = shapes({ channels: 1, size: 28, train: 100, test: 10 })
+  const recipe = recipeByName('tf-mnist')
+  const settings = await settled('--recipe', 'tf-mnist', '--steps', '3')
+  await using device = await open('cpu', { threads: 2 })
+  const lossesBy = async (definition: NetDefinition, set: ImageSet, options: TrainOptions) => {
+    await using net = await definition.build(device, { batch: recipe.batch })
+    const losses: number[] = []
+    for await (const { loss } of train(net, set, options)) losses.push(loss)
+    return losses
+  }
+  const plan = planOf(settings, data)
+  const { lr, seed, steps } = settings
+  const planned = await lossesBy(plan.definition, plan.data.train, { ...plan, lr, seed, steps })
+  const { input, sampling, rates, net } = recipe
+  const definition = netByName(net.name, net.options)
+  const optimizer = recipeOptimizer(recipe)
+  const parts = { optimizer, lr: rates.weight.rate, input, sampling, steps: 3 }
+  t.strictSame(await lossesBy(definition, recipeData(recipe, data).train, parts), planned)
+  t.equal(planned.length, 3)
 })
 
 t.test('a run that is resumed ends with the same bytes', async (t) => {
