@@ -141,12 +141,27 @@ t.test('the command line trains as the examples do', async (t) => {
     return losses
   }
   const plan = planOf(settings, data)
+  const { optimizer, schedule, courses, input, sampling } = plan
   const { lr, seed, steps } = settings
-  const planned = await lossesBy(plan.definition, plan.data.train, { ...plan, lr, seed, steps })
-  const { input, sampling, rates, net } = recipe
+  const planned = await lossesBy(plan.definition, plan.data.train, {
+    optimizer,
+    schedule,
+    courses,
+    input,
+    sampling,
+    lr,
+    seed,
+    steps
+  })
+  const { rates, net } = recipe
   const definition = netByName(net.name, net.options)
-  const optimizer = recipeOptimizer(recipe)
-  const parts = { optimizer, lr: rates.weight.rate, input, sampling, steps: 3 }
+  const parts = {
+    optimizer: recipeOptimizer(recipe),
+    lr: rates.weight.rate,
+    input: recipe.input,
+    sampling: recipe.sampling,
+    steps: 3
+  }
   t.strictSame(await lossesBy(definition, recipeData(recipe, data).train, parts), planned)
   t.equal(planned.length, 3)
 })
