@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
+import { findPython, withoutPytorch } from '../pytorch/run.ts'
+
 const root = resolve(import.meta.dirname, '../..')
 
 /** Another framework, which our results are compared with. */
@@ -62,6 +64,19 @@ export async function pythonOf(name: JudgeName, say: (line: string) => void): Pr
   }
   writeFileSync(stamp, wanted)
   return python
+}
+
+/**
+ * Installs Debian's PyTorch with OpenBLAS where it is missing. PyPI's wheels for x86-64 need the libraries of CUDA.
+ * @param say prints what will be downloaded
+ * @throws NoJudgeError where it cannot be installed
+ */
+export async function debianPytorch(say: (line: string) => void): Promise<void> {
+  if (findPython()) return
+  say('pytorch: python3-torch of Debian: 70 MB to download, .4 GB on disk')
+  const setup = join(root, 'scripts/setup.cjs')
+  const failure = await run(process.execPath, [setup, '--test']).catch((error: unknown) => error)
+  if (!findPython()) throw new NoJudgeError(`pytorch: ${withoutPytorch}`, { cause: failure })
 }
 
 /** A program that takes longer is ended. */

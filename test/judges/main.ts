@@ -1,10 +1,10 @@
 /**
- * `npm run judges`: trains the same nets here, in Keras and in TensorFlow, and compares the results.
+ * `npm run judges`: trains the same nets here, in Keras, TensorFlow and PyTorch, and compares the results.
  *
  *     npm run judges [-- --brief] [--keep]
  *
- * `--brief` runs only the first case of Keras. `--keep` writes the results of the judges to test/judges/kept/, which
- * `npm test` reads. The last line is `N passed, N failed, N skipped`; a framework that cannot be installed is skipped.
+ * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras and
+ * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a framework that cannot be installed is skipped.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,9 +12,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { open } from '../../lib/engine/device.ts'
 import { type Check, holds } from './check.ts'
-import { NoJudgeError, pythonOf, run } from './environments.ts'
+import { debianPytorch, NoJudgeError, pythonOf, run } from './environments.ts'
 import { keptCase, keptFolder } from './kept.ts'
 import * as keras from './keras-fashion.ts'
+import * as pytorch from './pytorch.ts'
 import * as tensorflow from './tensorflow-mnist.ts'
 
 const { values } = parseArgs({
@@ -35,23 +36,36 @@ function judge(check: Check): void {
   )
 }
 
+/** Does what one judge says, or tells that there is no such judge here. */
+async function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof NoJudgeError)) throw error
+    counts.skipped++
+    say(`skipped ${error.message}`)
+  }
+}
+
 const device = await open('cpu')
 try {
-  const python = await pythonOf('tensorflow', say)
-  for await (const check of keras.judgeKeras(python, device, values)) judge(check)
-  for await (const check of tensorflow.judgeTensorflow(python, device)) judge(check)
-  if (values.keep) await keep(python)
-} catch (error) {
-  if (!(error instanceof NoJudgeError)) throw error
-  counts.skipped++
-  say(`skipped ${error.message}`)
+  await attempt(async () => {
+    const python = await pythonOf('tensorflow', say)
+    for await (const check of keras.judgeKeras(python, device, values)) judge(check)
+    for await (const check of tensorflow.judgeTensorflow(python, device)) judge(check)
+    if (values.keep) await keep(python)
+  })
+  await attempt(async () => {
+    await debianPytorch(say)
+    for await (const check of pytorch.judgePytorch(device, values)) judge(check)
+  })
 } finally {
   await device.close()
 }
 say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed > 0 ? 1 : 0
 
-/** Writes the small files that `npm test` reads. */
+/** Writes the small files of Keras and TensorFlow that `npm test` reads. */
 async function keep(python: string): Promise<void> {
   await run(python, [join(import.meta.dirname, 'keras_small.py'), keptFolder])
   const ops = join(keptFolder, 'tensorflow-ops.json')

@@ -13,10 +13,15 @@ import {
 } from '../../lib/util/files/safetensors.ts'
 
 /** The Python that has PyTorch: that of PATH, as environments with CUDA have it, or Debian's. */
-export const python = ['python3', '/usr/bin/python3'].find((python) => {
+export function findPython(): string | undefined {
   const probe = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
-  return spawnSync(python, ['-c', probe]).status === 0
-})
+  return ['python3', '/usr/bin/python3'].find(
+    (python) => spawnSync(python, ['-c', probe]).status === 0
+  )
+}
+
+/** The same, as it was when the program began. */
+export const python = findPython()
 
 /** Why there is nothing to compare with; undefined where PyTorch is installed. */
 export const withoutPytorch = python
@@ -64,6 +69,8 @@ export interface TorchResult {
 
 /** Trains in PyTorch. */
 export async function trainInPytorch(run: TorchRun): Promise<TorchResult> {
+  // It may have been installed since.
+  const python = findPython()
   if (!python) throw new Error(`[pytorch] ${withoutPytorch}`)
   const { weights, images, labels, branches, ...options } = run
   const folder = await mkdtemp(join(tmpdir(), 'alexnode-parity-'))
