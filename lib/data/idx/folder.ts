@@ -167,7 +167,6 @@ export async function loadIdxFolder(
 ): Promise<Dataset> {
   checkArguments('data', { folder: [folder, text] }, DataError)
   checkOptions('data', options, idxOptions, DataError)
-  const { source = `found in ${folder}`, signal, name, classes: given } = options
   const { found, missing } = await findIdxFiles(folder)
   return loadIdxFiles(folder, found, missing, options)
 }
