@@ -524,7 +524,7 @@ t.test("torchvision's folders and EMNIST's names of IDX files", async (t) => {
   t.same([letters.train.label(0), letters.train.label(11), letters.test?.label(1)], [0, 25, 25])
   t.same(letters.notes, [
     'The labels run from 1 to 26: class 1 is the first, there is no 0.',
-    "EMNIST's images have rows and columns exchanged, compared with MNIST's; they stay so."
+    "EMNIST's files have rows and columns exchanged: the images were turned, as MNIST's are."
   ])
   await writeSet(join(folder, 'b/gzip'), emnist('balanced'), { gzip: true })
   await t.rejects(openSource(join(folder, 'b')), {

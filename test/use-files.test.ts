@@ -174,7 +174,11 @@ t.test('scores', async (t) => {
   const none = new Scores(classes)
   none.add(new Float32Array(7).fill(Number.NaN), Int32Array.of(3))
   t.match(none, { top1Error: 1, top5Error: 1, notFinite: 1 })
-  t.equal(none.confusion.reduce((a, b) => a + b), 0, 'NaN predicts no class')
+  t.equal(
+    none.confusion.reduce((a, b) => a + b),
+    0,
+    'NaN predicts no class'
+  )
   const few = new Scores(['a', 'b'])
   few.add(Float32Array.of(Number.NaN, 0.5, 0.9, 0.1), Int32Array.of(1, 0))
   t.match(few, { top1Error: 0.5, top5Error: 0.5, notFinite: 1 })

@@ -168,9 +168,11 @@ async function withEnd(bytes: Uint8Array, maxPixels: number): Promise<Uint8Array
     .catch(() => undefined)
   if (found?.isProgressive !== false) return
   const mended = Buffer.concat([bytes, END_MARKER])
-  // Decoded whole, as a smaller picture needs no whole file: libjpeg warns of what else is missing.
+  // Decoded whole, as a smaller picture needs no whole file: libjpeg warns of what else is missing. (`stats` misses the
+  // warnings now and then where several threads decode.)
   const isWhole = await sharp(mended, { failOn: 'warning', limitInputPixels: maxPixels })
-    .stats()
+    .raw()
+    .toBuffer()
     .then(
       () => true,
       () => false
