@@ -249,7 +249,7 @@ function bestIn(state: JsonObject | undefined): number | undefined {
 /** The step of the best checkpoint; undefined if there is none, or best.json cannot be read. */
 export async function bestStep(folder: string): Promise<number | undefined> {
   const best = await readIfPossible(join(folder, BEST))
-  return isObject(best) && typeof best.step === 'number' ? best.step : undefined
+  return isObject(best) && Number.isSafeInteger(best.step) ? Number(best.step) : undefined
 }
 
 async function readIfPossible(path: string): Promise<Json | undefined> {

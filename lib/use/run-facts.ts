@@ -87,19 +87,35 @@ export async function readRun(folder: string, selection: RunSelection = {}): Pro
     )
   }
   const data = await readRunData(folder)
-  if (input !== undefined) checkInput(input)
+  const own = inFile(path, () => inputIn(input))
   const by = {
     ...(typeof recipe === 'string' && { recipe }),
     ...(typeof ablate === 'string' && { ablate })
   }
-  const whole = definition?.(data) ?? definitionOf(folder, { ...by, net }, data)
+  const whole = definition?.(data) ?? inFile(path, () => definitionOf(folder, { ...by, net }, data))
   return {
     folder,
     data,
     dataName: typeof dataName === 'string' ? dataName : undefined,
-    input: input ?? testInputOf(by, data, whole.input),
+    input: own ?? inFile(path, () => testInputOf(by, data, whole.input)),
     definition: layer === undefined ? whole : upTo(whole, layer),
     weights: await findWeights(folder, weights)
+  }
+}
+
+function inputIn(value: unknown): InputRecipe | undefined {
+  if (value === undefined) return undefined
+  checkInput(value)
+  return value
+}
+
+/** @throws RunError that names the file whose content `work` did not take */
+function inFile<Result>(path: string, work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof RunError) throw error
+    throw new RunError(`[run] ${path}: ${error.message.replace(/^\[\w+\] /, '')}`, { cause: error })
   }
 }
 

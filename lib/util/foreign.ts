@@ -27,11 +27,16 @@ export function harmlessJson(json: string): string {
 /** Longest part of a foreign value that a message shows, in characters. */
 const MOST = 200
 
+/** A foreign text in a message, cut where it is too long. */
+export function cut(text: string): string {
+  return text.length > MOST ? `${text.slice(0, MOST)}…` : text
+}
+
 /** A foreign value, such as one read from JSON, in a message: `nothing` if it is missing. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing'
   const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? typeof value)
-  return foreign(text.length > MOST ? `${text.slice(0, MOST)}…` : text)
+  return foreign(cut(text))
 }
 
 /** An error whose message may hold foreign text: what prints it need not know. */

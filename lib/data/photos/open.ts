@@ -9,7 +9,7 @@ import { withFile } from '../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts'
 import { checkRead } from '../check.ts'
 import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
-import { decodePhoto } from './decode.ts'
+import { decodePhoto, PhotoError } from './decode.ts'
 import { PROGRESS } from './prepare/progress.ts'
 import { isHeldOut } from './prepare/test-part.ts'
 import { MANIFEST, type Manifest, type Part, readManifest } from './stored/manifest.ts'
@@ -140,12 +140,19 @@ function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
   const size = facts.height * facts.width * facts.channels
   const pixelsOf = async (i: number) => {
     const bytes = await records.bytes(i)
-    const { data } = form === 'raw' ? { data: bytes } : await decodePhoto(bytes, { fit: 'keep' })
+    const data = form === 'raw' ? bytes : await decoded(i, bytes)
     if (data.length === size) return data
-    throw new DamagedFileError(
-      `[photos] image ${i} (${records.name(i)}): expected ${size} bytes of pixels,` +
-        ` got ${data.length}; prepare the set again`
-    )
+    throw records.damaged(i, `expected ${size} bytes of pixels, got ${data.length}`)
+  }
+  const decoded = async (i: number, bytes: Uint8Array) => {
+    try {
+      // Its size is known: one that says it is larger is not decoded.
+      const { data } = await decodePhoto(bytes, { fit: 'keep', maxPixels: size })
+      return data
+    } catch (error) {
+      if (!(error instanceof PhotoError)) throw error
+      throw records.damaged(i, `expected a JPEG picture, got one that ${error.reason}`)
+    }
   }
   return {
     ...facts,

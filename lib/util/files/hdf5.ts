@@ -2,8 +2,12 @@
  * HDF5 files of f32 arrays in named groups, as Keras keeps weights, through h5wasm: the HDF5 library itself,
  * compiled to WebAssembly. An optional dependency, loaded when the first such file is read or written.
  */
+import { fork } from 'node:child_process'
 import { stat } from 'node:fs/promises'
+import { dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { cut } from '../foreign.ts'
 import { withFile } from './bytes.ts'
 import { DamagedFileError, diskError, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
@@ -21,11 +25,9 @@ export interface Hdf5File {
   readonly attributes: ReadonlyMap<string, Readonly<Record<string, string | readonly string[]>>>
 }
 
-type H5wasm = typeof import('h5wasm/node')
+/** The package h5wasm. */
+export type H5wasm = typeof import('h5wasm/node')
 type Group = InstanceType<H5wasm['Group']>
-
-/** The largest depth of groups, so that a file whose links form a cycle is refused. */
-const DEEPEST = 16
 
 /** @throws Error that says what to install, where h5wasm is missing or does not load */
 export async function loadH5wasm(load = () => import('h5wasm/node')): Promise<H5wasm> {
@@ -43,77 +45,47 @@ export async function loadH5wasm(load = () => import('h5wasm/node')): Promise<H5
   }
 }
 
+/** What the process that reads a file sends: the file, or why there is none. */
+export type Hdf5Answer =
+  | { readonly file: Hdf5File }
+  | { readonly missing: string }
+  | { readonly damaged: string }
+
 /**
  * Reads all f32 arrays of a file, and the attributes of its groups that are strings. Arrays of other dtypes are
  * skipped.
+ *
+ * In a process of its own: the HDF5 library is synchronous, and a damaged file may make it abort, after which it
+ * reads nothing more and keeps the file open.
+ *
  * @throws DamagedFileError for a file that is not HDF5 or is cut short
  * @throws DiskError if it is missing or cannot be read
  * @throws Error if h5wasm is missing
  */
 export async function readHdf5(path: string): Promise<Hdf5File> {
-  const { File, Group, Dataset } = await loadH5wasm()
   await stat(path).catch((error: unknown) => {
     throw diskError('hdf5', 'read', path, error)
   })
-  const arrays = new Map<string, Hdf5Array>()
-  const attributes = new Map<string, Record<string, string | readonly string[]>>()
-  const damaged = (reason: string, cause?: unknown) =>
-    new DamagedFileError(`[hdf5] ${path}: ${reason}; is it a file of weights?`, { cause })
-  const file = opened(path, File, damaged)
-  try {
-    await walk(file, '', 0)
-  } catch (error) {
-    throw error instanceof DamagedFileError
-      ? error
-      : damaged('expected HDF5, got a damaged file', error)
-  } finally {
-    file.close()
-  }
-  return { arrays, attributes }
-
-  async function walk(group: Group, at: string, depth: number): Promise<void> {
-    if (depth > DEEPEST) throw damaged(`expected at most ${DEEPEST} groups in each other, got more`)
-    attributes.set(at, strings(group))
-    for (const name of group.keys()) {
-      const inner = at === '' ? name : `${at}/${name}`
-      const entity = group.get(name)
-      if (entity instanceof Group) await walk(entity, inner, depth + 1)
-      else if (entity instanceof Dataset) {
-        const { shape, value } = entity
-        if (value instanceof Float32Array) arrays.set(inner, { shape: shape ?? [], data: value })
-        else if (value instanceof Float64Array) {
-          arrays.set(inner, { shape: shape ?? [], data: Float32Array.from(value) })
-        }
-        // The HDF5 library is synchronous: let the event loop run between arrays.
-        await setImmediate()
-      }
-    }
-  }
+  const answer = await readInChild(path)
+  if ('file' in answer) return answer.file
+  if ('missing' in answer) throw new Error(answer.missing)
+  throw new DamagedFileError(`[hdf5] ${path}: ${answer.damaged}; is it a file of weights?`)
 }
 
-function opened(
-  path: string,
-  File: H5wasm['File'],
-  damaged: (reason: string, cause?: unknown) => Error
-): InstanceType<H5wasm['File']> {
-  try {
-    const file = new File(path, 'r')
-    if (file.file_id >= 0n) return file
-  } catch (cause) {
-    throw damaged('expected HDF5, got something else', cause)
-  }
-  throw damaged('expected HDF5, got something else')
-}
-
-function strings(group: Group): Record<string, string | readonly string[]> {
-  const out: Record<string, string | readonly string[]> = {}
-  for (const [name, { value }] of Object.entries(group.attrs)) {
-    if (typeof value === 'string') out[name] = value
-    else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) {
-      out[name] = value
-    }
-  }
-  return out
+function readInChild(path: string): Promise<Hdf5Answer> {
+  // No `new URL`: webpack would bundle that file as a script.
+  const here = fileURLToPath(import.meta.url)
+  const program = join(dirname(here), `hdf5-reader${extname(here)}`)
+  const child = fork(program, [path], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc']
+  })
+  return new Promise<Hdf5Answer>((resolve) => {
+    const fail = (why: string) => resolve({ damaged: `expected HDF5, got a damaged file (${why})` })
+    child.once('message', (answer: Hdf5Answer) => resolve(answer))
+    child.once('error', (error) => fail(cut(error.message)))
+    child.once('exit', (code, signal) => fail(`its reader ended with ${signal ?? code}`))
+  }).finally(() => child.kill('SIGKILL'))
 }
 
 /**

@@ -63,11 +63,32 @@ function fail(name: string, got: string): never {
 export async function readJson(path: string): Promise<Json> {
   const text = await readText('json', path)
   try {
-    const value: Json = JSON.parse(text)
-    return value
+    return parseJson(text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const got = text.trim() === '' ? 'an empty file' : why
     throw new DamagedFileError(`[json] ${path}: expected JSON, got ${got}; use another copy`)
   }
+}
+
+/** No file of ours, or of a format that is read here, nests deeper. */
+const DEEPEST = 64
+
+/**
+ * Parses JSON of a file. `JSON.parse` takes any depth; what walks through the value later does not.
+ *
+ * @throws SyntaxError for what is no JSON, or is nested deeper than 64
+ */
+export function parseJson(text: string): Json {
+  const value: Json = JSON.parse(text)
+  let level: readonly object[] = isNested(value) ? [value] : []
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > DEEPEST) throw new SyntaxError(`values nested deeper than ${DEEPEST}`)
+    level = level.flatMap((inner) => Object.values(inner).filter(isNested))
+  }
+  return value
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -5,6 +5,7 @@
  */
 
 import type { FileHandle } from 'node:fs/promises'
+import { shown } from '../foreign.ts'
 import { openFile, readAll, withFile, writeAll } from './bytes.ts'
 import { needLittleEndian } from './endian.ts'
 import { DamagedFileError, onDisk } from './errors.ts'
@@ -123,7 +124,7 @@ async function readHeader(
   const text = new TextDecoder('latin1').decode(bytes)
   const shape = /'shape': \((\d+), (\d+)\)/.exec(text)
   if (!shape || !text.includes("'descr': '<f4'") || !text.includes("'fortran_order': False")) {
-    damaged(path, "'<f4' in two dimensions, row-major", text.trim())
+    damaged(path, "'<f4' in two dimensions, row-major", shown(text.trim()))
   }
   const [rows, columns] = [Number(shape[1]), Number(shape[2])]
   const bytesWanted = begin + rows * columns * 4

@@ -4,9 +4,10 @@
  * overlap nor leave gaps.
  */
 
+import { cut, shown } from '../foreign.ts'
 import { duplicateKey } from './duplicate-keys.ts'
 import { DamagedFileError } from './errors.ts'
-import { isObject } from './json.ts'
+import { isObject, parseJson } from './json.ts'
 
 const ELEMENT_BYTES: Readonly<Record<FileDtype, number>> = {
   f64: 8,
@@ -181,7 +182,7 @@ function parse(file: string, json: Uint8Array): Readonly<Record<string, unknown>
   let twice: string | undefined
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(json)
-    header = JSON.parse(text)
+    header = parseJson(text)
     twice = duplicateKey(text)
   } catch (error) {
     damaged(file, 'a JSON header', error instanceof Error ? error.message : String(error))
@@ -209,14 +210,17 @@ function decodeEntry(file: string, name: string, value: unknown): Entry {
   const dtype =
     typeof label === 'string' && label === label.toUpperCase() ? label.toLowerCase() : ''
   if (!isDtype(dtype)) {
-    damaged(file, `${where} a dtype of ${dtypes().toUpperCase()}`, String(label))
+    damaged(
+      file,
+      `${where} a dtype of ${dtypes().toUpperCase()}`,
+      typeof label === 'string' ? cut(label) : shown(label)
+    )
   }
-  if (!isShape(shape)) damaged(file, `${where} a shape of whole numbers`, JSON.stringify(shape))
-  if (!isShape(offsets))
-    damaged(file, `${where} data_offsets [begin, end]`, JSON.stringify(offsets))
+  if (!isShape(shape)) damaged(file, `${where} a shape of whole numbers`, shown(shape))
+  if (!isShape(offsets)) damaged(file, `${where} data_offsets [begin, end]`, shown(offsets))
   const [begin, end] = offsets
   if (offsets.length !== 2 || begin === undefined || end === undefined || end < begin) {
-    damaged(file, `${where} data_offsets [begin, end]`, JSON.stringify(offsets))
+    damaged(file, `${where} data_offsets [begin, end]`, shown(offsets))
   }
   const bytes = bytesOf(dtype, shape)
   if (end - begin !== bytes) {

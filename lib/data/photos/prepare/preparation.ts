@@ -22,6 +22,7 @@ import { Copies, noKey } from './copies.ts'
 import { clearFolder } from './folder.ts'
 import type { Plan } from './plan.ts'
 import {
+  imagesIn,
   noProgress,
   type PartProgress,
   PROGRESS,
@@ -106,9 +107,11 @@ export class Preparation {
 
   /** Restores the statistics, and checks the shards. Returns why that failed, if it did. */
   async #restore(found: Progress | 'other'): Promise<string | undefined> {
-    if (found === 'other' || !this.#statistics.restore(found.statistics)) {
-      return 'What was begun there was of other files or options'
-    }
+    const other = 'What was begun there was of other files or options'
+    if (found === 'other') return other
+    const { train, test } = this.#plan
+    if (found.train.done > train.length || found.test.done > (test?.length ?? 0)) return other
+    if (!this.#statistics.restore(found.statistics, imagesIn(found.train))) return other
     for (const { file, sha256 } of [...found.train.shards, ...found.test.shards]) {
       const digest = await digestFile(join(this.#out, file)).catch(() => undefined)
       if (digest?.sha256 !== sha256) return `The shard ${file} is not as it was written`

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { replaceFile } from '../../../util/files/atomic.ts'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
-import { isJsonObject, type Json, jsonText, readJson } from '../../../util/files/json.ts'
+import { isJsonObject, isObject, type Json, jsonText, readJson } from '../../../util/files/json.ts'
 import type { Skipped } from '../scan/source.ts'
-import type { ShardFile } from '../stored/manifest.ts'
+import { isShardFile, type ShardFile } from '../stored/manifest.ts'
 
 export const PROGRESS = 'progress.json'
 
@@ -51,20 +51,25 @@ export async function readProgress(
 function partOf(value: Json | undefined): PartProgress | undefined {
   if (value === undefined || !isJsonObject(value)) return
   const { done, shards, skipped, mended } = value
-  if (typeof done !== 'number' || !Array.isArray(shards) || !Array.isArray(skipped)) return
-  return {
-    done,
-    shards: shards.filter(isJsonObject).map(({ file, images, bytes, sha256 }) => ({
-      file: String(file),
-      images: Number(images),
-      bytes: Number(bytes),
-      sha256: String(sha256)
-    })),
-    skipped: skipped
-      .filter(isJsonObject)
-      .map(({ file, reason }) => ({ file: String(file), reason: String(reason) })),
+  if (!Array.isArray(shards) || !shards.every(isShardFile)) return
+  if (!Array.isArray(skipped) || !skipped.every(isSkipped)) return
+  // What was done is in a shard, or was skipped.
+  const part = {
+    done: imagesIn({ shards }) + skipped.length,
+    shards: [...shards],
+    skipped: [...skipped],
     mended: Array.isArray(mended) ? mended.map(String) : []
   }
+  return part.done === done ? part : undefined
+}
+
+/** Number of images in the shards of a part. */
+export function imagesIn({ shards }: { readonly shards: readonly ShardFile[] }): number {
+  return shards.reduce((sum, { images }) => sum + images, 0)
+}
+
+function isSkipped(value: unknown): value is Skipped {
+  return isObject(value) && typeof value.file === 'string' && typeof value.reason === 'string'
 }
 
 /** @throws DiskError */

@@ -138,24 +138,31 @@ export class Statistics {
     }
   }
 
-  /** Restores what `save` gave. Returns false, without a change, if it does not fit. */
-  restore(saved: Json | undefined): boolean {
+  /**
+   * Restores what `save` gave. Returns false, without a change, if it does not fit.
+   * @param count images that it must be of
+   */
+  restore(saved: Json | undefined, count: number): boolean {
     if (saved === undefined || !isJsonObject(saved)) return false
     const { images, image, products } = saved
-    if (typeof images !== 'number' || typeof image !== 'string' || !Array.isArray(products)) {
-      return false
-    }
+    if (images !== count || typeof image !== 'string' || !Array.isArray(products)) return false
     const bytes = Uint8Array.from(Buffer.from(image, 'base64'))
-    if (!products.every((product) => /^\d+$/.test(String(product)))) return false
-    const sums = products.map((product) => BigInt(String(product)))
+    if (!products.every(isDigits)) return false
+    const sums = products.map((product) => BigInt(product))
     if (bytes.length !== this.#image.byteLength || sums.length !== this.#products.length) {
       return false
     }
-    this.#images = images
-    this.#image.set(new Float64Array(bytes.buffer))
+    const pixels = new Float64Array(bytes.buffer)
+    if (!pixels.every((sum) => Number.isSafeInteger(sum) && sum >= 0)) return false
+    this.#images = count
+    this.#image.set(pixels)
     this.#products.splice(0, sums.length, ...sums)
     return true
   }
+}
+
+function isDigits(value: unknown): value is string {
+  return typeof value === 'string' && /^\d+$/.test(value)
 }
 
 /** a / b as a double: the whole part is exact, then the fraction is added. */

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { onDisk } from '../../../util/files/errors.ts'
+import { cut } from '../../../util/foreign.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
 import { kindFault, type SourceFile, stamp, type Tree } from '../files/tree.ts'
@@ -39,7 +40,7 @@ export async function scanListFile(
     const why = list.reason ?? (first ? `${first.file} ${first.reason}` : notes[0])
     throw new DataError(
       `[photos] ${path}: expected lines 'path label' that name pictures, got ${list.lines.length} lines,` +
-        ` none of which does${why === undefined ? '' : `: ${why}`}`
+        ` none of which does${why === undefined ? '' : `: ${cut(why)}`}`
     )
   }
   const sources = new Map([...files.found.values()].map((file) => [file.name, file]))

@@ -4,9 +4,16 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { openFile, readAll, withFile } from '../../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../../util/files/errors.ts'
-import type { Part, ShardFile } from './manifest.ts'
+import { checkIndex } from './check-index.ts'
+import { MANIFEST, type Part, type ShardFile } from './manifest.ts'
 import type { Records } from './records.ts'
-import { ENTRY_BYTES, HEADER_BYTES, parseShardHeader, ShardIndex } from './shard.ts'
+import {
+  ENTRY_BYTES,
+  HEADER_BYTES,
+  parseShardHeader,
+  ShardIndex,
+  type StoredFormat
+} from './shard.ts'
 
 /** Largest number of shards that are open at a time, far below the limits of systems. */
 const MAX_OPEN = 64
@@ -24,13 +31,25 @@ interface Shard {
  * @throws DamagedFileError naming a shard that is missing, truncated or altered
  * @throws DiskError if one cannot be read
  */
-export async function openFileRecords(folder: string, part: Part): Promise<FileRecords> {
+export async function openFileRecords(
+  folder: string,
+  part: Part,
+  format: StoredFormat
+): Promise<FileRecords> {
   const shards: Shard[] = []
   let first = 0
   for (const shard of part.shards) {
     const path = join(folder, shard.file)
-    shards.push({ path, index: await readShardIndex(path, shard), first })
+    const index = await readShardIndex(path, shard)
+    checkIndex(index, format, path)
+    shards.push({ path, index, first })
     first += shard.images
+  }
+  if (first !== part.images || first === 0) {
+    throw new DamagedFileError(
+      `[photos] ${join(folder, MANIFEST)}: expected ${part.images} images, from 1, in its shards, got` +
+        ` ${first}; prepare the set again`
+    )
   }
   return new FileRecords(shards, first)
 }

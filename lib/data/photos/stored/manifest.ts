@@ -112,14 +112,18 @@ const isNumbers = (value: unknown) =>
 
 function isPart(value: unknown): boolean {
   if (!isObject(value) || !isCount(value.images) || !Array.isArray(value.shards)) return false
-  return value.shards.every(
-    (shard: unknown) =>
-      isObject(shard) &&
-      isCount(shard.images) &&
-      isCount(shard.bytes) &&
-      isText(shard.sha256) &&
-      typeof shard.file === 'string' &&
-      /^[\w.-]+$/.test(shard.file)
+  return value.shards.every(isShardFile)
+}
+
+/** True for what a manifest says of a shard. */
+export function isShardFile(value: unknown): value is ShardFile {
+  return (
+    isObject(value) &&
+    isCount(value.images) &&
+    isCount(value.bytes) &&
+    isText(value.sha256) &&
+    typeof value.file === 'string' &&
+    /^[\w.-]+$/.test(value.file)
   )
 }
 
@@ -138,7 +142,8 @@ function isManifest(value: unknown): value is Manifest {
     (test === undefined || isPart(test)) &&
     (colours === undefined || isColours(colours)) &&
     isObject(meanImage) &&
-    isText(meanImage.file) &&
+    typeof meanImage.file === 'string' &&
+    /^[\w.-]+$/.test(meanImage.file) &&
     isText(meanImage.sha256)
   )
 }

@@ -1,11 +1,12 @@
 /** Loads records from shards by native threads. */
 import type { Buffer } from '../../../engine/memory.ts'
 import { LoadError } from '../../../native/errors.ts'
+import type { DamagedFileError } from '../../../util/files/errors.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
 import { Loader, StoredFile } from './loader.ts'
 import type { Part } from './manifest.ts'
 import type { Records } from './records.ts'
-import type { ImageFormat } from './shard.ts'
+import type { ImageFormat, StoredFormat } from './shard.ts'
 
 /** Numbers that describe a record to the loader. */
 const NUMBERS = 4
@@ -20,10 +21,10 @@ const NUMBERS = 4
 export async function openNativeRecords(
   folder: string,
   part: Part,
-  format: ImageFormat,
+  format: StoredFormat,
   threads?: number
 ): Promise<Records> {
-  return new NativeRecords(await openFileRecords(folder, part), format, threads)
+  return new NativeRecords(await openFileRecords(folder, part, format), format, threads)
 }
 
 class NativeRecords implements Records {
@@ -54,6 +55,10 @@ class NativeRecords implements Records {
 
   bytes(i: number): Promise<Uint8Array> {
     return this.#files.bytes(i)
+  }
+
+  damaged(i: number, reason: string): DamagedFileError {
+    return this.#files.damaged(i, reason)
   }
 
   async load(indices: Uint32Array, to: Buffer, offset: number): Promise<void> {

@@ -1,5 +1,6 @@
 /** Access to the stored images of a part, one record each. */
 import type { Buffer } from '../../../engine/memory.ts'
+import type { DamagedFileError } from '../../../util/files/errors.ts'
 
 /** The records of a part. */
 export interface Records {
@@ -20,5 +21,7 @@ export interface Records {
    * @throws DamagedFileError if a record's checksum is wrong
    */
   load?(indices: Uint32Array, to: Buffer, offset: number): Promise<void>
+  /** The error of a damaged record: it names the shard and the image. */
+  damaged(i: number, reason: string): DamagedFileError
   close(): void | Promise<void>
 }

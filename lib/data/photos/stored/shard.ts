@@ -40,6 +40,12 @@ export interface ImageFormat extends ImageShape {
   readonly form: Form
 }
 
+/** How the images of a set are stored, and the classes of their labels. */
+export interface StoredFormat extends ImageFormat {
+  /** Class names by label. */
+  readonly classes: readonly string[]
+}
+
 /** The header of a shard. */
 export interface ShardHeader extends ImageFormat {
   /** Number of images. */
@@ -153,6 +159,7 @@ function headerOf(line: string): ShardHeader | undefined {
 /** The index and names of a shard. */
 export class ShardIndex {
   readonly length: number
+  readonly header: ShardHeader
   readonly #bytes: Buffer
   readonly #names: Buffer
 
@@ -162,6 +169,7 @@ export class ShardIndex {
    */
   constructor(header: ShardHeader, bytes: Buffer, name: string) {
     this.length = header.images
+    this.header = header
     this.#bytes = bytes.subarray(0, header.images * ENTRY_BYTES)
     this.#names = bytes.subarray(this.#bytes.length, this.#bytes.length + header.names)
     if (crc32(bytes) === header.check) return
@@ -188,8 +196,12 @@ export class ShardIndex {
   }
 
   name(i: number): string {
-    const end = (k: number) => (k < 0 ? 0 : this.#bytes.readUInt32LE(k * ENTRY_BYTES + 20))
-    return this.#names.toString('utf8', end(i - 1), end(i))
+    return this.#names.toString('utf8', this.nameEnd(i - 1), this.nameEnd(i))
+  }
+
+  /** Where the name of image i ends in the names; 0 before the first. */
+  nameEnd(i: number): number {
+    return i < 0 ? 0 : this.#bytes.readUInt32LE(i * ENTRY_BYTES + 20)
   }
 
   key(i: number): Uint8Array {

@@ -1,0 +1,20 @@
+/** The campaigns of `npm run fuzz`. A new one is an entry here. */
+import { withoutPytorch } from '../pytorch/run.ts'
+import { nets, replayNets } from './nets/campaign.ts'
+import type { Options } from './options.ts'
+import { readers, replayReaders } from './readers/campaign.ts'
+import type { Report } from './report.ts'
+
+/** A campaign, and how its cases are run again. */
+export interface Campaign {
+  /** Why it cannot run here; undefined if it can. */
+  readonly skip?: string | undefined
+  readonly run: (options: Options) => Promise<Report>
+  /** Runs cases of test/regressions/ again. Returns for each why it fails; undefined if it does not. */
+  readonly replay: (inputs: readonly unknown[]) => Promise<(string | undefined)[]>
+}
+
+export const campaigns: Readonly<Record<string, Campaign>> = {
+  readers: { run: readers, replay: replayReaders },
+  nets: { skip: withoutPytorch, run: nets, replay: replayNets }
+}
