@@ -8,8 +8,9 @@ import { isRecord } from './parts.ts'
 import { Runner } from './runner.ts'
 import { readers as table } from './table.ts'
 
-/** Cases of one reader before the next has its turn. */
+/** Cases of one reader, and time, before the next has its turn. */
 const TURN = 100
+const TURN_MS = 5000
 /** Time to shrink a failure. A crash takes seconds each time, and a case without end its whole limit. */
 const SHRINKING_MS = 20_000
 
@@ -90,12 +91,13 @@ async function turnOf({
   over,
   count
 }: Turn): Promise<{ readonly mutation: Mutation; readonly what: string } | undefined> {
+  const end = performance.now() + TURN_MS
   let first: string | undefined
   let until = Number.POSITIVE_INFINITY
   let least: { readonly mutation: Mutation; readonly what: string } | undefined
   await fc.check(
     fc.asyncProperty(mutation, async (mutation) => {
-      if (first === undefined && over()) return
+      if (first === undefined && (over() || performance.now() > end)) return
       if (performance.now() > until) return
       const { fault, value } = await runner.run({ reader: name, mutation })
       if (first === undefined) {
