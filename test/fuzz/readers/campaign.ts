@@ -8,7 +8,7 @@ import { isRecord } from './parts.ts'
 import { Runner } from './runner.ts'
 import { readers as table } from './table.ts'
 
-/** Cases of one reader, and time, before the next has its turn. */
+/** Cases of one reader, and time, before the next has its turn. A short run gives each reader one. */
 const TURN = 100
 const TURN_MS = 5000
 /** Time to shrink a failure. A crash takes seconds each time, and a case without end its whole limit. */
@@ -36,6 +36,7 @@ export async function readers({ seconds, seed, log, only }: ReaderOptions): Prom
   const over = () => performance.now() - start > seconds * 1000
   const report: Report = { campaign: 'readers', seed, cases: 0, seconds: 0, failures: [] }
   const chosen = table.filter(({ name }) => only?.includes(name) ?? true)
+  const turnMs = Math.min(TURN_MS, (seconds * 1000) / Math.max(1, chosen.length))
   const known = new Set<string>()
   const counts = new Map(chosen.map(({ name }) => [name, { cases: 0, values: 0 }]))
   const runner = new Runner()
@@ -47,7 +48,7 @@ export async function readers({ seconds, seed, log, only }: ReaderOptions): Prom
         if (over()) break
         const count = counts.get(name) ?? { cases: 0, values: 0 }
         const isNew = (fault: string) => !known.has(`${name} ${kindOf(fault)}`)
-        const found = await turnOf({ runner, name, seed: seed + turn, isNew, over, count })
+        const found = await turnOf({ runner, name, seed: seed + turn, isNew, over, count, turnMs })
         if (!found) continue
         known.add(`${name} ${kindOf(found.what)}`)
         const files = await runner.render({ reader: name, mutation: found.mutation })
@@ -80,6 +81,8 @@ interface Turn {
   readonly isNew: (fault: string) => boolean
   readonly over: () => boolean
   readonly count: { cases: number; values: number }
+  /** Longest time of the turn, without shrinking. */
+  readonly turnMs: number
 }
 
 /** Runs some cases of a reader. Returns the first that fails in a new way, shrunk. */
@@ -89,9 +92,10 @@ async function turnOf({
   seed,
   isNew,
   over,
-  count
+  count,
+  turnMs
 }: Turn): Promise<{ readonly mutation: Mutation; readonly what: string } | undefined> {
-  const end = performance.now() + TURN_MS
+  const end = performance.now() + turnMs
   let first: string | undefined
   let until = Number.POSITIVE_INFINITY
   let least: { readonly mutation: Mutation; readonly what: string } | undefined
