@@ -8,17 +8,8 @@ import type { Case } from './boundary/case.ts'
 import { draw } from './boundary/draw.ts'
 import { Runner } from './boundary/runner.ts'
 import { shrink } from './boundary/shrink.ts'
+import type { Options } from './options.ts'
 import type { Report } from './report.ts'
-
-/** What the campaign takes. */
-export interface BoundaryOptions {
-  /** Time to run, in seconds; shrinking may take longer. */
-  readonly seconds: number
-  /** Seeds all draws. */
-  readonly seed: number
-  /** Called with a line for people. */
-  readonly log: (line: string) => void
-}
 
 /** Failures are of a kind if their words differ in numbers alone. */
 const kindOf = (fault: string) => fault.replace(/0x[0-9a-f]+|==\d+==|[\d.]+/g, 'N')
@@ -26,7 +17,7 @@ const kindOf = (fault: string) => fault.replace(/0x[0-9a-f]+|==\d+==|[\d.]+/g, '
 const MOST_KINDS = 20
 
 /** Runs the campaign. A failure of each kind is shrunk and reported. */
-export async function boundary({ seconds, seed, log }: BoundaryOptions): Promise<Report> {
+export async function boundary({ seconds, seed, log }: Options): Promise<Report> {
   const start = performance.now()
   const failures: Report['failures'] = []
   const kinds = new Set<string>()

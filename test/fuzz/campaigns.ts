@@ -1,5 +1,6 @@
 /** The campaigns of `npm run fuzz`. A new one is an entry here. */
 import { withoutPytorch } from '../pytorch/run.ts'
+import { boundary, replayBoundary } from './boundary.ts'
 import { nets, replayNets } from './nets/campaign.ts'
 import type { Options } from './options.ts'
 import { readers, replayReaders } from './readers/campaign.ts'
@@ -15,6 +16,7 @@ export interface Campaign {
 }
 
 export const campaigns: Readonly<Record<string, Campaign>> = {
+  boundary: { run: boundary, replay: replayBoundary },
   readers: { run: readers, replay: replayReaders },
   nets: { skip: withoutPytorch, run: nets, replay: replayNets }
 }
