@@ -1,5 +1,5 @@
 /** Reads the command line of `alexnode train` and `npm start`. */
-import { recipeDefaults, recipeOf } from '../../run/recipes/plan.ts'
+import { recipeOf } from '../../run/recipes/plan.ts'
 import type { Recipe } from '../../run/recipes/recipe.ts'
 import type { TrainSettings } from '../../run/settings.ts'
 import { parse } from '../shared/command.ts'
