@@ -51,13 +51,33 @@ function resultOf(value: Fields): Result | undefined {
   return { date, cases, failed }
 }
 
-/** The rows of a file: it is a result, or has results by name. */
+interface Stage {
+  readonly name: string
+  readonly status: string
+}
+
+function isStage(value: unknown): value is Stage {
+  return isFields(value) && typeof value.name === 'string' && typeof value.status === 'string'
+}
+
+/** The row of a file that has stages: those that ran are its cases. */
+function stagesRow(command: string, { date, stages }: Fields): string | undefined {
+  if (typeof date !== 'string' || !Array.isArray(stages) || !stages.every(isStage)) return
+  const of = (status: string) => stages.filter((stage) => stage.status === status).length
+  const [passed, failed] = [of('passed'), of('failed')]
+  const stage = `: ${passed + failed} of ${stages.length} stages`
+  return `| \`${command}\`${stage} | ${passed + failed} | ${failed} | ${date} |`
+}
+
+/** The rows of a file: it is a result, has stages, or has results by name. */
 function rowsOf(name: string, command: string, value: unknown): string[] {
   const row = (part: string, { date, cases, failed }: Result) =>
     `| \`${command}\`${part} | ${cases.toLocaleString('en')} | ${failed.length} | ${date} |`
   if (!isFields(value)) throw new Error(`[trust] ${name}: expected an object of results`)
   const whole = resultOf(value)
   if (whole) return [row('', whole)]
+  const stages = stagesRow(command, value)
+  if (stages !== undefined) return [stages]
   return Object.entries(value).map(([part, one]) => {
     const result = isFields(one) ? resultOf(one) : undefined
     if (result) return row(`: ${part}`, result)

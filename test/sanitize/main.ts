@@ -10,6 +10,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { optionsOf, whole } from '../../bench/options.ts'
+import { writePage } from '../campaigns/page.ts'
 import { findClang, root, versionOf } from './build.ts'
 import { all, brief } from './stages.ts'
 
@@ -61,4 +62,5 @@ if (values.keep) {
     2
   )
   writeFileSync(join(kept, 'sanitize.json'), `${text}\n`)
+  writePage()
 }

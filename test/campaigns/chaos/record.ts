@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writePage } from '../page.ts'
 import { root } from './launch.ts'
 
 /** What came of a part. */
@@ -51,4 +52,5 @@ export function record(
     }
   }
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`)
+  writePage()
 }
