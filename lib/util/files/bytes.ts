@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type PathLike, type Stats } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { failedCall, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
@@ -19,7 +19,7 @@ export interface FileDigest {
   readonly sha256: string
 }
 
-/** Flags of `openFile`. Opening a pipe without O_NONBLOCK waits for its other end, and with it all of the program. */
+/** Flags of `openUnless`. Opening a pipe without O_NONBLOCK waits for its other end, and with it all of the program. */
 const FLAGS = {
   r: constants.O_RDONLY | constants.O_NONBLOCK,
   'r+': constants.O_RDWR | constants.O_NONBLOCK,
@@ -31,22 +31,37 @@ const FLAGS = {
 export type FileFlags = keyof typeof FLAGS
 
 /**
- * Opens a file or folder.
- *
- * @throws an error of the code ENXIO for a pipe or a device
+ * Opens what has a path, unless `refuse` gives an error for it.
+ * @throws that error
  */
-export async function openFile(path: string, flags: FileFlags): Promise<FileHandle> {
+export async function openUnless(
+  path: PathLike,
+  flags: FileFlags,
+  refuse: (stats: Stats) => Error | undefined
+): Promise<FileHandle> {
   const handle = await open(path, FLAGS[flags])
   try {
-    const stats = await handle.stat()
-    if (stats.isFile() || stats.isDirectory()) return handle
-    // Such as /dev/null: writing there does not wait, while reading may never end.
-    if (flags === 'a' && stats.isCharacterDevice()) return handle
-    throw failedCall('ENXIO', 'open')
+    const error = refuse(await handle.stat())
+    if (error) throw error
+    return handle
   } catch (error) {
     await handle.close()
     throw error
   }
+}
+
+/**
+ * Opens a file or folder.
+ *
+ * @throws an error of the code ENXIO for a pipe or a device
+ */
+export function openFile(path: string, flags: FileFlags): Promise<FileHandle> {
+  return openUnless(path, flags, (stats) => {
+    if (stats.isFile() || stats.isDirectory()) return undefined
+    // Such as /dev/null: writing there does not wait, while reading may never end.
+    if (flags === 'a' && stats.isCharacterDevice()) return undefined
+    return failedCall('ENXIO', 'open')
+  })
 }
 
 /** Opens a file or folder, and closes it when `work` is done. A pipe is refused, see `openFile`. */

@@ -1,6 +1,6 @@
-/** Opens regular files alone. Opening a pipe would wait until something is written to it. */
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+/** Opens regular files alone. */
+import type { FileHandle } from 'node:fs/promises'
+import { openUnless } from '../../../util/files/bytes.ts'
 import type { FilePath } from './file-names.ts'
 import { kindFault } from './tree.ts'
 
@@ -20,10 +20,9 @@ export class NoFileError extends Error {
  * Opens a regular file for reading.
  * @throws NoFileError for anything else
  */
-export async function openRegular(path: FilePath): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  const fault = kindFault(await file.stat())
-  if (fault === undefined) return file
-  await file.close()
-  throw new NoFileError(fault)
+export function openRegular(path: FilePath): Promise<FileHandle> {
+  return openUnless(path, 'r', (stats) => {
+    const fault = kindFault(stats)
+    return fault === undefined ? undefined : new NoFileError(fault)
+  })
 }
