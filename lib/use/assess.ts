@@ -9,6 +9,7 @@ import {
 } from '../training/evaluate/evaluate.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { instance, list, record } from '../util/check/rules.ts'
+import { someOf } from '../util/words.ts'
 import { classPlaces } from './class-places.ts'
 import { Scores } from './scores.ts'
 import { Trained } from './trained.ts'
@@ -95,10 +96,7 @@ function orderOf(net: Trained, first: Trained): Int32Array {
   if ('places' in found && found.places.length === first.classes.length) return found.places
   const known = new Set(first.classes)
   const both = net.classes.filter((name) => known.has(name)).length
-  const why =
-    'twice' in found
-      ? `, and several named ${found.twice.slice(0, 5).join(', ')}, in other orders`
-      : ''
+  const why = 'twice' in found ? `, and several named ${someOf(found.twice)}, in other orders` : ''
   throw new DataError(
     `[evaluate] expected nets of the same classes, got ${first.classes.length} in ` +
       `${first.facts.folder} and ${net.classes.length} in ${net.facts.folder}, ${both} of ` +

@@ -1,6 +1,7 @@
 /** Adapts a set of images to a trained net: its class order, and the statistics of its training. */
 import { DataError, type ImageSet } from '../data/dataset.ts'
 import type { RunData } from '../run/data.ts'
+import { someOf } from '../util/words.ts'
 import { classPlaces } from './class-places.ts'
 import { greySet } from './grey.ts'
 
@@ -16,8 +17,8 @@ export interface SuitOptions {
 }
 
 /**
- * Adapts a set to a run's net: a net of one channel takes colours as grey, mean and standard deviation are those of training, and labels are translated to the
- * run's classes: by place where the lists are equal, else by name.
+ * Adapts a set to a run's net: a net of one channel takes colours as grey, mean and standard deviation are those of
+ * training, and labels are translated to the run's classes: by place where the lists are equal, else by name.
  *
  * @throws DataError if a class is not one of the run's, names do not tell classes apart, or the images have another
  * number of channels
@@ -69,18 +70,16 @@ export function suited(given: ImageSet, data: RunData, { width }: SuitOptions = 
 function labelsOf(set: ImageSet, { classes, name }: RunData): Int32Array {
   const found = classPlaces(set.classes, classes)
   if ('places' in found) return found.places
-  const few = (names: readonly string[]) =>
-    `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`
   if ('twice' in found) {
     throw new DataError(
       `[data] expected classes of different names, or all in the order of ${name}, which the net was ` +
-        `trained on, got others with several classes named ${few(found.twice)}: rename them (folders ` +
+        `trained on, got others with several classes named ${someOf(found.twice)}: rename them (folders ` +
         'n02012849_crane and n03126707_crane) and train again, or name a set with the same list'
     )
   }
   throw new DataError(
     `[data] expected classes of ${name}, which the net was trained on (${classes.length}: ` +
-      `${few(classes)}), got ${set.classes.length} with '${found.missing}' among them (${few(set.classes)}): ` +
+      `${someOf(classes)}), got ${set.classes.length} with '${found.missing}' among them (${someOf(set.classes)}): ` +
       'name a set with the same classes'
   )
 }

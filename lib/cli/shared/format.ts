@@ -1,14 +1,7 @@
 /** Formats numbers for people. */
+import { count, counted } from '../../util/words.ts'
 
-/** A whole number with thousands separators: 60,965,224. */
-export function count(value: number): string {
-  return value.toLocaleString('en-GB')
-}
-
-/** A number and its noun: 1 class, 10 classes. */
-export function counted(value: number, singular: string, plural: string): string {
-  return `${count(value)} ${value === 1 ? singular : plural}`
-}
+export { count, counted }
 
 /** Bytes as MiB; no decimals from 100 MiB on. */
 export function mebibytes(bytes: number): string {

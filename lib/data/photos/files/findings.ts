@@ -1,5 +1,5 @@
 /** What a walk left out, as notes for people. */
-import { counted, someOf } from './some.ts'
+import { counted, someOf } from '../../../util/words.ts'
 
 export class Findings {
   /** Empty folders. */

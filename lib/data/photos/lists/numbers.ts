@@ -1,6 +1,7 @@
 /** What the labels of a list mean: names of classes, or numbers. One meaning holds for the whole list. */
+
+import { counted, someOf } from '../../../util/words.ts'
 import { DataError } from '../../dataset.ts'
-import { counted, someOf } from '../files/some.ts'
 import type { ClassList } from './class-list.ts'
 
 /** The classes of a list, and how its labels name them. */

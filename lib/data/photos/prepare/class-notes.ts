@@ -1,6 +1,6 @@
 /** Notes on classes that have too few pictures, once all were decoded. */
 import { join } from 'node:path'
-import { counted, someOf } from '../files/some.ts'
+import { counted, someOf } from '../../../util/words.ts'
 import { readShardIndex } from '../stored/file-records.ts'
 import type { ShardFile } from '../stored/manifest.ts'
 

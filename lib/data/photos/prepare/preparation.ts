@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { removeFile, replaceFile, replaceWith } from '../../../util/files/atomic.ts'
 import { digestFile, type FileDigest, writeBytes } from '../../../util/files/bytes.ts'
 import { ordered } from '../../../util/ordered.ts'
+import { count, someOf } from '../../../util/words.ts'
 import { DataError } from '../../dataset.ts'
-import { countText, someOf } from '../files/some.ts'
 import type { Source, SourcePart } from '../scan/source.ts'
 import {
   FORMAT,
@@ -183,7 +183,7 @@ export class Preparation {
     if (names.length === 0) return []
     const lack = names.length === 1 ? 'JPEG lacks its' : 'JPEGs lack their'
     return [
-      `${countText(names.length)} ${lack} end marker, and ${names.length === 1 ? 'is' : 'are'} used: ${someOf(names)}.`
+      `${count(names.length)} ${lack} end marker, and ${names.length === 1 ? 'is' : 'are'} used: ${someOf(names)}.`
     ]
   }
 

@@ -1,5 +1,5 @@
 /** Groups skipped pictures by the reason, for people. */
-import { countText, someOf } from '../files/some.ts'
+import { count, someOf } from '../../../util/words.ts'
 import type { Skipped } from '../scan/source.ts'
 
 /** A reason without what is only of one picture: names, numbers of lines, sizes. */
@@ -27,5 +27,5 @@ export function byReason(skipped: readonly Skipped[]): string[] {
   }
   return [...groups]
     .sort(([, a], [, b]) => b.length - a.length)
-    .map(([kind, files]) => `${countText(files.length)} × ${kind}: ${someOf(files)}`)
+    .map(([kind, files]) => `${count(files.length)} × ${kind}: ${someOf(files)}`)
 }

@@ -1,6 +1,7 @@
 /** Folders of classes, and how a tree's folders lie. */
+
+import { counted } from '../../../util/words.ts'
 import { isPictureName } from '../files/kinds.ts'
-import { counted } from '../files/some.ts'
 import type { SourceFile } from '../files/tree.ts'
 import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'

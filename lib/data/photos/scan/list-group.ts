@@ -1,5 +1,5 @@
 /** Labels files by a list, and compares a list with what folders or names say. */
-import { someOf } from '../files/some.ts'
+import { someOf } from '../../../util/words.ts'
 import type { SourceFile } from '../files/tree.ts'
 import type { ClassList } from '../lists/class-list.ts'
 import type { ListLine, PictureList } from '../lists/list.ts'

@@ -1,6 +1,7 @@
 /** Recognises how a folder or tar of pictures is arranged: its parts, and how they name classes. */
+
+import { counted, someOf } from '../../../util/words.ts'
 import { isPictureName } from '../files/kinds.ts'
-import { counted, someOf } from '../files/some.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { baseOf, directPictures, foldersIn, folderText } from './folders.ts'
 import { groupOf } from './groups.ts'

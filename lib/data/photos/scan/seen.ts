@@ -1,7 +1,8 @@
 /** Says what was seen of a tree that is not understood, and which arrangements are nearest to it. */
+
+import { counted } from '../../../util/words.ts'
 import { DataError } from '../../dataset.ts'
 import { isPictureName, isTextName } from '../files/kinds.ts'
-import { counted } from '../files/some.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { foldersIn } from './folders.ts'
 import type { Group } from './listing.ts'

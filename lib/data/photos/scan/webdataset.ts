@@ -3,8 +3,8 @@
  * (a number or a name) or `0001.json`. Format: webdataset's documentation, "The WebDataset Format".
  */
 import { isObject } from '../../../util/files/json.ts'
+import { counted, someOf } from '../../../util/words.ts'
 import { isPictureName } from '../files/kinds.ts'
-import { counted, someOf } from '../files/some.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { isClassList, parseClassList } from '../lists/class-list.ts'
 import { meaningOf } from '../lists/numbers.ts'
