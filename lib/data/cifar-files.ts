@@ -38,7 +38,7 @@ export async function tarFiles(tar: string): Promise<SetFiles | undefined> {
         if (found.size > MAX_MEMBERS) return
       }
     })
-  // A damaged tar is told where pictures are looked for in it.
+  // A damaged tar gets its error later, where pictures are looked for in it.
   await list().catch(() => found.clear())
   if (found.size === 0 || found.size > MAX_MEMBERS) return
   return {

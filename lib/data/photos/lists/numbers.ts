@@ -149,6 +149,10 @@ function gaps(
     // 0 has its note already.
     return there.has(number) || number === 0 ? [] : [`${number} (${name})`]
   })
+  return absent(missing, list)
+}
+
+function absent(missing: readonly string[], list: string): string[] {
   if (missing.length === 0) return []
   const verb = missing.length === 1 ? 'does' : 'do'
   return [
@@ -175,16 +179,11 @@ function ownNumbers(numbers: readonly number[], list: string): Meaning {
   const classes = Array.from({ length: count }, (_, place) => String(place + from))
   const there = new Set(numbers)
   const missing = classes.filter((name) => !there.has(Number(name)))
-  const verb = missing.length === 1 ? 'does' : 'do'
   const notes = [
     ...(from === 1
       ? [`The numbers in ${list} run from 1 to ${most}: class 1 is the first, there is no 0.`]
       : []),
-    ...(missing.length > 0
-      ? [
-          `${counted(missing.length, 'number')} of classes ${verb} not occur in ${list}: ${someOf(missing)}.`
-        ]
-      : [])
+    ...absent(missing, list)
   ]
   return { classes, label: (text) => Number(text) - from, notes }
 }

@@ -96,7 +96,7 @@ const stemOf = (name: string) => name.replace(/\.\w+$/, '')
 const depth = ({ name }: SourceFile) => name.split('/').length
 
 /** Names of numbered classes, of a file in the root. */
-async function classList(tree: Tree): Promise<ClassList | undefined> {
+export async function classList(tree: Tree): Promise<ClassList | undefined> {
   const file = tree.files.find(({ name }) => !name.includes('/') && isClassList(name))
   if (!file || file.fault !== undefined || file.bytes > MAX_LIST_BYTES) return
   return parseClassList(decodeText(await tree.read(file)), file.name)

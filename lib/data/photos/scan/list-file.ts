@@ -1,13 +1,14 @@
 /** A list file as a source. Its paths are absolute or relative to its folder. */
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { withFile } from '../../../util/files/bytes.ts'
 import { onDisk } from '../../../util/files/errors.ts'
 import { cut } from '../../../util/foreign.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
 import { kindFault, type SourceFile, stamp, type Tree } from '../files/tree.ts'
 import { listTree } from '../files/walk.ts'
-import { type ClassList, isClassList, parseClassList } from '../lists/class-list.ts'
+import { type ClassList, parseClassList } from '../lists/class-list.ts'
 import { readList } from '../lists/list.ts'
 import { decodeText } from '../lists/text.ts'
 import { listGroup } from './list-group.ts'
@@ -89,8 +90,9 @@ class FilesOnDisk {
 
 async function classList(folder: string, list: string): Promise<ClassList | undefined> {
   for (const name of classFiles) {
-    if (name === list || !isClassList(name)) continue
-    const bytes = await readFile(join(folder, name)).catch(() => undefined)
+    if (name === list) continue
+    const path = join(folder, name)
+    const bytes = await withFile(path, 'r', (file) => file.readFile()).catch(() => undefined)
     if (bytes !== undefined) return parseClassList(decodeText(bytes), name)
   }
   return

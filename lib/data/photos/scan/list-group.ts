@@ -78,7 +78,7 @@ export function compareList(
   if (list.reason !== undefined) return unused(list.reason)
   const labels = new Map(group.items.map(({ file, label }) => [file.name, label]))
   const pairs = list.lines.flatMap(({ path, label }) => {
-    const file = label === undefined ? undefined : find(options, path, label)
+    const file = label === undefined ? undefined : options.find(path, label)
     const own = file && labels.get(file.name)
     return own === undefined || label === undefined ? [] : [{ path, label, own }]
   })
@@ -102,8 +102,6 @@ export function compareList(
     `for ${differ.length} of ${pairs.length} pictures it says something else than the ${by}${example}`
   )
 }
-
-const find = ({ find }: ListGroupOptions, path: string, label: string) => find(path, label)
 
 /** True if each label stands for one class, and each class for one label. */
 function isRenaming(pairs: readonly { readonly label: string; readonly own: number }[]): boolean {

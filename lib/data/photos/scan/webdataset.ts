@@ -6,9 +6,9 @@ import { isObject } from '../../../util/files/json.ts'
 import { counted, someOf } from '../../../util/words.ts'
 import { isPictureName } from '../files/kinds.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
-import { isClassList, parseClassList } from '../lists/class-list.ts'
 import { meaningOf } from '../lists/numbers.ts'
 import { decodeText } from '../lists/text.ts'
+import { classList } from './beside.ts'
 import type { Item, Listing } from './listing.ts'
 import type { Skipped } from './source.ts'
 
@@ -71,7 +71,8 @@ export async function webDataset(tree: Tree): Promise<Listing | undefined> {
         : []),
       ...(test.length > 0
         ? [
-            `${counted(test.length, 'picture')} of tars named val or test are the test part: ${someOf([...new Set(test.map(({ file }) => topOf(file.name)))])}.`
+            `${counted(test.length, 'picture')} of tars named val or test are the test part: ` +
+              `${someOf([...new Set(test.map(({ file }) => topOf(file.name)))])}.`
           ]
         : []),
       ...meaning.notes
@@ -79,7 +80,7 @@ export async function webDataset(tree: Tree): Promise<Listing | undefined> {
   }
 }
 
-/** The key of a sample ends at the first dot after the last slash. */
+/** A name without its last extension. */
 const stemOf = (name: string) => name.slice(0, name.lastIndexOf('.'))
 const topOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')))
 const isTest = (name: string) => /(^|[\W_])(val(id|idation)?|test)([\W_]|\d|$)/i.test(topOf(name))
@@ -109,9 +110,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-async function classList(tree: Tree) {
-  const file = tree.files.find(({ name }) => !name.includes('/') && isClassList(name))
-  return file && parseClassList(decodeText(await tree.read(file)), file.name)
 }
