@@ -1,5 +1,6 @@
 /**
- * The paper's claims as experiments: a small AlexNet on CIFAR-10, whole and without one part at a time, three seeds each:
+ * The paper's claims as experiments: a small AlexNet on CIFAR-10, whole and without one part at a time, three seeds
+ * each:
  *
  *     node --import tsx examples/ablations.ts FOLDER [--epochs 3] [--minutes 30] [--out runs/ablations.json]
  *

@@ -42,7 +42,7 @@ for (const signal of signals) {
     t.strictSame(readdirSync(held), [], 'nothing is left locked or half written')
     const { milliseconds, ...end } = await ended(signal, 'saves')
     t.match(end, { code: codes[signal], out: /saved/ })
-    t.match(end.err, 'Finishing and saving. Another Ctrl-C ends at once, without it.')
+    t.match(end.err, 'Finishing and saving. Another Ctrl-C ends at once, without saving.')
     t.ok(milliseconds > 2000)
     const child = await ended(signal, 'parent')
     t.match(child, { code: codes[signal], out: /aborted/ }, 'a child process hears of it')

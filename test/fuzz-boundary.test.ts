@@ -1,4 +1,5 @@
-// How the campaign `boundary` draws its cases. Its short run is in fuzz.test.ts, what it once found in regressions.test.ts.
+// How the campaign `boundary` draws its cases. Its short run is in fuzz.test.ts, what it once found in
+// regressions.test.ts.
 import t from 'tap'
 import { draw } from './fuzz/boundary/draw.ts'
 

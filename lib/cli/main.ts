@@ -26,7 +26,8 @@ Commands:
   build      compile the native addon where no prebuilt one fits
   selftest   test every op and net against references
 
-alexnode <command> --help prints a command's help; alexnode --version the version.`
+alexnode <command> --help prints a command's help, alexnode --version the
+version.`
 
 const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   train: () => import('./train.ts'),

@@ -19,7 +19,7 @@ import { numberParsers } from './shared/numbers.ts'
 import { jsonHelp } from './shared/options.ts'
 import { complain, print, printJson } from './shared/output.ts'
 import { program, UsageError } from './shared/program.ts'
-import { entry, onePiece } from './shared/text.ts'
+import { entry, onePiece, wrapped } from './shared/text.ts'
 
 interface Given {
   readonly data?: string
@@ -132,7 +132,8 @@ await program(async (signal) => {
   const given = await readArguments()
   const { out = 'batch.png', test = false, json = false } = given
   await loadSharp() // a missing sharp is reported before anything is downloaded
-  const data = await openData(given.data, { signal, onNotice: complain })
+  const note = (text: string) => complain(wrapped(text))
+  const data = await openData(given.data, { signal, onNotice: note })
   const { size, input, set, sampling, notes } = inputOf(given, data)
   const batch = batchAt(set, sampling, given)
   await using device = await open('cpu')
@@ -145,7 +146,7 @@ await program(async (signal) => {
     printJson({ out: resolve(out), images, height, width, input: seen.input, labels, notes })
     return
   }
-  for (const text of notes) complain(text)
+  for (const text of notes) note(text)
   print(entry('Images', `${images} of ${data.name}, ${height}×${width}`))
   print(entry('Input', inputText(seen, given)))
   print(entry('Sheet', `${sheet.height}×${sheet.width} pixels in ${onePiece(out)}`))

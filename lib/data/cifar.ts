@@ -1,7 +1,7 @@
 /**
- * CIFAR-10 and CIFAR-100 as binary batches or Python pickles, in a folder or a plain tar. A binary record is a label byte (CIFAR-100: a coarse one before it), then
- * 1024 bytes each of red, green and blue, 32×32, row by row. From Krizhevsky, "Learning multiple layers of features
- * from tiny images", 2009.
+ * CIFAR-10 and CIFAR-100 as binary batches or Python pickles, in a folder or a plain tar. A binary record is a label
+ * byte (CIFAR-100: a coarse one before it), then 1024 bytes each of red, green and blue, 32×32, row by row. From
+ * Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'

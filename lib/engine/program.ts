@@ -1,11 +1,10 @@
 import { native, settled } from '../native/binding.ts'
 import { checkArguments } from '../util/check/check.ts'
-import { callback, instance, list } from '../util/check/rules.ts'
+import { callback, list } from '../util/check/rules.ts'
 import type { DeviceCore } from './core.ts'
 import { DeviceHandle } from './device-handle.ts'
-import { Stream } from './stream.ts'
-
-const aStream = instance(Stream, 'a stream of a device')
+import { aStream } from './rules.ts'
+import type { Stream } from './stream.ts'
 
 /**
  * Recorded ops. Each run repeats them in one native call, on the same memory. A buffer that a program uses

@@ -1,26 +1,15 @@
 /**
- * How a net is trained where nothing is given: the one place where defaults of training are chosen. What they reach is
- * measured in docs/defaults.md.
+ * How a net is trained where nothing is given: the one place where defaults of training are chosen. Why they are so,
+ * what was tried before and what they reach: docs/defaults.md.
  *
- * Published starts and rates of AlexNets were made for 1,000 classes and batches of 128 or more. With few classes they
- * learn nothing, for two reasons:
- *
- * - The paper's biases of 1 outweigh weights of N(0, .01²) in fc6 and fc7: what differs between images is lost in the
- *   noise of dropout, and the first loss is far above that of guessing. Even starts (see `evenStart`) have neither fault.
- * - The curvature of softmax falls with the number of classes, about as 1 / classes: a rate of .01 that is fine for
- *   1,000 classes is far too large for ten. Clipping the gradient to a norm of 1 bounds a step whatever the classes, and
- *   keeps the proportions between layers. (Adam is as independent of scale, but its steps are as large where gradients
- *   are noise: a unit of fc6 has 9,216 inputs, and its weights then move together. With a class for each photograph all
- *   units died at a rate of .0002, and the loss stood at ln(classes).)
- *
- * Smaller batches are noisier: rates fall with the square root of the batch. The warm-up lets the first steps, which
- * agree most, be small.
- *
- * Nets with batch norm keep their own start, which suits few classes, and learn most from few images by Adam. Its β₂ is
- * .98: with the usual .999 its averages still hold the first steps after some hundred.
- *
- * Images are normed by mean and standard deviation of each channel, as `train` does without `input`: even starts keep
- * that scale from layer to layer.
+ * - Nets without batch norm start even (see `evenStart`) and clip the gradient to a norm of 1, which bounds a step
+ *   whatever the number of classes. Published starts and rates were made for 1,000 classes.
+ * - Smaller batches are noisier: rates fall with the square root of the batch. The warm-up lets the first steps, which
+ *   agree most, be small.
+ * - Nets with batch norm keep their own start and are trained by Adam. Its β₂ is .98: with the usual .999 its averages
+ *   still hold the first steps after some hundred.
+ * - Images are normed by mean and standard deviation of each channel, as `train` does without `input`: even starts keep
+ *   that scale from layer to layer.
  */
 import { netByName } from '../net/models/index.ts'
 import { checkOptions } from '../util/check/check.ts'
@@ -56,9 +45,10 @@ const REFERENCE = 32
 const ADAM = { normed: 0.0003, plain: 0.00005 }
 
 /**
- * The defaults of training for a net: they learn any number of classes, from two on.
+ * The defaults of training for a net. They are chosen for any number of classes, from two on; docs/defaults.md says
+ * what was tried.
  *
- * @throws RangeError for an option that is none, naming it, what was expected and what came
+ * @throws RangeError for a wrong option, naming it, what was expected and what came
  * @throws Error for a net that is not one of `netNames`
  *
  * @example

@@ -1,5 +1,5 @@
 import { type FloatDType, floatDTypes } from '../native/dtype.ts'
-import { adam, type Optimizer, sgd } from '../optim/optimizer.ts'
+import { adam, decayRule, momentumRule, type Optimizer, sgd } from '../optim/optimizer.ts'
 import { inputRule } from '../training/input/input-rule.ts'
 import type { TrainOptions } from '../training/options.ts'
 import { checkArguments } from '../util/check/check.ts'
@@ -93,9 +93,9 @@ const required = {
   batch: whole({ from: 1 }),
   optimizer: oneOf('sgd', 'adam'),
   lr: f32({ from: 0 }),
-  momentum: f32({ from: 0, to: 1 }),
+  momentum: momentumRule,
   beta2: f32({ from: 0, below: 1 }),
-  weightDecay: f32({ from: 0 }),
+  weightDecay: decayRule,
   schedule: oneOf('constant', 'warmConstant', 'cosine', 'warmCosine', 'plateau', 'recipe'),
   seed
 }

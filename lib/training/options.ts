@@ -14,8 +14,8 @@ export interface TrainOptions {
   /** Learning rate: a number from 0. */
   readonly lr: number
   /**
-   * Passes over the set, with a fraction if you like: .07 of 100 batches are 7 steps. Default 1, unless `steps` is given.
-   * Not beside a number of `steps`.
+   * Passes over the set, with a fraction if you like: .07 of 100 batches are 7 steps. Default 1, unless `steps` is
+   * given. Not beside a number of `steps`.
    */
   readonly epochs?: number | undefined
   /**
@@ -67,7 +67,10 @@ export interface TrainOptions {
   readonly accumulate?: number | undefined
   /** Dynamic loss scaling. Default: on for nets in f16, off for others. */
   readonly lossScale?: LossScaleOptions
-  /** Seeds the order of images and all random draws. Default: that of `from`, else the net's. Not another than that of `from`. */
+  /**
+   * Seeds the order of images and all random draws. Default: that of `from`, else the net's. With `from` it must be the
+   * seed of the snapshot.
+   */
   readonly seed?: number
   /** Ends the run after the steps that are in flight, without an error. */
   readonly signal?: AbortSignal | undefined

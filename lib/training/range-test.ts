@@ -58,7 +58,10 @@ export interface RangeTest {
 const AROUND = 4
 /** The test ends where the loss is so many times the lowest, which is beyond noise. */
 const RUNS_AWAY = 3
-/** The loss must fall by so many standard errors of a difference, as the lowest of many is seen, and by this fraction. */
+/**
+ * The loss must fall by this fraction, and by so many standard errors of a difference: more than two, since the lowest
+ * of many is looked at.
+ */
 const FALL = { errors: 4, share: 0.02 }
 /** The rate with the lowest loss is about to diverge; a tenth of it is the usual choice. */
 const ROOM = 10
@@ -86,7 +89,7 @@ const ranges = { adam: [1e-6, 0.1], sgd: [1e-5, 10] } as const
  *
  * @param net built for training
  * @param set images to train on
- * @throws RangeError for an option that is none, and as `train`; a loss that is not finite is no error here, but ends the test
+ * @throws RangeError for a wrong option; other errors as `train`, but a loss that is not finite only ends the test
  * @throws the signal's reason where it was aborted
  *
  * @example

@@ -45,7 +45,7 @@ const inTraining = new WeakSet<Parameters>()
  * @param options `lr` is required
  * @returns an async iterator of steps, in order
  * @throws NonFiniteError where the loss or a gradient is not finite; it names the layer
- * @throws RangeError for an option that is none, naming it, what was expected and what came; and at the step for which a
+ * @throws RangeError for a wrong option, naming it, what was expected and what came; and at the step for which a
  * schedule gives no factor from 0
  * @throws Error where images do not suit the net, or another `train` is training it
  *

@@ -4,7 +4,8 @@
  *     npm run judges [-- --brief] [--keep]
  *
  * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras and
- * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a framework that cannot be installed is skipped.
+ * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
+ * framework that cannot be installed is skipped.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

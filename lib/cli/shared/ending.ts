@@ -96,7 +96,7 @@ export class Ending {
     // It does not keep a process alive that could end.
     this.#timer = setTimeout(() => {
       if (this.#saving === 0) this.#end()
-      else complain(wrapped('Finishing and saving. Another Ctrl-C ends at once, without it.'))
+      else complain(wrapped('Finishing and saving. Another Ctrl-C ends at once, without saving.'))
     }, GRACE_MS).unref()
   }
 

@@ -63,8 +63,7 @@ const photoOptions = record<OpenPhotosOptions>({
 })
 
 /**
- * Opens a folder that `prepare` or `alexnode prepare` made. Each image is checked
- * when it is first read.
+ * Opens a folder that `prepare` or `alexnode prepare` made. Each image is checked when it is first read.
  *
  * @throws DataError if it is no prepared folder, or its preparation was interrupted
  * @throws DamagedFileError naming the file that is missing, truncated or altered

@@ -7,8 +7,8 @@ import type { Reference } from './types.ts'
 
 /**
  * cross_entropy: dlogits [N,C] if wanted, and stats [5] = mean loss, rows whose label is ranked first, rows whose label
- * is among the first `topk`, labels out of range, rows whose loss is not finite, which are wrong; of logits [N,C], labels [N], valid [1], scale [1], smoothing [1]
- * (default 0). Of equal logits the smaller class is ranked first.
+ * is among the first `topk`, labels out of range, rows whose loss is not finite, which are wrong; of logits [N,C],
+ * labels [N], valid [1], scale [1], smoothing [1] (default 0). Of equal logits the smaller class is ranked first.
  */
 export const crossEntropy: Reference = (fields, inputs, shapes) =>
   lossOf(fields, inputs, shapes, (row) => {

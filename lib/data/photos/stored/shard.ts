@@ -13,7 +13,7 @@
  *     …        names, UTF-8, concatenated
  *     payload  a multiple of 4096: the images, each at a multiple of 64
  *
- * An image is raw bytes [row, column, channel], or a JPEG file. A shard can be mapped into memory: offsets are fixed,
+ * An image is raw bytes [row, column, channel], or a JPEG file. Each image can be read alone: offsets are fixed,
  * and each image begins at a cache line.
  */
 import { crc32 } from 'node:zlib'
