@@ -144,7 +144,7 @@ ALEXNODE_CLONES void backward_tile(float* dx, const float* x, const float* dy, f
     power(k + alpha * (Size ? window.sum(squares + at, Itself{}) : sums[at]), p, inverse);
     const float scaled = dy[i] * p;
     first[at] = scaled;
-    // Where x is 0, 0 even if k is 0 and the power infinite; but not if dy is not finite.
+    // Where x is 0 it is 0, even if k is 0 and the power infinite, unless dy is not finite.
     terms[at] = x[i] != 0 ? scaled * x[i] * inverse : dy[i] * x[i];
   });
   if (!Size) mirrored.sums(sums, terms, t.length, Itself{});

@@ -91,7 +91,7 @@ ALEXNODE_DEVICE void lrn_lines(const LrnLinesParams& p) {
       for (int i = 0; i < N; i++) {
         const Powers s = powers(p.k + p.alpha * scale[i]);
         out[i] = float(loaded.lane[i]) * s.power;
-        // Where x is 0, 0 also if k is 0 and the power infinite; but not if dy is not finite.
+        // Where x is 0 it is 0, even if k is 0 and the power infinite, unless dy is not finite.
         terms[i] = in[i] != 0 ? out[i] * in[i] * s.inverse : float(loaded.lane[i]) * in[i];
       }
       Line<N>(terms, before, after).sums(sums);

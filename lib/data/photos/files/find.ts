@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { onDisk } from '../../../util/files/errors.ts'
-import { isPictureName } from './kinds.ts'
+import { isPicture } from './kinds.ts'
 import { openTree } from './walk.ts'
 
 /** A picture that was found. */
@@ -40,7 +40,7 @@ export async function findPictures(path: string, signal?: AbortSignal): Promise<
     return { folder: dirname(path), pictures: [picture], notes: [], close: async () => {} }
   }
   const tree = await openTree(path, signal)
-  const files = tree.files.filter(({ name, fault }) => fault !== undefined || isPictureName(name))
+  const files = tree.files.filter(isPicture)
   const pictures = files.map((file) => {
     const { name, path, offset, fault } = file
     const isPlain = typeof path === 'string' && offset === undefined && fault === undefined

@@ -1,8 +1,13 @@
 /** What the names of files say. */
+import type { SourceFile } from './tree.ts'
 
 /** True for names of pictures. In a class's folder any other file may be a picture, too. */
 export const isPictureName = (name: string) =>
   /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|avif)$/i.test(name)
+
+/** True for a picture, and for what cannot be read and so may be one. */
+export const isPicture = ({ name, fault }: Pick<SourceFile, 'name' | 'fault'>) =>
+  isPictureName(name) || fault !== undefined
 
 /** True for names of lists and notes. */
 export const isTextName = (name: string) => /\.(txt|csv|tsv|lst|list)$/i.test(name)

@@ -1,6 +1,6 @@
 /**
- * Reads the rows of a list in one of its forms. Tables are read by csv-parse: of the libraries for CSV that are kept
- * it is one without dependencies that streams, so that long lists do not hold up the event loop, and counts lines.
+ * Reads the rows of a list in one of its forms. Tables are read by csv-parse, which has no dependencies, counts lines,
+ * and streams, so that long lists do not hold up the event loop.
  */
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'

@@ -1,13 +1,10 @@
 /** Folders of classes, and how a tree's folders lie. */
 
 import { counted } from '../../../util/words.ts'
-import { isPictureName } from '../files/kinds.ts'
+import { isPicture, isPictureName } from '../files/kinds.ts'
 import type { SourceFile } from '../files/tree.ts'
 import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
-
-/** True for a picture, and for what cannot be read and so may be one. */
-export const isPicture = ({ name, fault }: SourceFile) => isPictureName(name) || fault !== undefined
 
 /** Number of pictures in each folder of a folder, at any depth; folders without are left out. */
 export function foldersIn(

@@ -1,7 +1,8 @@
 /** Labels the pictures of a part: by class folders, names, a list, or ILSVRC's ground truth. */
+import { isPicture } from '../files/kinds.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { type Lists, listsBeside } from './beside.ts'
-import { baseOf, classFolders, isPicture } from './folders.ts'
+import { baseOf, classFolders } from './folders.ts'
 import { groundTruth, isKit } from './ilsvrc.ts'
 import { compareList, listGroup } from './list-group.ts'
 import type { Group } from './listing.ts'

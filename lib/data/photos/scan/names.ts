@@ -1,6 +1,6 @@
 /** Pictures whose names begin with the class, as ILSVRC's: n01440764_tench.JPEG. */
 
-import { isPictureName } from '../files/kinds.ts'
+import { isPicture } from '../files/kinds.ts'
 import type { SourceFile } from '../files/tree.ts'
 import type { Group, Item } from './listing.ts'
 import type { Skipped } from './source.ts'
@@ -13,7 +13,7 @@ export function classNames(
   prefix: string,
   known?: readonly string[]
 ): Group | undefined {
-  const pictures = files.filter(({ name, fault }) => isPictureName(name) || fault !== undefined)
+  const pictures = files.filter(isPicture)
   const parsed = pictures.map((file) => ({
     file,
     found: pattern.exec(file.name.slice(prefix.length))
