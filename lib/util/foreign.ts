@@ -39,9 +39,9 @@ export function shown(value: unknown): string {
   return foreign(cut(text))
 }
 
-/** An error whose message may hold foreign text: what prints it need not know. */
+/** An error whose message, of one line or more, may hold foreign text: what prints it need not know. */
 export class PlainError extends Error {
   constructor(message: string, options?: ErrorOptions) {
-    super(foreign(message), options)
+    super(harmless(message), options)
   }
 }
