@@ -41,7 +41,8 @@ t.test('tells what is not as it was', async (t) => {
   for (const [from, to, message] of [
     ['"cat"', '7', /data\.json: expected name and classes/],
     ['"height": 2', '"height": 0', /expected height, width and channels/],
-    ['"channels": 3', '"channels": 1', /expected mean and std for each of 1 channels/],
+    ['"std": [\n    ', '"std": [\n    -', /expected mean and std, above 0/],
+    ['"channels": 3', '"channels": 1', /expected mean and std, above 0, for each of 1 channels/],
     ['"height": 2', '"height": 4', /mean\.safetensors: expected mean_image in f32, \[4, 3, 3\]/],
     ['{', '', /data\.json: expected JSON/]
   ] as const) {

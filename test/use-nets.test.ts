@@ -209,7 +209,7 @@ t.test('what cannot be used', async (t) => {
   const broken = join(dir, 'broken')
   cpSync(folder, broken, { recursive: true })
   writeFileSync(join(broken, 'options.json'), '{"net":"tiny"}')
-  await t.rejects(readRun(broken), { message: /expected one of .*, got the net 'tiny': open it/s })
+  await t.rejects(readRun(broken), { message: /expected one of .*, got the net "tiny": open it/s })
   t.match(await readRun(broken, { definition: () => cifar() }), { definition: { name: 'cifar' } })
   writeFileSync(join(broken, 'options.json'), '{"net":"alexnet"}')
   await t.rejects(openTrained(broken, device), {

@@ -71,8 +71,8 @@ export async function readRunData(folder: string): Promise<RunData> {
   if (!isWhole(height) || !isWhole(width) || !isWhole(channels)) {
     damaged(path, 'height, width and channels', { height, width, channels })
   }
-  if (!isNumbers(mean, channels) || !isNumbers(std, channels)) {
-    damaged(path, `mean and std for each of ${channels} channels`, { mean, std })
+  if (!isNumbers(mean, channels) || !isNumbers(std, channels) || !std.every((one) => one > 0)) {
+    damaged(path, `mean and std, above 0, for each of ${channels} channels`, { mean, std })
   }
   const image = await meanImageIn(join(folder, MEAN), [height, width, channels])
   return {

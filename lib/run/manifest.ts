@@ -4,7 +4,7 @@ import { version } from '../native/version.ts'
 import { digestFile, type FileDigest } from '../util/files/bytes.ts'
 import { DamagedFileError, diskError } from '../util/files/errors.ts'
 import { isJsonObject, type Json, readJson } from '../util/files/json.ts'
-import { shown } from '../util/foreign.ts'
+import { cut, shown } from '../util/foreign.ts'
 
 const FORMAT = 'alexnode checkpoint'
 const FORMAT_VERSION = 1
@@ -55,7 +55,7 @@ export async function verifyFolder(
     if (!hash) continue
     const { sha256 } = await digestFile(path)
     if (sha256 !== expected.sha256) {
-      damaged(folder, `${name} with SHA-256 ${expected.sha256}`, sha256)
+      damaged(folder, `${name} with SHA-256 ${cut(expected.sha256)}`, sha256)
     }
   }
   return manifest

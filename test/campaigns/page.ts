@@ -36,6 +36,8 @@ interface Result {
   readonly cases: number
   /** What failed. */
   readonly failed: readonly unknown[]
+  /** Stages that were not run. */
+  readonly notRun?: number
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -45,39 +47,27 @@ function isFields(value: unknown): value is Fields {
 }
 
 function resultOf(value: Fields): Result | undefined {
-  const { date, cases } = value
+  const { date, cases, stages } = value
+  if (typeof date === 'string' && Array.isArray(stages)) {
+    // Of a campaign of stages, those that were run are its cases.
+    const run = stages.filter((stage) => isFields(stage) && stage.status !== 'not run')
+    const failed = run.filter((stage) => stage.status !== 'passed')
+    return { date, cases: run.length, failed, notRun: stages.length - run.length }
+  }
   const failed = value.failed ?? value.failures
   if (typeof date !== 'string' || typeof cases !== 'number' || !Array.isArray(failed)) return
   return { date, cases, failed }
 }
 
-interface Stage {
-  readonly name: string
-  readonly status: string
-}
-
-function isStage(value: unknown): value is Stage {
-  return isFields(value) && typeof value.name === 'string' && typeof value.status === 'string'
-}
-
-/** The row of a file that has stages: those that ran are its cases. */
-function stagesRow(command: string, { date, stages }: Fields): string | undefined {
-  if (typeof date !== 'string' || !Array.isArray(stages) || !stages.every(isStage)) return
-  const of = (status: string) => stages.filter((stage) => stage.status === status).length
-  const [passed, failed] = [of('passed'), of('failed')]
-  const stage = `: ${passed + failed} of ${stages.length} stages`
-  return `| \`${command}\`${stage} | ${passed + failed} | ${failed} | ${date} |`
-}
-
 /** The rows of a file: it is a result, has stages, or has results by name. */
 function rowsOf(name: string, command: string, value: unknown): string[] {
-  const row = (part: string, { date, cases, failed }: Result) =>
-    `| \`${command}\`${part} | ${cases.toLocaleString('en')} | ${failed.length} | ${date} |`
+  const row = (part: string, { date, cases, failed, notRun = 0 }: Result) => {
+    const count = cases.toLocaleString('en') + (notRun > 0 ? ` stages, ${notRun} not run` : '')
+    return `| \`${command}\`${part} | ${count} | ${failed.length} | ${date} |`
+  }
   if (!isFields(value)) throw new Error(`[trust] ${name}: expected an object of results`)
   const whole = resultOf(value)
   if (whole) return [row('', whole)]
-  const stages = stagesRow(command, value)
-  if (stages !== undefined) return [stages]
   return Object.entries(value).map(([part, one]) => {
     const result = isFields(one) ? resultOf(one) : undefined
     if (result) return row(`: ${part}`, result)

@@ -7,6 +7,7 @@ import { checkArguments, checkOptions } from '../../util/check/check.ts'
 import { anyText, maybe, record, text, whole } from '../../util/check/rules.ts'
 import { withFile } from '../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts'
+import { cut } from '../../util/foreign.ts'
 import { checkRead } from '../check.ts'
 import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
 import { decodePhoto, PhotoError } from './decode.ts'
@@ -126,7 +127,7 @@ async function readMeanImage(folder: string, manifest: Manifest): Promise<Float3
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   if (sha256 !== meanImage.sha256 || bytes.length !== height * width * channels * 4) {
     throw new DamagedFileError(
-      `[photos] ${path}: expected the SHA-256 ${meanImage.sha256}, got ${sha256}: it was altered;` +
+      `[photos] ${path}: expected the SHA-256 ${cut(meanImage.sha256)}, got ${sha256}: it was altered;` +
         ' prepare the set again'
     )
   }

@@ -138,7 +138,9 @@ export async function readAllImages({ train, test }: Dataset): Promise<void> {
     )
     const wrong = labels.find((label) => label < 0 || label >= set.classes.length)
     must(wrong === undefined, `the label ${wrong} of ${set.classes.length} classes`)
-    must([...set.mean, ...set.std].every(Number.isFinite), `mean ${set.mean}, std ${set.std}`)
+    const { mean, std, channels } = set
+    must(mean.length === channels && mean.every(Number.isFinite), `mean ${mean}`)
+    must(std.length === channels && std.every((one) => one > 0), `std ${std}`)
   }
 }
 

@@ -86,8 +86,15 @@ function pointsOf({ label }: Columns, hits: number, rows: readonly Row[]): numbe
   )
 }
 
-/** Three or more numbers after a word, perhaps with the word again: boxes. */
-const BOXES = /^(\S+)(?: (?:\1|-?\d+(?:\.\d+)?)){3,}$/
+/**
+ * Three or more numbers after a word, perhaps with the word again: boxes. Word by word: one pattern for all of them
+ * takes exponential time where the word is a number, too.
+ */
+function hasBoxes(label: string): boolean {
+  const [word = '', ...rest] = label.split(' ')
+  const fits = (one: string) => one === word || /^-?\d+(\.\d+)?$/.test(one)
+  return word !== '' && rest.length >= 3 && rest.every(fits)
+}
 
 function linesOf(rows: readonly Row[], { path, label, headed }: Columns) {
   const body = headed ? rows.slice(1) : rows
@@ -97,7 +104,7 @@ function linesOf(rows: readonly Row[], { path, label, headed }: Columns) {
     line
   }))
   const wordy = whole.filter(({ label = '' }) => /\s/.test(label))
-  if (wordy.length === 0 || !wordy.every(({ label = '' }) => BOXES.test(label))) {
+  if (wordy.length === 0 || !wordy.every(({ label = '' }) => hasBoxes(label))) {
     return { lines: whole, notes: [] }
   }
   const lines = whole.map((one) => ({ ...one, label: one.label?.split(/\s+/)[0] }))

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
+import { cut } from '../../../util/foreign.ts'
 import type { ColourVariation, Fit } from '../../dataset.ts'
 import type { Skipped } from '../scan/source.ts'
 import type { ImageFormat } from './shard.ts'
@@ -97,7 +98,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   if (isManifest(value)) return value
   const format = isObject(value) && typeof value.format === 'string' ? value.format : 'none'
   throw new DamagedFileError(
-    `[photos] ${path}: expected the format '${FORMAT}' with all its fields, got '${format}';` +
+    `[photos] ${path}: expected the format '${FORMAT}' with all its fields, got '${cut(format)}';` +
       ' prepare the set again'
   )
 }
@@ -107,8 +108,11 @@ const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
 /** Rows or columns of an image: at most what a JPEG may have. */
 const isSide = (value: unknown) => isCount(value) && Number(value) >= 1 && Number(value) <= 65500
-const isNumbers = (value: unknown) =>
-  Array.isArray(value) && value.every((item) => typeof item === 'number')
+const isNumbers = (value: unknown, length: number) =>
+  Array.isArray(value) && value.every(Number.isFinite) && value.length === length
+/** Images are divided by them. */
+const isDeviations = (value: unknown) =>
+  Array.isArray(value) && value.every((item: unknown) => Number(item) > 0)
 
 function isPart(value: unknown): boolean {
   if (!isObject(value) || !isCount(value.images) || !Array.isArray(value.shards)) return false
@@ -123,7 +127,7 @@ export function isShardFile(value: unknown): value is ShardFile {
     isCount(value.bytes) &&
     isText(value.sha256) &&
     typeof value.file === 'string' &&
-    /^[\w.-]+$/.test(value.file)
+    /^[\w.-]{1,255}$/.test(value.file)
   )
 }
 
@@ -136,14 +140,15 @@ function isManifest(value: unknown): value is Manifest {
     [value.height, value.width].every(isSide) &&
     (value.channels === 1 || value.channels === 3) &&
     [value.classes, value.notes].every(isTexts) &&
-    [value.mean, value.std].every(isNumbers) &&
+    [value.mean, value.std].every((list) => isNumbers(list, Number(value.channels))) &&
+    isDeviations(value.std) &&
     Array.isArray(value.skipped) &&
     isPart(value.train) &&
     (test === undefined || isPart(test)) &&
     (colours === undefined || isColours(colours)) &&
     isObject(meanImage) &&
     typeof meanImage.file === 'string' &&
-    /^[\w.-]+$/.test(meanImage.file) &&
+    /^[\w.-]{1,255}$/.test(meanImage.file) &&
     isText(meanImage.sha256)
   )
 }
@@ -151,8 +156,9 @@ function isManifest(value: unknown): value is Manifest {
 function isColours(value: unknown): boolean {
   return (
     isObject(value) &&
-    isNumbers(value.eigenvalues) &&
+    isNumbers(value.eigenvalues, 3) &&
     Array.isArray(value.eigenvectors) &&
-    value.eigenvectors.every(isNumbers)
+    value.eigenvectors.length === 3 &&
+    value.eigenvectors.every((vector: unknown) => isNumbers(vector, 3))
   )
 }
