@@ -71,7 +71,7 @@ export {
   rateAt,
   type SgdUpdate
 } from './recipes/recipe.ts'
-export { recipeCourses, recipeOptimizer } from './recipes/run.ts'
+export { type OptimizerChoice, recipeCourses, recipeOptimizer } from './recipes/run.ts'
 export { optimizerOf, SettingsError, type TrainSettings } from './settings.ts'
 export { toCheckpoint, toSnapshot } from './snapshot.ts'
 export { type SplitData, splitData, withFewerTests } from './split-data.ts'

@@ -1,5 +1,7 @@
 #include "cuda/cudnn_ops.h"
 
+#include <cstdint>
+
 #include "cuda/descriptors.h"
 
 namespace alexnode::cuda {

@@ -5,7 +5,8 @@ import { f32, flag, maybe, record } from '../../util/check/rules.ts'
 import type { TrainSettings } from '../settings.ts'
 import { courseOf, type RateCourse, type Recipe, rateAt, recipeRule } from './recipe.ts'
 
-type OptimizerChoice = Partial<Pick<TrainSettings, 'momentum' | 'beta2' | 'weightDecay'>>
+/** What a run may set of its recipe's optimizer. */
+export type OptimizerChoice = Partial<Pick<TrainSettings, 'momentum' | 'beta2' | 'weightDecay'>>
 const choice = record<OptimizerChoice>({
   momentum: maybe(momentumRule),
   beta2: maybe(f32({ from: 0, below: 1 })),
