@@ -211,6 +211,7 @@ const attacks: Record<string, (device: Device, stream: Stream) => unknown> = {
   'many records': async (device) => {
     const loader = native.openLoader(1)
     const staging = device.staging(4096)
+    kept.push(staging)
     // 2^20 images of 2^45 bytes are 2^65 bytes, which wrap around to none.
     const records = new Float64Array(4 * 2 ** 20)
     return told(() =>
