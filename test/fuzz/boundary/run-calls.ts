@@ -56,7 +56,7 @@ export async function runCalls({ calls }: Calls): Promise<string | undefined> {
   for (const [name, id] of names) {
     if (!/^(device|second)$/.test(name)) continue
     try {
-      const { live } = native.deviceMemory(id)
+      const live = await lastingBytes(id)
       if (live !== 0) bad ??= `${live} bytes of ${name} are left`
       native.closeDevice(id, 0)
     } catch (error) {
@@ -65,6 +65,16 @@ export async function runCalls({ calls }: Calls): Promise<string | undefined> {
   }
   native.closeDevice(device, 0)
   return bad
+}
+
+/** Bytes of a device that stay. A thread may hold the last ones for a moment after all promises have settled. */
+async function lastingBytes(device: number): Promise<number> {
+  let live = native.deviceMemory(device).live
+  for (let i = 0; live !== 0 && i < 50; i++) {
+    await sleep(20)
+    live = native.deviceMemory(device).live
+  }
+  return live
 }
 
 function once(name: string, args: readonly unknown[], op: number): unknown {
