@@ -1,8 +1,6 @@
 /** Zip archives. */
-
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { openPromise } from 'yauzl'
 import { replaceWith } from './atomic.ts'
 
 /**
@@ -18,6 +16,8 @@ export async function unzip(
   files: ReadonlyMap<string, string>,
   signal?: AbortSignal | undefined
 ): Promise<readonly string[]> {
+  // Loaded here: it is CommonJS, whose require a bundle as ES module does not have.
+  const { openPromise } = await import('yauzl')
   const missing = new Set(files.keys())
   const zip = await openPromise(archive)
   try {
