@@ -367,7 +367,7 @@ conv2d({ filters: '8', size: 5 })\n`
       mkdirSync(join(folder, 'shared'))
       const examples = sources.map(({ file, text }) => {
         const module = file.replace(/\.ts$/, '.mts')
-        writeFileSync(join(folder, module), text.replaceAll(/'(\.[\w/.]+)\.ts'/g, "'$1.mjs'"))
+        writeFileSync(join(folder, module), text.replaceAll(/'(\.[\w/.-]+)\.ts'/g, "'$1.mjs'"))
         return module
       })
       t.ok(examples.length >= 7, `${examples}`)
