@@ -27,18 +27,22 @@ export function run(
     const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 1000 * limit,
-      killSignal: 'SIGKILL'
+      stdio: ['ignore', 'pipe', 'pipe']
     })
+    // spawn's own time limit would keep Node alive for all of it where the program is missing.
+    const timer = setTimeout(() => child.kill('SIGKILL'), 1000 * limit)
     let said = ''
     const keep = (text: Buffer) => {
       said = (said + text).slice(-200_000)
     }
     child.stdout.on('data', keep)
     child.stderr.on('data', keep)
-    child.on('error', (error) => resolve({ code: null, said: error.message }))
-    child.on('close', (code) => resolve({ code, said }))
+    const end = (ended: Ended) => {
+      clearTimeout(timer)
+      resolve(ended)
+    }
+    child.on('error', (error) => end({ code: null, said: error.message }))
+    child.on('close', (code) => end({ code, said }))
   })
 }
 
