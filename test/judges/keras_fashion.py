@@ -119,4 +119,5 @@ def load(folder):
         json.dump(answer, file)
 
 
-{'make': make, 'load': load}[sys.argv[1]](sys.argv[2])
+if __name__ == '__main__':
+    {'make': make, 'load': load}[sys.argv[1]](sys.argv[2])
