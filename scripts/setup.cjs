@@ -108,14 +108,16 @@ function steps({ lint, test }) {
   if (compiles) {
     add('compiling the addon (cmake, in build/)', () => stamped(nativeStamp, compile))
   }
-  const outputs = [...walk(...['lib', 'examples'].filter(fs.existsSync))]
+  // The folders that are compiled: what setup waits for must be what tsc makes.
+  const { include } = require('../tsconfig.build.json')
+  const outputs = [...walk(...include)]
     .filter((path) => path.endsWith('.ts'))
     .map((path) => join('dist', path.replace(/ts$/, 'js')))
     .concat(entries)
   if (
     changedSince(
       distStamp,
-      ...['lib', 'examples', 'tsconfig.json', 'tsconfig.build.json', 'scripts/entries.cjs']
+      ...[...include, 'tsconfig.json', 'tsconfig.build.json', 'scripts/entries.cjs']
     ) ||
     !outputs.every(fs.existsSync)
   ) {
