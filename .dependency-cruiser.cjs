@@ -9,6 +9,7 @@ const folders = [
   'data',
   'optim',
   'net',
+  'weights',
   'training',
   'run',
   'use',

@@ -70,6 +70,12 @@ const expected: Readonly<Record<string, Names>> = {
       AssessOptions ClassScore Confusion FeatureFacts FeatureIndex FilterOptions IndexedImage Neighbour
       OutputBatch OutputOptions PhotoFiles PhotoFilesOptions Picture PredictedBatch RowBatch RunData RunFacts
       RunSelection SuitedSet Trained TrainedOptions`
+  },
+  'alexnode/weights': {
+    values: 'fitWeights readWeights',
+    types: `
+      ArrangedTensor FileDtype FitWeightsOptions LeftOut OtherHead ParameterPlace PublicTensor TakenTensor WeightLayer
+      WeightTensor WeightsFile WeightsFit WeightsFormat`
   }
 }
 /** The names in `schedules`, which is one name of the root. */

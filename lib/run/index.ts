@@ -41,6 +41,7 @@ export {
   writeSafetensors
 } from '../util/files/safetensors.ts'
 export type { FileDtype, Metadata, TensorData, Tensors } from '../util/files/safetensors-header.ts'
+export { loadKerasWeights, saveKerasWeights } from '../weights/keras/files.ts'
 export {
   type Checkpoint,
   type CheckpointData,
@@ -56,7 +57,6 @@ export type { RunControl } from './control.ts'
 export type { RunData } from './data.ts'
 export { type DefaultsFor, defaultTraining, type TrainingDefaults } from './defaults.ts'
 export { openRun, type Run, type RunBefore, type RunOptions } from './folder.ts'
-export { loadKerasWeights, saveKerasWeights } from './keras/files.ts'
 export { ablationNames } from './recipes/ablation.ts'
 export { recipeByName, recipeNames, recipes } from './recipes/index.ts'
 export { recipeData } from './recipes/input.ts'

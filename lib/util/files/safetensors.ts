@@ -12,6 +12,7 @@ import { onDisk } from './errors.ts'
 import {
   damaged,
   decodeHeader,
+  type Entry,
   encodeHeader,
   HEADER_LIMIT,
   type Metadata,
@@ -80,6 +81,23 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 async function readFrom(handle: FileHandle, path: string): Promise<SafetensorsFile> {
+  const { entries, metadata, begin } = await headerOf(handle, path)
+  const tensors: [string, TensorData][] = []
+  for (const entry of entries) {
+    const { name, dtype, shape } = entry
+    tensors.push([name, { dtype, shape, data: await bytesOf(handle, path, begin, entry) }])
+  }
+  return { tensors: Object.fromEntries(tensors), metadata }
+}
+
+/** What a file's header says: its tensors, and the first byte after it. */
+interface Header {
+  readonly entries: readonly Entry[]
+  readonly metadata: Metadata
+  readonly begin: number
+}
+
+async function headerOf(handle: FileHandle, path: string): Promise<Header> {
   const { size } = await handle.stat()
   const length = new Uint8Array(8)
   if ((await readAll(handle, length, 0)) < 8) damaged(path, 'at least 8 bytes', `${size}`)
@@ -91,16 +109,46 @@ async function readFrom(handle: FileHandle, path: string): Promise<SafetensorsFi
   if (begin > size) damaged(path, `a header of ${headerBytes} bytes`, `a file of ${size} bytes`)
   const json = new Uint8Array(begin - 8)
   if ((await readAll(handle, json, 8)) < json.byteLength) damaged(path, 'a header', 'its end')
+  return { ...decodeHeader(path, json, size - begin), begin }
+}
 
-  const { entries, metadata } = decodeHeader(path, json, size - begin)
-  const tensors: [string, TensorData][] = []
-  for (const { name, dtype, shape, begin: from, end } of entries) {
-    const data = new Uint8Array(end - from)
-    const got = await readAll(handle, data, begin + from)
-    if (got < data.byteLength) {
-      damaged(path, `tensor "${name}": expected ${data.byteLength} bytes`, `${got}`)
-    }
-    tensors.push([name, { dtype, shape, data }])
+async function bytesOf(
+  handle: FileHandle,
+  path: string,
+  begin: number,
+  { name, begin: from, end }: Entry
+): Promise<Uint8Array> {
+  const data = new Uint8Array(end - from)
+  const got = await readAll(handle, data, begin + from)
+  if (got < data.byteLength) {
+    damaged(path, `tensor "${name}": expected ${data.byteLength} bytes`, `${got}`)
   }
-  return { tensors: Object.fromEntries(tensors), metadata }
+  return data
+}
+
+/** A tensor whose bytes are read when they are asked for. */
+export interface ListedTensor extends Pick<TensorData, 'dtype' | 'shape'> {
+  readonly name: string
+  /** Reads its bytes, into an ArrayBuffer of their own. */
+  read(): Promise<Uint8Array>
+}
+
+/**
+ * Lists the tensors of a safetensors file, and reads one at a time: a file may be larger than memory.
+ *
+ * @throws DamagedFileError naming the file and tensor that are damaged
+ * @throws DiskError if it cannot be read
+ */
+export async function listSafetensors(
+  path: string
+): Promise<{ readonly tensors: readonly ListedTensor[]; readonly metadata: Metadata }> {
+  needLittleEndian('safetensors')
+  const opened = <Result>(work: (handle: FileHandle) => Promise<Result>) =>
+    onDisk('safetensors', 'read', path, () => withFile(path, 'r', work))
+  const { entries, metadata, begin } = await opened((handle) => headerOf(handle, path))
+  const tensors = entries.map((entry) => {
+    const { name, dtype, shape } = entry
+    return { name, dtype, shape, read: () => opened((h) => bytesOf(h, path, begin, entry)) }
+  })
+  return { tensors, metadata }
 }

@@ -1,0 +1,27 @@
+/**
+ * Files of weights that other programs wrote, and how they fit a net.
+ *
+ * @module alexnode/weights
+ */
+
+import '../util/disposal.ts' // before any class that has such a method
+
+export type { PublicTensor } from '../net/graph/public-tensors.ts'
+export type { FileDtype } from '../util/files/safetensors-header.ts'
+export {
+  type FitWeightsOptions,
+  fitWeights,
+  type LeftOut,
+  type OtherHead,
+  type TakenTensor,
+  type WeightsFit
+} from './fit/fit.ts'
+export type {
+  ArrangedTensor,
+  ParameterPlace,
+  WeightLayer,
+  WeightsFile,
+  WeightsFormat,
+  WeightTensor
+} from './format.ts'
+export { readWeights } from './read.ts'
