@@ -38,10 +38,15 @@ async function withDevice(work: (device: Device) => Promise<void>): Promise<void
 }
 
 /** Compares every gradient with the loss's slope along it. */
-async function checkGradients(t: Test, device: Device, definition: NetDefinition) {
+async function checkGradients(
+  t: Test,
+  device: Device,
+  definition: NetDefinition,
+  freeze?: readonly string[]
+) {
   for (const fuse of [true, false]) {
     const set = noise(4, 7)
-    await using net = await definition.build(device, { batch: 4, fuse, seed: 3 })
+    await using net = await definition.build(device, { batch: 4, fuse, seed: 3, freeze })
     const start = await weightsOf(net)
     {
       await using trainer = await Trainer.create(net, set, sgd())
@@ -128,6 +133,21 @@ const branches: Readonly<Record<string, readonly LayerNode[]>> = {
     add({ name: 'bc', inputs: ['rb', 'rc'] }),
     add({ inputs: ['bc', 'l'] })
   ]
+}
+
+/** Layers that are frozen between layers that learn. */
+const frozen: Readonly<Record<string, readonly string[]>> = {
+  'residual block': ['a', 'batch_norm1'],
+  'a ReLU that two layers of different layouts read': ['b', 'c']
+}
+
+for (const [name, freeze] of Object.entries(frozen)) {
+  t.test(`gradients through frozen layers: ${name}`, (t) =>
+    withDevice((device) => {
+      const layers = [...(branches[name] ?? []), flatten(), dense({ units: 3 })]
+      return checkGradients(t, device, define(layers), freeze)
+    })
+  )
 }
 
 for (const [name, layers] of Object.entries(branches)) {

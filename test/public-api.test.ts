@@ -43,7 +43,7 @@ const expected: Readonly<Record<string, Names>> = {
     values: 'netNames',
     types: `
       AddOptions AlexNetOptions BatchNormOptions CaffeOptions Chm145Options ConcatOptions Conv2dOptions
-      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Head HeadFunction Init InputShape
+      Convnet2Options DenseOptions DevicePlan Devices Draft DropoutOptions Freeze Head HeadFunction Init InputShape
       LayerOptions LayerSummary LeakyReluOptions LrnOptions MemoryPlan MemoryPool NamedNetOptions NetOptions NetSpec
       NetVariant Padding Pair Parallel Parameters PlacedNode PlannedSlab PoolOptions PublicTensor SliceOptions
       TowerVariant`

@@ -1,6 +1,7 @@
 /** A draft is a build without memory: its op calls, with all shapes and layouts, and its memory plan. */
 
 import type { Stream } from '../engine/stream.ts'
+import { frozenLayers } from './freeze.ts'
 import { fuse } from './fuse.ts'
 import { Parameters } from './graph/parameters.ts'
 import type { Call, Tape } from './graph/tape.ts'
@@ -68,7 +69,7 @@ export async function draftNet(
 ): Promise<Draft> {
   const options = settleOptions(buildOptions)
   const { batch, dtype, training, winograd } = options
-  const parameters = options.parameters ?? new Parameters()
+  const parameters = parametersFor(spec, options)
   const tapes = createTapes(placement)
   const calls = tapes[0]?.calls ?? []
   let sync: ReplicaSync | undefined
@@ -147,6 +148,20 @@ export async function draftNet(
     }
     return draft
   }
+}
+
+/** @throws Error for layers to freeze that are not there, or not those that are frozen in another build */
+function parametersFor(spec: NetSpec, { parameters, freeze }: SettledOptions): Parameters {
+  const frozen = frozenLayers(spec, freeze)
+  if (!parameters) return new Parameters(frozen)
+  const names = (set: ReadonlySet<string>) => [...set].sort().join(', ') || 'none'
+  if (freeze !== undefined && names(frozen) !== names(parameters.frozen)) {
+    throw new Error(
+      `[net] ${spec.name}: freeze: expected the layers that are frozen in the build of the parameters, ` +
+        `${names(parameters.frozen)}, got ${names(frozen)}; leave freeze out`
+    )
+  }
+  return parameters
 }
 
 /** Adds the backward passes of all replicas in lockstep, so that gradients are reduced as soon as all have them. */

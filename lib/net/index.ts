@@ -6,6 +6,7 @@
 
 export type { NetOptions } from './definition.ts'
 export type { Draft } from './draft.ts'
+export type { Freeze } from './freeze.ts'
 export type { PlacedNode } from './fuse.ts'
 export type { Init } from './graph/init.ts'
 export type { Parameters } from './graph/parameters.ts'

@@ -16,8 +16,12 @@ export interface LayerContext {
   readonly tape: Tape
   /** The dtype of activations, and of the weights that ops read. */
   readonly dtype: DType
-  /** True for training: the layer keeps what its backward pass reads; dropout drops; batch norm uses the batch. */
+  /** True for training: dropout drops; batch norm uses the batch, unless the layer is frozen. */
   readonly training: boolean
+  /** True if a backward pass follows, for which the layer keeps what it reads. */
+  readonly keeps: boolean
+  /** True if the layer's parameters stay as they are. */
+  readonly frozen: boolean
   /** True if convolutions may use Winograd's method. */
   readonly winograd: boolean
   /** The layer's name, unique in its net. */
@@ -114,6 +118,8 @@ export interface LayerNode {
   readonly isRelu: boolean
   /** @internal */
   readonly isActivation: boolean
+  /** @internal True for a kind of layer that has weights or statistics. */
+  readonly hasParameters: boolean
   /** @internal */
   readonly mask: MaskSupport
   /** @internal */
@@ -174,6 +180,7 @@ function node<Config extends LayerOptions>(layer: Layer<Config>, config: Config)
     config,
     isRelu: layer.isRelu ?? false,
     isActivation: layer.isActivation ?? false,
+    hasParameters: layer.parameters !== undefined,
     mask: layer.mask ?? {},
     parameters: (inputs) => layer.parameters?.(config, inputs) ?? [],
     forward: (context, inputs) => layer.forward(context, config, inputs),

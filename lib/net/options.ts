@@ -5,6 +5,7 @@ import { type FloatDType, floatDTypes } from '../native/dtype.ts'
 import { type Optimizer, optimizerRule } from '../optim/optimizer.ts'
 import { checkOptions } from '../util/check/check.ts'
 import { f32, flag, instance, maybe, oneOf, record, seed, whole } from '../util/check/rules.ts'
+import { type Freeze, freezeRule } from './freeze.ts'
 import { Parameters } from './graph/parameters.ts'
 import { type Parallel, parallelRule } from './placement/placement.ts'
 
@@ -24,6 +25,12 @@ export interface BuildOptions {
   readonly ema?: number | undefined
   /** Batches that one step accumulates: the memory plan counts a second slab of gradients if over 1. Default 1. */
   readonly accumulate?: number | undefined
+  /**
+   * Layers that stay as they are in training. They have no gradients, no optimizer state and no weight decay; the
+   * backward pass ends at the first layer that is trained. Frozen batch norm takes its running statistics; dropout
+   * drops. With `parameters`, those of the other build are frozen. Default: none.
+   */
+  readonly freeze?: Freeze | undefined
   /** Fuses ReLUs into the ops of neighbouring layers. The results stay the same. Default true. */
   readonly fuse?: boolean
   /**
@@ -47,6 +54,7 @@ const buildOptions = record<BuildOptions>({
   optimizer: maybe(optimizerRule),
   ema: maybe(f32({ from: 0, below: 1 })),
   accumulate: maybe(whole({ from: 1 })),
+  freeze: maybe(freezeRule),
   fuse: maybe(flag),
   winograd: maybe(flag),
   parameters: maybe(instance(Parameters, 'the parameters of another build')),

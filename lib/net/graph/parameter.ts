@@ -55,7 +55,10 @@ export class Parameter implements Piece {
   readonly fill: Fill
   readonly rate: number = 1
   readonly decay: number = 1
+  /** True if an optimizer updates it. */
   readonly trained: boolean = true
+  /** True if nothing changes it while the net is trained, not even its layer, as it does running statistics. */
+  readonly frozen: boolean
   /** Master weights: f32, in the layout of the first op that reads them as f32. */
   readonly master: Value
   /** f32, in the layout of the master weights. */
@@ -63,7 +66,7 @@ export class Parameter implements Piece {
   /** The stream that updates it. */
   home: Stream | undefined
 
-  constructor(layer: string, spec: ParameterSpec, piece?: Piece) {
+  constructor(layer: string, spec: ParameterSpec, piece?: Piece, frozen = false) {
     const { name: kind, shape, dims = shape, init, fanIn, fanOut, ...factors } = spec
     const name = `${layer}.${kind}`
     this.name = name
@@ -74,6 +77,8 @@ export class Parameter implements Piece {
     this.whole = piece?.whole ?? shape
     this.fill = piece?.fill ?? fillOf(init, fanIn, fanOut)
     Object.assign(this, factors, piece)
+    this.frozen = frozen
+    if (frozen) this.trained = false
     const common = { layer, dtype: 'f32', part: this.part, shape: dims, permanent: true } as const
     this.master = new Value({ name, ...common })
     this.master.needsGradient = this.trained

@@ -24,11 +24,18 @@ interface Holding {
 
 /** What a net has learnt. Made by the first build of a net; `net.parameters` holds it. */
 export class Parameters {
+  /** @internal Names of layers whose parameters stay as they are. */
+  readonly frozen: ReadonlySet<string>
   readonly #all: Parameter[] = []
   /** By part. */
   readonly #holdings: Holding[] = []
   /** Counts updates. A packed copy made at an older version is stale. */
   version = 0
+
+  /** @internal */
+  constructor(frozen: ReadonlySet<string> = new Set()) {
+    this.frozen = frozen
+  }
 
   /**
    * @internal The parameter of this name on a part; created at the first call.
@@ -36,7 +43,7 @@ export class Parameters {
    * @throws Error if the part holds it already, in another shape
    */
   declare(layer: string, spec: ParameterSpec, piece?: Piece): Parameter {
-    const declared = new Parameter(layer, spec, piece)
+    const declared = new Parameter(layer, spec, piece, this.frozen.has(layer))
     const { byName } = this.#holding(declared.part)
     const known = byName.get(declared.name)
     if (!known) {

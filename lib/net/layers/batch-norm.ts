@@ -1,5 +1,8 @@
 import { elements } from '../../native/layout.ts'
 import { f32, flag, maybe, record } from '../../util/check/rules.ts'
+import type { Parameter } from '../graph/parameter.ts'
+import type { Tape } from '../graph/tape.ts'
+import type { Value } from '../graph/value.ts'
 import {
   byChannel,
   checkedNode,
@@ -45,7 +48,8 @@ const layer: Layer<BatchNormOptions> = {
     ]
   },
 
-  async forward({ tape, dtype, training, parameters, ok, onUpdate }, config, inputs) {
+  async forward(context, config, inputs) {
+    const { tape, dtype, training, frozen, parameters, ok, onUpdate } = context
     const x = only(inputs)
     const { epsilon = 1e-5, momentum = 0.1, relu = false } = config
     const { scale, shift, running_mean, running_var } = parameters
@@ -56,12 +60,16 @@ const layer: Layer<BatchNormOptions> = {
     y.relu = relu
     const affine = { scale: scale.master, shift: shift.master }
     const running = { running_mean: running_mean.master, running_var: running_var.master }
-    if (!training) {
+    if (frozen || !training) {
       const fields = { epsilon, relu }
       await tape.call('batch_norm_inference', fields, { y, x, ...affine, ...running })
       return {
         output: y,
-        backward: () => Promise.reject(new Error('batch_norm was built for inference'))
+        backward: async (dy) => {
+          const dz = relu ? await undoRelu(tape, y, dy) : dy
+          const aligned = await tape.inLayout(dz, x.layout)
+          return [await scaled(tape, aligned, { epsilon, scale, variance: running_var })]
+        }
       }
     }
     const count = elements(x.dims) / (x.dims[1] ?? 1)
@@ -95,9 +103,36 @@ const layer: Layer<BatchNormOptions> = {
 }
 
 /**
+ * The gradient of the input where the statistics do not depend on it: dy · scale / √(variance + epsilon). It is the
+ * op of the forward pass, with a mean and a shift of 0.
+ */
+async function scaled(
+  tape: Tape,
+  dy: Value,
+  { epsilon, scale, variance }: { epsilon: number; scale: Parameter; variance: Parameter }
+): Promise<Value> {
+  const zero = tape.value('zero', 'f32', scale.dims, 'a')
+  await tape.call('fill', { value: 0 }, { y: zero })
+  const dx = tape.value('dx', dy.dtype)
+  await tape.call(
+    'batch_norm_inference',
+    { epsilon },
+    {
+      y: dx,
+      x: dy,
+      scale: scale.master,
+      shift: zero,
+      running_mean: zero,
+      running_var: variance.master
+    }
+  )
+  return dx
+}
+
+/**
  * Batch normalisation, with a mean and a variance for each channel:
  * y = scale · (x - mean) / √(variance + epsilon) + shift. Training takes mean and (biased) variance of the batch,
- * inference the running ones.
+ * inference, and training where the layer is frozen, the running ones.
  *
  * Shapes: [N, C, H, W] or [N, C], kept. Parameters, all [C]: scale, which starts at 1, and shift, which starts at 0,
  * both without weight decay; running_mean and running_var, which no optimizer updates.

@@ -74,7 +74,7 @@ const layer: Layer<Conv2dOptions> = {
   },
 
   async forward(context, config, inputs) {
-    const { tape, dtype, training, winograd, defer } = context
+    const { tape, dtype, training, frozen, winograd, defer } = context
     const { weight, bias } = context.parameters
     const x = only(inputs)
     if (!weight) throw new Error('conv2d has no weight')
@@ -82,14 +82,18 @@ const layer: Layer<Conv2dOptions> = {
     const fields = { ...fieldsOf(config, x.dims), winograd }
     const y = tape.value('y', dtype)
     const w = tape.weights(weight, dtype)
-    await tape.call('conv2d', { ...fields, relu, frozen: !training }, { y, x, w, b: bias?.master })
+    const stays = frozen || !training
+    await tape.call('conv2d', { ...fields, relu, frozen: stays }, { y, x, w, b: bias?.master })
     y.relu = relu
     return {
       output: y,
       backward: async (dy, [needsDx]) => {
         const dz = relu ? await undoRelu(tape, y, dy) : dy
         const gradients = { dw: weight.gradient, db: bias?.gradient }
-        await defer(() => tape.call('conv2d_backward_weights', fields, { ...gradients, x, dy: dz }))
+        if (!frozen) {
+          const args = { ...gradients, x, dy: dz }
+          await defer(() => tape.call('conv2d_backward_weights', fields, args))
+        }
         if (!needsDx) return []
         const dx = tape.value('dx', dtype, x.dims)
         const read = tape.weights(weight, dtype)

@@ -32,7 +32,9 @@ const layer: Layer<DenseOptions> = {
     return Number.isInteger(units) ? { reads: 'whole', config: { ...config, units } } : undefined
   },
 
-  async forward({ tape, dtype, keepsMask, parameters: { weight, bias }, defer }, config, inputs) {
+  async forward(context, config, inputs) {
+    const { tape, dtype, keepsMask, frozen, parameters, defer } = context
+    const { weight, bias } = parameters
     const x = await tape.inLayout(only(inputs), 'ab')
     if (!weight) throw new Error('dense has no weight')
     const { relu = false, units } = config
@@ -48,7 +50,9 @@ const layer: Layer<DenseOptions> = {
       backward: async (dy, [needsDx]) => {
         const dz = relu ? await undoRelu(tape, y, dy) : dy
         const gradients = { dw: weight.gradient, db: bias?.gradient }
-        await defer(() => tape.call('dense_backward_weights', {}, { ...gradients, x, dy: dz }))
+        if (!frozen) {
+          await defer(() => tape.call('dense_backward_weights', {}, { ...gradients, x, dy: dz }))
+        }
         if (!needsDx) return []
         const dx = tape.value('dx', dtype)
         const read = tape.weights(weight, dtype)

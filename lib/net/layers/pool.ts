@@ -45,13 +45,13 @@ const maxLayer: Layer<PoolOptions> = {
   kind: 'max_pool',
   options: poolOptions,
   split: byChannel,
-  async forward({ tape, dtype, training }, config, inputs) {
+  async forward({ tape, dtype, keeps }, config, inputs) {
     const x = only(inputs)
     requireRank(x.dims, 4, 'max_pool')
     const fields = fieldsOf(config, x.dims)
     const y = tape.value('y', dtype)
     const wide = fields.kernel[0] * fields.kernel[1] > 256
-    const index = training ? tape.value('index', wide ? 'i32' : 'u8') : undefined
+    const index = keeps ? tape.value('index', wide ? 'i32' : 'u8') : undefined
     await tape.call('max_pool', fields, { y, x, index })
     return {
       output: y,

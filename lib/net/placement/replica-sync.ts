@@ -108,7 +108,7 @@ export class ReplicaSync {
   /** Copies the first replica's running statistics, which are those of its share of the batch, to the others. */
   broadcastStatistics(): void {
     for (const [first, ...others] of this.#groups()) {
-      if (first.trained) continue
+      if (first.trained || first.frozen) continue
       const tape = this.#tapeOf(first)
       tape.at(first.layer, 'update')
       for (const { master } of others) tape.copy(first.master, master, tape.stream)

@@ -9,8 +9,10 @@ export interface LayerSummary {
   readonly kind: string
   /** Shape of its output for one image: [C, H, W] or [C]. */
   readonly output: Shape
-  /** Trained values. */
+  /** Values that are learnt, also where the layer is frozen. */
   readonly parameters: number
+  /** True if they stay as they are. */
+  readonly frozen: boolean
   /** Multiply-adds of the forward pass for one image. */
   readonly macs: number
   /** Bytes of its output for the whole batch, on all devices. */

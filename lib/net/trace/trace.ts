@@ -14,6 +14,14 @@ import { addLoss } from './loss.ts'
 import { ioValue, type StepInputs, type StepIO } from './step-io.ts'
 import { type LayerSummary, trainedValues } from './summary.ts'
 
+/** A layer on one device. */
+interface LayerPart {
+  readonly slice: number
+  readonly parameters: LayerContext['parameters']
+  /** Whether its output depends on a parameter that is trained. */
+  readonly needs: boolean
+}
+
 export class Trace {
   /** By slice. */
   readonly stepInputs: readonly StepInputs[]
@@ -66,11 +74,12 @@ export class Trace {
       const tape = tapeOf(this.#context, slice)
       tape.at(name, 'forward')
       const parameters = this.#declare(name, slice, specs, share)
-      const layer = this.#layerContext(placed, share, slice, parameters)
+      const learns = Object.values(parameters).some(({ trained }) => trained)
+      const needs = learns || inputs.some(({ needsGradient }) => needsGradient)
+      const layer = this.#layerContext(placed, share, { slice, parameters, needs })
       const forward = await share.node.forward(layer, inputs)
       const { output } = forward
-      const learns = Object.values(parameters).some(({ trained }) => trained)
-      output.needsGradient ||= learns || inputs.some(({ needsGradient }) => needsGradient)
+      output.needsGradient ||= needs
       output.multipleConsumers ||= hasSeveralConsumers(this.#context, name)
       outputs.push(output)
       this.#backward.addLayer({ name, kind }, tape, inputs, forward)
@@ -82,6 +91,7 @@ export class Trace {
       kind,
       output: value.shape.slice(1),
       parameters: trainedValues(specs),
+      frozen: this.#context.parameters.frozen.has(name),
       macs: node.macs(shapes, value.shape),
       bytes: outputs.reduce((sum, { bytes }) => sum + bytes, 0)
     })
@@ -90,20 +100,22 @@ export class Trace {
   #layerContext(
     { name, keepsMask = false }: PlacedNode,
     { sharding, inputs }: LayerShare,
-    slice: number,
-    parameters: LayerContext['parameters']
+    { slice, parameters, needs }: LayerPart
   ): LayerContext {
     const { dtype, training, winograd, tapes } = this.#context
+    const keeps = training && needs
     const tape = tapeOf(this.#context, slice)
     const { rng, ok } = this.#inputsOf(slice)
     return {
       tape,
       dtype,
       training,
+      keeps,
+      frozen: this.#context.parameters.frozen.has(name),
       winograd,
       name,
       // Masks are not transferred with the slices of a value.
-      keepsMask: keepsMask && training && tapes.length === 1,
+      keepsMask: keepsMask && keeps && tapes.length === 1,
       parameters,
       rng,
       ok,

@@ -11,8 +11,8 @@ import type { Net } from '../../net/net.ts'
  */
 export function leftOut(net: Net, images: number): number {
   const { layers, placement, batch } = net
-  const norm = layers.find(({ kind, output: [, ...pixels] }) => {
-    return kind === 'batch_norm' && elements(pixels) === 1
+  const norm = layers.find(({ kind, frozen, output: [, ...pixels] }) => {
+    return kind === 'batch_norm' && !frozen && elements(pixels) === 1
   })
   const rest = images % batch
   // Each replica needs two images.

@@ -102,7 +102,10 @@ export class Trainer {
    * running statistics of micro-batches before the last one.
    */
   get holds(): boolean {
-    return !this.#accumulation || this.net.parameters.all.every(({ trained }) => trained)
+    return (
+      !this.#accumulation ||
+      this.net.parameters.all.every(({ trained, frozen }) => trained || frozen)
+    )
   }
 
   /** Device memory that training takes besides the net's own. */

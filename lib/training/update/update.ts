@@ -121,7 +121,10 @@ export class Update {
     const decays = this.#memories.map(({ decay }) => decay)
     await this.#average?.update(tapes, decays)
     const own = side.bind()
-    const refresh = net.refreshCalls.filter(({ call }) => !call.args.y || !written.has(call.args.y))
+    const { frozen } = net.parameters
+    const refresh = net.refreshCalls.filter(
+      ({ call }) => !frozen.has(call.layer) && (!call.args.y || !written.has(call.args.y))
+    )
     return { calls: [...own, ...refresh], norm: norm?.place }
   }
 
