@@ -35,10 +35,11 @@ function snapshotOf(step: number): Snapshot {
   }
 }
 
-/** A run that was saved at step 2, unless told otherwise. */
+/** A run that was saved at step 2, or ended before its first checkpoint. */
 async function started(out: string, { save = true } = {}): Promise<void> {
   const run = await openTraining({ out, settings, defaults: without })
   if (save) await run.save(snapshotOf(2))
+  else await run.logDiagnosis({ kind: 'plateau', step: 1, text: 'stands still' })
   await run.close()
 }
 

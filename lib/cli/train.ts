@@ -6,6 +6,7 @@ import { openDevices } from '../net/placement/devices.ts'
 import { type Plan, planOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
 import { splitData, withFewerTests } from '../run/split-data.ts'
+import { requireRun } from '../run/to-resume.ts'
 import { openTraining, type TrainingRun } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
@@ -27,6 +28,7 @@ await program(async (signal, saving) => {
   const report = new TrainReport({ json: given.json })
 
   const { out, resume, keep } = given
+  if (resume) await requireRun(out)
   const where = await settleDevice({
     ...given.settings,
     ...given.where,

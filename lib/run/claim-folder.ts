@@ -1,5 +1,7 @@
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { rmdirSync, rmSync } from 'node:fs'
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { removeFile } from '../util/files/atomic.ts'
 import { diskError, errnoOf, failedCall } from '../util/files/errors.ts'
 import { FolderInUseError, FolderLock } from '../util/files/lock.ts'
 import { stepOf } from './checkpoint.ts'
@@ -14,23 +16,85 @@ type Noting = (text: string) => void
 export interface ClaimedFolder {
   readonly folder: string
   readonly lock: FolderLock
+  /** True if it holds no run yet. */
+  readonly isNew: boolean
+  /** Folders that were made for it, the outer ones first. */
+  readonly made: readonly string[]
 }
 
-/** Claims a folder for a new run: `out`, or `out/N` with a new number if `out` holds a run. */
-export async function claimNew(out: string, onNote: Noting): Promise<ClaimedFolder> {
+/** Times that a folder is made which another process removes at once, as its start failed. */
+const ATTEMPTS = 10
+
+/**
+ * Claims a folder, which it makes with its parents: for a new run `out`, or `out/N` with a new number if `out` holds a
+ * run; to resume, that of the newest run in `out`.
+ *
+ * @throws FolderInUseError when another process works on the run to resume
+ * @throws DiskError when the disk refuses; folders that were made are removed then
+ */
+export async function claimFolder(
+  out: string,
+  resume: boolean,
+  onNote: Noting
+): Promise<ClaimedFolder> {
+  for (let attempt = 1; ; attempt++) {
+    const made: string[] = []
+    try {
+      await makeFolder(out, made)
+      return { ...(await (resume ? claimNewest : claimNew)(out, made, onNote)), made }
+    } catch (error) {
+      await removeEmpty(made)
+      const isGone = errnoOf(error) === 'ENOENT' && made.length === 0
+      if (!isGone || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+/**
+ * Removes what a run has in its folder that did not begin, and the folders that were made for it. What others put there
+ * stays, and so do the folders around it.
+ */
+export async function removeRun({ folder, lock, made }: ClaimedFolder): Promise<void> {
+  try {
+    await removeFile(join(folder, OPTIONS))
+    await removeFile(join(folder, LOG))
+  } finally {
+    await lock.release()
+  }
+  await removeEmpty(made)
+}
+
+/** Does the same at once, for a process that has to end: its lock is removed by then. */
+export function removeRunNow({ folder, made }: ClaimedFolder): void {
+  for (const name of [OPTIONS, LOG]) rmSync(join(folder, name), { force: true })
+  for (const one of [...made].reverse()) rmdirSync(one)
+}
+
+/** Removes folders that are empty, the inner ones first. */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  // One that is not empty is somebody else's by now; an empty one that cannot be removed does no harm.
+  for (const folder of [...folders].reverse()) await rmdir(folder).catch(() => {})
+}
+
+type Claim = Omit<ClaimedFolder, 'made'>
+
+async function claimNew(out: string, made: string[], onNote: Noting): Promise<Claim> {
   if ((await runsIn(out)).length === 0) {
     const claim = await claimEmpty(out, onNote)
     if (claim !== undefined) return claim
   }
   for (let number = Math.max(1, ...(await numbersIn(out))) + 1; ; number += 1) {
     const folder = join(out, String(number))
-    const claim = (await makeNew(folder)) ? await claimEmpty(folder, onNote) : undefined
+    if (!(await makeNew(folder))) continue
+    made.push(folder)
+    const claim = await claimEmpty(folder, onNote)
     if (claim !== undefined) return claim
+    made.pop()
   }
 }
 
 /** Claims a folder unless it holds a run or another process starts one there. */
-async function claimEmpty(folder: string, onNote: Noting): Promise<ClaimedFolder | undefined> {
+async function claimEmpty(folder: string, onNote: Noting): Promise<Claim | undefined> {
   let lock: FolderLock
   try {
     lock = await FolderLock.take(folder, { onNote })
@@ -38,18 +102,15 @@ async function claimEmpty(folder: string, onNote: Noting): Promise<ClaimedFolder
     if (error instanceof FolderInUseError) return undefined
     throw error
   }
-  if (!(await holdsRun(folder))) return { folder, lock }
+  if (!(await holdsRun(folder))) return { folder, lock, isNew: true }
   await lock.release()
   return undefined
 }
 
-/**
- * Claims the folder of the newest run in `out`.
- * @throws FolderInUseError when another process works there
- */
-export async function claimNewest(out: string, onNote: Noting): Promise<ClaimedFolder> {
+async function claimNewest(out: string, _made: string[], onNote: Noting): Promise<Claim> {
   const folder = await newestRun(out)
-  return { folder, lock: await FolderLock.take(folder, { onNote }) }
+  const lock = await FolderLock.take(folder, { onNote })
+  return { folder, lock, isNew: !(await holdsRun(folder)) }
 }
 
 /** The folder of the newest run in `out`; `out` itself if it holds none. */
@@ -58,7 +119,7 @@ export async function newestRun(out: string): Promise<string> {
 }
 
 /** The folders of runs in `out`, newest first. `out` itself is the oldest. */
-async function runsIn(out: string): Promise<readonly string[]> {
+export async function runsIn(out: string): Promise<readonly string[]> {
   const numbers = [...(await numbersIn(out))].sort((a, b) => b - a)
   const runs: string[] = []
   for (const folder of [...numbers.map((number) => join(out, String(number))), out]) {
@@ -73,7 +134,7 @@ async function numbersIn(out: string): Promise<readonly number[]> {
   return names.filter((name) => /^[1-9]\d{0,8}$/.test(name) && name !== '1').map(Number)
 }
 
-async function holdsRun(folder: string): Promise<boolean> {
+export async function holdsRun(folder: string): Promise<boolean> {
   const names = await namesIn(folder)
   return names.some((name) => name === OPTIONS || name === LOG || stepOf(name) !== undefined)
 }
@@ -88,17 +149,18 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Makes a folder and its parents, unless they exist. */
-export async function makeFolder(folder: string, parentIsThere = false): Promise<void> {
+/** Makes a folder and its parents, unless they exist, and adds them to `made`. */
+async function makeFolder(folder: string, made: string[], parentIsThere = false): Promise<void> {
   try {
     // Not with `recursive`: on a read-only disk that gives ENOENT.
     await mkdir(folder)
+    made.push(folder)
   } catch (error) {
     const parent = dirname(folder)
     // Some file systems, such as /proc, give ENOENT although the parent exists.
     if (errnoOf(error) === 'ENOENT' && parent !== folder && !parentIsThere) {
-      await makeFolder(parent)
-      return makeFolder(folder, true)
+      await makeFolder(parent, made)
+      return makeFolder(folder, made, true)
     }
     const there = await stat(folder).catch(() => undefined)
     if (there?.isDirectory()) return

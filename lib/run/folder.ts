@@ -15,6 +15,7 @@ import type { Best } from '../training/loop/validation.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { callback, either, flag, maybe, plain, record, text, whole } from '../util/check/rules.ts'
 import { replaceFile, sweep } from '../util/files/atomic.ts'
+import { holding } from '../util/files/held.ts'
 import { isObject, type Json, type JsonObject, jsonText, readJson } from '../util/files/json.ts'
 import { JsonLog } from '../util/files/json-log.ts'
 import {
@@ -25,13 +26,12 @@ import {
 } from './checkpoint.ts'
 import {
   type ClaimedFolder,
-  claimNew,
-  claimNewest,
+  claimFolder,
   LOG,
-  makeFolder,
-  OPTIONS
+  OPTIONS,
+  removeRun,
+  removeRunNow
 } from './claim-folder.ts'
-
 import { findRun, newRun, type RunBefore, resumeRun } from './resume-folder.ts'
 
 export type { RunBefore } from './resume-folder.ts'
@@ -95,7 +95,12 @@ export interface Run extends AsyncDisposable {
    * @throws DiskError when the disk refuses; earlier checkpoints are then unchanged
    */
   save(data: CheckpointData, best?: Best): Promise<string>
-  /** Waits for saves in progress, closes the log and unlocks the folder. */
+  /** True for a new run of which nothing was logged or saved yet. */
+  readonly isBlank: boolean
+  /**
+   * Waits for saves in progress, closes the log and unlocks the folder. A run that is blank leaves nothing: its files
+   * are removed, and the folders that were made for it, unless they hold something else.
+   */
   close(): Promise<void>
 }
 
@@ -125,9 +130,9 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
   const { resume, keep = 3, onNote = () => {} } = options
   const settle = typeof options.options === 'function' ? options.options : () => options.options
   if (!resume) jsonText(settle({ options: undefined, checkpoints: 0 }), 'options')
-  await makeFolder(out)
-  const claimed = resume ? await claimNewest(out, onNote) : await claimNew(out, onNote)
-  const { folder, lock } = claimed
+  const claimed = await claimFolder(out, resume, onNote)
+  const { folder, lock, isNew } = claimed
+  const begun = isNew ? holding(() => removeRunNow(claimed)) : () => {}
   try {
     if (folder !== out)
       onNote(`${out} holds a run: ${resume ? 'its newest is' : 'this one is'} ${folder}`)
@@ -141,9 +146,11 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
     if (checkpoint) await keepCheckpoints(folder, keep, { trusted: checkpoint.folder, spare })
     await replaceFile(join(folder, OPTIONS), text)
     const log = await JsonLog.open(join(folder, LOG))
-    return new OpenRun({ folder, lock, log, keep, checkpoint, previousOptions: before.options })
+    const previousOptions = before.options
+    return new OpenRun({ ...claimed, begun, log, keep, checkpoint, previousOptions })
   } catch (error) {
-    await lock.release().catch(() => {})
+    begun()
+    await (isNew ? removeRun(claimed) : lock.release()).catch(() => {})
     throw error
   }
 }
@@ -153,6 +160,8 @@ interface OpenRunParts extends ClaimedFolder {
   readonly keep: number
   readonly checkpoint: Checkpoint | undefined
   readonly previousOptions: Json | undefined
+  /** Says that the run is to be kept, even if the process has to end at once. */
+  readonly begun: () => void
 }
 
 class OpenRun implements Run {
@@ -163,12 +172,18 @@ class OpenRun implements Run {
   #best: number | undefined
   #saving: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
+  #blank: boolean
 
   constructor({ checkpoint, ...parts }: OpenRunParts) {
     this.#parts = parts
     this.step = checkpoint?.step ?? 0
     this.#checkpoint = checkpoint
     this.#saved = checkpoint && { step: checkpoint.step, folder: checkpoint.folder }
+    this.#blank = parts.isNew
+  }
+
+  get isBlank(): boolean {
+    return this.#blank
   }
 
   get folder(): string {
@@ -179,6 +194,11 @@ class OpenRun implements Run {
     return this.#parts.previousOptions
   }
 
+  #begin(): void {
+    this.#blank = false
+    this.#parts.begun()
+  }
+
   takeCheckpoint(): Checkpoint | undefined {
     const checkpoint = this.#checkpoint
     this.#checkpoint = undefined
@@ -186,10 +206,12 @@ class OpenRun implements Run {
   }
 
   log(record: object): Promise<void> {
+    this.#begin()
     return this.#parts.log.append(record)
   }
 
   async setOptions(options: object): Promise<void> {
+    this.#begin()
     await replaceFile(join(this.folder, OPTIONS), jsonText(options, 'options'))
   }
 
@@ -198,6 +220,7 @@ class OpenRun implements Run {
       const error = new Error(`[run] expected ${this.folder} open, got closed; save before close()`)
       return Promise.reject(error)
     }
+    this.#begin()
     const turn = this.#saving.then(() => this.#save(data, best))
     this.#saving = turn.catch(() => {})
     return turn
@@ -229,7 +252,8 @@ class OpenRun implements Run {
     try {
       await this.#parts.log.close()
     } finally {
-      await this.#parts.lock.release()
+      this.#parts.begun()
+      await (this.#blank ? removeRun(this.#parts) : this.#parts.lock.release())
     }
   }
 

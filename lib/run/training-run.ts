@@ -80,6 +80,11 @@ export class TrainingRun {
     return this.#run.folder
   }
 
+  /** True for a new run of which nothing was logged or saved yet: closing it then leaves nothing. */
+  get isBlank(): boolean {
+    return this.#run.isBlank
+  }
+
   /** Steps done before it was opened. */
   get step(): number {
     return this.from?.state.step ?? 0
@@ -203,7 +208,10 @@ export class TrainingRun {
     await this.#run.log({ final: true, ...test, steps: this.#saved })
   }
 
-  /** Waits for saves in progress and unlocks the folder. */
+  /**
+   * Waits for saves in progress and unlocks the folder. A new run of which nothing was logged or saved, such as one
+   * whose start failed, leaves no folder, unless it was there before.
+   */
   async close(): Promise<void> {
     await this.control.close()
     await this.#run.close()

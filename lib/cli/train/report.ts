@@ -171,6 +171,10 @@ export class TrainReport extends Reporter {
 
   /** Says how to resume an interrupted run. */
   interrupted(run: TrainingRun): void {
+    if (run.isBlank) {
+      this.note('Stopped before the first step: nothing is kept.')
+      return
+    }
     const npm = process.env.npm_lifecycle_event === 'start'
     const program = npm ? 'npm start --' : 'npx alexnode train'
     this.note(

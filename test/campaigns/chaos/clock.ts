@@ -36,6 +36,7 @@ export function clockCases(subject: Subject, folder: string, faults: Faults): Ca
     of('a guard and a lock of nobody, from the future', async (out) => {
       mkdirSync(out)
       const later = Date.now() / 1000 + DAY
+      writeFileSync(join(out, 'log.jsonl'), '')
       for (const name of ['lock', '.lock.examined']) {
         writeFileSync(join(out, name), '')
         utimesSync(join(out, name), later, later)

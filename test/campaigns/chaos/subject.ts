@@ -1,5 +1,5 @@
 /** The training that the campaign disturbs: a second long, with all that a run writes. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeSmallSet } from '../../idx-files.ts'
 import { clearError, type Ended, run, type Started, start, told } from './launch.ts'
@@ -72,8 +72,10 @@ export class Subject {
 function argsOf(data: string, out: string): string[] {
   const net = ['--net', 'cifar', '--batch', '4', '--lr', '0.001', '--threads', '1']
   const length = ['--steps', `${STEPS}`, '--checkpoint-every', '3', '--validate-every', '5']
-  const where = ['--device', 'cpu', '--dtype', 'f32', '--resume', '--out', out]
-  return ['train', '--data', data, ...net, ...length, ...where]
+  const where = ['--device', 'cpu', '--dtype', 'f32', '--out', out]
+  // A run that was disturbed before it began has left nothing to resume.
+  const begun = ['options.json', 'log.jsonl'].some((name) => existsSync(join(out, name)))
+  return ['train', '--data', data, ...net, ...length, ...where, ...(begun ? ['--resume'] : [])]
 }
 
 /** The log without what differs from run to run: the pace. */

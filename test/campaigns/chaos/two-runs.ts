@@ -1,4 +1,5 @@
 /** Several processes in one folder: one works there, the others say so and end. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Case, randomOf } from './cases.ts'
@@ -16,6 +17,9 @@ export function twoRunCases(
     async run() {
       const random = randomOf(seed + i)
       const out = join(folder, `two-${i}`)
+      // A run that has begun: otherwise each process would start one of its own.
+      mkdirSync(out)
+      writeFileSync(join(out, 'log.jsonl'), '')
       const seen = { processes: 2 + (i % 3), worked: 0, refused: 0, killed: 0 }
       const running = Array.from({ length: seen.processes }, async (_, n) => {
         // The first rounds start at once, the others within the length of a run.
