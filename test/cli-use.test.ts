@@ -56,9 +56,13 @@ t.test('evaluate', async (t) => {
   // As pictures: prepared, their classes in the order of the names.
   const env = { XDG_CACHE_HOME: join(dir, 'cache') }
   const args = ['evaluate', run, '--data', pictures, '--split', 'all', '--threads', '1']
-  const more = ['--batch', '16', '--confusion', csv, '--average', `${run}, ${run}`]
+  const copy = join(dir, 'copy')
+  cpSync(run, copy, { recursive: true })
+  const named = `${run}, ${copy}, ${join(run, '..', 'run')}`
+  const more = ['--batch', '16', '--confusion', csv, '--average', named]
   const ended = await runProgram(program, [...args, ...more, '--json'], env)
   t.match(ended, { code: 0 }, ended.err)
+  t.match(flat(ended.err), /Named again, and counted once: 2 runs \(\S*run, \S*run\)/)
   const [scores = {}, ...rest] = objects(ended.out)
   t.strictSame(rest, [])
   t.match(scores, {
@@ -67,7 +71,7 @@ t.test('evaluate', async (t) => {
     source: /^a folder of classes in .*pictures, prepared in /,
     views: 1,
     per_class: Array,
-    nets: [String, String, String]
+    nets: [join(run, 'weights.safetensors'), join(copy, 'weights.safetensors')]
   })
   t.equal(scores.top1_error, (40 - known.top1 * 40) / 40)
   t.equal(scores.top5_error, (40 - known.top5 * 40) / 40)
@@ -100,9 +104,10 @@ t.test('predict', async (t) => {
   const [{ predictions, skipped } = {}] = objects(ended.out)
   t.match(skipped, [{ file: broken, reason: /no kind/ }])
   t.match(predictions, [{ file: file(0) }, { file: file(1) }])
-  const text = await use('predict', run, file(0), file(1))
+  const text = await use('predict', run, file(0), file(1), join(photos, 'a', '..', 'a', '1.png'))
   t.match(text, { code: 0, err: '' })
-  t.equal(text.out.split('\n').length, 2 * 6 + 1)
+  t.match(flat(text.out), /Named again, and counted once: 1 picture \(/)
+  t.equal(text.out.match(/^\S*\.png$/gm)?.length, 2)
   t.match(text.out, /^ {3}\.\d\d\d {2}\w/m)
 
   const nothing = await use('predict', dir, file(0))

@@ -7,9 +7,11 @@ import { defaultSplit, partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
 import { replaceFile } from '../util/files/atomic.ts'
 import { foreign } from '../util/foreign.ts'
+import { counted, someOf } from '../util/words.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { deviceText } from './shared/device-text.ts'
 import { count, fraction, notFiniteText, pace } from './shared/format.ts'
+import { onceEach, realPath } from './shared/once.ts'
 import { viewsOf, viewsOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
 import { program } from './shared/program.ts'
@@ -60,10 +62,20 @@ async function readArguments(): Promise<Arguments> {
   return { ...given, run }
 }
 
-/** The folders of all runs; the one that the command line names first is the first. */
-function runsOf({ run, average = '' }: Arguments): readonly string[] {
+/**
+ * The folders of all runs, each once; the one that the command line names first is the first.
+ * @param onNote is told which were named again
+ */
+function runsOf(
+  { run, average = '' }: Arguments,
+  onNote: (text: string) => void
+): readonly string[] {
   const others = average.split(',').map((name) => name.trim())
-  return [run, ...others.filter((name) => name !== '')]
+  const { kept, again } = onceEach([run, ...others.filter((name) => name !== '')], realPath)
+  if (again.length > 0) {
+    onNote(`Named again, and counted once: ${counted(again.length, 'run')} (${someOf(again)}).`)
+  }
+  return kept
 }
 
 function classTable(scores: Scores): Promise<string> {
@@ -120,7 +132,7 @@ await program(async (signal) => {
   const { confusion, json = false } = given
   const report = new Reporter({ json })
   await using opened = await openFor(given)
-  const [folder = '', ...others] = runsOf(given)
+  const [folder = '', ...others] = runsOf(given, report.note)
   const first = await opened.net(folder)
   const nets: [Trained, ...Trained[]] = [first]
   for (const other of others) nets.push(await opened.net(other))

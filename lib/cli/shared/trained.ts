@@ -1,15 +1,17 @@
 /** The options of commands that use a trained net, and how they open it. */
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type FoundPicture, findPictures } from '../../data/photos/files/find.ts'
 import type { FloatDType } from '../../native/dtype.ts'
 import { type Devices, openDevices } from '../../net/placement/devices.ts'
 import type { PhotoFiles } from '../../use/photo-files.ts'
 import { openTrained, type Trained, type TrainedOptions } from '../../use/trained.ts'
+import { counted, someOf } from '../../util/words.ts'
 import { type DeviceSettings, preferredDType, settleDevice } from './device.ts'
 import { addDeviceOptions, type DeviceArguments } from './device-options.ts'
 import { numberParsers } from './numbers.ts'
+import { onceEach } from './once.ts'
 import { dtypeOption, jsonHelp } from './options.ts'
 import { complain } from './output.ts'
 import { onePiece, wrapped } from './text.ts'
@@ -95,8 +97,13 @@ export async function namedPictures(
     if (found.pictures.length === 0) notes.push(`The folder ${name} has no pictures.`)
     for (const one of found.pictures) pictures.push({ ...one, name: join(name, one.name) })
   }
+  const { kept, again } = onceEach(pictures, ({ name }) => resolve(name))
+  if (again.length > 0) {
+    const which = someOf(again.map(({ name }) => name))
+    notes.push(`Named again, and counted once: ${counted(again.length, 'picture')} (${which}).`)
+  }
   return {
-    pictures,
+    pictures: kept,
     notes,
     async [Symbol.asyncDispose]() {
       for (const one of opened) await one.close()
