@@ -10,9 +10,11 @@ import { dropout } from '../lib/net/layers/dropout.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { maxPool } from '../lib/net/layers/pool.ts'
 import { relu } from '../lib/net/layers/relu.ts'
+import { openDevices } from '../lib/net/placement/devices.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { type Snapshot, type Step, type TrainOptions, train } from '../lib/training/train.ts'
 import { distance, run, seed, sgdRates, weights } from './courses.ts'
+import { exchangesOf } from './placed.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 /** With dropout, and without batch norm, which looks at each batch by itself. */
@@ -122,6 +124,42 @@ t.test('on several devices', async (t) => {
     const devices = ['cpu:0', 'cpu:1']
     agree(t, await course({ batch: 4, accumulate: 4, devices, parallel }), whole, parallel)
   }
+})
+
+t.test('replicas exchange their gradients once a step', async (t) => {
+  const four = ['cpu:0', 'cpu:1', 'cpu:2', 'cpu:3']
+  for (const [devices, parallel, replicas] of [
+    [four.slice(0, 2), 'data', 2],
+    [four.slice(0, 3), 'data', 3],
+    [four, { replicas: 2 }, 2]
+  ] as const) {
+    await using opened = await openDevices(devices, { threads: 1 })
+    await using net = await plain.build(opened.all, { batch: 6, seed, parallel })
+    const { copies, gradients } = await exchangesOf(net, set, 3)
+    const [only = 0, first = 0, middle = 0, last = 0] = copies
+    // Activations of slices are exchanged in each micro-batch: their number is that of the first.
+    const once = 2 * (replicas - 1) * gradients
+    t.equal(only - first, once, 'to the one that sums, and back')
+    t.strictSame([middle, last], [first, only])
+    if (parallel === 'data') t.equal(first, 0)
+  }
+  const whole = await course({ batch: 48, steps: 3 })
+  for (const parallel of ['data', { replicas: 2 }] as const) {
+    const devices = parallel === 'data' ? four.slice(0, 3) : four
+    const split = await course({ batch: 6, accumulate: 8, devices, parallel, steps: 3 })
+    agree(t, split, whole, `replicas ${JSON.stringify(parallel)}`)
+  }
+})
+
+t.test('replicas skip a step together', async (t) => {
+  // One replica alone sees the image whose gradients overflow, in the first micro-batch.
+  const options = { batch: 4, accumulate: 4, steps: 6, lossScale: { start: 2 ** 126 }, steep: 64 }
+  const devices = ['cpu:0', 'cpu:1']
+  const found = await course({ ...options, devices, parallel: 'data' })
+  const alone = await course(options)
+  const skips = ({ steps }: Found) => steps.map(({ skipped }) => skipped)
+  t.same(skips(found), skips(alone))
+  t.ok(skips(found).includes(true))
 })
 
 t.test('a run that goes on goes on bit for bit, batch norm and all', async (t) => {

@@ -2,11 +2,13 @@
 import t from 'tap'
 import { type Device, open } from '../lib/engine/device.ts'
 import type { FloatDType } from '../lib/native/dtype.ts'
+import { openDevices } from '../lib/net/placement/devices.ts'
 import type { Parallel } from '../lib/net/placement/placement.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { type Snapshot, type TrainOptions, train } from '../lib/training/train.ts'
 import { distance, seed, sgdRates, weights } from './courses.ts'
 import { needsDouble, useDouble } from './cuda-double.ts'
+import { exchangesOf } from './placed.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
 const control = await useDouble(t, 'devices=2')
@@ -93,6 +95,14 @@ t.test('on two GPUs, and two devices on one', needsDouble, async (t) => {
   const replicas = await course({ devices: ['cuda:0', 'cuda:1'], parallel: 'data' })
   t.ok(off(replicas, cpus, 'loss') < 1e-4)
   t.ok(off(replicas, cpus, 'norm') < 1e-3)
+})
+
+t.test('two GPUs exchange their gradients once a step', needsDouble, async (t) => {
+  const devices = ['cuda:0', 'cuda:1']
+  await using opened = await openDevices(devices, { threads: 1 })
+  await using net = await smallNet().build(opened.all, { batch: 4, seed, parallel: 'data' })
+  const { copies, gradients } = await exchangesOf(net, set, 3)
+  t.strictSame(copies, [2 * gradients, 0, 0, 2 * gradients])
 })
 
 t.test('all was given back', needsDouble, async (t) => {

@@ -1,10 +1,13 @@
 /** Courses of a narrow `alexnet` on one device and on several, for tests to compare. */
 import type { Test } from 'tap'
+import type { ImageSet } from '../lib/data/dataset.ts'
 import { type BuildOptions, openDevices, shapes } from '../lib/index.ts'
 import { alexnet } from '../lib/net/models/alexnet.ts'
 import type { Net } from '../lib/net/net.ts'
 import { sgd } from '../lib/optim/optimizer.ts'
 import type { Span, TraceEvent } from '../lib/training/bench/index.ts'
+import type { MicroBatchKind } from '../lib/training/step/micro-batch.ts'
+import { Trainer } from '../lib/training/step/trainer.ts'
 import type { Snapshot } from '../lib/training/train.ts'
 import { run, seed, weights } from './courses.ts'
 
@@ -41,6 +44,22 @@ export function course(names: readonly string[], { steps = 20, from, ...options 
     const losses = await run(net, set, { ...rates, steps, from, checkpoint: { save } })
     return { start, losses, weights: await weights(net), saved }
   })
+}
+
+/**
+ * Copies of gradients between devices, by kind of micro-batch, and how many gradients there are.
+ * @param net built for training
+ */
+export async function exchangesOf(net: Net, images: ImageSet, accumulate: number) {
+  await using trainer = await Trainer.create(net, images, sgd(), { accumulate })
+  const recorded = await trainer.recorded(net.batch)
+  const count = (kind: MicroBatchKind) =>
+    recorded.program(kind).calls.filter(({ call: { op, stream, pass } }) => {
+      return op.name === 'copy' && net.placement.links.includes(stream) && pass === 'backward'
+    }).length
+  const kinds = ['only', 'first', 'middle', 'last'] as const
+  const names = new Set(net.parameters.trained.map(({ name, from }) => `${name} ${from}`))
+  return { copies: kinds.map(count), gradients: names.size }
 }
 
 /** How far losses are off others, as a fraction of them. */

@@ -10,7 +10,7 @@ import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { type BuildOptions, type SettledOptions, settleOptions } from './options.ts'
 import { allReduceFlags } from './placement/all-reduce-flags.ts'
 import type { Placement } from './placement/placement.ts'
-import { ReplicaSync } from './placement/replica-sync.ts'
+import { type Reduction, ReplicaSync } from './placement/replica-sync.ts'
 import { createTapes } from './placement/tapes.ts'
 import type { NetSpec } from './spec.ts'
 import type { StepInputs, StepIO } from './trace/step-io.ts'
@@ -37,6 +37,8 @@ export interface Draft {
   readonly refresh: readonly Tape[]
   /** @internal By part: all gradients as one f32 vector. */
   readonly gradients: readonly Value[]
+  /** @internal The calls that all-reduce the gradients of replicas. */
+  readonly reductions: readonly Reduction[]
   /** @internal By part. */
   readonly stepInputs: readonly StepInputs[]
   /** @internal By replica. */
@@ -131,6 +133,7 @@ export async function draftNet(
       forwardCalls,
       refresh,
       gradients,
+      reductions: sync?.reductions ?? [],
       stepInputs: traces.flatMap(({ stepInputs }) => stepInputs),
       stepIO,
       layers: mergeResults(traces.map(({ layers }) => layers)),

@@ -12,7 +12,17 @@ import type { Placement } from './placement.ts'
 /** The same piece of a parameter on each replica, in the order of the replicas. */
 type Copies = readonly [Parameter, ...Parameter[]]
 
+/** The all-reduce of one gradient. */
+export interface Reduction {
+  /** The gradient on each replica. */
+  readonly copies: Copies
+  /** Sends, sums and sends back; they lie together in the build's calls. */
+  readonly calls: readonly Call[]
+}
+
 export class ReplicaSync {
+  /** In the order of their calls. */
+  readonly reductions: Reduction[] = []
   readonly #parameters: Parameters
   readonly #calls: readonly Call[]
   /** By part: calls on the stream that copies. */
@@ -53,7 +63,9 @@ export class ReplicaSync {
       if (!first.trained || this.#reduced.has(first)) continue
       if (!copies.every(({ gradient }) => this.#written.has(gradient))) continue
       this.#reduced.add(first)
+      const from = this.#calls.length
       await this.#allReduce(copies)
+      this.reductions.push({ copies, calls: this.#calls.slice(from) })
     }
     this.#seen = this.#calls.length
   }
@@ -121,7 +133,7 @@ export class ReplicaSync {
 }
 
 /** All bytes of an f32 value as one vector, padding included. */
-function asVector(value: Value): Value {
+export function asVector(value: Value): Value {
   const { name, layer, part, bytes } = value
   return new Value({
     name: `${name} row`,

@@ -35,6 +35,7 @@ export class RecordedStep {
   readonly net: Net
   readonly feed: Feed
   readonly #update: UpdateCalls
+  /** What follows the forward pass. */
   readonly #accumulate: Readonly<Record<MicroBatchKind, readonly BoundCall[]>> | undefined
   readonly #programs = new Map<MicroBatchKind, RecordedProgram>()
   readonly #halves = new Map<MicroBatchKind, RecordedHalves>()
@@ -93,9 +94,8 @@ export class RecordedStep {
 
   #calls(kind: MicroBatchKind): readonly BoundCall[] {
     const { forward, backward } = this.net.calls
-    const accumulate = this.#accumulate?.[kind] ?? []
     const update = endsUpdate(kind) ? this.#update.calls : []
-    return [...forward, ...backward, ...accumulate, ...update]
+    return [...forward, ...(this.#accumulate?.[kind] ?? backward), ...update]
   }
 
   #record(calls: readonly BoundCall[]): RecordedProgram {
