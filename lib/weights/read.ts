@@ -5,9 +5,11 @@ import { readAll, withFile } from '../util/files/bytes.ts'
 import { DamagedFileError, failedCall, onDisk } from '../util/files/errors.ts'
 import type { FileBegin, WeightsFile, WeightsReader } from './format.ts'
 import { safetensorsReader } from './safetensors/read.ts'
+import { refuseOldTorch } from './torch/read.ts'
+import { zipReader } from './zip.ts'
 
 /** In this order: formats that begin with a mark of their own before those that do not. */
-const readers: readonly WeightsReader[] = [safetensorsReader]
+const readers: readonly WeightsReader[] = [zipReader, safetensorsReader]
 
 /** Bytes by which a format is told. */
 const BEGIN = 4096
@@ -30,6 +32,7 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   )
   const reader = readers.find((one) => one.matches(begin))
   if (!reader) {
+    refuseOldTorch(begin)
     throw new DamagedFileError(
       `[weights] ${path}: expected a file of weights (safetensors), got ` +
         `${begin.size === 0 ? 'an empty file' : 'another format, or a damaged file'}`

@@ -4,6 +4,7 @@
  * NumPy and PyTorch write (CPython, Lib/pickletools.py). What a pickle makes is no larger than the pickle: each value
  * takes a byte of it at least, and what it names again is the same value.
  */
+import { cut } from '../foreign.ts'
 import { DamagedFileError } from './errors.ts'
 
 /** A name of a Python module: a class or a function. */
@@ -47,7 +48,12 @@ export interface PickleOptions {
   readonly name: string
   /** Names that the pickle may refer to: 'numpy dtype'. */
   readonly allowed: readonly string[]
+  /** What to say of a name that is not allowed, instead of all names that are. */
+  readonly refusal?: (name: string) => string
 }
+
+/** Containers and calls that a pickle may make, so that it takes no more than some hundred MiB. */
+const MOST_CONTAINERS = 200_000
 
 /** Marks the begin of items on the stack. */
 const MARK = Symbol('mark')
@@ -85,14 +91,14 @@ const steps: Readonly<Record<string, Step>> = {
   '\x8c': (r) => r.push(r.take(r.take(1).readUInt8()).toString('utf8')),
   X: (r) => r.push(r.take(r.take(4).readUInt32LE()).toString('utf8')),
   '\x8d': (r) => r.push(r.take(Number(r.take(8).readBigUInt64LE())).toString('utf8')),
-  ']': (r) => r.push([]),
-  ')': (r) => r.push([]),
-  '}': (r) => r.push(new Map()),
-  t: (r) => r.push(r.sinceMark()),
-  l: (r) => r.push(r.sinceMark()),
-  '\x85': (r) => r.push(r.popped(1)),
-  '\x86': (r) => r.push(r.popped(2)),
-  '\x87': (r) => r.push(r.popped(3)),
+  ']': (r) => r.make([]),
+  ')': (r) => r.make([]),
+  '}': (r) => r.make(new Map()),
+  t: (r) => r.make(r.sinceMark()),
+  l: (r) => r.make(r.sinceMark()),
+  '\x85': (r) => r.make(r.popped(1)),
+  '\x86': (r) => r.make(r.popped(2)),
+  '\x87': (r) => r.make(r.popped(3)),
   a: (r) => r.append([r.pop()]),
   e: (r) => r.append(r.sinceMark()),
   s: (r) => r.set(r.popped(2)),
@@ -113,21 +119,24 @@ const steps: Readonly<Record<string, Step>> = {
   R: (r) => r.call(),
   '\x81': (r) => r.call(),
   b: (r) => r.build(),
-  Q: (r) => r.push(new PickleReference(r.pop()))
+  Q: (r) => r.make(new PickleReference(r.pop()))
 }
 
 class PickleReader {
   readonly #bytes: Buffer
   readonly #name: string
   readonly #allowed: ReadonlySet<string>
+  readonly #refusal: PickleOptions['refusal']
   readonly #stack: unknown[] = []
   readonly #memo = new Map<number, unknown>()
   #at = 0
+  #containers = 0
 
-  constructor(bytes: Uint8Array, { name, allowed }: PickleOptions) {
+  constructor(bytes: Uint8Array, { name, allowed, refusal }: PickleOptions) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#name = name
     this.#allowed = new Set(allowed)
+    this.#refusal = refusal
   }
 
   read(): unknown {
@@ -160,6 +169,14 @@ class PickleReader {
 
   push(value: unknown): void {
     this.#stack.push(value)
+  }
+
+  /** Pushes a value that takes memory beyond its bytes in the pickle. */
+  make(value: object): void {
+    if (++this.#containers > MOST_CONTAINERS) {
+      this.fail(`at most ${MOST_CONTAINERS} containers, got more`)
+    }
+    this.push(value)
   }
 
   pop(): unknown {
@@ -215,13 +232,15 @@ class PickleReader {
   }
 
   pushName(module: string, name: string): void {
-    const whole = `${module} ${name}`
+    const whole = cut(`${module} ${name}`)
     if (!this.#allowed.has(whole)) {
+      if (this.#refusal)
+        throw new DamagedFileError(`[pickle] ${this.#name}: ${this.#refusal(whole)}`)
       this.fail(
         `names of ${[...this.#allowed].join(', ') || 'nothing'}, got ${whole}, which is not used`
       )
     }
-    this.push(new PickleName(whole))
+    this.make(new PickleName(whole))
   }
 
   call(): void {
@@ -229,7 +248,7 @@ class PickleReader {
     if (!(callee instanceof PickleName) || !Array.isArray(args)) {
       this.fail('a call of a name, got another')
     }
-    this.push(new PickleCall(callee.name, args))
+    this.make(new PickleCall(callee.name, args))
   }
 
   build(): void {
