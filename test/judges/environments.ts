@@ -21,6 +21,10 @@ export const judges = {
   tensorflow: {
     packages: ['tensorflow-cpu==2.21.0', 'keras==3.15.1', 'h5py==3.14.0'],
     size: '.3 GB to download, 1.6 GB on disk'
+  },
+  onnx: {
+    packages: ['onnx==1.23.2', 'onnxruntime==1.32.0', 'numpy==2.4.6'],
+    size: '60 MB to download, 200 MB on disk'
   }
 } as const satisfies Readonly<Record<string, Judge>>
 

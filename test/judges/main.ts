@@ -1,7 +1,8 @@
 /**
- * `npm run judges`: trains the same nets here, in Keras, TensorFlow and PyTorch, and compares the results.
+ * `npm run judges`: trains the same nets here, in Keras, TensorFlow and PyTorch, and compares the results; and runs in
+ * onnxruntime what we export, on photographs of ALEXNODE_DATA.
  *
- *     npm run judges [-- --brief] [--keep]
+ *     npm run judges [-- --brief] [--keep] [--only tensorflow|pytorch|onnx]
  *
  * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras and
  * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
@@ -16,13 +17,15 @@ import { type Check, holds } from './check.ts'
 import { debianPytorch, NoJudgeError, pythonOf, run } from './environments.ts'
 import { keptCase, keptFolder } from './kept.ts'
 import * as keras from './keras-fashion.ts'
+import { judgeOnnx } from './onnx.ts'
 import * as pytorch from './pytorch.ts'
 import * as tensorflow from './tensorflow-mnist.ts'
 
 const { values } = parseArgs({
   options: {
     keep: { type: 'boolean', default: false },
-    brief: { type: 'boolean', default: false }
+    brief: { type: 'boolean', default: false },
+    only: { type: 'string' }
   }
 })
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -38,7 +41,8 @@ function judge(check: Check): void {
 }
 
 /** Does what one judge says, or tells that there is no such judge here. */
-async function attempt(work: () => Promise<void>): Promise<void> {
+async function attempt(name: string, work: () => Promise<void>): Promise<void> {
+  if (values.only !== undefined && values.only !== name) return
   try {
     await work()
   } catch (error) {
@@ -50,15 +54,19 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 const device = await open('cpu')
 try {
-  await attempt(async () => {
+  await attempt('tensorflow', async () => {
     const python = await pythonOf('tensorflow', say)
     for await (const check of keras.judgeKeras(python, device, values)) judge(check)
     for await (const check of tensorflow.judgeTensorflow(python, device)) judge(check)
     if (values.keep) await keep(python)
   })
-  await attempt(async () => {
+  await attempt('pytorch', async () => {
     await debianPytorch(say)
     for await (const check of pytorch.judgePytorch(device, values)) judge(check)
+  })
+  await attempt('onnx', async () => {
+    const python = await pythonOf('onnx', say)
+    for await (const check of judgeOnnx(python, device)) judge(check)
   })
 } finally {
   await device.close()
