@@ -65,17 +65,18 @@ const expected: Readonly<Record<string, Names>> = {
   },
   'alexnode/use': {
     values: `
-      LayerError RunError Scores assess filterSheet nearest openIndex outputs photoFiles readRun upTo writeIndex`,
+      LayerError RunError Scores assess filterSheet nearest openIndex outputs photoFiles preprocessingOf readRun upTo
+      writeIndex`,
     types: `
       AssessOptions ClassScore Confusion FeatureFacts FeatureIndex FilterOptions IndexedImage Neighbour
       OutputBatch OutputOptions PhotoFiles PhotoFilesOptions Picture PredictedBatch RowBatch RunData RunFacts
       RunSelection SuitedSet Trained TrainedOptions`
   },
   'alexnode/weights': {
-    values: 'fitWeights readWeights',
+    values: 'exportOnnx fitWeights importOnnx readWeights',
     types: `
-      ArrangedTensor FileDtype FitWeightsOptions LeftOut OtherHead ParameterPlace PublicTensor TakenTensor WeightLayer
-      WeightTensor WeightsFile WeightsFit WeightsFormat`
+      ArrangedTensor FileDtype FitWeightsOptions ImportedNet LeftOut OnnxOptions OtherHead ParameterPlace Preprocessing
+      PublicTensor TakenTensor WeightLayer WeightTensor WeightedNet WeightsFile WeightsFit WeightsFormat`
   }
 }
 /** The names in `schedules`, which is one name of the root. */

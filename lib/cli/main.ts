@@ -19,6 +19,7 @@ Commands:
   features   write a layer's outputs for images to a file
   similar    find the images nearest to others by such a file
   filters    draw the filters of a trained net
+  export     write a trained net as ONNX, or its weights for others
   show-batch draw a batch of images as a net sees it
   summary    layers, parameters, multiply-adds and memory of a net
   bench      measure a net's speed, layer by layer
@@ -38,6 +39,7 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
   features: () => import('./features.ts'),
   similar: () => import('./similar.ts'),
   filters: () => import('./filters.ts'),
+  export: () => import('./export.ts'),
   'show-batch': () => import('./show-batch.ts'),
   summary: () => import('./summary.ts'),
   bench: () => import('./bench.ts'),

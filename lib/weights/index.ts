@@ -24,4 +24,7 @@ export type {
   WeightsFormat,
   WeightTensor
 } from './format.ts'
+export { exportOnnx, type OnnxOptions } from './onnx/export/export.ts'
+export type { Preprocessing } from './onnx/preprocessing.ts'
 export { readWeights } from './read.ts'
+export type { WeightedNet } from './stored.ts'

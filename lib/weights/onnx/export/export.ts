@@ -1,7 +1,6 @@
 /** Writes a net as ONNX. */
 
 import { version } from '../../../native/version.ts'
-import type { PublicTensor } from '../../../net/graph/public-tensors.ts'
 import type { Net } from '../../../net/net.ts'
 import { aDefinition, aNet } from '../../../net/rules.ts'
 import type { NetSpec } from '../../../net/spec.ts'
@@ -15,6 +14,7 @@ import {
   protobufWriter,
   type StartMessage
 } from '../../../util/files/protobuf-writer.ts'
+import { type StoredTensor, storedTensors, type WeightedNet } from '../../stored.ts'
 import {
   checkPreprocessing,
   type Preprocessing,
@@ -25,10 +25,9 @@ import {
 } from '../preprocessing.ts'
 import { Entry, Model, Opset } from '../schema.ts'
 import { foldBatchNorm } from './fold.ts'
-import { GraphBuilder, type StoredTensor } from './graph.ts'
+import { GraphBuilder } from './graph.ts'
 import { writerOf } from './layers.ts'
 import { writePreprocessing } from './preprocess.ts'
-import { storedTensors } from './stored.ts'
 import { type Written, withRelu } from './writer.ts'
 
 /** Opset 17, whose files are of version 8: what runtimes of 2022 and later read. */
@@ -36,14 +35,6 @@ const OPSET = 17
 const IR_VERSION = 8
 /** The largest message of protobuf. */
 const MOST_BYTES = 2 ** 31 - 1
-
-/** A net and its weights, without a device. */
-export interface WeightedNet {
-  /** The net. */
-  readonly definition: NetSpec
-  /** All parameters by name, running statistics included. */
-  readonly tensors: ReadonlyMap<string, PublicTensor>
-}
 
 /** Options of `exportOnnx`. */
 export interface OnnxOptions {

@@ -3,9 +3,7 @@ import type { PlacedNode } from '../../../net/fuse.ts'
 import type { PublicTensor } from '../../../net/graph/public-tensors.ts'
 import type { BatchNormOptions } from '../../../net/layers/batch-norm.ts'
 import type { Conv2dOptions } from '../../../net/layers/conv2d.ts'
-
-/** Parameters of a net by name. */
-export type NamedTensors = ReadonlyMap<string, PublicTensor>
+import type { NamedTensors } from '../../stored.ts'
 
 /** Layers that batch norm can be folded into. */
 const LINEAR = ['conv2d', 'dense']

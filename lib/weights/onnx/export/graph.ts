@@ -1,6 +1,7 @@
 /** A graph of ONNX while it is made: nodes, constants, and names that are unique. */
 import { elements } from '../../../native/layout.ts'
 import type { Encoded, StartMessage } from '../../../util/files/protobuf-writer.ts'
+import type { StoredTensor } from '../../stored.ts'
 import {
   Attribute,
   AttributeType,
@@ -24,13 +25,6 @@ export interface Attributes {
 
 /** Names that the finished graph gives to its inputs and outputs. */
 export const RESERVED = ['input', 'image', 'logits', 'probabilities'] as const
-
-/** A parameter as the file holds it: row-major. */
-export interface StoredTensor {
-  readonly dtype: 'f32' | 'f16'
-  readonly shape: readonly number[]
-  readonly bytes: Uint8Array
-}
 
 export class GraphBuilder {
   readonly #start: StartMessage

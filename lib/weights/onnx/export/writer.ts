@@ -1,6 +1,7 @@
 /** What a function that writes a layer is given, and gives. */
 import type { LayerOptions } from '../../../net/layer.ts'
-import type { GraphBuilder, StoredTensor } from './graph.ts'
+import type { StoredTensor } from '../../stored.ts'
+import type { GraphBuilder } from './graph.ts'
 
 /** A value of the graph: its name, and its shape without the batch. */
 export interface Written {

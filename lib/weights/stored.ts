@@ -1,8 +1,26 @@
 /** Parameters as a file holds them. */
 import { setImmediate } from 'node:timers/promises'
-import { toF16 } from '../../../native/half.ts'
-import type { NamedTensors } from './fold.ts'
-import type { StoredTensor } from './graph.ts'
+import { toF16 } from '../native/half.ts'
+import type { PublicTensor } from '../net/graph/public-tensors.ts'
+import type { NetSpec } from '../net/spec.ts'
+
+/** Parameters of a net by name. */
+export type NamedTensors = ReadonlyMap<string, PublicTensor>
+
+/** A net and its weights, without a device. */
+export interface WeightedNet {
+  /** The net. */
+  readonly definition: NetSpec
+  /** All parameters by name, running statistics included. */
+  readonly tensors: ReadonlyMap<string, PublicTensor>
+}
+
+/** A parameter as the file holds it: row-major. */
+export interface StoredTensor {
+  readonly dtype: 'f32' | 'f16'
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}
 
 /** Numbers that are converted before the event loop gets a turn: some milliseconds. */
 const PIECE = 1 << 20
@@ -34,7 +52,7 @@ async function halvesOf(name: string, data: Float32Array): Promise<Uint16Array<A
     const piece = toF16(data.subarray(from, from + PIECE))
     if (piece.some((bits) => (bits & 0x7fff) >= 0x7c00)) {
       throw new RangeError(
-        `[onnx] ${name}: expected weights within ±65504 for f16, got larger ones; export it in f32`
+        `[weights] ${name}: expected weights within ±65504 for f16, got larger ones; export it in f32`
       )
     }
     halves.set(piece, from)

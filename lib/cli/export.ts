@@ -1,0 +1,114 @@
+/** `alexnode export`: writes a trained net for other programs. */
+import { stat } from 'node:fs/promises'
+import { open } from '../engine/device.ts'
+import { preprocessingOf } from '../use/preprocessing.ts'
+import { openTrained, readRun } from '../use/trained.ts'
+import { readWeights } from '../use/weights.ts'
+import { foreign } from '../util/foreign.ts'
+import { counted } from '../util/words.ts'
+import { saveKerasWeights } from '../weights/keras/files.ts'
+import { exportOnnx } from '../weights/onnx/export/export.ts'
+import { readSize } from '../weights/onnx/preprocessing.ts'
+import { exportSafetensors } from '../weights/safetensors/write.ts'
+import { choice, command, parse } from './shared/command.ts'
+import { mebibytes } from './shared/format.ts'
+import { jsonHelp } from './shared/options.ts'
+import { print, printJson } from './shared/output.ts'
+import { program, UsageError } from './shared/program.ts'
+import { entry, onePiece } from './shared/text.ts'
+
+type Format = 'onnx' | 'safetensors' | 'h5'
+
+interface Given {
+  readonly dtype?: 'f32' | 'f16'
+  readonly withPreprocessing?: boolean
+  readonly foldBatchNorm?: boolean
+  readonly weights?: string
+  readonly json?: boolean
+}
+
+interface Arguments extends Given {
+  readonly run: string
+  readonly out: string
+  readonly format: Format
+}
+
+const formats = ['onnx', 'safetensors', 'h5'] as const
+
+async function readArguments(): Promise<Arguments> {
+  const made = await command(
+    'export',
+    'Writes a trained net for other programs: OUT.onnx, which onnxruntime runs, with class names and ' +
+      'preprocessing; OUT.safetensors, weights by name in the layouts of PyTorch; OUT.h5 or ' +
+      'OUT.weights.h5, weights for Keras. The name decides.'
+  )
+  made
+    .usage('RUN OUT.onnx|.safetensors|.h5 [options]')
+    .argument('<run>', "the run's folder")
+    .argument('<out>', 'the file')
+    .addOption(
+      await choice('--dtype <dtype>', 'dtype of the weights in the file (f32)', ['f32', 'f16'])
+    )
+    .option('--with-preprocessing', 'make the preprocessing a part of the graph, which reads bytes')
+    .option('--fold-batch-norm', 'fold batch norm into the layer before it')
+    .option('--weights <which>', 'weights of the run: final, best, newest or a step (final)')
+    .option('--json', jsonHelp)
+  const given = await parse<Given>(made)
+  const [run = '', out = ''] = made.args
+  const format = formats.find((one) => out.toLowerCase().endsWith(`.${one}`))
+  if (!format) {
+    throw new UsageError(
+      `alexnode export: expected OUT.onnx, OUT.safetensors or OUT.h5, got ${foreign(out)}.`
+    )
+  }
+  const wrong =
+    format !== 'onnx' && (given.withPreprocessing || given.foldBatchNorm)
+      ? '--with-preprocessing and --fold-batch-norm are of OUT.onnx'
+      : format === 'h5' && given.dtype === 'f16'
+        ? 'a file for Keras holds f32: leave --dtype out'
+        : undefined
+  if (wrong) throw new UsageError(`alexnode export: ${wrong}.`)
+  return { ...given, run, out, format }
+}
+
+/** Keras's file is made of a net on a device, whose layers tell their shapes. */
+async function exportKeras(run: string, out: string, weights: string | undefined): Promise<void> {
+  await using device = await open('cpu')
+  await using trained = await openTrained(run, device, { batch: 1, weights, dtype: 'f32' })
+  await saveKerasWeights(trained.net, out)
+}
+
+await program(async () => {
+  const { run, out, format, dtype = 'f32', json = false, ...given } = await readArguments()
+  const { weights, withPreprocessing = false, foldBatchNorm = false } = given
+  const facts = await readRun(run, { weights })
+  const { definition, data } = facts
+  if (format === 'h5') await exportKeras(run, out, weights)
+  else {
+    const tensors = await readWeights(facts)
+    if (format === 'safetensors') await exportSafetensors({ definition, tensors }, out, { dtype })
+    else {
+      const preprocessing = preprocessingOf(facts)
+      const own = { classes: data.classes, preprocessing, withPreprocessing, foldBatchNorm, dtype }
+      await exportOnnx({ definition, tensors }, out, own)
+    }
+  }
+  const { size: bytes } = await stat(out)
+  if (json) {
+    printJson({ net: definition.name, file: out, format, dtype, bytes, weights: facts.weights })
+    return
+  }
+  print(
+    entry('Net', `${foreign(definition.name)}, ${counted(data.classes.length, 'class', 'classes')}`)
+  )
+  print(entry('Weights', onePiece(facts.weights)))
+  print(entry('File', `${onePiece(out)}: ${mebibytes(bytes)}`))
+  if (format !== 'onnx') return
+  const { channels, height, width } = definition.input
+  const read = readSize(preprocessingOf(facts), definition.input)
+  const reads = withPreprocessing
+    ? `image: u8 [N, ${read.height}, ${read.width}, ${channels}]`
+    : `input: f32 [N, ${channels}, ${height}, ${width}]`
+  print(entry('Reads', reads))
+  print(entry('Gives', `probabilities and logits: f32 [N, ${data.classes.length}]`))
+})
