@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readHdf5 } from '../lib/util/files/hdf5.ts'
+import { readHdf5 } from '../lib/util/files/hdf5-open.ts'
 import { readSafetensors } from '../lib/util/files/safetensors.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { runProgram } from './programs.ts'

@@ -10,7 +10,8 @@ import { conv2d } from '../lib/net/layers/conv2d.ts'
 import { dense } from '../lib/net/layers/dense.ts'
 import { flatten } from '../lib/net/layers/flatten.ts'
 import { relu } from '../lib/net/layers/relu.ts'
-import { loadH5wasm, readHdf5 } from '../lib/util/files/hdf5.ts'
+import { loadH5wasm } from '../lib/util/files/hdf5.ts'
+import { readHdf5 } from '../lib/util/files/hdf5-open.ts'
 import { loadKerasWeights, saveKerasWeights } from '../lib/weights/keras/files.ts'
 
 const kept = join(import.meta.dirname, 'judges/kept')

@@ -4,12 +4,13 @@ import { text } from '../util/check/rules.ts'
 import { readAll, withFile } from '../util/files/bytes.ts'
 import { DamagedFileError, failedCall, onDisk } from '../util/files/errors.ts'
 import type { FileBegin, WeightsFile, WeightsReader } from './format.ts'
+import { hdf5Reader } from './keras/read.ts'
 import { safetensorsReader } from './safetensors/read.ts'
 import { refuseOldTorch } from './torch/read.ts'
 import { zipReader } from './zip.ts'
 
 /** In this order: formats that begin with a mark of their own before those that do not. */
-const readers: readonly WeightsReader[] = [zipReader, safetensorsReader]
+const readers: readonly WeightsReader[] = [zipReader, hdf5Reader, safetensorsReader]
 
 /** Bytes by which a format is told. */
 const BEGIN = 4096

@@ -1,6 +1,7 @@
 """Saves a small Keras model with every kind of layer that has weights, for tests that run without Keras.
 
-Usage: keras_small.py FOLDER     writes FOLDER/keras-small.h5, .weights.h5 and .json (versions, images, predictions)
+Usage: keras_small.py FOLDER     writes FOLDER/keras-small.h5, .weights.h5, .keras, -whole.h5 (model and optimizer)
+                                 and .json (versions, images, predictions)
        keras_small.py load FILE  prints the predictions with the weights of FILE, for the same images
 """
 
@@ -55,6 +56,8 @@ else:
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss='mse')
     model.train_on_batch(images(), numpy.eye(3)[[0, 1, 2, 0]])
     model.save_weights(os.path.join(folder, 'keras-small.weights.h5'))
+    model.save(os.path.join(folder, 'keras-small.keras'))
+    model.save(os.path.join(folder, 'keras-small-whole.h5'))
     with h5py.File(os.path.join(folder, 'keras-small.h5'), 'w') as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
     answer = {

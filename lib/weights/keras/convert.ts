@@ -42,7 +42,8 @@ export const weightNames: Readonly<Record<KerasKind, readonly (readonly [string,
   ]
 }
 
-const kinds: Readonly<Record<string, KerasKind>> = {
+/** Kinds of Keras, by ours. */
+export const kinds: Readonly<Record<string, KerasKind>> = {
   conv2d: 'conv2d',
   dense: 'dense',
   batch_norm: 'batch_normalization'
@@ -166,14 +167,18 @@ export async function fromKeras(
 }
 
 /** How our array becomes Keras's: reshape it to `dims`, then permute its axes. */
-interface Order {
+export interface Order {
   readonly dims: readonly number[]
   readonly axes: readonly number[]
   /** The shape in Keras. */
   readonly keras: readonly number[]
 }
 
-function orderOf(
+/**
+ * @param shape ours
+ * @param flattened the [C, H, W] that a dense layer reads flattened
+ */
+export function orderOf(
   shape: readonly number[],
   kind: KerasKind,
   flattened: readonly [number, number, number] | undefined
@@ -192,7 +197,7 @@ function orderOf(
  * @param tensor its shape is ours in both directions
  * @param back true for Keras's order to ours
  */
-function moved(
+export function moved(
   { shape, data }: PublicTensor,
   { dims, axes, keras }: Order,
   back: boolean

@@ -4,9 +4,10 @@ import { aNet } from '../../net/rules.ts'
 import { checkArguments } from '../../util/check/check.ts'
 import { text } from '../../util/check/rules.ts'
 import { replaceWith } from '../../util/files/atomic.ts'
-import { DamagedFileError } from '../../util/files/errors.ts'
-import { type Hdf5Array, type Hdf5File, readHdf5, writeHdf5 } from '../../util/files/hdf5.ts'
+import { type Hdf5Array, type Hdf5File, writeHdf5 } from '../../util/files/hdf5.ts'
+import { readHdf5 } from '../../util/files/hdf5-open.ts'
 import { fromKeras, type KerasKind, type KerasLayer, toKeras, weightNames } from './convert.ts'
+import { layersOf } from './layers.ts'
 
 /**
  * Writes all parameters for Keras: `model.load_weights(path)` reads them into a model of the same layers. The name
@@ -43,7 +44,7 @@ export async function saveKerasWeights(net: Net, path: string): Promise<void> {
 export async function loadKerasWeights(net: Net, path: string): Promise<void> {
   checkArguments('keras', { net: [net, aNet], path: [path, text] })
   const file = await readHdf5(path)
-  const layers = layersOf(path, file)
+  const layers = weightsOf(path, file)
   const shapes = new Map(net.parameters.all.map(({ name, whole }) => [name, whole]))
   const tensors = await fromKeras(net, layers, (name) => shapes.get(name))
   await net.parameters.import(net.stream, tensors)
@@ -85,55 +86,9 @@ function keras3(layers: readonly KerasLayer[], names: readonly string[]): Hdf5Fi
 }
 
 /** The layers with weights, in the order of the model. */
-function layersOf(path: string, { arrays, attributes }: Hdf5File): KerasLayer[] {
-  // A whole model keeps its weights in a group of their own.
-  for (const root of ['', 'model_weights']) {
-    const names = attributes.get(root)?.layer_names
-    if (!Array.isArray(names)) continue
-    const prefix = root === '' ? '' : `${root}/`
-    return names.flatMap((name) => {
-      const paths = attributes.get(`${prefix}${name}`)?.weight_names
-      if (!Array.isArray(paths) || paths.length === 0) return []
-      const weights = paths.map((weight) => needed(path, arrays, `${prefix}${name}/${weight}`))
-      return [{ kind: kindOf(path, name, weights), weights }]
-    })
-  }
-  const groups = new Map<string, Hdf5Array[]>()
-  for (const [at, array] of arrays) {
-    const [, layer, index] =
-      /^(?:_layer_checkpoint_dependencies|layers)\/([^/]+)\/vars\/(\d+)$/.exec(at) ?? []
-    if (layer === undefined || index === undefined) continue
-    const list = groups.get(layer) ?? []
-    list[Number(index)] = array
-    groups.set(layer, list)
-  }
-  if (groups.size === 0) {
-    throw new DamagedFileError(
-      `[keras] ${path}: expected weights of Keras (layer_names, or groups layers/…/vars), got none`
-    )
-  }
-  const numbered = [...groups].map(([name, weights]) => {
-    const number = Number(/_(\d+)$/.exec(name)?.[1] ?? 0)
-    return { number, layer: { kind: kindOf(path, name, weights), weights } }
-  })
-  return numbered.sort((a, b) => a.number - b.number).map(({ layer }) => layer)
-}
-
-function needed(path: string, arrays: Hdf5File['arrays'], at: string): Hdf5Array {
-  const array = arrays.get(at)
-  if (array) return array
-  throw new DamagedFileError(`[keras] ${path}: expected an f32 array '${at}', got none`)
-}
-
-/** The kind of a layer, by the shapes of its arrays: users may name layers as they like. */
-function kindOf(path: string, name: string, weights: readonly Hdf5Array[]): KerasKind {
-  const [first] = weights
-  const rank = first?.shape.length
-  if (rank === 4) return 'conv2d'
-  if (rank === 2) return 'dense'
-  if (rank === 1 && weights.length === 4) return 'batch_normalization'
-  throw new Error(
-    `[keras] ${path}: layer ${name}: expected conv2d, dense or batch normalization with scale and centre, got ` +
-      `arrays [${weights.map(({ shape }) => `[${shape}]`).join(', ')}]`
-  )
+function weightsOf(path: string, { arrays, attributes }: Hdf5File): KerasLayer[] {
+  return layersOf(path, { arrays, attributes }).map(({ kind, paths }) => ({
+    kind,
+    weights: paths.flatMap((at) => arrays.get(at) ?? [])
+  }))
 }

@@ -1,7 +1,8 @@
 /** Reads safetensors files of any program as files of weights. */
+
+import { toFloats } from '../../util/files/floats.ts'
 import { listSafetensors } from '../../util/files/safetensors.ts'
 import { HEADER_LIMIT } from '../../util/files/safetensors-header.ts'
-import { toFloats } from '../floats.ts'
 import type { WeightsReader } from '../format.ts'
 
 /** A length of 8 bytes, then JSON. */

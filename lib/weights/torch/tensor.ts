@@ -1,11 +1,11 @@
 /** Tensors of PyTorch: a view, with sizes and strides, of a storage that other tensors may share. */
 import { setImmediate } from 'node:timers/promises'
 import { DamagedFileError } from '../../util/files/errors.ts'
+import { PIECE, toFloats } from '../../util/files/floats.ts'
 import { PickleCall, PickleName, PickleReference } from '../../util/files/pickle.ts'
 import type { FileDtype } from '../../util/files/safetensors-header.ts'
 import { readStored, type ZipEntry } from '../../util/files/zip-list.ts'
 import { shown } from '../../util/foreign.ts'
-import { PIECE, toFloats } from '../floats.ts'
 import type { WeightTensor } from '../format.ts'
 import { PARAMETER, storages, TENSOR } from './names.ts'
 

@@ -1,5 +1,5 @@
 /** Values of files as f32. */
-import type { FileDtype } from '../util/files/safetensors-header.ts'
+import type { FileDtype } from './safetensors-header.ts'
 
 /** Elements that are converted before other work gets its turn: some milliseconds. */
 export const PIECE = 1 << 20
