@@ -25,6 +25,7 @@ export type {
   WeightTensor
 } from './format.ts'
 export { exportOnnx, type OnnxOptions } from './onnx/export/export.ts'
+export { type ImportedNet, importOnnx } from './onnx/import/import.ts'
 export type { Preprocessing } from './onnx/preprocessing.ts'
 export { readWeights } from './read.ts'
 export type { WeightedNet } from './stored.ts'

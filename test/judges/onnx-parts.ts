@@ -116,7 +116,9 @@ export async function exampleDefinition(): Promise<NetDefinition> {
   const folder = await mkdtemp(join(root, 'build/example-'))
   try {
     const file = join(folder, 'net.ts')
-    await writeFile(file, `${source.slice(0, end)}\nexport { definition }\n`)
+    // Of the sources, whose classes the judge has, and not of dist.
+    const own = source.slice(0, end).replace("'alexnode'", `'${join(root, 'lib/index.ts')}'`)
+    await writeFile(file, `${own}\nexport { definition }\n`)
     const { definition }: { definition: unknown } = await import(file)
     if (definition instanceof NetDefinition) return definition
     throw new Error('[judges] examples/custom-net.ts: expected a definition')

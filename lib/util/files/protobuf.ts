@@ -94,6 +94,12 @@ export class Message {
     return this.#fields.get(number)?.length ?? 0
   }
 
+  /** True for numbers that are stored as they are in memory, in one field. */
+  isPacked(number: number): boolean {
+    const fields = this.#fields.get(number)
+    return fields?.length === 1 && fields[0]?.kind === 'bytes'
+  }
+
   /** A whole number: int32, int64, uint32, an enum or a bool. */
   integer(number: number): number | undefined {
     const field = this.#last(number, 'varint')
