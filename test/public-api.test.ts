@@ -57,7 +57,7 @@ const expected: Readonly<Record<string, Names>> = {
     types: `
       AdamOptions AdamUpdate Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions
       ColourNoise DefaultsFor Diagnosis ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json
-      JsonObject KnownSpeed LossScaleOptions LossScaleState Metadata OpenTrainingOptions OptimizerChoice Plan RangePoint
+      JsonObject KnownSpeed LoadWeightsOptions LossScaleOptions LossScaleState Metadata OpenTrainingOptions OptimizerChoice Plan RangePoint
       RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe Run RunBefore RunControl RunData
       RunOptions SafetensorsFile Sampling ScaledOutcome SgdOptions SgdUpdate SkipOptions Snapshot SplitData
       StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun Validation

@@ -4,11 +4,12 @@ import type { Draft } from '../net/draft.ts'
 import { netByName, netNames } from '../net/models/index.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { sgd } from '../optim/optimizer.ts'
+import { freezeOf } from '../run/freeze.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { type DeviceSettings, preferredDType, settleDevice } from './shared/device.ts'
 import { addDeviceOptions, type DeviceArguments } from './shared/device-options.ts'
 import { deviceText } from './shared/device-text.ts'
-import { layerTable, planText, totals } from './shared/net-text.ts'
+import { frozenText, layerTable, planText, totals } from './shared/net-text.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { dtypeOption, jsonHelp } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
@@ -21,6 +22,7 @@ interface Given extends DeviceArguments {
   readonly dtype?: FloatDType
   readonly channels?: number
   readonly classes?: number
+  readonly freeze?: string
   readonly mode?: 'train' | 'infer'
   readonly json?: boolean
 }
@@ -39,6 +41,10 @@ async function readArguments(): Promise<Given> {
     .addOption(await choice('--mode <mode>', 'purpose of the build (train)', ['train', 'infer']))
     .option('--channels <n>', "channels of an image (the net's default)", whole(1))
     .option('--classes <n>', "classes (the net's default)", whole(1))
+    .option(
+      '--freeze <layers>',
+      'layers that stay as they are: features, all-but-head, or names, comma-separated (none)'
+    )
     .option('--json', jsonHelp)
   return parse<Given>(await addDeviceOptions(summary))
 }
@@ -71,6 +77,7 @@ async function textOf(draft: Draft, where: DeviceSettings): Promise<string> {
     ),
     entry('Net', `${spec.name}: ${input}, ${options.dtype}`),
     await layerTable(layers),
+    ...frozenText(layers),
     planText(draft.plan())
   ].join('\n')
 }
@@ -89,6 +96,7 @@ await program(async () => {
     parallel: where.parallel,
     dtype: given.dtype ?? preferredDType(devices.first, where).dtype,
     training: mode !== 'infer',
+    freeze: freezeOf(given),
     optimizer: sgd({ momentum: 0.9 })
   })
   try {

@@ -1,11 +1,11 @@
 /** `alexnode train`, and `npm start`: trains a net, tests it, and keeps the run. */
 import type { ImageSet } from '../data/dataset.ts'
-import { openData } from '../data/open.ts'
 import type { Net } from '../net/net.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { type Plan, planOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
 import { splitData, withFewerTests } from '../run/split-data.ts'
+import { takeWeights } from '../run/take-weights.ts'
 import { requireRun } from '../run/to-resume.ts'
 import { openTraining, type TrainingRun } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
@@ -17,11 +17,15 @@ import { preferredDType, settleDevice } from './shared/device.ts'
 import { program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
 import { TrainReport } from './train/report.ts'
+import { begin, beginAgain, checkLayers, isNew, openAgain } from './train/start.ts'
 
 /** Images in a batch of tests and validations. */
 const TEST_BATCH = 64
 /** Seconds for training and test, where no length is given. */
 const SECONDS = 160
+
+const FROZEN_AT_RANDOM =
+  'The frozen layers keep the random weights that they start with: --from names others.'
 
 await program(async (signal, saving) => {
   const given = await trainArguments(process.argv.slice(2))
@@ -36,22 +40,29 @@ await program(async (signal, saving) => {
   })
   await using devices = await openDevices(where.names, where.options)
   const preferred = preferredDType(devices.first, where)
-  await using run = await openTraining({
-    out,
-    resume,
-    keep,
-    settings: given.settings,
-    defaults: { ...given.defaults, dtype: preferred.dtype },
-    onNote: report.note
-  })
-
-  const opened = await openData(run.settings.data, {
+  const dataOptions = {
     signal,
     workers: given.workers,
     onNotice: report.note,
     onPrepare: report.preparing
+  }
+  const fresh = await isNew(given)
+  const wanted = { ...given.defaults, ...given.settings }
+  if (fresh) checkLayers(wanted)
+  const { from } = wanted
+  const begun =
+    fresh && from !== undefined ? await begin({ ...wanted, from }, dataOptions) : undefined
+  await using run = await openTraining({
+    out,
+    resume,
+    keep,
+    settings: { ...given.settings, ...begun?.settings },
+    defaults: { ...given.defaults, dtype: preferred.dtype },
+    onNote: report.note
   })
-  const whole = run.sameData(opened)
+
+  const start = begun ?? (await beginAgain(run, dataOptions))
+  const whole = run.sameData(start?.data ?? (await openAgain(run, dataOptions)))
   report.data(whole)
   const { settings } = run
   const data = withFewerTests(settings, whole)
@@ -59,12 +70,16 @@ await program(async (signal, saving) => {
   report.device(devices.all, where, settings.dtype, reason)
 
   const plan = planOf(settings, data)
-  const { definition, optimizer, input, views } = plan
+  const { definition, freeze, optimizer, input, views } = plan
   const { batch, seed, dtype, accumulate = 1, ema } = settings
   const { parallel } = where
-  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel }
+  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
+  if (start) {
+    await takeWeights(net, start.start.file.path, start.taken)
+    report.started(start)
+  } else if (freeze && run.step === 0) report.note(FROZEN_AT_RANDOM)
   const { images, validation } = splitData(settings, plan.data)
   const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
   try {
@@ -97,12 +112,12 @@ async function findRate(
   net: Net,
   images: ImageSet,
   run: TrainingRun,
-  { optimizer, courses, input }: Plan,
+  { optimizer, courses, rates, input }: Plan,
   { report, signal }: { readonly report: TrainReport; readonly signal: AbortSignal }
 ): Promise<void> {
   const { seed, labelSmoothing, clipNorm, accumulate } = run.settings
   const found = await rangeTest(net, images, {
-    ...{ optimizer, courses, input, seed, labelSmoothing, clipNorm, accumulate, signal },
+    ...{ optimizer, courses, rates, input, seed, labelSmoothing, clipNorm, accumulate, signal },
     onProgress: report.testingRates
   })
   if (found.lr !== undefined) await run.setRate(found.lr)
@@ -113,7 +128,7 @@ async function findRate(
 function trainOptions(
   { watch, checkpointEvery, trace, test }: TrainArguments,
   run: TrainingRun,
-  { optimizer, schedule, courses, input, sampling, data }: Plan,
+  { optimizer, schedule, courses, rates, input, sampling, data }: Plan,
   report: TrainReport
 ): TrainOptions {
   const { lr, seed, epochs, labelSmoothing, clipNorm, ema, accumulate } = run.settings
@@ -121,6 +136,7 @@ function trainOptions(
     optimizer,
     schedule,
     courses,
+    rates,
     input,
     sampling,
     lr,

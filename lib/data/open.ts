@@ -15,6 +15,7 @@ import { idxSets, isIdxSetName, openIdxSet } from './named/mnist.ts'
 import { cacheFolder, namedSetRules } from './named/options.ts'
 import { openCached } from './photos/cache.ts'
 import { openPhotos } from './photos/open.ts'
+import { type PrepareOptions, picturesRule } from './photos/prepare/prepare.ts'
 import { PROGRESS } from './photos/prepare/progress.ts'
 import { MANIFEST } from './photos/stored/manifest.ts'
 import { type ShapesOptions, shapes, shapesRule } from './shapes/shapes.ts'
@@ -33,6 +34,8 @@ export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   readonly shapes?: ShapesOptions | undefined
   /** Number of threads that read and decode photographs. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
+  /** How pictures are prepared into the cache. Default: as `prepare` does. */
+  readonly photos?: Pick<PrepareOptions, 'size' | 'fit'> | undefined
   /** Called for each photograph that is prepared: images done, images in all, images skipped. */
   readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }
@@ -41,6 +44,7 @@ const openOptions = record<OpenDataOptions>({
   ...namedSetRules,
   shapes: maybe(shapesRule),
   workers: maybe(whole({ from: 1, to: 1024 })),
+  photos: maybe(picturesRule),
   onPrepare: maybe(callback)
 })
 
@@ -106,6 +110,7 @@ async function openPath(path: string, options: OpenDataOptions): Promise<Dataset
   return openCached(path, {
     cache: options.cache ?? cacheFolder(),
     workers: options.workers,
+    photos: options.photos,
     signal,
     onNotice: options.onNotice,
     onProgress: options.onPrepare

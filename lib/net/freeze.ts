@@ -37,7 +37,10 @@ export function layerWithWeights(
   const names = weighted({ layers }).map((layer) => layer.name)
   if (names.includes(name)) return name
   const there = layers.find((layer) => layer.name === name)
-  const nearest = closestMatch(name, names, { maxDistance: Math.ceil(name.length / 2) })
+  const words = option === 'freeze' ? ['features', 'all-but-head'] : []
+  const nearest = closestMatch(name, [...names, ...words], {
+    maxDistance: Math.ceil(name.length / 2)
+  })
   const got = there ? `'${name}', a ${there.node.kind}, which has none` : `'${foreign(name)}'`
   const hint = there || nearest === undefined ? '' : `; did you mean ${nearest}?`
   throw new Error(

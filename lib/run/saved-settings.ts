@@ -4,8 +4,9 @@ import { isJsonObject, isObject, readJson } from '../util/files/json.ts'
 import { shown } from '../util/foreign.ts'
 import { listCheckpoints } from './checkpoint.ts'
 import { newestRun, OPTIONS } from './claim-folder.ts'
+import { flagOf, settingNames } from './flags.ts'
 import type { RunBefore } from './resume-folder.ts'
-import { flagOf, isFree, isLength, isSame, SettingsError, settingNames } from './settings.ts'
+import { isFree, isLength, isSame, SettingsError } from './settings.ts'
 
 /** Settings as they lie in a file, which may be those of another version. */
 export type SavedSettings = Readonly<Record<string, unknown>>

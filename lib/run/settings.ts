@@ -1,7 +1,6 @@
-import { type FloatDType, floatDTypes } from '../native/dtype.ts'
+import { floatDTypes } from '../native/dtype.ts'
 import { adam, decayRule, momentumRule, type Optimizer, sgd } from '../optim/optimizer.ts'
 import { inputRule } from '../training/input/input-rule.ts'
-import type { TrainOptions } from '../training/options.ts'
 import { checkArguments } from '../util/check/check.ts'
 import {
   anyText,
@@ -20,71 +19,10 @@ import {
 } from '../util/check/rules.ts'
 import { isObject } from '../util/files/json.ts'
 import { PlainError, shown } from '../util/foreign.ts'
+import { flagOf, settingNames } from './flags.ts'
+import type { TrainSettings } from './train-settings.ts'
 
-/** Options of `train` that a run saves under the same name. */
-type SavedOptions = Pick<
-  TrainOptions,
-  'epochs' | 'input' | 'labelSmoothing' | 'clipNorm' | 'ema' | 'accumulate'
->
-
-/** The same, either given or left out: JSON knows no undefined. */
-type Saved = { readonly [Name in keyof SavedOptions]?: NonNullable<SavedOptions[Name]> }
-
-/** Everything that decides the numbers of a run, except devices and threads. A run keeps it as options.json. */
-export interface TrainSettings extends Saved {
-  /** One of `recipeNames`, for everything that is not given. */
-  readonly recipe?: string
-  /** Names of ablations of the recipe, separated by commas. */
-  readonly ablate?: string
-  /** One of `netNames`. */
-  readonly net: string
-  /** A name or path for `openData`. Left out: Fashion-MNIST, or `shapes` if that cannot be had. */
-  readonly data?: string
-  /** Floating-point format of activations and gradients. */
-  readonly dtype: FloatDType
-  /** On a GPU: round the factors of f32 products to TF32. */
-  readonly tf32?: boolean
-  /** On a GPU: equal runs give equal bits. */
-  readonly deterministic?: boolean
-  /** Images in a batch. */
-  readonly batch: number
-  /** Steps in all, instead of epochs. With neither, as many as fit the time. */
-  readonly steps?: number
-  /** See `optimizerOf`. */
-  readonly optimizer: 'sgd' | 'adam'
-  /** Learning rate at the start. */
-  readonly lr: number
-  /** A range test finds `lr` before the first step. Default false. */
-  readonly lrAuto?: boolean
-  /**
-   * Initial weights: the net's own, as published, or even ones, which suit any number of classes (see
-   * `defaultTraining`). Default 'published'.
-   */
-  readonly start?: 'published' | 'even'
-  /** Momentum of SGD; β₁ of Adam. */
-  readonly momentum: number
-  /** β₂ of Adam; SGD has none. */
-  readonly beta2: number
-  /** Weight decay λ. */
-  readonly weightDecay: number
-  /** How the learning rate changes. 'warmConstant' rises as 'warmCosine' does, and stays. */
-  readonly schedule: 'constant' | 'warmConstant' | 'cosine' | 'warmCosine' | 'plateau' | 'recipe'
-  /**
-   * Validate at the end of each epoch. The other options of validation, and the schedule 'plateau', turn validation on
-   * as well.
-   */
-  readonly validate?: boolean
-  /** Steps from one validation to the next, instead of epochs. */
-  readonly validateEvery?: number
-  /** Training images that are held out for validation. Default: validate on the test images. */
-  readonly holdOut?: number
-  /** Images of the test set that tests and validations use, drawn by the seed. Default: all. */
-  readonly testImages?: number
-  /** Early stopping: the run ends after this many validations in a row that were not the best. */
-  readonly patience?: number
-  /** Seeds weights, the order of images and all random draws. */
-  readonly seed: number
-}
+export type { TrainSettings } from './train-settings.ts'
 
 const required = {
   // A program may train a net of its own.
@@ -103,6 +41,10 @@ const optional = {
   recipe: maybe(text),
   ablate: maybe(text),
   data: maybe(anyText),
+  from: maybe(text),
+  ownInput: maybe(flag),
+  freeze: maybe(text),
+  headLr: maybe(f32({ from: 0 })),
   tf32: maybe(flag),
   deterministic: maybe(flag),
   epochs: maybe(number({ from: 0 })),
@@ -169,42 +111,6 @@ export class SettingsError extends PlainError {
   /** 'SettingsError' */
   override name = 'SettingsError'
 }
-
-/** How people name the settings. */
-const flags: Readonly<Record<keyof TrainSettings, string>> = {
-  recipe: '--recipe',
-  ablate: '--ablate',
-  net: '--net',
-  data: '--data',
-  dtype: '--dtype',
-  tf32: '--tf32',
-  deterministic: '--deterministic',
-  batch: '--batch',
-  steps: '--steps',
-  epochs: '--epochs',
-  optimizer: '--optimizer',
-  lr: '--lr',
-  lrAuto: '--lr auto',
-  start: '--start',
-  momentum: '--momentum',
-  beta2: '--beta2',
-  weightDecay: '--weight-decay',
-  schedule: '--schedule',
-  labelSmoothing: '--label-smoothing',
-  clipNorm: '--clip-norm',
-  ema: '--ema',
-  accumulate: '--accumulate',
-  validate: '--validate',
-  validateEvery: '--validate-every',
-  holdOut: '--hold-out',
-  testImages: '--test-images',
-  patience: '--patience',
-  input: 'input',
-  seed: '--seed'
-}
-
-/** The names of all settings. */
-export const settingNames: readonly string[] = Object.keys(flags)
 
 /**
  * Merges the settings of a run: those given, else those saved with it, else the defaults.
@@ -274,9 +180,4 @@ export function isSame(a: unknown, b: unknown): boolean {
 /** A setting's value in a message. */
 function saidOf(value: unknown): string {
   return value === undefined ? 'not given' : typeof value === 'string' ? value : shown(value)
-}
-
-/** How people name a setting. */
-export function flagOf(name: string): string {
-  return Object.entries(flags).find(([key]) => key === name)?.[1] ?? name
 }

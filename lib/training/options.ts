@@ -38,6 +38,8 @@ export interface TrainOptions {
   readonly control?: RateControl | undefined
   /** Factors on the rate and the decay of each parameter. Default: 1. */
   readonly courses?: Courses | undefined
+  /** Factors on the rate by layer, such as { fc8: 10 } for a new head. Default: 1 each. */
+  readonly rates?: Readonly<Record<string, number>> | undefined
   /**
    * How images become the net's input. Default: photographs that are larger than the input are cropped at random and
    * flipped at random; other images are resized.
@@ -107,7 +109,7 @@ export type TrainerOptions = UpdateOptions &
   Pick<TrainOptions, 'input' | 'labelSmoothing' | 'accumulate'>
 
 /** The options that decide how gradients become new weights. */
-export type UpdateOptions = Pick<TrainOptions, 'courses' | 'clipNorm' | 'ema'>
+export type UpdateOptions = Pick<TrainOptions, 'courses' | 'rates' | 'clipNorm' | 'ema'>
 
 /** One step that is done. */
 export interface Step {

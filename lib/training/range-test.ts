@@ -19,6 +19,7 @@ export interface RangeTestOptions
     TrainOptions,
     | 'optimizer'
     | 'courses'
+    | 'rates'
     | 'input'
     | 'labelSmoothing'
     | 'clipNorm'

@@ -4,6 +4,7 @@ import { anImageSet } from '../data/rules.ts'
 import { decayRule, momentumRule, optimizerRule } from '../optim/optimizer.ts'
 import {
   callback,
+  dictionary,
   either,
   type Fault,
   f32,
@@ -54,6 +55,7 @@ const validation = record<ValidationOptions>({
 export const stepRules = {
   optimizer: maybe(optimizerRule),
   courses: maybe(callback),
+  rates: maybe(dictionary(f32({ from: 0 }))),
   input: maybe(inputRule),
   labelSmoothing: maybe(f32({ from: 0, below: 1 })),
   clipNorm: maybe(positive),

@@ -28,6 +28,15 @@ export function totals(layers: readonly LayerSummary[]): { parameters: number; m
   }
 }
 
+/** Names the layers that stay as they are; empty if there are none. */
+export function frozenText(layers: readonly LayerSummary[]): string[] {
+  const frozen = layers.filter(({ frozen }) => frozen)
+  if (frozen.length === 0) return []
+  const values = frozen.reduce((sum, { parameters }) => sum + parameters, 0)
+  const names = frozen.map(({ name }) => name).join(', ')
+  return [entry('Frozen', `${names}: ${count(values)} parameters stay as they are`)]
+}
+
 /** The memory that a build needs, and what is available. */
 export function planText({ pools }: MemoryPlan): string {
   return entry('Memory', pools.map(poolText).join('\n'))

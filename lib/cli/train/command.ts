@@ -10,6 +10,9 @@ import { numberParsers } from '../shared/numbers.ts'
 import { dtypeOption, traceHelp } from '../shared/options.ts'
 import { defaults } from './defaults.ts'
 
+/** A factor: '×10', 'x10' or '10'. */
+const times = (text: string) => text.replace(/^[×x*]\s*/, '')
+
 export async function trainCommand(): Promise<Command> {
   const train = await command(
     'train',
@@ -17,6 +20,7 @@ export async function trainCommand(): Promise<Command> {
   )
   train.usage('[options]')
   await addSubject(train)
+  await addStart(train)
   await addDeviceOptions(train)
   await addTraining(train)
   await addUpdates(train)
@@ -35,6 +39,21 @@ async function addSubject(train: Command): Promise<void> {
       '--data <path>',
       'photographs as `alexnode prepare` takes them, its output, IDX files, CIFAR, or ' +
         `${dataNames.join(', ')} (Fashion-MNIST)`
+    )
+}
+
+/** What the weights start from, and which of them are trained. */
+async function addStart(train: Command): Promise<void> {
+  const { fromZero } = await numberParsers()
+  train
+    .option('--from <path>', 'start from the weights that fit, of a file or of a run')
+    .option('--own-input', "norm images by the data's statistics, not by those of --from")
+    .option(
+      '--freeze <layers>',
+      'layers that stay as they are: features, all-but-head, or names, comma-separated (none)'
+    )
+    .option('--head-lr <factor>', 'factor on the rate of the last layer, such as ×10 (1)', (text) =>
+      fromZero(times(text))
     )
 }
 

@@ -16,7 +16,8 @@ import { entry, onePiece } from '../shared/text.ts'
 import { diagnosisJson, rangeJson, rateJson, resultJson, stepJson, validationJson } from './json.ts'
 import { rangePlot } from './plot.ts'
 import { standstillText } from './standstill.ts'
-import { dataText, netText, resultText, runText, stepText } from './text.ts'
+import type { Begun } from './start.ts'
+import { dataText, netText, resultText, runText, startText, stepText } from './text.ts'
 import { Waiting } from './waiting.ts'
 
 export class TrainReport extends Reporter {
@@ -43,6 +44,12 @@ export class TrainReport extends Reporter {
 
   async net(net: Net): Promise<void> {
     this.print(await netText(net))
+  }
+
+  /** Says which weights a run starts from. */
+  started(begun: Begun): void {
+    for (const note of begun.notes) this.note(note)
+    this.print(startText(begun))
   }
 
   run(run: TrainingRun, notes: readonly string[]): void {

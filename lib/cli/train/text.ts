@@ -15,8 +15,9 @@ import {
   notFiniteText,
   short
 } from '../shared/format.ts'
-import { layerTable, planText, totals } from '../shared/net-text.ts'
+import { frozenText, layerTable, planText, totals } from '../shared/net-text.ts'
 import { entry, onePiece } from '../shared/text.ts'
+import type { Begun } from './start.ts'
 
 /** Names the data set, its source and its size. */
 export function dataText({ name, source, train, test, classes }: Dataset): string {
@@ -31,7 +32,25 @@ export async function netText({ definition, layers, batch, plan }: Net): Promise
   const input = `${channels}×${height}×${width} in batches of ${batch}`
   const size = `${count(parameters)} parameters, ${short(macs)} MACs an image`
   const head = entry('Net', `${definition.name}: ${input}, ${size}`)
-  return [head, await layerTable(layers), planText(plan)].join('\n')
+  return [head, await layerTable(layers), ...frozenText(layers), planText(plan)].join('\n')
+}
+
+/** Which weights a run starts from, which layers begin anew, and why. */
+export function startText({ start, taken, normed }: Begun): string {
+  const { path, of, file } = start
+  const { layers, anew, unused } = taken
+  const whose = of === undefined ? `${file.format} in ${onePiece(path)}` : foreign(of)
+  const known = path === file.path || of === undefined ? '' : ` (${onePiece(file.path)})`
+  const lines = [
+    `${whose}${known}`,
+    `${counted(layers.length, 'layer', 'layers')} taken: ${layers.join(', ')}`,
+    ...anew.map(({ layer, why }) => `${layer} begins anew: ${foreign(why)}`),
+    ...(unused.length === 0
+      ? []
+      : [`not used: ${unused.map(({ name }) => foreign(name)).join(', ')}`]),
+    ...(normed ? ['images are normed as those that it was trained on'] : [])
+  ]
+  return entry('Start', lines.join('\n'))
 }
 
 /** How the run trains, and where it is kept. */
@@ -60,9 +79,10 @@ function optimizerText({ settings, from }: TrainingRun): string {
 
 /** Updates that are not the usual ones; empty if there are none. */
 function updatesText(settings: TrainSettings): string {
-  const { start, labelSmoothing, clipNorm, ema, accumulate } = settings
+  const { start, headLr, labelSmoothing, clipNorm, ema, accumulate } = settings
   return [
     ...(start === 'even' ? ['even initial weights'] : []),
+    ...(headLr === undefined ? [] : [`rate ×${headLr} for the last layer`]),
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
     ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
     ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),

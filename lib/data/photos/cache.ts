@@ -16,6 +16,8 @@ export interface CachedOptions
   extends Pick<PrepareOptions, 'signal' | 'onProgress' | 'onNotice' | 'atOnce'> {
   /** The cache folder. */
   readonly cache: string
+  /** How the pictures are prepared. Default: as `prepare` does. */
+  readonly photos?: Pick<PrepareOptions, 'size' | 'fit'> | undefined
   /** Number of threads that read and decode. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
 }
@@ -28,11 +30,14 @@ export interface CachedOptions
  * @throws DiskError if the disk refuses
  */
 export async function openCached(path: string, options: CachedOptions): Promise<PhotoDataset> {
-  const { cache, workers, onNotice, ...rest } = options
+  const { cache, workers, photos = {}, onNotice, ...rest } = options
   const source = await openSource(path, options.signal)
   try {
     const real = await realpath(path)
-    const mark = createHash('sha256').update(real).digest('hex').slice(0, 12)
+    const { size, ...others } = photos
+    const own = { ...others, ...(size !== undefined && !source.shape && { size }) }
+    const form = Object.keys(own).length === 0 ? '' : JSON.stringify(own)
+    const mark = createHash('sha256').update(`${real}${form}`).digest('hex').slice(0, 12)
     const folder = join(
       resolve(cache),
       'prepared',
@@ -45,6 +50,7 @@ export async function openCached(path: string, options: CachedOptions): Promise<
     }
     const preparation = {
       ...rest,
+      ...own,
       // Files of the same name and size may differ. The stamp has their times.
       salt: source.stamp,
       replace: true,
@@ -63,10 +69,10 @@ export async function openCached(path: string, options: CachedOptions): Promise<
       }
       const left =
         skipped.length === 0 ? '' : `, ${skipped.length} images skipped (dataset.json there)`
-      const own = hasOwnTest(testing) ? '' : `; ${testing}`
+      const testPart = hasOwnTest(testing) ? '' : `; ${testing}`
       return openPhotos(folder, {
         threads: workers,
-        source: `${source.kind} in ${path}, prepared in ${folder}${left}${own}`
+        source: `${source.kind} in ${path}, prepared in ${folder}${left}${testPart}`
       })
     }
     try {

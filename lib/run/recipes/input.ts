@@ -33,7 +33,7 @@ export type Suitable = Pick<
  * const { input, notes } = suitInput(recipeByName('paper'), data.train, net.definition.input)
  */
 export function suitInput(
-  { input, photos, epochs: usual }: Recipe,
+  { input, photos, epochs: usual }: Pick<Recipe, 'input' | 'photos' | 'epochs'>,
   set: Suitable,
   size: { readonly height: number; readonly width: number },
   epochs: number = usual

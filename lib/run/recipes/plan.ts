@@ -1,6 +1,7 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { datasetRule } from '../../data/rules.ts'
 import type { NetDefinition } from '../../net/definition.ts'
+import type { Freeze } from '../../net/freeze.ts'
 import { netByName } from '../../net/models/index.ts'
 import { evenStart } from '../../net/models/start.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
@@ -18,6 +19,7 @@ import { ImageOrder } from '../../training/loop/image-order.ts'
 import type { Sampling } from '../../training/loop/sampling.ts'
 import { checkArguments } from '../../util/check/check.ts'
 import { record, whole } from '../../util/check/rules.ts'
+import { freezeOf, headRates } from '../freeze.ts'
 import { netSettingsRule, optimizerOf, settingsRule, type TrainSettings } from '../settings.ts'
 import { ablationsIn } from './ablation.ts'
 import { recipeByName } from './index.ts'
@@ -39,12 +41,16 @@ const schedules = {
 export interface Plan {
   /** The net. */
   readonly definition: NetDefinition
+  /** For the option of `definition.build`. Undefined: nothing is frozen. */
+  readonly freeze?: Freeze
   /** For `train`'s option of the same name, as the next three. */
   readonly optimizer: Optimizer
   /** Factor on the learning rate. */
   readonly schedule: Schedule
   /** Factors of each parameter. Undefined: none. */
   readonly courses?: Courses
+  /** Factors on the rate by layer. Undefined: none. */
+  readonly rates?: Readonly<Record<string, number>>
   /** How images become the net's input. Undefined: as `train` does without. */
   readonly input?: InputRecipe
   /** How images are drawn. Undefined: each once an epoch. */
@@ -145,11 +151,14 @@ export function planOf(settings: TrainSettings, dataset: Dataset): Plan {
   const { train } = data
   const net = netOf(settings, { channels: train.channels, classes: train.classes.length })
   const definition = settings.start === 'even' ? evenStart(net) : net
+  const freeze = freezeOf(settings)
+  const rates = headRates(settings, definition)
+  const layers = { ...(freeze && { freeze }), ...(rates && { rates }) }
   if (!recipe) {
     const schedule = schedules[settings.schedule]()
     const input = settings.input && { input: settings.input }
     const optimizer = optimizerOf(settings)
-    return { definition, optimizer, schedule, ...input, views: 1, data, notes: [] }
+    return { definition, ...layers, optimizer, schedule, ...input, views: 1, data, notes: [] }
   }
   const { optimizer: kind, momentum, beta2, weightDecay, batch, accumulate = 1, steps } = settings
   const { holdOut = 0 } = settings
@@ -168,6 +177,7 @@ export function planOf(settings: TrainSettings, dataset: Dataset): Plan {
   const drop = settings.schedule === 'plateau' ? recipe.rates.weight.plateau : undefined
   return {
     definition,
+    ...layers,
     optimizer:
       kind === recipeDefaults(recipe).optimizer
         ? recipeOptimizer(recipe, { momentum, beta2, weightDecay })

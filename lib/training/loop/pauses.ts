@@ -20,6 +20,7 @@ export class Pauses {
   readonly #onResult: NonNullable<TrainOptions['validation']>['onResult']
   readonly #signal: AbortSignal | undefined
   readonly #courses: Courses
+  readonly #rates: ReadonlyMap<string, number>
   readonly #watcher: Watcher | undefined
   /** The step of the last snapshot. */
   #saved: number
@@ -27,7 +28,7 @@ export class Pauses {
   #savedAt = performance.now()
 
   constructor(trainer: Trainer, plan: RunPlan, queue: StepQueue, options: TrainOptions) {
-    const { checkpoint, validation, watch, signal, courses = uniform } = options
+    const { checkpoint, validation, watch, signal, courses = uniform, rates = {} } = options
     this.#net = trainer.net
     this.#trainer = trainer
     this.#plan = plan
@@ -36,6 +37,7 @@ export class Pauses {
     this.#onResult = validation?.onResult
     this.#signal = signal
     this.#courses = courses
+    this.#rates = new Map(Object.entries(rates))
     this.#watcher = watch && new Watcher(trainer, watch, plan.start)
     this.#saved = plan.start
   }
@@ -130,7 +132,10 @@ export class Pauses {
     const planned = schedule(at)
     await this.#watcher?.check(sent, {
       rate: rate.lr * planned,
-      factorOf: (parameter) => planned * parameter.rate * (this.#courses(parameter).rate?.(at) ?? 1)
+      factorOf: (parameter) => {
+        const ofLayer = parameter.rate * (this.#rates.get(parameter.layer) ?? 1)
+        return planned * ofLayer * (this.#courses(parameter).rate?.(at) ?? 1)
+      }
     })
   }
 }

@@ -5,15 +5,10 @@ import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
-import {
-  type Course,
-  type Courses,
-  constant,
-  type Progress,
-  uniform
-} from '../../optim/schedule.ts'
+import { constant, type Progress, uniform } from '../../optim/schedule.ts'
 import { factorOf } from '../loop/checked-factor.ts'
 import type { UpdateOptions } from '../options.ts'
+import { type Group, grouped, layerRates } from './groups.ts'
 import { MovingAverage } from './moving-average.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
 import { SideCalls } from './side-calls.ts'
@@ -55,13 +50,13 @@ export class Update {
   readonly #side: SideCalls[] = []
 
   constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
-    const { courses = uniform, clipNorm, ema } = options
+    const { courses = uniform, rates = {}, clipNorm, ema } = options
     this.#net = net
     this.optimizer = optimizer
     this.#clipNorm = clipNorm
     this.#ema = ema
     const { trained } = net.parameters
-    const { groups, of } = grouped(trained, courses)
+    const { groups, of } = grouped(trained, courses, layerRates(net, rates))
     this.#groups = groups
     this.#groupOf = of
     this.#memories = net.placement.parts.map(({ device, index }) => {
@@ -263,28 +258,4 @@ export class Update {
     for (const side of this.#side.splice(0)) side.close()
     for (const memory of this.#memories) memory.close()
   }
-}
-
-/** Parameters with equal factors and the same course. */
-interface Group {
-  readonly rate: number
-  readonly decay: number
-  readonly course: Course
-}
-
-function grouped(
-  parameters: readonly Parameter[],
-  courses: Courses
-): { readonly groups: readonly Group[]; readonly of: ReadonlyMap<Parameter, number> } {
-  const groups: Group[] = []
-  const of = new Map<Parameter, number>()
-  for (const parameter of parameters) {
-    const { rate, decay } = parameter
-    const course = courses(parameter)
-    const known = groups.findIndex(
-      (group) => group.rate === rate && group.decay === decay && group.course === course
-    )
-    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
-  }
-  return { groups, of }
 }

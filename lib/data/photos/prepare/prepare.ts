@@ -11,6 +11,7 @@ import {
   flag,
   maybe,
   oneOf,
+  type Rule,
   record,
   signal,
   text,
@@ -31,9 +32,16 @@ import { Preparation, type PreparationOptions } from './preparation.ts'
 /** Options of `prepare`. */
 export interface PrepareOptions extends PlanOptions, PreparationOptions {}
 
-const prepareOptions = record<PrepareOptions>({
+const pictureRules = {
   size: maybe(whole({ from: 1, to: MAX_SIZE })),
-  fit: maybe(oneOf('crop', 'warp')),
+  fit: maybe(oneOf('crop', 'warp'))
+}
+
+/** What the options must be that say how pictures look. */
+export const picturesRule: Rule = record<Pick<PrepareOptions, 'size' | 'fit'>>(pictureRules)
+
+const prepareOptions = record<PrepareOptions>({
+  ...pictureRules,
   store: maybe(oneOf('raw', 'jpeg')),
   quality: maybe(whole({ from: 1, to: 100 })),
   duplicates: maybe(flag),
