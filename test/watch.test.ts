@@ -96,6 +96,7 @@ t.test('a healthy run has no diagnosis, and the numbers of one that is not watch
       optimizer: sgd({ momentum: 0.9, weightDecay: 1e-3 })
     },
     adam: { optimizer: adam(), lr: 1e-3, every: 3 },
+    'steps of several batches': { batch: 5, accumulate: 4, every: 2 },
     'two devices': { where: ['cpu:0', 'cpu:1'] },
     'replicas on two devices': { where: ['cpu:0', 'cpu:1'], build: { parallel: 'data' } }
   }
@@ -177,6 +178,9 @@ t.test('a loss that stands where it began', async (t) => {
   t.strictSame(places(wrong.found), [{ kind: 'plateau', layer: undefined, step: 261 }])
   t.match(wrong.found[0]?.text, /^The loss stands at 2\.\d+ since the start, about ln 10: the net /)
   t.match(wrong.found[0]?.text, /look whether the labels are those of the images/)
+
+  const counted = await course({ ...long, images: shuffled, batch: 5, accumulate: 4 })
+  t.strictSame(places(counted.found), places(wrong.found), 'steps of four batches of five')
 
   const caffe = plain({ normal: { std: 0.01 } }, { constant: 5 })
   const flat = await course({ ...long, definition: caffe, lr: 1e-4 })

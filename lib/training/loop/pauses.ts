@@ -131,6 +131,7 @@ export class Pauses {
     const at = this.#plan.progressAt(sent - 1)
     const planned = schedule(at)
     await this.#watcher?.check(sent, {
+      seen: this.#plan.imagesAt(this.#queue.done),
       rate: rate.lr * planned,
       factorOf: (parameter) => {
         const ofLayer = parameter.rate * (this.#rates.get(parameter.layer) ?? 1)

@@ -70,6 +70,11 @@ export class RunPlan {
     return epoch + position / this.order.epochLength
   }
 
+  /** Images seen at a state. */
+  imagesAt({ epoch, position }: TrainState): number {
+    return epoch * this.order.epochLength + position
+  }
+
   /** True if a step is to follow the `sent` steps that were queued. */
   goesOn(sent: number): boolean {
     return sent < this.length.steps && !this.aborted && !this.validator?.exhausted

@@ -26,6 +26,8 @@ export interface WatchedStep {
   readonly rate: number
   /** The factor on the run's rate that a parameter should have, with the schedule's. */
   readonly factorOf: (parameter: Parameter) => number
+  /** Images seen since the run's beginning: a step may take several batches. */
+  readonly seen: number
 }
 
 /** What is measured before the step that is checked. */
@@ -103,7 +105,7 @@ export class Watcher {
       this.#next = step + 2
       return
     }
-    const guessing = this.#guessing(step, net)
+    const guessing = this.#guessing(made.seen, net)
     const weights = updateRatios(before.weights, await sampleWeights(net), made.factorOf)
     const relus = before.dead || guessing !== undefined ? await this.#relus() : []
     const evidence = { step, rate: made.rate, relus, weights }
@@ -118,12 +120,12 @@ export class Watcher {
   }
 
   /** The mean loss since the last regular check, if it is that of guessing after enough images. */
-  #guessing(step: number, net: Net): number | undefined {
+  #guessing(seen: number, net: Net): number | undefined {
     if (this.#losses < this.#every) return undefined
     const loss = this.#loss / this.#losses
     this.#loss = 0
     this.#losses = 0
-    const long = step * net.batch >= limits.images * net.classes
+    const long = seen >= limits.images * net.classes
     return long && isGuessing(loss, net.classes) ? loss : undefined
   }
 
