@@ -31,10 +31,14 @@ struct Planes {
   int64_t slack;   // zeros before and after it
 };
 
+/// Between rows are zeros, whatever the map before has left there.
 template <class T>
 ALEXNODE_INLINE void gather(float* plane, const T* map, const Planes& s) {
-  for (int64_t y = 0; y < s.v.h; y++)
-    for (int64_t x = 0; x < s.v.w; x++) plane[y * s.pitch + x] = map[(y * s.v.w + x) * s.v.pixel_stride];
+  for (int64_t y = 0; y < s.v.h; y++) {
+    float* row = plane + y * s.pitch;
+    for (int64_t x = 0; x < s.v.w; x++) row[x] = map[(y * s.v.w + x) * s.v.pixel_stride];
+    for (int64_t x = s.v.w; x < s.pitch; x++) row[x] = 0.f;
+  }
 }
 
 template <class T>
@@ -74,8 +78,9 @@ ALEXNODE_CLONES void backward_map(T* dx, const T* x, const T* dy, float* scratch
   for (int64_t i = 0; i < s.length; i++) {
     float p, inverse;
     power(s.k + s.alpha * terms[i], p, inverse);
+    // Where x is 0, as between rows, it is 0, even if k is 0 and the power infinite, unless dy is not finite.
+    terms[i] = in[i] != 0 ? out[i] * p * in[i] * inverse : out[i] * in[i];
     out[i] *= p;
-    terms[i] = in[i] != 0 ? out[i] * in[i] * inverse : 0.f;  // 0 between rows, whatever k is
   }
   s.along.mirrored().sums(part, terms, s.length, Itself{});
   s.down.mirrored().sums(sums, part, s.length, Itself{});

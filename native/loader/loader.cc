@@ -88,7 +88,6 @@ void Loader::State::loop() {
     }
     lock.lock();
     if (work.failure.empty()) work.failure = failure;
-    // Already settled if the loader was closed meanwhile.
     if (++work.done == work.batch.records.size()) finish(work);
   }
 }
@@ -108,10 +107,12 @@ Loader::Loader(std::shared_ptr<Mailbox> mailbox, int threads)
 Loader::~Loader() {
   std::lock_guard lock(state_->mutex);
   state_->closed = true;
-  for (auto* work = state_->first; work; work = work->next) {
-    state_->mailbox->settle(work->ticket, "[data] the loader was closed before this was read");
-    // Reads in progress do not count any more.
-    work->done = work->batch.records.size();
+  for (State::Work *work = state_->first, *next; work; work = next) {
+    next = work->next;
+    // Records that are being read are waited for: they write to the batch's memory.
+    work->done += work->batch.records.size() - work->begun;
+    if (work->failure.empty()) work->failure = "[data] the loader was closed before this was read";
+    if (work->done == work->batch.records.size()) state_->finish(*work);
   }
   state_->first = state_->last = nullptr;
   state_->wake.notify_all();

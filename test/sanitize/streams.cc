@@ -162,6 +162,9 @@ void loaders() {
     for (size_t i = 0; i < 20; i++) load(loader, false, i);
     while (!e.ends.contains(e.last - 10)) e.loop.turn();
   }
+  // Who is told can count on the memory being back, whatever was begun when the loader closed.
+  for (double id = e.last - 19; id <= e.last; id++) e.end(id);
+  expect(memory.use_count() == 1, "nobody to hold the memory after the last batch of a closed loader");
   {
     loader::Loader loader(e.mailbox, 2);
     load(loader, false);

@@ -74,10 +74,30 @@ function rows(
   ]
 }
 
+/** Rows whose x has zeros, one of them where a NaN or an infinity is put into dy: its term is NaN. */
+function zeroRows(dtype: DType, layout: string): OpCase[] {
+  const row = (op: string, x: Shape, more: Fields = {}) => {
+    const image = { dtype, layout }
+    const values = { kind: 'list', list: [0, 1, -1, 0.5, 2] } as const
+    return opCase({
+      op,
+      fields: { size: 3, alpha: 0.3, beta: 0.6, ...more },
+      inputs: { x: slot(x, { ...image, values }), dy: slot(x, image) },
+      outputs: { dx: slot(x, image) }
+    })
+  }
+  return [
+    row('lrn_backward', [1, 5, 2, 5]),
+    row('lrn_backward', [1, 5, 2, 5], { relu: true }),
+    row('lrn_within_backward', [1, 2, 5, 5])
+  ]
+}
+
 /** Rows of lrn, lrn_within and their gradients. */
 export const lrnCases: readonly OpCase[] = floatDTypes.flatMap((dtype) =>
   imageLayouts.flatMap((layout) => [
     ...across.flatMap((row) => rows('lrn', row, dtype, layout)),
-    ...within.flatMap((row) => rows('lrn_within', row, dtype, layout))
+    ...within.flatMap((row) => rows('lrn_within', row, dtype, layout)),
+    ...zeroRows(dtype, layout)
   ])
 )

@@ -72,12 +72,10 @@ const backward =
     const alpha = number(fields, 'alpha', 1e-4)
     const beta = number(fields, 'beta', 0.75)
     const scale = scales(fields, x, windows)
-    // Where x is 0 the term is 0, even if k is 0 and the power infinite. Across channels, where a ReLU may hide the
-    // element's own dx, it is NaN if dy is not finite.
+    // Where x is 0 the term is 0, even if k is 0 and the power infinite, unless dy is not finite.
     const ratio = scale.map((s, j) => {
       const product = dy.data[j]! * x.data[j]!
-      if (x.data[j] === 0) return windows === withinMap ? 0 : product
-      return product * s ** (-beta - 1)
+      return x.data[j] === 0 ? product : product * s ** (-beta - 1)
     })
     const dx = zeros(x.shape)
     windows(fields, x.shape, (centre, member) => {

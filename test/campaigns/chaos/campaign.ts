@@ -17,7 +17,7 @@ import { twoRunCases } from './two-runs.ts'
 /** How large a campaign is. */
 export interface Size {
   readonly seed: number
-  /** SIGKILLs in all; of those at a random moment some come after the end. */
+  /** SIGKILLs in all. */
   readonly kills: number
   /** The disk is full at each nth call. */
   readonly everyCall: number
@@ -28,7 +28,7 @@ export interface Size {
 }
 
 export const whole: Omit<Size, 'seed'> = {
-  kills: 320,
+  kills: 200,
   everyCall: 1,
   rounds: 24,
   stages: 6

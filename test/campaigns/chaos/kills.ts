@@ -6,8 +6,10 @@ import type { Faults } from './faults.ts'
 import { type Ended, told } from './launch.ts'
 import type { Subject } from './subject.ts'
 
-/** Kills of one run, until it is let finish. */
+/** Kills of a case; a run that ends before one is compared, and the next begins. */
 const KILLS = 5
+/** Starts of a case, for all its kills. */
+const STARTS = 10 * KILLS
 
 /** @param calls that an undisturbed run makes to change files */
 export function killCases(
@@ -20,19 +22,25 @@ export function killCases(
     name: `run ${i + 1}, seed ${seed + i}`,
     async run() {
       const random = randomOf(seed + i)
-      const out = join(folder, `kills-${i}`)
       const seen = { kills: 0, 'kills within a write': 0 }
-      for (let n = 0; n < KILLS; n++) {
+      const killed = () => seen.kills + seen['kills within a write']
+      let out = join(folder, `kills-${i}`)
+      for (let n = 1; killed() < Math.min(KILLS, kills - KILLS * i); n++) {
+        if (n > STARTS) throw new Error(`expected ${KILLS} kills in ${STARTS} starts`)
         // Resumed runs make fewer calls: a fault beyond the last one kills nothing.
         const within = faults !== undefined && random() < 0.5
         const at = 1 + Math.floor(random() * calls * 0.7)
-        const moment = random() * subject.length * 1.1
+        const moment = random() * subject.length
         const kind = random() < 0.5 ? 'half' : 'kill'
         const ended = within
           ? await subject.run(out, faults.environment({ dir: out, at, kind }))
           : await killedAt(subject, out, moment)
         if (ended.signal === 'SIGKILL') seen[within ? 'kills within a write' : 'kills']++
         else if (ended.code !== 0) throw new Error(told(ended))
+        else {
+          subject.compare(out)
+          out = join(folder, `kills-${i}-${n}`)
+        }
       }
       await subject.finish(out)
       return seen

@@ -7,11 +7,14 @@ import type { Case } from './cases.ts'
 import type { Command } from './commands.ts'
 import { clearError, run, start, told } from './launch.ts'
 import type { Subject } from './subject.ts'
+import { Waited } from './waited.ts'
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** What a command may take to end, in milliseconds. */
+/** What a command may take to end, in milliseconds, without what its threads waited for a processor. */
 const MOST = 2000
+/** After so long it is ended by force. */
+const HANGS = 60_000
 /** What is watched of commands that take long. */
 const LONGEST = 5000
 
@@ -61,9 +64,10 @@ async function signalled(
   const started = start(args(out))
   const early = await Promise.race([started.ended, sleep(moment)])
   const begun = performance.now()
+  const waited = new Waited(started.process.pid)
   started.process.kill(signal)
-  const ended = await Promise.race([started.ended, sleep(20_000)])
-  const took = performance.now() - begun
+  const ended = await Promise.race([started.ended, sleep(HANGS)])
+  const took = performance.now() - begun - waited.end()
   if (!ended) {
     started.process.kill('SIGKILL')
     throw new Error(`expected an end in ${MOST} ms, got none; ${told(await started.ended)}`)

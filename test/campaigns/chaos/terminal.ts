@@ -7,19 +7,31 @@ import type { Case } from './cases.ts'
 import { program } from './launch.ts'
 import type { Subject } from './subject.ts'
 
-/** Runs a program on a terminal, closes that once a text came, and prints how the program ended. */
+/**
+ * Runs a program on a terminal, closes that once a text came, and prints how the program ended, the milliseconds that it
+ * took, and those that its threads waited for a processor (see waited.ts).
+ */
 const PYTHON = `
-import os, pty, sys, time
+import glob, os, pty, sys, time
+def waited():
+  try:
+    return sum(int(open(f).read().split()[1]) for f in glob.glob(f'/proc/{pid}/task/*/schedstat')) / 1e6
+  except OSError:
+    return 0
 pid, fd = pty.fork()
 if pid == 0:
   os.execv(sys.argv[2], sys.argv[2:])
 seen = b''
 while sys.argv[1].encode() not in seen:
   seen += os.read(fd, 4096)
+begun, before = time.time(), waited()
 os.close(fd)
-begun = time.time()
-_, status = os.waitpid(pid, 0)
-print(os.waitstatus_to_exitcode(status), round(1000 * (time.time() - begun)))
+late, ended = before, 0
+while ended == 0:
+  late = max(late, waited())
+  time.sleep(.02)
+  ended, status = os.waitpid(pid, os.WNOHANG)
+print(os.waitstatus_to_exitcode(status), round(1000 * (time.time() - begun) - (late - before)))
 `
 
 export function terminalCases(subject: Subject, folder: string): Case[] {
