@@ -5,17 +5,13 @@ const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const { availableParallelism, totalmem } = require('node:os')
 const { join, resolve } = require('node:path')
+const dist = require('./dist.cjs')
 const { has, install, isThere } = require('./native-deps.cjs')
-const { changedSince, nativeSources, stamped, walk } = require('./stamps.cjs')
+const { changedSince, nativeSources, stamped } = require('./stamps.cjs')
 
 const root = resolve(__dirname, '..')
-/** What scripts/entries.cjs writes last, for each path that package.json exports. */
-const entries = Object.values(require('../package.json').exports).flatMap(
-  ({ import: module, require: common }) => (module ? [module.types, common.default] : [])
-)
 const addon = join(root, 'build/Release/alexnode.node')
 const nativeStamp = 'build/native.stamp'
-const distStamp = 'build/dist.stamp'
 
 process.chdir(root)
 
@@ -108,23 +104,7 @@ function steps({ lint, test }) {
   if (compiles) {
     add('compiling the addon (cmake, in build/)', () => stamped(nativeStamp, compile))
   }
-  // The folders that are compiled: what setup waits for must be what tsc makes.
-  const { include } = require('../tsconfig.build.json')
-  const outputs = [...walk(...include)]
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => join('dist', path.replace(/ts$/, 'js')))
-    .concat(entries)
-  if (
-    changedSince(
-      distStamp,
-      ...[...include, 'tsconfig.json', 'tsconfig.build.json', 'scripts/entries.cjs']
-    ) ||
-    !outputs.every(fs.existsSync)
-  ) {
-    add('compiling TypeScript into dist', () =>
-      stamped(distStamp, () => run('npm', 'run', '--silent', 'build:ts'))
-    )
-  }
+  if (dist.isStale()) add('compiling TypeScript into dist', dist.compile)
   if (test && !isThere('test')) {
     add('installing what the tests compare with', () => {
       if (!install('test')) {

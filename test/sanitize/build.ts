@@ -53,7 +53,7 @@ const STREAMS = [
   ...['loader', 'jpeg', 'stored_file', 'crc32'].map((name) => `loader/${name}`)
 ].map((name) => `native/${name}.cc`)
 
-const FLAGS = ['-std=c++20', '-O1', '-g', '-fno-omit-frame-pointer', '-Inative', '-Itest/sanitize']
+const FLAGS = ['-std=c++20', '-O1', '-g1', '-fno-omit-frame-pointer', '-Inative', '-Itest/sanitize']
 
 const sanitizers = (kind: Sanitizer) =>
   kind === 'address' ? 'address,undefined,float-cast-overflow' : 'thread'
