@@ -1,7 +1,7 @@
 /** Tensors of an ONNX file: what they are, and where their values lie. */
+import { toFloats } from '../../../util/files/floats.ts'
 import { type Message, readSpan, type Span } from '../../../util/files/protobuf.ts'
 import type { FileDtype } from '../../../util/files/safetensors-header.ts'
-import { toFloats } from '../../floats.ts'
 import { Tensor, TensorType } from '../schema.ts'
 import { damaged, type Label, unsupported } from './errors.ts'
 
