@@ -18,6 +18,7 @@ import { program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
 import { TrainReport } from './train/report.ts'
 import { begin, beginAgain, checkLayers, isNew, openAgain } from './train/start.ts'
+import { skipping } from './train/whole-images.ts'
 
 /** Images in a batch of tests and validations. */
 const TEST_BATCH = 64
@@ -62,10 +63,10 @@ await program(async (signal, saving) => {
   })
 
   const start = begun ?? (await beginAgain(run, dataOptions))
-  const whole = run.sameData(start?.data ?? (await openAgain(run, dataOptions)))
-  report.data(whole)
+  const all = run.sameData(start?.data ?? (await openAgain(run, dataOptions)))
+  report.data(all)
   const { settings } = run
-  const data = withFewerTests(settings, whole)
+  const data = withFewerTests(settings, all)
   const reason = settings.dtype === preferred.dtype ? preferred.reason : 'as given'
   report.device(devices.all, where, settings.dtype, reason)
 
@@ -80,15 +81,21 @@ await program(async (signal, saving) => {
     await takeWeights(net, start.start.file.path, start.taken)
     report.started(start)
   } else if (freeze && run.step === 0) report.note(FROZEN_AT_RANDOM)
-  const { images, validation } = splitData(settings, plan.data)
-  const looked = validation && { validation: { ...validation, ...onValidation(run, report) } }
+  const whole = skipping(given.strict, report.damaged)
+  const split = splitData(settings, plan.data)
+  const images = whole(split.images)
+  const validation = split.validation && {
+    ...split.validation,
+    set: whole(split.validation.set),
+    ...onValidation(run, report)
+  }
   try {
     if (settings.lrAuto && run.step === 0)
       await findRate(net, images, run, plan, { report, signal })
     report.run(run, planOf(run.settings, data).notes)
     const options = { ...trainOptions(given, run, plan, report), signal }
     await saving(async () => {
-      for await (const step of train(net, images, { ...options, ...looked })) {
+      for await (const step of train(net, images, { ...options, validation })) {
         await run.log(step)
         await report.step(step)
       }
@@ -99,9 +106,9 @@ await program(async (signal, saving) => {
       for (const label of labels) seen[label] = (seen[label] ?? 0) + 1
     }
     const test = { batch: TEST_BATCH, input, views, signal, onBatch, onProgress: report.testing }
-    const result = given.test ? await evaluate(net, plan.data.test, test) : undefined
-    await saving(() => run.finish(net, result))
-    report.finished(result, run, { seen, of: whole.test.length })
+    const result = given.test ? await evaluate(net, whole(plan.data.test), test) : undefined
+    await saving(() => run.finish(net, result, report.skippedImages))
+    report.finished(result, run, { seen, of: all.test.length })
   } finally {
     if (signal.aborted) report.interrupted(run)
   }

@@ -59,10 +59,15 @@ export interface ImageSet extends ImageShape {
    * @param indices image numbers from 0 to length - 1
    * @param to staging buffer: u8 [indices.length, height, width, channels] from byte `offset` on
    * @param offset first byte in the buffer
-   * @param labels i32 [indices.length], or longer; written before this returns
-   * @returns resolves when all images are written
+   * @param labels i32 [indices.length], or longer
+   * @returns resolves when all images and labels are written
    */
   load?(indices: Uint32Array, to: Buffer, offset: number, labels: Int32Array): Promise<void>
+  /**
+   * True for an image that was read, is damaged, and was replaced by another one. Optional; evaluations leave such
+   * images out.
+   */
+  isDamaged?(i: number): boolean
 }
 
 /** Principal components of the RGB values 0…255 of all training pixels, largest first. */

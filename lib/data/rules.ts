@@ -37,6 +37,7 @@ export const anImageSet: Rule = record<ImageSet>(
     std: stdRule,
     read: callback,
     load: maybe(callback),
+    isDamaged: maybe(callback),
     meanImage: maybe(typed('Float32Array')),
     fit: maybe(fitRule),
     colours: maybe(coloursRule)

@@ -199,13 +199,15 @@ export class TrainingRun {
   /**
    * Writes the weights, and the test's result as the log's last line.
    * @param result of the test; undefined: there was none
+   * @param skipped damaged images that were skipped
    * @throws DiskError when the disk refuses
    */
-  async finish(net: Net, result?: Evaluation): Promise<void> {
+  async finish(net: Net, result?: Evaluation, skipped = 0): Promise<void> {
     await this.#keepData()
     await saveWeights(net, this.weightsFile)
     const test = result && { test_top1: result.top1, test_loss: result.loss }
-    await this.#run.log({ final: true, ...test, steps: this.#saved })
+    const images = skipped > 0 && { skipped_images: skipped }
+    await this.#run.log({ final: true, ...test, steps: this.#saved, ...images })
   }
 
   /**

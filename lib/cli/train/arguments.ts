@@ -35,6 +35,8 @@ export interface TrainArguments extends RunArguments {
   /** Test the net after training. */
   readonly test: boolean
   readonly json: boolean
+  /** End at the first damaged image. */
+  readonly strict: boolean
 }
 
 interface Given extends Partial<Omit<TrainSettings, 'lr' | 'lrAuto'>>, RunArguments {
@@ -49,6 +51,7 @@ interface Given extends Partial<Omit<TrainSettings, 'lr' | 'lrAuto'>>, RunArgume
   readonly watch?: boolean
   readonly test?: boolean
   readonly json?: boolean
+  readonly strict?: boolean
 }
 
 /**
@@ -63,7 +66,8 @@ interface Given extends Partial<Omit<TrainSettings, 'lr' | 'lrAuto'>>, RunArgume
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
   const { device, devices, replicas, threads, workers, checkpointEvery, trace, ...most } = given
-  const { out, keep = 2, resume = false, watch = true, test = true, json = false, ...own } = most
+  const { out, keep = 2, resume = false, strict = false, json = false, ...rest } = most
+  const { watch = true, test = true, ...own } = rest
   const settings = settingsOf(own)
   return {
     settings,
@@ -82,7 +86,8 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     resume,
     watch,
     test,
-    json
+    json,
+    strict
   }
 }
 

@@ -128,6 +128,7 @@ async function addRun(train: Command): Promise<Command> {
     .option('--keep <n>', 'checkpoints to keep besides the best (2)', whole(1))
     .option('--trace <file>', traceHelp)
     .option('--resume', 'resume from the newest whole checkpoint in --out')
+    .option('--strict', 'end at the first damaged image (it is skipped, and counted)')
     .option('--no-watch', 'do not check for stalled training')
     .option('--json', 'print one JSON object a line, and nothing else')
 }

@@ -1,4 +1,5 @@
 /** The JSON lines of `alexnode train --json`. */
+import type { DamagedImage } from '../../data/skip-damaged.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, RateChange, Step, Validation } from '../../training/train.ts'
@@ -34,11 +35,19 @@ export function diagnosisJson({ step, kind, layer, text }: Diagnosis): object {
   return { step, diagnosis: kind, ...(layer !== undefined && { layer }), text }
 }
 
-/** @param standstill what is wrong with a run that learnt nothing */
+export function damagedJson({ image, file, reason }: DamagedImage): object {
+  return { skipped: image, file, reason }
+}
+
+/**
+ * @param standstill what is wrong with a run that learnt nothing
+ * @param damaged images that were skipped
+ */
 export function resultJson(
   result: Evaluation | undefined,
   steps: number,
-  standstill: string | undefined
+  standstill: string | undefined,
+  damaged: number
 ): object {
   const spoilt = result && result.notFinite > 0 && { test_not_finite: result.notFinite }
   return {
@@ -46,6 +55,7 @@ export function resultJson(
     ...(result && { test_top1: result.top1, test_loss: result.loss }),
     ...spoilt,
     steps,
+    ...(damaged > 0 && { skipped_images: damaged }),
     ...(standstill !== undefined && { standstill })
   }
 }

@@ -1,5 +1,6 @@
 /** Reports the course of a training run, for people or as JSON lines. */
 import type { Dataset } from '../../data/dataset.ts'
+import type { DamagedImage } from '../../data/skip-damaged.ts'
 import type { Device } from '../../engine/device.ts'
 import type { Net } from '../../net/net.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
@@ -13,7 +14,15 @@ import { count, duration, fraction, notFiniteText, pace } from '../shared/format
 import { printJson } from '../shared/output.ts'
 import { Reporter } from '../shared/reporter.ts'
 import { entry, onePiece } from '../shared/text.ts'
-import { diagnosisJson, rangeJson, rateJson, resultJson, stepJson, validationJson } from './json.ts'
+import {
+  damagedJson,
+  diagnosisJson,
+  rangeJson,
+  rateJson,
+  resultJson,
+  stepJson,
+  validationJson
+} from './json.ts'
 import { rangePlot } from './plot.ts'
 import { standstillText } from './standstill.ts'
 import type { Begun } from './start.ts'
@@ -30,6 +39,8 @@ export class TrainReport extends Reporter {
   /** True if the last step overflowed: the next one is skipped, too. */
   #overflowed = false
   #factor: number | undefined
+  /** Damaged images that were skipped, by file. */
+  readonly #damaged = new Map<string, DamagedImage>()
   /** The mean loss of the last steps. */
   #loss: number | undefined
 
@@ -132,6 +143,21 @@ export class TrainReport extends Reporter {
     )
   }
 
+  /** Reports a damaged image that is skipped. */
+  readonly damaged = (damage: DamagedImage): void => {
+    const { image, file, reason } = damage
+    const key = `${file} ${image}`
+    if (this.#damaged.has(key)) return
+    this.#damaged.set(key, damage)
+    if (this.json) printJson(damagedJson(damage))
+    this.note(`Skipped: ${foreign(image)}, which is damaged in ${foreign(file)}: ${reason}.`)
+  }
+
+  /** Damaged images that were skipped. */
+  get skippedImages(): number {
+    return this.#damaged.size
+  }
+
   /** Reports a validation, and what follows from it. */
   validated(validation: Validation): void {
     const { step, top1, loss, notFinite, best, factor, stops } = validation
@@ -165,9 +191,11 @@ export class TrainReport extends Reporter {
     test: { readonly seen: readonly number[]; readonly of: number }
   ): void {
     const standstill = standstillText({ result, images: test.seen, loss: this.#loss })
-    if (this.json) printJson(resultJson(result, run.saved, standstill))
+    if (this.json) printJson(resultJson(result, run.saved, standstill, this.skippedImages))
     const seconds = (performance.now() - this.#start) / 1000
-    this.print(resultText(result, run, { seconds, skipped: this.#skipped, test: test.of }))
+    const damaged = [...this.#damaged.values()].map(({ image }) => foreign(image))
+    const numbers = { seconds, skipped: this.#skipped, damaged, test: test.of }
+    this.print(resultText(result, run, numbers))
     if (standstill !== undefined) this.note(standstill)
   }
 

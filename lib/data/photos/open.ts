@@ -10,6 +10,7 @@ import { DamagedFileError, diskError, errnoOf } from '../../util/files/errors.ts
 import { cut } from '../../util/foreign.ts'
 import { checkRead } from '../check.ts'
 import { DataError, type Dataset, type ImageSet } from '../dataset.ts'
+import { DamagedImageError } from '../skip-damaged.ts'
 import { decodePhoto, PhotoError } from './decode.ts'
 import { PROGRESS } from './prepare/progress.ts'
 import { isHeldOut } from './prepare/test-part.ts'
@@ -165,7 +166,14 @@ function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
         labels[place] = records.label(i)
         images.set(await pixelsOf(i), place * size)
       }
-      await Promise.all(Array.from(indices, one))
+      // All of them end before this does: the outputs are the caller's again.
+      const done = await Promise.allSettled(Array.from(indices, one))
+      for (const [place, result] of done.entries()) {
+        if (result.status === 'fulfilled') continue
+        const { reason } = result
+        if (!(reason instanceof DamagedImageError)) throw reason
+        throw new DamagedImageError(reason.message, place, reason.damage)
+      }
     },
     ...(records.load && {
       load: async (indices, to, offset, labels) => {

@@ -13,6 +13,7 @@ import {
   whole
 } from '../../util/check/rules.ts'
 import type { InputRecipe } from '../input/augment.ts'
+import type { Feed } from '../input/feed.ts'
 import { inputRule } from '../input/input-rule.ts'
 import { rowsOf, type Stats, statsOf } from './metrics.ts'
 import { openPredictor } from './predictor.ts'
@@ -52,6 +53,8 @@ const evaluateRule = record<EvaluateOptions>(evaluateRules)
 export interface PredictedBatch {
   /** Number of its first image in the set. */
   readonly first: number
+  /** u32 [images]: their numbers in the set. Damaged images are left out, see `ImageSet.isDamaged`. */
+  readonly numbers: Uint32Array
   /** i32 [images]: the true classes. */
   readonly labels: Int32Array
   /**
@@ -74,7 +77,7 @@ export interface Evaluation {
    * not finite if there is one.
    */
   readonly notFinite: number
-  /** Images of the set. */
+  /** Images of the set, but for damaged ones. */
   readonly images: number
   /** Pace, over the whole evaluation. */
   readonly imagesPerSecond: number
@@ -108,21 +111,33 @@ export async function evaluate(
   let top5 = 0
   let notFinite = 0
   let done = 0
-  const count = (rows: number, stats: Stats) => {
+  const count = (rows: number, stats: Stats, end: number) => {
     loss += stats.loss * rows
     top1 += stats.top1
     top5 += stats.top5
     notFinite += stats.notFinite
     done += rows
-    onProgress?.(done, set.length)
+    onProgress?.(end, set.length)
   }
   const inFlight: Promise<void>[] = []
   try {
     for (let from = 0; from < set.length; from += build.batch) {
       signal?.throwIfAborted()
-      const rows = Math.min(build.batch, set.length - from)
-      const indices = Uint32Array.from({ length: rows }, (_, i) => from + i)
-      const deliver = await feed.stage({ indices, step: 0, seed: 0 })
+      const all = Uint32Array.from(
+        { length: Math.min(build.batch, set.length - from) },
+        (_, i) => from + i
+      )
+      const end = from + all.length
+      const batch = await stageWhole(feed, all, async () => {
+        // The slot that is staged next may be in flight.
+        for (const other of inFlight.splice(0)) await other
+      })
+      if (!batch) {
+        onProgress?.(end, set.length)
+        continue
+      }
+      const { numbers, deliver } = batch
+      const rows = numbers.length
       const labels = onBatch && feed.labels.slice(0, rows)
       const ran = predictor.run(deliver)
       const stats = statsOf(build, rows, predictions)
@@ -131,8 +146,8 @@ export async function evaluate(
       const work = Promise.all([stats, probabilities, ran])
       inFlight.push(
         work.then(([stats, probabilities]) => {
-          if (labels && probabilities) onBatch?.({ first: from, labels, probabilities })
-          count(rows, stats)
+          if (labels && probabilities) onBatch?.({ first: from, numbers, labels, probabilities })
+          count(rows, stats, end)
         })
       )
       if (inFlight.length === 2) await inFlight.shift()
@@ -149,4 +164,23 @@ export async function evaluate(
     images: done,
     imagesPerSecond: done / ((performance.now() - start) / 1000)
   }
+}
+
+/**
+ * Stages those of the images that are not damaged, which may show only when they are read.
+ * @param settle waits for what is in flight; called before another try
+ * @returns undefined if none is left
+ */
+async function stageWhole(feed: Feed, images: Uint32Array, settle: () => Promise<void>) {
+  const { set } = feed
+  const whole = () => images.filter((i) => set.isDamaged?.(i) !== true)
+  let numbers = whole()
+  while (numbers.length > 0) {
+    const deliver = await feed.stage({ indices: numbers, step: 0, seed: 0 })
+    const left = whole()
+    if (left.length === numbers.length) return { numbers, deliver }
+    await settle()
+    numbers = left
+  }
+  return undefined
 }

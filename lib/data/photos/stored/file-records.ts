@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { openFile, readAll, withFile } from '../../../util/files/bytes.ts'
 import { DamagedFileError, diskError, errnoOf } from '../../../util/files/errors.ts'
+import { DamagedImageError } from '../../skip-damaged.ts'
 import { checkIndex } from './check-index.ts'
 import { MANIFEST, type Part, type ShardFile } from './manifest.ts'
 import type { Records } from './records.ts'
@@ -164,10 +165,13 @@ export class FileRecords implements Records {
   }
 
   /** The error of a damaged record. */
-  damaged(i: number, reason: string): DamagedFileError {
-    return new DamagedFileError(
-      `[photos] ${this.place(i).path}, image ${i} (${this.name(i)}): ${reason}; fetch the shard` +
-        ' again, or remove the folder and prepare the set again'
+  damaged(i: number, reason: string, place = 0): DamagedImageError {
+    const [file, image] = [this.place(i).path, this.name(i)]
+    return new DamagedImageError(
+      `[photos] ${file}, image ${i} (${image}): ${reason}; fetch the shard` +
+        ' again, or remove the folder and prepare the set again',
+      place,
+      { image, file, reason }
     )
   }
 

@@ -1,7 +1,7 @@
 /** Loads records from shards by native threads. */
 import type { Buffer } from '../../../engine/memory.ts'
 import { LoadError } from '../../../native/errors.ts'
-import type { DamagedFileError } from '../../../util/files/errors.ts'
+import type { DamagedImageError } from '../../skip-damaged.ts'
 import { type FileRecords, openFileRecords } from './file-records.ts'
 import { Loader, StoredFile } from './loader.ts'
 import type { Part } from './manifest.ts'
@@ -57,8 +57,8 @@ class NativeRecords implements Records {
     return this.#files.bytes(i)
   }
 
-  damaged(i: number, reason: string): DamagedFileError {
-    return this.#files.damaged(i, reason)
+  damaged(i: number, reason: string, place?: number): DamagedImageError {
+    return this.#files.damaged(i, reason, place)
   }
 
   async load(indices: Uint32Array, to: Buffer, offset: number): Promise<void> {
@@ -75,7 +75,7 @@ class NativeRecords implements Records {
       await this.#loader.load(records, this.#format, to, offset)
     } catch (error) {
       if (!(error instanceof LoadError)) throw error
-      throw this.#files.damaged(indices[error.place] ?? 0, error.message)
+      throw this.#files.damaged(indices[error.place] ?? 0, error.message, error.place)
     }
     for (const i of indices) this.#checked[i] = 1
   }

@@ -1,6 +1,6 @@
 /** Access to the stored images of a part, one record each. */
 import type { Buffer } from '../../../engine/memory.ts'
-import type { DamagedFileError } from '../../../util/files/errors.ts'
+import type { DamagedImageError } from '../../skip-damaged.ts'
 
 /** The records of a part. */
 export interface Records {
@@ -21,7 +21,10 @@ export interface Records {
    * @throws DamagedFileError if a record's checksum is wrong
    */
   load?(indices: Uint32Array, to: Buffer, offset: number): Promise<void>
-  /** The error of a damaged record: it names the shard and the image. */
-  damaged(i: number, reason: string): DamagedFileError
+  /**
+   * The error of a damaged record: it names the shard and the image.
+   * @param place its place among the records that were to be read. Default 0
+   */
+  damaged(i: number, reason: string, place?: number): DamagedImageError
   close(): void | Promise<void>
 }
