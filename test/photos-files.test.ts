@@ -1,10 +1,25 @@
 // What is found in folders and tars: links, names twice, holes, hidden files, damage. The pictures are found by name.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { link, mkdir, symlink, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import t from 'tap'
 import { openTree } from '../lib/data/photos/files/walk.ts'
 import { tarOf, writeFiles } from './photo-files.ts'
+
+const root = resolve(import.meta.dirname, '..')
+/** A user without rights. */
+const nobody = { uid: 65534, gid: 65534 }
+const noOtherUser = whyNoOtherUser()
+
+function whyNoOtherUser(): string | false {
+  if (process.getuid?.() !== 0) return 'running as another user needs root'
+  for (let path = root; path !== '/'; path = resolve(path, '..')) {
+    if ((statSync(path).mode & 0o5) !== 0o5) return `other users may not read ${path}`
+  }
+  return false
+}
 
 /** The files of a tree with their text or fault, and its notes. */
 async function look(path: string) {
@@ -57,6 +72,27 @@ t.test('of a name that occurs twice in a tar, the last one counts', async (t) =>
     files: { 'a/1.jpg': 'new', 'a/2.jpg': 'two' },
     notes: ['1 name occurs more than once in its tar, and the last one counts: a/1.jpg.']
   })
+})
+
+t.test('what may not be read is listed', { skip: noOtherUser }, async (t) => {
+  // Root may read everything: another user looks.
+  const folder = mkdtempSync(join(tmpdir(), 'alexnode-unreadable-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const files = { 'cat/0.jpg': 'x', 'dog/0.jpg': 'x', 'fox/0.jpg': 'x', 'fox/1.jpg': 'x' }
+  await writeFiles(folder, files)
+  chmodSync(folder, 0o755)
+  chmodSync(join(folder, 'dog'), 0)
+  chmodSync(join(folder, 'fox/1.jpg'), 0)
+  const program = ['--import', 'tsx', join(root, 'test/scan-program.ts'), folder]
+  const { stdout, stderr, status } = spawnSync(process.execPath, program, {
+    ...nobody,
+    cwd: root,
+    encoding: 'utf8'
+  })
+  t.equal(status, 0, stderr)
+  const { classes, skipped } = JSON.parse(stdout)
+  t.match(classes, ['cat', 'fox'])
+  t.match(skipped, [{ file: /^dog/, reason: /cannot be read \(EACCES\)/ }])
 })
 
 t.test('sparse members and devices are listed, and what follows them is found', async (t) => {

@@ -16,6 +16,8 @@ interface Case {
   readonly files: Files
   /** The list to open; default: the folder. */
   readonly open?: string
+  /** Folders that name a class. */
+  readonly depth?: number
   /** Classes with their training pictures. */
   readonly train: readonly string[]
   /** The same of the test part. */
@@ -344,6 +346,58 @@ const cases: readonly Case[] = [
     test: ['a: set/val/a/0.jpg', 'b:']
   },
   {
+    name: 'parts that lists alone tell: Food-101',
+    files: {
+      ...pictures(['food/images/apple_pie', 'food/images/waffles'], 3),
+      'food/meta/classes.txt': 'apple_pie\nwaffles\n',
+      'food/meta/labels.txt': 'Apple pie\nWaffles\n',
+      'food/meta/train.txt': 'apple_pie/0\napple_pie/1\nwaffles/1\n',
+      'food/meta/test.txt': 'apple_pie/2\nwaffles/0\n'
+    },
+    train: [
+      'apple_pie: images/apple_pie/0.jpg images/apple_pie/1.jpg',
+      'waffles: images/waffles/1.jpg'
+    ],
+    test: ['apple_pie: images/apple_pie/2.jpg', 'waffles: images/waffles/0.jpg'],
+    skipped: [
+      'images/waffles/2.jpg is in no part: neither meta/train.txt nor meta/test.txt names it'
+    ],
+    notes: [
+      /^The parts are those of lists: \S*train\.txt \(3 pictures\) and \S*test\.txt \(2 pictures\)\.$/
+    ]
+  },
+  {
+    name: 'parts that lists alone tell: with endings, numbers and a third list',
+    files: {
+      ...pictures(['Images/cat', 'Images/dog'], 2),
+      'lists/train_list.txt': 'cat/0.jpg 1\ndog/0.jpg 2\n',
+      'lists/test_list.txt': 'cat/1.jpg 1\ndog/1.jpg 2\n',
+      'lists/validation.txt': 'cat/1.jpg\n'
+    },
+    train: ['cat: Images/cat/0.jpg', 'dog: Images/dog/0.jpg'],
+    test: ['cat: Images/cat/1.jpg', 'dog:'],
+    skipped: [
+      'Images/dog/1.jpg is in no part: neither lists/train_list.txt nor lists/validation.txt names it'
+    ],
+    notes: [
+      /^The parts are those of lists/,
+      /^Lists of other parts are not used: lists\/test_list\.txt\.$/
+    ]
+  },
+  {
+    name: 'lists of parts that share a picture tell no parts',
+    files: {
+      ...pictures(['cat', 'dog'], 2),
+      'train.txt': 'cat/0.jpg\ndog/0.jpg\n',
+      'test.txt': 'cat/0.jpg\ndog/1.jpg\n'
+    },
+    train: ['cat: cat/0.jpg cat/1.jpg', 'dog: dog/0.jpg dog/1.jpg'],
+    notes: [
+      /^test\.txt is not used: it has paths alone/,
+      /^train\.txt is not used: it has paths alone/
+    ]
+  },
+  {
     name: 'classes two levels down, beside a text',
     files: { ...pictures(['photos/pets/cat', 'photos/pets/dog'], 1), 'photos/readme.txt': 'x y' },
     train: ['cat: pets/cat/0.jpg', 'dog: pets/dog/0.jpg']
@@ -354,8 +408,23 @@ const cases: readonly Case[] = [
     train: ['pets: pets/cat/0.jpg pets/dog/0.jpg', 'wild: wild/fox/0.jpg'],
     notes: [
       'The classes are the 2 first folders. They hold 3 folders of 3 names (pets/cat, pets/dog, …), which could' +
-        ' be the classes, too, and are not told apart: for these, put them all into one folder.'
+        ' be the classes, too, and are not told apart: for these, prepare with --class-depth 2.'
     ]
+  },
+  {
+    name: 'the same, with these folders as classes',
+    files: { ...pictures(['pets/cat', 'pets/dog', 'wild/fox'], 1), ...none('wild/odd.jpg') },
+    depth: 2,
+    train: ['pets/cat: pets/cat/0.jpg', 'pets/dog: pets/dog/0.jpg', 'wild/fox: wild/fox/0.jpg'],
+    skipped: ['wild/odd.jpg has no class: it lies in fewer than 2 folders']
+  },
+  {
+    name: 'the same in parts',
+    files: pictures(['train/pets/cat', 'train/wild/fox', 'val/pets/cat', 'val/pets/eel'], 1),
+    depth: 2,
+    train: ['pets/cat: train/pets/cat/0.jpg', 'wild/fox: train/wild/fox/0.jpg'],
+    test: ['pets/cat: val/pets/cat/0.jpg', 'wild/fox:'],
+    skipped: ['val/pets/eel/0.jpg its class pets/eel is not in the training part']
   },
   {
     name: 'an archive beside parts',
@@ -379,9 +448,11 @@ function listOf({ classes }: Source, part: SourcePart): string[] {
   return classes.map((name, label) => [`${name}:`, ...(names[label] ?? [])].join(' '))
 }
 
-for (const { name, files, open = '.', train, test, skipped = [], notes = [] } of cases) {
+for (const { name, files, open = '.', depth, train, test, skipped = [], notes = [] } of cases) {
   t.test(name, async (t) => {
-    const source = await openSource(join(await writeFiles(t.testdir(), files), open))
+    const source = await openSource(join(await writeFiles(t.testdir(), files), open), {
+      classDepth: depth
+    })
     t.same(listOf(source, source.train), train)
     t.same(source.test && listOf(source, source.test), test)
     t.same(

@@ -223,22 +223,24 @@ t.test(
       'train/a/end.jpg': ended.subarray(0, -2),
       'train/a/half.jpg': ended.subarray(0, -1),
       'train/b/short.jpg': ended.subarray(0, -40),
-      'train/b/scan.jpg': progressive.subarray(0, -2),
+      'train/a/scans.jpg': progressive.subarray(0, -2),
+      'train/b/scan.jpg': progressive.subarray(0, progressive.lastIndexOf(Buffer.of(255, 218))),
+      'train/b/shorter.jpg': progressive.subarray(0, -40),
       'train/b/1-empty.jpg': '',
       'train/b/2-empty.jpg': '',
       'train/c/no.jpg': 'no picture'
     })
     const { manifest } = await prepare(source, join(folder, 'out'), { size })
     t.same(manifest.notes, [
-      '2 JPEGs lack their end marker, and are used: train/a/end.jpg, train/a/half.jpg.',
+      '3 JPEGs lack their end marker, and are used: train/a/end.jpg, train/a/half.jpg, train/a/scans.jpg.',
       '1 class has no usable training picture: c.',
       '2 classes have no picture in the test part: b, c.'
     ])
     t.same(manifest.classes, ['a', 'b', 'c'])
-    t.equal(manifest.train.images, 6)
+    t.equal(manifest.train.images, 7)
     t.same(byReason(manifest.skipped), [
+      '3 × is truncated or damaged: train/b/scan.jpg, train/b/short.jpg, train/b/shorter.jpg',
       '2 × is empty (0 bytes): train/b/1-empty.jpg, train/b/2-empty.jpg',
-      '2 × is truncated or damaged: train/b/scan.jpg, train/b/short.jpg',
       '1 × is of no kind known here: train/c/no.jpg'
     ])
   }

@@ -50,6 +50,7 @@ export const outOfRange: Readonly<Record<string, Rows>> = {
     size: [0, 2049],
     quality: [0, 101],
     maxPixels: whole,
+    classDepth: [0, 1.5],
     shardBytes: whole,
     atOnce: whole
   },

@@ -20,6 +20,7 @@ interface Given {
   readonly store?: Form
   readonly quality?: number
   readonly duplicates?: boolean
+  readonly classDepth?: number
   readonly maxPixels?: number
   readonly json?: boolean
 }
@@ -60,6 +61,7 @@ async function readArguments(): Promise<Arguments> {
     )
     .option('--quality <n>', 'JPEG quality, 1 to 100 (90)', whole(1, 100))
     .option('--duplicates', 'keep files that are copies of others')
+    .option('--class-depth <n>', 'folders that name a class: 2 for pets/cat (1)', whole(1, 8))
     .option('--max-pixels <n>', 'skip images with more pixels (100,000,000)', whole(1))
     .option('--json', 'print one JSON object at the end, and all else on stderr')
   const { json = false, ...options } = await parse<Given>(prepare)

@@ -31,7 +31,7 @@ export interface CachedOptions
  */
 export async function openCached(path: string, options: CachedOptions): Promise<PhotoDataset> {
   const { cache, workers, photos = {}, onNotice, ...rest } = options
-  const source = await openSource(path, options.signal)
+  const source = await openSource(path, options)
   try {
     const real = await realpath(path)
     const { size, ...others } = photos

@@ -8,6 +8,7 @@ import { either, maybe, oneOf, record, text, typed, whole } from '../../util/che
 import { onDisk } from '../../util/files/errors.ts'
 import { DataError, type Fit, type ImageShape } from '../dataset.ts'
 import { NoFileError, openRegular } from './files/regular.ts'
+import { hasAllScans } from './jpeg-scans.ts'
 import { firstLine, loadSharp } from './sharp.ts'
 
 /** Size of a picture in pixels. */
@@ -157,8 +158,8 @@ function checkFormat(bytes: Uint8Array, maxBytes: number, name: string | undefin
 }
 
 /**
- * A JPEG with the end marker that it lacks; undefined if it lacks more, and for other formats. A progressive one may
- * lack scans, too, which nothing would tell.
+ * A JPEG with the end marker that it lacks; undefined if it lacks more, such as scans of a progressive one, and for
+ * other formats.
  */
 async function withEnd(bytes: Uint8Array, maxPixels: number): Promise<Uint8Array | undefined> {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return
@@ -166,7 +167,7 @@ async function withEnd(bytes: Uint8Array, maxPixels: number): Promise<Uint8Array
   const found = await sharp(bytes)
     .metadata()
     .catch(() => undefined)
-  if (found?.isProgressive !== false) return
+  if (!found || (found.isProgressive && !hasAllScans(bytes))) return
   const mended = Buffer.concat([bytes, END_MARKER])
   // Decoded whole, as a smaller picture needs no whole file: libjpeg warns of what else is missing. (`stats` misses the
   // warnings now and then where several threads decode.)

@@ -30,7 +30,13 @@ import { MAX_SIZE, type PlanOptions, planOf } from './plan.ts'
 import { Preparation, type PreparationOptions } from './preparation.ts'
 
 /** Options of `prepare`. */
-export interface PrepareOptions extends PlanOptions, PreparationOptions {}
+export interface PrepareOptions extends PlanOptions, PreparationOptions {
+  /**
+   * Folders that make the name of a class, 1 to 8: 1 takes `pets` of `pets/cat/1.jpg`, 2 takes `pets/cat`. Folders around
+   * all classes, and those of parts, do not count. Default 1.
+   */
+  readonly classDepth?: number | undefined
+}
 
 const pictureRules = {
   size: maybe(whole({ from: 1, to: MAX_SIZE })),
@@ -45,6 +51,7 @@ const prepareOptions = record<PrepareOptions>({
   store: maybe(oneOf('raw', 'jpeg')),
   quality: maybe(whole({ from: 1, to: 100 })),
   duplicates: maybe(flag),
+  classDepth: maybe(whole({ from: 1, to: 8 })),
   maxPixels: maybe(whole({ from: 1 })),
   shardBytes: maybe(whole({ from: 1 })),
   salt: maybe(anyText),
@@ -88,7 +95,7 @@ export async function prepare(
   checkArguments('photos', { source: [source, text], out: [out, text] }, DataError)
   checkOptions('photos', options, prepareOptions, DataError)
   await refuseInside(source, out)
-  const opened = await openSource(source, options.signal)
+  const opened = await openSource(source, options)
   try {
     return await prepareSource(opened, out, options)
   } finally {

@@ -44,8 +44,10 @@ export interface Base {
 /**
  * Goes down from a folder as long as it only holds another: one folder with folders of pictures, or `images` beside
  * `annotations`.
+ *
+ * @param depth folders that make the name of a class
  */
-export function baseOf(files: readonly SourceFile[], prefix: string): Base {
+export function baseOf(files: readonly SourceFile[], prefix: string, depth = 1): Base {
   const beside: string[] = []
   for (let base = prefix; ; ) {
     const folders = foldersIn(files, base)
@@ -60,7 +62,7 @@ export function baseOf(files: readonly SourceFile[], prefix: string): Base {
     ) {
       return { prefix: base, beside }
     }
-    if (!only && foldersIn(files, `${base}${next}/`).size === 0) return { prefix: base, beside }
+    if (!only && !isDeep(files, `${base}${next}/`, depth)) return { prefix: base, beside }
     beside.push(
       ...others.filter((name) => name !== next).map((name) => folderText(folders, base, name))
     )
@@ -68,20 +70,37 @@ export function baseOf(files: readonly SourceFile[], prefix: string): Base {
   }
 }
 
+/** True if a picture of a folder lies in so many folders below it. */
+const isDeep = (files: readonly SourceFile[], prefix: string, depth: number) =>
+  files.some(
+    ({ name }) =>
+      name.startsWith(prefix) &&
+      isPictureName(name) &&
+      name.slice(prefix.length).split('/').length > depth
+  )
+
 /** A folder with the count of its pictures. */
 export const folderText = (folders: ReadonlyMap<string, number>, base: string, name: string) =>
   `${base}${name} (${counted(folders.get(name) ?? 0, 'picture')})`
 
-/** Groups files by the first folder below `prefix`, which names the class; undefined if none is in a folder. */
+/** How folders name classes. */
+export interface FolderClasses {
+  /** Classes of the training part, if they are known already. */
+  readonly known?: readonly string[] | undefined
+  /** Folders that make the name of a class: 2 for `pets/cat`. Default 1. */
+  readonly depth?: number | undefined
+}
+
+/** Groups files by the first folders below `prefix`, which name the class; undefined if none is in such folders. */
 export function classFolders(
   files: readonly SourceFile[],
   prefix: string,
-  known?: readonly string[]
+  { known, depth = 1 }: FolderClasses = {}
 ): Group | undefined {
   const inside = files.filter(({ name }) => name.startsWith(prefix))
   const classOf = ({ name }: SourceFile) => {
-    const slash = name.indexOf('/', prefix.length)
-    return slash < 0 ? undefined : name.slice(prefix.length, slash)
+    const folders = name.slice(prefix.length).split('/').slice(0, -1)
+    return folders.length < depth ? undefined : folders.slice(0, depth).join('/')
   }
   const found = new Set(inside.map(classOf))
   found.delete(undefined)
@@ -96,7 +115,7 @@ export function classFolders(
     const label = name === undefined ? undefined : labels.get(name)
     if (label !== undefined) {
       items.push({ file, label })
-      const below = file.name.slice(prefix.length).split('/').slice(1, -1)[0] ?? ''
+      const below = file.name.slice(prefix.length).split('/').slice(depth, -1)[0] ?? ''
       const seen = depths.get(name ?? '') ?? new Set()
       depths.set(name ?? '', seen.add(below))
     } else if (name !== undefined) {
@@ -106,12 +125,15 @@ export function classFolders(
     } else if (isPictureName(file.name)) {
       skipped.push({
         file: file.name,
-        reason: 'has no class: it lies beside the folders of classes'
+        reason:
+          depth === 1
+            ? 'has no class: it lies beside the folders of classes'
+            : `has no class: it lies in fewer than ${depth} folders`
       })
     }
   }
   const kind = 'a folder of classes'
-  return { kind, classes: names, items, skipped, notes: known ? [] : deeper(depths) }
+  return { kind, classes: names, items, skipped, notes: known || depth > 1 ? [] : deeper(depths) }
 }
 
 /** A note if the folders in the class folders might be the classes: some have several, and none has pictures beside. */
@@ -126,6 +148,6 @@ function deeper(depths: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   return [
     `The classes are the ${counted(depths.size, 'first folder')}. They hold ${names.length} folders of` +
       ` ${counted(distinct, 'name')} (${first}, …), which could be the classes, too, and are not told` +
-      ' apart: for these, put them all into one folder.'
+      ' apart: for these, prepare with --class-depth 2.'
   ]
 }

@@ -2,7 +2,7 @@
 import { isPicture } from '../files/kinds.ts'
 import type { SourceFile, Tree } from '../files/tree.ts'
 import { type Lists, listsBeside } from './beside.ts'
-import { baseOf, classFolders } from './folders.ts'
+import { baseOf, classFolders, type FolderClasses } from './folders.ts'
 import { groundTruth, isKit } from './ilsvrc.ts'
 import { compareList, listGroup } from './list-group.ts'
 import type { Group } from './listing.ts'
@@ -13,15 +13,15 @@ import { classNames } from './names.ts'
  * both speak of a picture and differ, the group's notes say so.
  *
  * @param prefix the part's folder, with a slash; '' if there are no parts
- * @param known classes of the training part, for a test part
+ * @param options how folders name classes; for a test part the classes of the training part are known
  */
 export async function groupOf(
   tree: Tree,
   prefix: string,
-  known: readonly string[] | undefined
+  { known, depth }: FolderClasses
 ): Promise<Group | undefined> {
   const files = tree.files.filter(({ name }) => name.startsWith(prefix))
-  const { prefix: base, beside } = baseOf(files, prefix)
+  const { prefix: base, beside } = baseOf(files, prefix, depth)
   const inside = files.filter(({ name }) => name.startsWith(base))
   const lists = await listsBeside(tree, { files, prefix, base, known: known !== undefined })
   const left = beside.map((text) => `${text} is left out: the pictures are in ${base}.`)
@@ -40,7 +40,7 @@ export async function groupOf(
   }
 
   const deep = inside.some((file) => isPicture(file) && file.name.includes('/', base.length))
-  const folders = deep ? classFolders(inside, base, known) : undefined
+  const folders = deep ? classFolders(inside, base, { known, depth }) : undefined
   const sure = known ? folders && folders.items.length > 0 : folders && folders.classes.length > 1
   if (folders && sure) return compared(folders, 'folders')
   const names = deep && !known ? undefined : classNames(inside, base, known)

@@ -13,13 +13,26 @@ import { scanTree } from './parts.ts'
 import { unwrappedTree } from './root.ts'
 import type { Source } from './source.ts'
 
+/** Options of `openSource`. */
+export interface SourceOptions {
+  /**
+   * Folders that make the name of a class: 1 takes `pets` of `pets/cat/1.jpg`, 2 takes `pets/cat`. Folders around all
+   * classes, and those of parts, do not count. Default 1.
+   */
+  readonly classDepth?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * Opens a folder, tar or list of labelled images. Decodes nothing.
  *
  * @throws DataError if it holds none, or is damaged or compressed
  * @throws DiskError if it cannot be read
  */
-export async function openSource(path: string, signal?: AbortSignal): Promise<Source> {
+export async function openSource(
+  path: string,
+  { signal, classDepth }: SourceOptions = {}
+): Promise<Source> {
   const stats = await onDisk('photos', 'read', path, () => stat(path))
   if (stats.isDirectory()) {
     const idx = await findIdxFolder(path)
@@ -37,7 +50,7 @@ export async function openSource(path: string, signal?: AbortSignal): Promise<So
   }
   const tree = unwrappedTree(await openTree(path, signal))
   try {
-    return fileSource(tree, await scanTree(tree, path))
+    return fileSource(tree, await scanTree(tree, path, classDepth))
   } catch (error) {
     await tree.close()
     throw error

@@ -6,6 +6,7 @@ import type { SourceFile, Tree } from '../files/tree.ts'
 import { baseOf, directPictures, foldersIn, folderText } from './folders.ts'
 import { groupOf } from './groups.ts'
 import { isKit } from './ilsvrc.ts'
+import { partsByLists } from './list-parts.ts'
 import type { Group, Listing } from './listing.ts'
 import { PARTS, partWord } from './part-names.ts'
 import { notUnderstood } from './seen.ts'
@@ -16,16 +17,22 @@ import { webDataset } from './webdataset.ts'
  * `val`, or else `test`.
  *
  * @param said names the tree in errors
+ * @param depth folders that make the name of a class. Default 1
  * @throws DataError if no picture has a class
  */
-export async function scanTree(tree: Tree, said: string): Promise<Listing> {
+export async function scanTree(tree: Tree, said: string, depth?: number): Promise<Listing> {
   const shards = await webDataset(tree)
   if (shards) return { ...shards, notes: [...tree.notes, ...shards.notes] }
   const parts = partFolders(tree.files)
   if (!parts.train) {
-    const group = await groupOf(tree, '', undefined)
+    const group = await groupOf(tree, '', { depth })
     if (!group || group.items.length === 0) throw notUnderstood(tree, said, group)
     const { kind, classes, items, skipped, notes } = group
+    const split = await partsByLists(tree, group)
+    if (split) {
+      const said = [...tree.notes, ...parts.notes, ...split.notes]
+      return { ...split, kind: `${kind}, in parts`, classes, notes: said }
+    }
     return {
       kind,
       classes,
@@ -36,7 +43,7 @@ export async function scanTree(tree: Tree, said: string): Promise<Listing> {
   }
 
   const { train, tests, base, counts } = parts
-  const first = await groupOf(tree, `${base}${train}/`, undefined)
+  const first = await groupOf(tree, `${base}${train}/`, { depth })
   if (!first || first.items.length === 0) {
     throw notUnderstood(tree, `${said}: ${base}${train}`, first)
   }
@@ -59,7 +66,7 @@ export async function scanTree(tree: Tree, said: string): Promise<Listing> {
       notes.push(`${folder} is left out: there is another part to test with.`)
       continue
     }
-    const group = await groupOf(tree, `${base}${name}/`, first.classes)
+    const group = await groupOf(tree, `${base}${name}/`, { known: first.classes, depth })
     notes.push(...(group?.notes ?? []))
     if (group && group.items.length > 0) {
       second = group
