@@ -3,7 +3,7 @@
  *
  *     npm run sanitize -- [--brief] [--seconds N] [--seed S] [--keep]
  *
- * `--brief` takes about a minute: streams, tickets, events and loaders are compiled without Node and the ops, and
+ * `--brief` takes half a minute: streams, tickets, events and loaders are compiled without Node and the ops, and
  * libFuzzer runs over records. Without it the addon is compiled twice and goes through the table of op cases, a
  * training, evaluate and the fuzz of the boundary. `--keep` writes test/campaigns/kept/sanitize.json.
  */
