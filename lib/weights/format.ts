@@ -71,6 +71,8 @@ export interface WeightsFile {
   readonly metadata: Readonly<Record<string, string>>
   /** The layers in the order of the net, where the format has layers. */
   readonly layers?: readonly WeightLayer[]
+  /** True if the layers' names are part of the net, so that they are matched by name alone. Default false. */
+  readonly byName?: boolean
   /** What the reader left out or took apart, a line each. */
   readonly notes: readonly string[]
   /** @internal A tensor as a net has it. Default: as the file has it. */

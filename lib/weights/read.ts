@@ -3,6 +3,7 @@ import { checkArguments } from '../util/check/check.ts'
 import { text } from '../util/check/rules.ts'
 import { readAll, withFile } from '../util/files/bytes.ts'
 import { DamagedFileError, failedCall, onDisk } from '../util/files/errors.ts'
+import { caffeReader } from './caffe/read.ts'
 import type { FileBegin, WeightsFile, WeightsReader } from './format.ts'
 import { hdf5Reader } from './keras/read.ts'
 import { safetensorsReader } from './safetensors/read.ts'
@@ -10,13 +11,14 @@ import { refuseOldTorch } from './torch/read.ts'
 import { zipReader } from './zip.ts'
 
 /** In this order: formats that begin with a mark of their own before those that do not. */
-const readers: readonly WeightsReader[] = [zipReader, hdf5Reader, safetensorsReader]
+const readers: readonly WeightsReader[] = [zipReader, hdf5Reader, safetensorsReader, caffeReader]
 
 /** Bytes by which a format is told. */
 const BEGIN = 4096
 
 /**
- * Opens a file of weights of any format that is known: safetensors. The format is told by the content, not by the name.
+ * Opens a file of weights of any format that is known: safetensors, PyTorch's .pth, Keras's .h5,
+ * .weights.h5 and .keras, Caffe's .caffemodel. The format is told by the content, not by the name.
  * Reads what the file holds; values are read when a tensor is asked for them. Nothing in a file is run.
  *
  * @throws DamagedFileError for a file of no known format, and one that is cut short or damaged
@@ -35,7 +37,7 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   if (!reader) {
     refuseOldTorch(begin)
     throw new DamagedFileError(
-      `[weights] ${path}: expected a file of weights (safetensors), got ` +
+      `[weights] ${path}: expected a file of weights (safetensors, PyTorch, Keras, Caffe), got ` +
         `${begin.size === 0 ? 'an empty file' : 'another format, or a damaged file'}`
     )
   }

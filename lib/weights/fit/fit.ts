@@ -112,7 +112,9 @@ function fitPlaces(
 ): WeightsFit {
   checkNames(net, all, file, names)
   const open = all.filter(({ name }) => !Object.hasOwn(names, name))
-  const found: Matches = file.layers ? byLayer(file.layers, net, open) : byName(file, net, open)
+  const found: Matches = file.layers
+    ? byLayer(file.layers, file.byName ?? false, net, open)
+    : byName(file, net, open)
   const meant = new Map([...found.tensors, ...Object.entries(names)])
   const taken: TakenTensor[] = []
   const missing: LeftOut[] = []

@@ -42,9 +42,11 @@ export function byName(
 /**
  * Matches by layers: by their names if the net has all of a kind, else by order within a kind, if there are as many.
  * Anything else would be a guess.
+ * @param nameAlone true to match by names and nothing else
  */
 export function byLayer(
   layers: readonly WeightLayer[],
+  nameAlone: boolean,
   net: string,
   places: readonly ParameterPlace[]
 ): Matches {
@@ -55,16 +57,18 @@ export function byLayer(
   for (const kind of new Set([...own.values()])) {
     const ours = [...own].filter(([, other]) => other === kind).map(([name]) => name)
     const theirs = layers.filter((layer) => layer.kind === kind)
-    const named = theirs.every(({ name }) => ours.includes(name))
+    const named = nameAlone || theirs.every(({ name }) => ours.includes(name))
     const pairs = new Map<string, WeightLayer>()
     if (theirs.length > 0 && named) for (const layer of theirs) pairs.set(layer.name, layer)
     else if (theirs.length === ours.length) {
       for (const [i, layer] of theirs.entries()) pairs.set(ours[i] ?? '', layer)
     }
     const reason =
-      theirs.length === 0
-        ? `the file has no layer of kind ${kind}`
-        : `the file has ${theirs.length} layers of kind ${kind}, ${net} has ${ours.length}, and their names differ`
+      nameAlone && theirs.length > 0
+        ? 'the file has no layer of this name and kind'
+        : theirs.length === 0
+          ? `the file has no layer of kind ${kind}`
+          : `the file has ${theirs.length} layers of kind ${kind}, ${net} has ${ours.length}, and their names differ`
     for (const { name, layer, role } of places.filter((place) => own.get(place.layer) === kind)) {
       const pair = pairs.get(layer)
       const tensor = pair && Object.hasOwn(pair.tensors, role) ? pair.tensors[role] : undefined
