@@ -21,7 +21,7 @@ Commands:
   filters    draw the filters of a trained net
   export     write a trained net as ONNX, or its weights for others
   show-batch draw a batch of images as a net sees it
-  summary    layers, parameters, multiply-adds and memory of a net
+  summary    layers and memory of a net; what a file of weights holds
   bench      measure a net's speed, layer by layer
   doctor     check what this machine can train on
   build      compile the native addon where no prebuilt one fits

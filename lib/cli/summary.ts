@@ -1,5 +1,6 @@
-/** `alexnode summary`: layers, parameters, multiply-adds and memory plan of a net. */
+/** `alexnode summary`: layers, parameters, multiply-adds and memory plan of a net; or what a file of weights holds. */
 import type { FloatDType } from '../native/dtype.ts'
+import type { NetDefinition } from '../net/definition.ts'
 import type { Draft } from '../net/draft.ts'
 import { netByName, netNames } from '../net/models/index.ts'
 import { openDevices } from '../net/placement/devices.ts'
@@ -13,12 +14,14 @@ import { frozenText, layerTable, planText, totals } from './shared/net-text.ts'
 import { numberParsers } from './shared/numbers.ts'
 import { dtypeOption, jsonHelp } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
-import { program } from './shared/program.ts'
+import { program, UsageError } from './shared/program.ts'
 import { entry } from './shared/text.ts'
+import { summaryOf, weightsJson, weightsText } from './summary/weights.ts'
 
 interface Given extends DeviceArguments {
-  readonly net: string
-  readonly batch: number
+  readonly net?: string
+  readonly batch?: number
+  readonly weights?: string
   readonly dtype?: FloatDType
   readonly channels?: number
   readonly classes?: number
@@ -31,12 +34,17 @@ async function readArguments(): Promise<Given> {
   const { whole } = await numberParsers()
   const summary = await command(
     'summary',
-    "Prints a net's layers, shapes, parameters, multiply-adds and memory plan. Allocates no memory for it."
+    "Prints a net's layers, shapes, parameters, multiply-adds and memory plan. Allocates no memory for it. " +
+      'Or says what a file of weights holds, and which nets it fits: nothing in the file is run.'
   )
   summary
-    .usage('--net <name> --batch <n> [options]')
-    .addOption((await choice('--net <name>', 'net', netNames)).makeOptionMandatory())
-    .requiredOption('--batch <n>', 'images in a batch', whole(1))
+    .usage('--net <name> --batch <n> [options] | --weights <file> [--net <name>]')
+    .addOption(await choice('--net <name>', 'net', netNames))
+    .option('--batch <n>', 'images in a batch', whole(1))
+    .option(
+      '--weights <file>',
+      "a file of weights of any kind: safetensors, PyTorch's, Keras's or Caffe's"
+    )
     .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'purpose of the build (train)', ['train', 'infer']))
     .option('--channels <n>', "channels of an image (the net's default)", whole(1))
@@ -82,15 +90,32 @@ async function textOf(draft: Draft, where: DeviceSettings): Promise<string> {
   ].join('\n')
 }
 
-await program(async () => {
-  const given = await readArguments()
-  const { net, batch, channels, classes, mode, json = false } = given
-  const where = await settleDevice(given)
-  await using devices = await openDevices(where.names, where.options)
-  const definition = netByName(net, {
+/** The net that is asked for. */
+function netOf(name: string, { channels, classes }: Given): NetDefinition {
+  return netByName(name, {
     ...(channels !== undefined && { channels }),
     ...(classes !== undefined && { classes })
   })
+}
+
+async function ofWeights(path: string, given: Given): Promise<void> {
+  const { net, json = false } = given
+  const summary = await summaryOf(path, net === undefined ? undefined : netOf(net, given))
+  if (json) printJson(weightsJson(summary))
+  else print(weightsText(summary))
+}
+
+function needed<Value>(value: Value | undefined, option: string): Value {
+  if (value !== undefined) return value
+  throw new UsageError(`alexnode summary: required option '${option}' not specified\nTry --help.`)
+}
+
+async function ofNet(given: Given): Promise<void> {
+  const { mode, json = false } = given
+  const definition = netOf(needed(given.net, '--net <name>'), given)
+  const batch = needed(given.batch, '--batch <n>')
+  const where = await settleDevice(given)
+  await using devices = await openDevices(where.names, where.options)
   const draft = await definition.draft(devices.all, {
     batch,
     parallel: where.parallel,
@@ -105,4 +130,9 @@ await program(async () => {
   } finally {
     await draft.close()
   }
+}
+
+await program(async () => {
+  const given = await readArguments()
+  await (given.weights === undefined ? ofNet(given) : ofWeights(given.weights, given))
 })

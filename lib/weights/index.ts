@@ -16,6 +16,7 @@ export {
   type TakenTensor,
   type WeightsFit
 } from './fit/fit.ts'
+export { type NamedFit, suitingNets } from './fit/suits.ts'
 export type {
   ArrangedTensor,
   ParameterPlace,

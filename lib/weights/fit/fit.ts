@@ -76,7 +76,8 @@ export interface WeightsFit {
   read(): Promise<Map<string, PublicTensor>>
 }
 
-const aFile = record<Pick<WeightsFile, 'path' | 'format' | 'tensors'>>(
+/** What `readWeights` gives. */
+export const aFile = record<Pick<WeightsFile, 'path' | 'format' | 'tensors'>>(
   { path: text, format: text, tensors: anything },
   { open: true, expected: 'a file, as readWeights() gives it' }
 )

@@ -3,8 +3,14 @@ import { arrayReaders } from './arrays.ts'
 import { photoReaders } from './photos.ts'
 import type { Reader } from './reader.ts'
 import { runReaders } from './runs.ts'
+import { weightReaders } from './weights.ts'
 
-export const readers: readonly Reader[] = [...arrayReaders, ...photoReaders, ...runReaders]
+export const readers: readonly Reader[] = [
+  ...arrayReaders,
+  ...photoReaders,
+  ...runReaders,
+  ...weightReaders
+]
 
 /** @throws Error for a name that is not in the table */
 export function readerOf(name: string): Reader {
