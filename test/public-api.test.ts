@@ -73,10 +73,10 @@ const expected: Readonly<Record<string, Names>> = {
       RunSelection SuitedSet Trained TrainedOptions`
   },
   'alexnode/weights': {
-    values: 'exportOnnx fitWeights importOnnx readWeights suitingNets',
+    values: 'exportOnnx fitWeights importOnnx readMeanFile readWeights suitingNets',
     types: `
-      ArrangedTensor FileDtype FitWeightsOptions ImportedNet LeftOut NamedFit OnnxOptions OtherHead ParameterPlace
-      Preprocessing PublicTensor TakenTensor WeightLayer WeightTensor WeightedNet WeightsFile WeightsFit WeightsFormat`
+      ArrangedTensor FileDtype FitWeightsOptions ImportedNet LeftOut MeanFile NamedFit OnnxOptions OtherHead
+      ParameterPlace Preprocessing PublicTensor TakenTensor WeightLayer WeightTensor WeightedNet WeightsFile WeightsFit WeightsFormat`
   }
 }
 /** The names in `schedules`, which is one name of the root. */

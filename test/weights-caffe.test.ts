@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { caffe, conv2d, defineNet, dense, flatten, open, torchvision } from '../lib/index.ts'
+import { readMeanFile } from '../lib/weights/caffe/mean.ts'
 import { fitWeights } from '../lib/weights/fit/fit.ts'
 import { readWeights } from '../lib/weights/read.ts'
 
@@ -133,5 +134,50 @@ t.test('older, damaged and hostile files', async (t) => {
   for (let length = 0; length < 60; length++) {
     writeFileSync(path, whole.subarray(0, length))
     await t.rejects(readWeights(path), { name: 'DamagedFileError' })
+  }
+})
+
+t.test('mean files: BGR planes become pixels of RGB', async (t) => {
+  const dir = t.testdir()
+  const mean = await readMeanFile(join(kept, 'mean.binaryproto'))
+  t.strictSame(mean.shape, [4, 5, 3])
+  t.strictSame([...mean.data.subarray(0, 6)], [40, 20, 0, 41, 21, 1])
+  t.strictSame(mean.data.at(-1), 19)
+  const path = join(dir, 'mean.npy')
+  const npy = (descr: string, shape: string, data: ArrayBufferView) => {
+    const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(
+      117
+    )
+    const size = Buffer.alloc(2)
+    size.writeUInt16LE(118)
+    const bytes = Buffer.from(data.buffer)
+    writeFileSync(
+      path,
+      Buffer.concat([
+        Buffer.from('\x93NUMPY\x01\0', 'latin1'),
+        size,
+        Buffer.from(`${header}\n`),
+        bytes
+      ])
+    )
+    return readMeanFile(path)
+  }
+  const planes = Float64Array.from({ length: 60 }, (_, i) => i)
+  t.strictSame(await npy('<f8', '3, 4, 5', planes), mean)
+  t.strictSame(await npy('<f4', '3,', Float32Array.of(104, 117, 123)), {
+    shape: [3],
+    data: Float32Array.of(123, 117, 104)
+  })
+  for (const [making, message] of [
+    [() => npy('<f4', '3, 4, 5', planes), /240 bytes for \[3,4,5\], got 480/],
+    [() => npy('<i4', '3,', planes), /an array of '<f4' or '<f8'/],
+    [
+      () => npy('<f8', '5, 4, 3', planes),
+      /expected \[1 or 3 channels, rows, columns\].*, got \[5,4,3\]/
+    ],
+    [() => npy('<f8', '60', planes), /got \[60\]/],
+    [() => readMeanFile(join(kept, 'new.caffemodel')), /mean|protobuf|expected/]
+  ] as const) {
+    await t.rejects(making(), { name: 'DamagedFileError', message })
   }
 })

@@ -8,6 +8,7 @@ import '../util/disposal.ts' // before any class that has such a method
 
 export type { PublicTensor } from '../net/graph/public-tensors.ts'
 export type { FileDtype } from '../util/files/safetensors-header.ts'
+export { type MeanFile, readMeanFile } from './caffe/mean.ts'
 export {
   type FitWeightsOptions,
   fitWeights,
