@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { arrayImageSet } from '../lib/data/array-image-set.ts'
@@ -9,6 +10,9 @@ import type { Net } from '../lib/net/net.ts'
 import { outputs } from '../lib/use/outputs.ts'
 import { exportOnnx, type OnnxOptions } from '../lib/weights/onnx/export/export.ts'
 import { importOnnx } from '../lib/weights/onnx/import/import.ts'
+import { farthest } from './judges/check.ts'
+import { keptFolder } from './judges/kept.ts'
+import { computed, type OnnxAnswer } from './judges/onnx-import.ts'
 import { exampleDefinition, shake } from './judges/onnx-parts.ts'
 import { everyWindow } from './onnx-nets.ts'
 import { smallNet } from './small-net.ts'
@@ -58,5 +62,17 @@ for (const [name, definition] of nets) {
     t.same(imported.definition.input, definition.input)
     t.same(imported.definition.head.output, definition.head.output)
     t.equal(imported.definition.name, definition.name)
+  })
+}
+
+const kept: readonly OnnxAnswer[] = JSON.parse(
+  readFileSync(join(keptFolder, 'onnx-torch.json'), 'utf8')
+)
+for (const { net, values, ...given } of kept) {
+  t.test(`PyTorch's ${net}: onnxruntime's outputs`, async (t) => {
+    t.ok(values.length > 0)
+    const ours = await computed(device, join(keptFolder, `torch-${net}.onnx`), given)
+    const error = farthest(ours, values)
+    t.ok(error <= 1e-4, `an error of ${error}`)
   })
 }

@@ -18,6 +18,7 @@ import { debianPytorch, NoJudgeError, pythonOf, run } from './environments.ts'
 import { keptCase, keptFolder } from './kept.ts'
 import * as keras from './keras-fashion.ts'
 import { judgeOnnx } from './onnx.ts'
+import { judgeOnnxImport } from './onnx-import.ts'
 import * as pytorch from './pytorch.ts'
 import * as tensorflow from './tensorflow-mnist.ts'
 
@@ -66,7 +67,8 @@ try {
   })
   await attempt('onnx', async () => {
     const python = await pythonOf('onnx', say)
-    for await (const check of judgeOnnx(python, device)) judge(check)
+    for await (const check of judgeOnnxImport(python, device, values)) judge(check)
+    if (!values.brief) for await (const check of judgeOnnx(python, device)) judge(check)
   })
 } finally {
   await device.close()

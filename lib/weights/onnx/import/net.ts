@@ -23,11 +23,9 @@ export interface LayerValue {
 export interface NormState {
   /** What is normalised. */
   readonly of: LayerValue
-  /** The shape that the squares have now, without the batch; channels may be rows or planes. */
+  /** The shape that the squares have now, without the batch; channels may be rows. */
   readonly view: readonly number[]
   readonly groups: number
-  /** Zeros before the first channel, and behind the last. */
-  readonly padding: readonly [number, number]
   readonly window?: { readonly size: number; readonly within: boolean }
   readonly alpha?: number
   readonly k?: number

@@ -1,6 +1,6 @@
 /**
- * Local response normalisation that is made of other operators: x / (k + α · mean of x² over a window)^β. So are ours
- * where ONNX's LRN cannot say the window, and those of PyTorch. The steps are followed one by one.
+ * Local response normalisation that is made of other operators: x / (k + α · mean of x² over a window)^β. So we
+ * write it where ONNX's LRN cannot say the window. The steps are followed one by one.
  */
 import { lrn, lrnWithin } from '../../../net/layers/lrn.ts'
 import type { NormState } from './net.ts'
@@ -19,7 +19,7 @@ export function readNormStep(reader: NodeReader): boolean {
       (node.op === 'Mul' && a === b) ||
       (node.op === 'Pow' && reader.numbers(net.constant(b))[0] === 2 && x?.shape.length === 3)
     if (!squares || !x) return false
-    give(reader, { of: reader.plain(0), view: x.shape, groups: 1, padding: [0, 0] })
+    give(reader, { of: reader.plain(0), view: x.shape, groups: 1 })
     return true
   }
   const step = Object.hasOwn(steps, node.op) ? steps[node.op] : undefined
@@ -51,35 +51,6 @@ const reshape: Step = (reader, norm) => {
   give(reader, { ...norm, view, groups: back ? norm.groups : groups })
 }
 
-/** An axis of length 1 before the channels. */
-const unsqueeze: Step = (reader, norm) => {
-  const axes = reader.list('axes', 1) ?? []
-  if (String(axes) !== '1') reader.refuse(`of axes [${axes}]`, 'axis 1')
-  give(reader, { ...norm, view: [1, ...norm.view] })
-}
-
-const squeeze: Step = (reader, norm) => {
-  const axes = reader.list('axes', 1) ?? []
-  if (String(axes) !== '1' || norm.view[0] !== 1) reader.refuse(`of axes [${axes}]`, 'axis 1')
-  give(reader, { ...norm, view: norm.view.slice(1) })
-}
-
-/** Zeros around the channels. */
-const pad: Step = (reader, norm) => {
-  const pads = reader.list('pads', 1) ?? []
-  const rank = norm.view.length + 1
-  const before = pads[2] ?? 0
-  const after = pads[2 + rank] ?? 0
-  const others = pads.reduce((sum, one) => sum + Math.abs(one), 0) - before - after
-  const value = reader.numbers(reader.constant(2))[0] ?? reader.float('value', 0)
-  const zeros = reader.text('mode', 'constant') === 'constant' && value === 0
-  const plane = norm.view[0] === 1 && norm.view.length > 2
-  if (pads.length !== 2 * rank || others !== 0 || before < 0 || after < 0 || !zeros || !plane) {
-    reader.refuse(`with pads [${pads}]`, 'zeros around channels')
-  }
-  give(reader, { ...norm, padding: [before, after] })
-}
-
 /** The mean over a window of channels, or of cells. */
 const average: Step = (reader, norm) => {
   const size = reader.integers('kernel_shape') ?? []
@@ -91,15 +62,11 @@ const average: Step = (reader, norm) => {
   const axes = within ? size.map((_, i) => i) : [0]
   const before = pads.slice(0, size.length)
   const after = pads.slice(size.length)
-  const [outer, behind] = norm.padding
   const half = Math.floor(first / 2)
-  const along = (i: number, list: readonly number[], outer: number) =>
-    (list[i] ?? 0) + (i === 0 ? outer : 0)
-  const padded = size.every(
-    (_, i) =>
-      along(i, before, outer) === (axes.includes(i) ? half : 0) &&
-      along(i, after, behind) === (axes.includes(i) ? first - 1 - half : 0)
-  )
+  const padded = size.every((_, i) => {
+    const own = axes.includes(i)
+    return before[i] === (own ? half : 0) && after[i] === (own ? first - 1 - half : 0)
+  })
   const square = within ? rest.every((one) => one === first) : ones(rest)
   const counted = reader.integer('count_include_pad', 0) === 1 || pads.every((one) => one === 0)
   if (!square || !padded || !counted || !ones(strides) || first < 1 || norm.window) {
@@ -155,9 +122,6 @@ function refuseStep(reader: NodeReader): never {
 
 const steps: Readonly<Record<string, Step>> = {
   Reshape: reshape,
-  Unsqueeze: unsqueeze,
-  Squeeze: squeeze,
-  Pad: pad,
   AveragePool: average,
   Mul: scale,
   Add: shift,

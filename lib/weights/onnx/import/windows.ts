@@ -186,7 +186,8 @@ function paddedPool(
   counted: boolean
 ) {
   const { size, stride } = windows
-  const given = { size, stride, padding: borders, ceil: true, includePadding: true }
+  const given = { size, stride, padding: borders, ceil: false, includePadding: true }
+  if (own.every((cells) => cells === 0)) return given
   const same = String(stepsOf(maps, windows, borders, true)) === String(steps)
   const beyond = [0, 1].map((i) =>
     overhang(
@@ -202,7 +203,7 @@ function paddedPool(
   )
   const fits = own[0] === 0 && own[2] === 0 && own[1] === beyond[0] && own[3] === beyond[1]
   if (!same || counted || !fits) reader.refuse('over maps with borders', 'maps without borders')
-  return given
+  return { ...given, ceil: true }
 }
 
 /** The mean, or the largest, of each map. */
