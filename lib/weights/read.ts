@@ -6,12 +6,19 @@ import { DamagedFileError, failedCall, onDisk } from '../util/files/errors.ts'
 import { caffeReader } from './caffe/read.ts'
 import type { FileBegin, WeightsFile, WeightsReader } from './format.ts'
 import { hdf5Reader } from './keras/read.ts'
+import { onnxReader } from './onnx/import/read.ts'
 import { safetensorsReader } from './safetensors/read.ts'
 import { refuseOldTorch } from './torch/read.ts'
 import { zipReader } from './zip.ts'
 
 /** In this order: formats that begin with a mark of their own before those that do not. */
-const readers: readonly WeightsReader[] = [zipReader, hdf5Reader, safetensorsReader, caffeReader]
+const readers: readonly WeightsReader[] = [
+  zipReader,
+  hdf5Reader,
+  safetensorsReader,
+  onnxReader,
+  caffeReader
+]
 
 /** Bytes by which a format is told. */
 const BEGIN = 4096
