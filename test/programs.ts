@@ -1,9 +1,25 @@
 /** Runs programs of this package as a person does: as processes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
+const dist: { isStale(): boolean } = createRequire(import.meta.url)('../scripts/dist.cjs')
+let isCompiled: boolean | undefined
+
+/**
+ * Node's arguments for a program: what is compiled starts in a quarter of the time. It must be up to date, and not be
+ * given options of Node, which may be hooks for its sources.
+ */
+function startOf(file: string, { NODE_OPTIONS }: NodeJS.ProcessEnv): string[] {
+  const path = join(root, file)
+  if (file.startsWith('lib/') && !NODE_OPTIONS) {
+    isCompiled ??= !dist.isStale()
+    if (isCompiled) return [path.replace(root, join(root, 'dist')).replace(/ts$/, 'js')]
+  }
+  return ['--import', 'tsx', path]
+}
 
 /** How a process ended, and what it wrote. */
 export interface Ended {
@@ -13,7 +29,7 @@ export interface Ended {
   readonly err: string
 }
 
-/** A TypeScript program of this repository, run from its source. */
+/** A TypeScript program of this repository. */
 export class Running {
   readonly process: ChildProcess
   /** When it ends. */
@@ -22,7 +38,7 @@ export class Running {
   #err = ''
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.process = spawn(process.execPath, ['--import', 'tsx', join(root, file), ...args], {
+    this.process = spawn(process.execPath, [...startOf(file, env), ...args], {
       cwd: root,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe']

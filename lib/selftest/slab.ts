@@ -112,12 +112,14 @@ export class Slab {
   strayWrites(after: Uint8Array): string[] {
     const before = this.#bytesBefore()
     const found: string[] = []
-    const free = new Uint8Array(after.length)
+    const guards = after.slice()
     for (const { offset, bytes } of [this.#scratch, ...this.#tensors()]) {
-      free.fill(1, offset, offset + bytes)
+      guards.set(before.subarray(offset, offset + bytes), offset)
     }
-    const hit = after.findIndex((byte, i) => !free[i] && byte !== before[i])
-    if (hit >= 0) found.push(`byte ${hit} of ${after.length}, between tensors, was written`)
+    if (Buffer.compare(guards, before) !== 0) {
+      const hit = guards.findIndex((byte, i) => byte !== before[i])
+      found.push(`byte ${hit} of ${after.length}, between tensors, was written`)
+    }
     const written = new Set(Object.keys(this.#row.outputs).map((name) => this.#place(name)))
     for (const [name, place] of this.#places) {
       const { offset, bytes, shape, layout } = place.tensor

@@ -4,9 +4,10 @@
 import { borders, flag, images, input, number, pair, shapeOf, zeros } from './fields.ts'
 import type { Fields, Reference } from './types.ts'
 
-type Visit = (output: number, input: number, weight: number) => void
+/** Positions in y, x and w of the first of `count` products; from one to the next x moves by `step`, w by 1. */
+type Visit = (output: number, input: number, weight: number, count: number, step: number) => void
 
-/** Calls `visit` with the positions in y, x and w of each product, except those with padding. */
+/** Calls `visit` for the products of each row of a filter, except those with padding. */
 function products(
   fields: Fields,
   xShape: readonly number[],
@@ -28,16 +29,18 @@ function products(
       for (let oy = 0; oy < outHeight; oy++) {
         for (let ox = 0; ox < outWidth; ox++) {
           const at = ((n * outputs + o) * outHeight + oy) * outWidth + ox
+          const start = ox * strideX - left
+          const first = Math.max(0, Math.ceil(-start / dilationX))
+          const end = Math.min(kernelX, Math.floor((width - 1 - start) / dilationX) + 1)
+          if (end <= first) continue
+          const x = start + first * dilationX
           for (let i = 0; i < inGroup; i++) {
             for (let ky = 0; ky < kernelY; ky++) {
               const y = oy * strideY - top + ky * dilationY
               if (y < 0 || y >= height) continue
               const row = ((n * channels + firstChannel + i) * height + y) * width
               const weights = ((o * inGroup + i) * kernelY + ky) * kernelX
-              for (let kx = 0; kx < kernelX; kx++) {
-                const x = ox * strideX - left + kx * dilationX
-                if (x >= 0 && x < width) visit(at, row + x, weights + kx)
-              }
+              visit(at, row + x, weights + first, end - first, dilationX)
             }
           }
         }
@@ -51,8 +54,10 @@ export const conv2d: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')
   const w = input(inputs, 'w')
   const y = zeros(shapeOf(shapes, 'y'))
-  products(fields, x.shape, w.shape, y.shape, (output, from, weight) => {
-    y.data[output]! += x.data[from]! * w.data[weight]!
+  products(fields, x.shape, w.shape, y.shape, (output, from, weight, count, step) => {
+    let sum = y.data[output]!
+    for (let i = 0; i < count; i++) sum += x.data[from + i * step]! * w.data[weight + i]!
+    y.data[output] = sum
   })
   const [, outputs, height, width] = images(y.shape)
   const b = inputs.b
@@ -72,8 +77,10 @@ export const conv2dBackwardData: Reference = (fields, inputs, shapes) => {
   const dy = input(inputs, 'dy')
   const w = input(inputs, 'w')
   const dx = zeros(shapeOf(shapes, 'dx'))
-  products(fields, dx.shape, w.shape, dy.shape, (output, to, weight) => {
-    dx.data[to]! += dy.data[output]! * w.data[weight]!
+  products(fields, dx.shape, w.shape, dy.shape, (output, to, weight, count, step) => {
+    for (let i = 0; i < count; i++) {
+      dx.data[to + i * step]! += dy.data[output]! * w.data[weight + i]!
+    }
   })
   return { dx }
 }
@@ -83,8 +90,10 @@ export const conv2dBackwardWeights: Reference = (fields, inputs, shapes) => {
   const x = input(inputs, 'x')
   const dy = input(inputs, 'dy')
   const dw = zeros(shapeOf(shapes, 'dw'))
-  products(fields, x.shape, dw.shape, dy.shape, (output, from, weight) => {
-    dw.data[weight]! += dy.data[output]! * x.data[from]!
+  products(fields, x.shape, dw.shape, dy.shape, (output, from, weight, count, step) => {
+    for (let i = 0; i < count; i++) {
+      dw.data[weight + i]! += dy.data[output]! * x.data[from + i * step]!
+    }
   })
   if (!shapes.db) return { dw }
   const db = zeros(shapes.db)
