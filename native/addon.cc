@@ -15,6 +15,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   export_device(env, exports);
   export_cuda(env, exports);
   export_loader(env, exports);
+  export_resample(env, exports);
   return exports;
 }
 

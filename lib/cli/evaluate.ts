@@ -1,7 +1,9 @@
 /** `alexnode evaluate`: accuracy and confusion matrix of a trained net. */
 import { resolve } from 'node:path'
+import type { ResizeFilter } from '../data/dataset.ts'
 import { openData } from '../data/open.ts'
 import { assess } from '../use/assess.ts'
+import { photosOf } from '../use/photo-form.ts'
 import type { Scores } from '../use/scores.ts'
 import { defaultSplit, partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
@@ -12,7 +14,7 @@ import { choice, command, parse } from './shared/command.ts'
 import { deviceText } from './shared/device-text.ts'
 import { count, fraction, notFiniteText, pace } from './shared/format.ts'
 import { onceEach, realPath } from './shared/once.ts'
-import { viewsOf, viewsOption } from './shared/options.ts'
+import { filterOption, viewsOf, viewsOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
 import { program } from './shared/program.ts'
 import { Reporter } from './shared/reporter.ts'
@@ -29,6 +31,7 @@ interface Given extends TrainedArguments {
   readonly data?: string
   readonly split?: Split
   readonly views?: string
+  readonly resizeFilter?: ResizeFilter
   readonly average?: string
   readonly confusion?: string
 }
@@ -55,6 +58,7 @@ async function readArguments(): Promise<Arguments> {
       )
     )
     .addOption(await viewsOption())
+    .addOption(await filterOption("the run's"))
     .option('--average <runs>', 'other runs to average with, comma-separated')
     .option('--confusion <file>', 'write the confusion matrix as CSV')
   const given = await parse<Given>(await addTrainedOptions(evaluate))
@@ -138,7 +142,13 @@ await program(async (signal) => {
   for (const other of others) nets.push(await opened.net(other))
 
   const named = given.data ?? first.facts.dataName
-  const data = await openData(named, { signal, onNotice: report.note, onPrepare: report.preparing })
+  const { resizeFilter: filter } = given
+  const data = await openData(named, {
+    signal,
+    photos: photosOf({ ...first.facts.data, ...(filter && { filter }) }),
+    onNotice: report.note,
+    onPrepare: report.preparing
+  })
   const trainedOn = nets.some(({ facts }) => {
     return facts.data.name === data.name || resolve(facts.dataName ?? '') === resolve(named ?? '')
   })

@@ -13,6 +13,7 @@ import {
 } from '../use/feature-index.ts'
 import { outputs } from '../use/outputs.ts'
 import { type PhotoFiles, pictureSet } from '../use/photo-files.ts'
+import { photosOf } from '../use/photo-form.ts'
 import { partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
 import { weightsDigest } from '../use/weights.ts'
@@ -90,7 +91,7 @@ async function openSource(
     }
     await found.close()
   }
-  const set = partOf(await openData(source, options), split)
+  const set = partOf(await openData(source, { ...options, photos: photosOf(data) }), split)
   const name = (index: number, label: number) => {
     const known = set.classes[label]
     const file = set.name?.(index) ?? `${split}/${index}`

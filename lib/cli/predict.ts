@@ -1,4 +1,5 @@
 /** `alexnode predict`: classifies photographs with a trained net. */
+import type { ResizeFilter } from '../data/dataset.ts'
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { pictureSet } from '../use/photo-files.ts'
 import { ranked } from '../use/scores.ts'
@@ -6,7 +7,7 @@ import { foreign } from '../util/foreign.ts'
 import { command, parse } from './shared/command.ts'
 import { fraction } from './shared/format.ts'
 import { numberParsers } from './shared/numbers.ts'
-import { viewsOf, viewsOption } from './shared/options.ts'
+import { filterOption, viewsOf, viewsOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
 import { program, UsageError } from './shared/program.ts'
 import { Reporter } from './shared/reporter.ts'
@@ -22,6 +23,7 @@ import {
 interface Given extends TrainedArguments {
   readonly top?: number
   readonly views?: string
+  readonly resizeFilter?: ResizeFilter
 }
 
 interface Arguments extends Given {
@@ -43,6 +45,7 @@ async function readArguments(): Promise<Arguments> {
     .argument('<images...>', 'files, or folders of them')
     .option('--top <n>', 'classes to name for each (5)', whole(1))
     .addOption(await viewsOption())
+    .addOption(await filterOption("the run's"))
   const given = await parse<Given>(await addTrainedOptions(predict))
   const [run = '', ...images] = predict.args
   return { ...given, run, images }
@@ -71,7 +74,8 @@ await program(async (signal) => {
   await using opened = await openFor(given)
   const trained = await opened.net(run, { batch: Math.min(given.batch ?? BATCH, pictures.length) })
   const { net, classes, facts } = trained
-  const set = pictureSet(pictures, facts.data)
+  const { resizeFilter: filter } = given
+  const set = pictureSet(pictures, { ...facts.data, ...(filter && { filter }) })
   const predictions: { file: string; top: readonly ClassProbability[] }[] = []
   const onBatch = ({ first, labels, probabilities }: PredictedBatch) => {
     for (const row of labels.keys()) {

@@ -1,5 +1,5 @@
 /** `alexnode prepare`: makes a data set from photographs. */
-import type { Fit } from '../data/dataset.ts'
+import type { Fit, ResizeFilter } from '../data/dataset.ts'
 import { MAX_SIZE } from '../data/photos/prepare/plan.ts'
 import { prepare } from '../data/photos/prepare/prepare.ts'
 import type { Form } from '../data/photos/stored/shard.ts'
@@ -10,6 +10,7 @@ import { resultJson, resultText } from './prepare/result.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { count } from './shared/format.ts'
 import { numberParsers } from './shared/numbers.ts'
+import { filterOption } from './shared/options.ts'
 import { print, printJson } from './shared/output.ts'
 import { program, UsageError } from './shared/program.ts'
 import { Reporter } from './shared/reporter.ts'
@@ -17,6 +18,7 @@ import { Reporter } from './shared/reporter.ts'
 interface Given {
   readonly size?: number
   readonly fit?: Exclude<Fit, 'keep'>
+  readonly resizeFilter?: ResizeFilter
   readonly store?: Form
   readonly quality?: number
   readonly duplicates?: boolean
@@ -29,7 +31,7 @@ interface Arguments {
   readonly source: string
   readonly out: string
   readonly json: boolean
-  readonly options: Omit<Given, 'json'>
+  readonly options: Omit<Given, 'json' | 'resizeFilter'> & { readonly filter?: ResizeFilter }
 }
 
 async function readArguments(): Promise<Arguments> {
@@ -53,6 +55,7 @@ async function readArguments(): Promise<Arguments> {
       whole(1, MAX_SIZE)
     )
     .addOption(await choice('--fit <how>', 'crop the centre, or stretch (crop)', ['crop', 'warp']))
+    .addOption(await filterOption('lanczos3'))
     .addOption(
       await choice('--store <form>', 'form of the images (raw up to 4 GiB, else jpeg)', [
         'raw',
@@ -64,7 +67,8 @@ async function readArguments(): Promise<Arguments> {
     .option('--class-depth <n>', 'folders that name a class: 2 for pets/cat (1)', whole(1, 8))
     .option('--max-pixels <n>', 'skip images with more pixels (100,000,000)', whole(1))
     .option('--json', 'print one JSON object at the end, and all else on stderr')
-  const { json = false, ...options } = await parse<Given>(prepare)
+  const { json = false, resizeFilter: filter, ...given } = await parse<Given>(prepare)
+  const options = { ...given, ...(filter && { filter }) }
   const [source = '', out = ''] = prepare.args
   if (source === '' || out === '') {
     throw new UsageError('alexnode prepare: expected names of SRC and OUT, got an empty one.')

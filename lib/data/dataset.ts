@@ -25,6 +25,14 @@ export interface ImageShape {
 export type Fit = 'crop' | 'warp' | 'keep'
 
 /**
+ * By which filter pictures are resized. 'lanczos3': sharp's, in the colours that the picture's profile says.
+ * 'bilinear': Pillow's with antialiasing, with sizes and crops as torchvision's transforms round them, and colours as
+ * the file has them, without its profile: the bytes that a net of torchvision was trained on. Turned pictures are
+ * turned upright by both.
+ */
+export type ResizeFilter = 'lanczos3' | 'bilinear'
+
+/**
  * Labelled images of one size: u8 [image, row, column, channel] (NHWC). `arrayImageSet` makes one from memory;
  * implement the interface for images that lie elsewhere.
  */
@@ -41,6 +49,8 @@ export interface ImageSet extends ImageShape {
   readonly meanImage?: Float32Array
   /** How photographs were resized to the common size. */
   readonly fit?: Fit
+  /** By which filter photographs were resized. Default 'lanczos3'. */
+  readonly filter?: ResizeFilter
   /** Principal components of the training pixels' colours. Sets of photographs have them. */
   readonly colours?: ColourVariation
   /**

@@ -54,7 +54,7 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
       `[data] numbers[${place}]: expected an image from 0 to ${set.length - 1}, got ${numbers[place]}`
     )
   }
-  const { height, width, channels, classes, mean, std, meanImage, fit, colours } = set
+  const { height, width, channels, classes, mean, std, meanImage, fit, filter, colours } = set
   const load = set.load?.bind(set)
   const numbersOf = (indices: Uint32Array) =>
     indices.map((index) => {
@@ -72,6 +72,7 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
     std,
     ...(meanImage && { meanImage }),
     ...(fit && { fit }),
+    ...(filter && { filter }),
     ...(colours && { colours }),
     read: (indices, images, labels) => set.read(numbersOf(indices), images, labels),
     ...(load && {

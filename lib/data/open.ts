@@ -35,7 +35,7 @@ export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   /** Number of threads that read and decode photographs. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
   /** How pictures are prepared into the cache. Default: as `prepare` does. */
-  readonly photos?: Pick<PrepareOptions, 'size' | 'fit'> | undefined
+  readonly photos?: Pick<PrepareOptions, 'size' | 'fit' | 'filter'> | undefined
   /** Called for each photograph that is prepared: images done, images in all, images skipped. */
   readonly onPrepare?: ((done: number, total: number, skipped: number) => void) | undefined
 }

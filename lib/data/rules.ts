@@ -40,6 +40,7 @@ export const anImageSet: Rule = record<ImageSet>(
     isDamaged: maybe(callback),
     meanImage: maybe(typed('Float32Array')),
     fit: maybe(fitRule),
+    filter: maybe(oneOf('lanczos3', 'bilinear')),
     colours: maybe(coloursRule)
   },
   { open: true, expected: 'an image set, as arrayImageSet() returns it', also: countFault }

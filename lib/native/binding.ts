@@ -82,6 +82,14 @@ interface Addon {
     buffer: number,
     offset: number
   ): void
+  /** @param image u8 [height, width, channels]; the result, of the window, is an ArrayBuffer */
+  resample(
+    ticket: number,
+    image: Uint8Array,
+    shape: readonly [height: number, width: number, channels: number],
+    size: readonly [rows: number, columns: number],
+    window: readonly [top: number, left: number, height: number, width: number]
+  ): void
 }
 
 /** An error as native code makes it. */

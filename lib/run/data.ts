@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Dataset } from '../data/dataset.ts'
+import type { Dataset, ResizeFilter } from '../data/dataset.ts'
 import { replaceFile, replaceWith } from '../util/files/atomic.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
@@ -32,6 +32,8 @@ export interface RunData {
   readonly std: readonly number[]
   /** How photographs were brought to that size, if not by 'crop': see `decodePhoto`. */
   readonly fit?: 'crop' | 'warp'
+  /** By which filter, if not by 'lanczos3'. */
+  readonly filter?: ResizeFilter
   /** f32 [row, column, channel], 0…255: the mean of the training images. */
   readonly meanImage?: Float32Array
 }
@@ -41,7 +43,7 @@ export interface RunData {
  * @throws DiskError when the disk refuses
  */
 export async function keepRunData(folder: string, { name, train }: Dataset): Promise<void> {
-  const { classes, height, width, channels, mean, std, meanImage, fit } = train
+  const { classes, height, width, channels, mean, std, meanImage, fit, filter } = train
   if (meanImage) {
     const { buffer, byteOffset, byteLength } = meanImage
     const data = new Uint8Array(buffer, byteOffset, byteLength)
@@ -50,8 +52,8 @@ export async function keepRunData(folder: string, { name, train }: Dataset): Pro
       await writeSafetensors(path, tensors)
     })
   }
-  const warped = fit === 'warp' && { fit }
-  const known = { name, classes, height, width, channels, mean, std, ...warped }
+  const resized = { ...(fit === 'warp' && { fit }), ...(filter === 'bilinear' && { filter }) }
+  const known = { name, classes, height, width, channels, mean, std, ...resized }
   await replaceFile(join(folder, DATA), jsonText(known, 'data'))
 }
 
@@ -64,7 +66,9 @@ export async function keepRunData(folder: string, { name, train }: Dataset): Pro
 export async function readRunData(folder: string): Promise<RunData> {
   const path = join(folder, DATA)
   const known = await readJson(path)
-  const { name, classes, height, width, channels, mean, std, fit } = isObject(known) ? known : {}
+  const { name, classes, height, width, channels, mean, std, fit, filter } = isObject(known)
+    ? known
+    : {}
   if (typeof name !== 'string' || !isNames(classes)) {
     damaged(path, 'name and classes', { name, classes })
   }
@@ -84,6 +88,7 @@ export async function readRunData(folder: string): Promise<RunData> {
     mean,
     std,
     ...(fit === 'warp' && { fit }),
+    ...(filter === 'bilinear' && { filter }),
     ...(image && { meanImage: image })
   }
 }

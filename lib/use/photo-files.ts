@@ -1,6 +1,6 @@
 /** Photographs in files, as a set of images without labels. */
 import { checkRead } from '../data/check.ts'
-import type { Fit, ImageSet } from '../data/dataset.ts'
+import type { Fit, ImageSet, ResizeFilter } from '../data/dataset.ts'
 import { decodePhoto, PhotoError } from '../data/photos/decode.ts'
 import type { FoundPicture } from '../data/photos/files/find.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
@@ -18,6 +18,8 @@ export interface PhotoFilesOptions {
   readonly channels: number
   /** How a photograph is brought to this size: see `decodePhoto`. Default 'crop'. */
   readonly fit?: Fit | undefined
+  /** By which filter it is resized. Default 'lanczos3'. */
+  readonly filter?: ResizeFilter | undefined
 }
 
 /** Open, as what says the size of a net's images says more. */
@@ -26,7 +28,8 @@ const photoOptions = record<PhotoFilesOptions>(
     height: whole({ from: 1 }),
     width: whole({ from: 1 }),
     channels: oneOf(1, 3),
-    fit: maybe(oneOf('crop', 'warp', 'keep'))
+    fit: maybe(oneOf('crop', 'warp', 'keep')),
+    filter: maybe(oneOf('lanczos3', 'bilinear'))
   },
   { open: true }
 )
@@ -64,13 +67,13 @@ export function pictureSet(
   options: PhotoFilesOptions
 ): PhotoFiles {
   checkOptions('photos', options, photoOptions)
-  const { height, width, channels, fit = 'crop' } = options
+  const { height, width, channels, fit = 'crop', filter = 'lanczos3' } = options
   const size = height * width * channels
   const failures = new Map<number, string>()
   async function decode(index: number, out: Uint8Array): Promise<void> {
     try {
       const photo = (await pictures[index]?.photo()) ?? ''
-      const { data } = await decodePhoto(photo, { size: { height, width }, fit })
+      const { data } = await decodePhoto(photo, { size: { height, width }, fit, filter })
       if (channels === 3) out.set(data)
       else luma(data, out)
     } catch (error) {

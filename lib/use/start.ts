@@ -18,7 +18,7 @@ import { readRun } from './run-facts.ts'
 
 /** Statistics of the images that weights were trained on. */
 export interface Statistics
-  extends Pick<ImageSet, 'height' | 'width' | 'mean' | 'std' | 'meanImage' | 'fit'> {}
+  extends Pick<ImageSet, 'height' | 'width' | 'mean' | 'std' | 'meanImage' | 'fit' | 'filter'> {}
 
 /** What a run starts from. */
 export interface Start {
@@ -51,8 +51,9 @@ export async function openStart(path: string, net: string): Promise<Start> {
   if (folder === undefined) {
     const file = await readWeights(path)
     if (net !== torchvision.net.name || !isTorchvision(file)) return { path, file, of: undefined }
-    const { size: side = 256 } = torchvision.photos ?? {}
-    const statistics = { ...imageNet, height: side, width: side, fit: 'crop' } as const
+    const { size: side = 256, filter = 'bilinear' } = torchvision.photos ?? {}
+    const photos = { height: side, width: side, fit: 'crop', filter } as const
+    const statistics = { ...imageNet, ...photos }
     return { path, file, of: 'torchvision', input: torchvision.input, statistics }
   }
   const { data, input, weights } = await readRun(folder)

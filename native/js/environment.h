@@ -77,6 +77,7 @@ void export_ops(Napi::Env env, Napi::Object exports);
 void export_device(Napi::Env env, Napi::Object exports);
 void export_cuda(Napi::Env env, Napi::Object exports);
 void export_loader(Napi::Env env, Napi::Object exports);
+void export_resample(Napi::Env env, Napi::Object exports);
 
 /// The JavaScript error of a failure: `code` marks one of memory, `record` names a record that was not
 /// loaded.

@@ -1,5 +1,5 @@
 /** Python environments of the judges (reference frameworks): their packages, and how they are installed. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -81,6 +81,27 @@ export async function debianPytorch(say: (line: string) => void): Promise<void> 
   const setup = join(root, 'scripts/setup.cjs')
   const failure = await run(process.execPath, [setup, '--test']).catch((error: unknown) => error)
   if (!findPython()) throw new NoJudgeError(`pytorch: ${withoutPytorch}`, { cause: failure })
+}
+
+/**
+ * The Python that has Debian's torchvision, which is installed where it is missing.
+ * @param say prints what will be downloaded
+ * @throws NoJudgeError where it cannot be installed
+ */
+export async function debianTorchvision(say: (line: string) => void): Promise<string> {
+  const found = () =>
+    ['python3', '/usr/bin/python3'].find((python) => {
+      return spawnSync(python, ['-c', 'import torchvision']).status === 0
+    })
+  const there = found()
+  if (there !== undefined) return there
+  say('torchvision: python3-torchvision of Debian: 2 MB to download besides PyTorch')
+  const args = ['install', '-y', 'python3-torchvision']
+  const failure = await run('apt-get', args).catch((error: unknown) => error)
+  const installed = found()
+  if (installed !== undefined) return installed
+  const message = 'torchvision is not installed (Debian: apt-get install python3-torchvision)'
+  throw new NoJudgeError(message, { cause: failure })
 }
 
 /** A program that takes longer is ended. */

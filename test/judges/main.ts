@@ -2,25 +2,29 @@
  * `npm run judges`: trains the same nets here, in Keras, TensorFlow and PyTorch, and compares the results; and runs in
  * onnxruntime what we export, on photographs of ALEXNODE_DATA.
  *
- *     npm run judges [-- --brief] [--keep] [--only tensorflow|pytorch|onnx]
+ *     npm run judges [-- --brief] [--keep] [--only tensorflow|pytorch|torchvision|onnx]
+ *
+ * Photographs of ALEXNODE_DATA are compared with torchvision.
  *
  * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras and
  * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
  * framework that cannot be installed is skipped.
  */
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { open } from '../../lib/engine/device.ts'
 import { type Check, holds } from './check.ts'
-import { debianPytorch, NoJudgeError, pythonOf, run } from './environments.ts'
+import { debianPytorch, debianTorchvision, NoJudgeError, pythonOf, run } from './environments.ts'
 import { keptCase, keptFolder } from './kept.ts'
 import * as keras from './keras-fashion.ts'
 import { judgeOnnx } from './onnx.ts'
 import { judgeOnnxImport } from './onnx-import.ts'
 import * as pytorch from './pytorch.ts'
 import * as tensorflow from './tensorflow-mnist.ts'
+import * as torchvision from './torchvision.ts'
 
 const { values } = parseArgs({
   options: {
@@ -65,6 +69,7 @@ try {
     await debianPytorch(say)
     for await (const check of pytorch.judgePytorch(device, values)) judge(check)
   })
+  await attempt('torchvision', judgePhotographs)
   await attempt('onnx', async () => {
     const python = await pythonOf('onnx', say)
     for await (const check of judgeOnnxImport(python, device, values)) judge(check)
@@ -75,6 +80,25 @@ try {
 }
 say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed > 0 ? 1 : 0
+
+/** Compares photographs with torchvision, if ALEXNODE_DATA has them. */
+async function judgePhotographs(): Promise<void> {
+  const tar = join(process.env.ALEXNODE_DATA ?? '', 'imagenet-samples.tar')
+  if (!existsSync(tar))
+    throw new NoJudgeError('torchvision: ALEXNODE_DATA has no imagenet-samples.tar')
+  const python = await debianTorchvision(say)
+  const folder = await mkdtemp(join(tmpdir(), 'alexnode-photographs-'))
+  try {
+    await run('tar', ['-xf', tar, '--strip-components=1', '-C', folder])
+    const write = (kept: torchvision.Kept) =>
+      writeFile(join(keptFolder, 'torchvision.json'), `${JSON.stringify(kept, null, 1)}\n`)
+    const keep = values.keep ? write : undefined
+    for await (const check of torchvision.judgeTorchvision(python, device, folder, keep))
+      judge(check)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
 
 /** Writes the small files of Keras and TensorFlow that `npm test` reads. */
 async function keep(python: string): Promise<void> {

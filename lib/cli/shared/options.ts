@@ -6,6 +6,14 @@ import { choice } from './command.ts'
 export const dtypeOption = () =>
   choice('--dtype <dtype>', 'dtype to compute in (bf16 or f16 where fast, else f32)', floatDTypes)
 
+/** `--resize-filter`, by which pictures are resized. */
+export const filterOption = (usual: string) =>
+  choice(
+    '--resize-filter <name>',
+    `filter for pictures: lanczos3, or bilinear, which resizes and crops as torchvision does (${usual})`,
+    ['lanczos3', 'bilinear']
+  )
+
 /** `--views`, which `viewsOf` reads. */
 export const viewsOption = () =>
   choice('--views <n>', 'views of each image: 1, or 10 crops and mirrors (1)', ['1', '10'])

@@ -3,13 +3,14 @@ import type { Dataset } from '../../data/dataset.ts'
 import { type OpenDataOptions, openData } from '../../data/open.ts'
 import { frozenLayers, headOf } from '../../net/freeze.ts'
 import { netByName } from '../../net/models/index.ts'
-import { type RunData, readRunData } from '../../run/data.ts'
+import { readRunData } from '../../run/data.ts'
 import { freezeOf } from '../../run/freeze.ts'
 import { netOf, recipeOf } from '../../run/recipes/plan.ts'
 import { peekSettings } from '../../run/saved-settings.ts'
 import type { TrainSettings } from '../../run/settings.ts'
 import type { LayerFit } from '../../run/take-weights.ts'
 import type { TrainingRun } from '../../run/training-run.ts'
+import { photosOf } from '../../use/photo-form.ts'
 import { fitStart, openStart, type Start, startData, withStatistics } from '../../use/start.ts'
 import { messageOf, UsageError } from '../shared/program.ts'
 import type { TrainArguments } from './arguments.ts'
@@ -63,7 +64,8 @@ export async function begin(
   const { data: name, ownInput = false, recipe, from } = settings
   const start = await openStart(from, settings.net)
   const statistics = ownInput ? undefined : start.statistics
-  const opened = await openData(name, { ...options, ...(statistics && photosOf(statistics)) })
+  const photos = statistics && { photos: photosOf(statistics) }
+  const opened = await openData(name, { ...options, ...ofRecipe(settings), ...photos })
   const { channels, classes } = opened.train
   const definition = netOf(settings, { channels, classes: classes.length })
   const frozen = frozenLayers(definition, freezeOf(settings))
@@ -100,20 +102,14 @@ export async function openAgain(
   options: OpenDataOptions
 ): Promise<Dataset> {
   const { from, ownInput = false, data } = settings
-  if (from === undefined || ownInput) return openData(data, options)
+  const usual = { ...options, ...ofRecipe(settings) }
+  if (from === undefined || ownInput) return openData(data, usual)
   const before = await readRunData(folder)
-  return withStatistics(await openData(data, { ...options, ...photosOf(before) }), before)
+  return withStatistics(await openData(data, { ...usual, photos: photosOf(before) }), before)
 }
 
-/** How pictures are prepared to be like others. */
-function photosOf({
-  height,
-  width,
-  fit
-}: Pick<RunData, 'height' | 'width'> & {
-  readonly fit?: RunData['fit'] | 'keep'
-}): OpenDataOptions {
-  return {
-    photos: { ...(height === width && { size: height }), ...(fit === 'warp' && { fit }) }
-  }
+/** How pictures are prepared for a recipe. */
+function ofRecipe(settings: Partial<TrainSettings>): OpenDataOptions {
+  const { filter } = recipeOf(settings)?.photos ?? {}
+  return filter ? { photos: { filter } } : {}
 }

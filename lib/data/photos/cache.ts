@@ -17,7 +17,7 @@ export interface CachedOptions
   /** The cache folder. */
   readonly cache: string
   /** How the pictures are prepared. Default: as `prepare` does. */
-  readonly photos?: Pick<PrepareOptions, 'size' | 'fit'> | undefined
+  readonly photos?: Pick<PrepareOptions, 'size' | 'fit' | 'filter'> | undefined
   /** Number of threads that read and decode. Default: `os.availableParallelism()`. */
   readonly workers?: number | undefined
 }
@@ -36,7 +36,8 @@ export async function openCached(path: string, options: CachedOptions): Promise<
     const real = await realpath(path)
     const { size, ...others } = photos
     const own = { ...others, ...(size !== undefined && !source.shape && { size }) }
-    const form = Object.keys(own).length === 0 ? '' : JSON.stringify(own)
+    // Not by the size: one that is given may be the usual one.
+    const form = Object.keys(others).length === 0 ? '' : JSON.stringify(others)
     const mark = createHash('sha256').update(`${real}${form}`).digest('hex').slice(0, 12)
     const folder = join(
       resolve(cache),

@@ -6,13 +6,14 @@
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
 import { either, maybe, oneOf, record, text, typed, whole } from '../../util/check/rules.ts'
 import { onDisk } from '../../util/files/errors.ts'
-import { DataError, type Fit, type ImageShape } from '../dataset.ts'
+import { DataError, type Fit, type ResizeFilter } from '../dataset.ts'
 import { NoFileError, openRegular } from './files/regular.ts'
 import { hasAllScans } from './jpeg-scans.ts'
+import type { Photo, PhotoSize } from './photo.ts'
+import { resampled } from './resample.ts'
 import { firstLine, loadSharp } from './sharp.ts'
 
-/** Size of a picture in pixels. */
-export type PhotoSize = Omit<ImageShape, 'channels'>
+export type { Photo, PhotoSize } from './photo.ts'
 
 /** Options of `decodePhoto`. */
 export interface DecodeOptions {
@@ -20,6 +21,8 @@ export interface DecodeOptions {
   readonly size?: number | PhotoSize
   /** How the picture is resized. Default 'crop'. */
   readonly fit?: Fit
+  /** By which filter it is resized. Default 'lanczos3'. */
+  readonly filter?: ResizeFilter
   /** Largest number of pixels of the stored picture. Default 100 million. */
   readonly maxPixels?: number
   /** Largest size of the file in bytes. Default 256 MiB. */
@@ -30,22 +33,16 @@ const side = whole({ from: 1 })
 const decodeOptions = record<DecodeOptions>({
   size: maybe(either(side, record<PhotoSize>({ height: side, width: side }))),
   fit: maybe(oneOf('crop', 'warp', 'keep')),
+  filter: maybe(oneOf('lanczos3', 'bilinear')),
   maxPixels: maybe(whole({ from: 1 })),
   maxBytes: maybe(whole({ from: 1 }))
 })
-
-/** A decoded photograph. */
-export interface Photo extends PhotoSize {
-  /** u8 [height, width, 3], RGB. */
-  readonly data: Uint8Array
-  /** True for a JPEG that lacks its end marker, and nothing else. */
-  readonly mended?: true
-}
 
 /** Defaults of `decodePhoto`. */
 export const decodeDefaults = {
   size: 256,
   fit: 'crop',
+  filter: 'lanczos3',
   maxPixels: 100e6,
   maxBytes: 256 * 2 ** 20
 } as const satisfies DecodeOptions
@@ -84,21 +81,26 @@ export async function decodePhoto(
   checkArguments('photos', { photo: [photo, either(text, typed('Uint8Array'))] }, DataError)
   checkOptions('photos', options, decodeOptions, DataError)
   const sharp = await loadSharp()
-  const { size, fit, maxPixels, maxBytes } = { ...decodeDefaults, ...options }
+  const { size, fit, filter, maxPixels, maxBytes } = { ...decodeDefaults, ...options }
   const { height, width } = typeof size === 'number' ? { height: size, width: size } : size
   const name = typeof photo === 'string' ? photo : undefined
   const bytes = typeof photo === 'string' ? await readPhoto(photo, maxBytes) : photo
   checkFormat(bytes, maxBytes, name)
   const decode = async (bytes: Uint8Array): Promise<Photo> => {
-    const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels }).autoOrient()
-    if (fit !== 'keep') picture.resize(width, height, { fit: fit === 'crop' ? 'cover' : 'fill' })
+    const ignoreIcc = filter === 'bilinear'
+    const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc })
+    picture.autoOrient()
+    const ours = filter === 'bilinear' && fit !== 'keep'
+    if (fit !== 'keep' && !ours)
+      picture.resize(width, height, { fit: fit === 'crop' ? 'cover' : 'fill' })
     const { data, info } = await picture
       .flatten({ background: '#fff' })
       .toColourspace('srgb')
       .raw()
       .toBuffer({ resolveWithObject: true })
     if (info.channels !== 3) throw new Error(`has ${info.channels} channels as sRGB`)
-    return { data, height: info.height, width: info.width }
+    const photo = { data, height: info.height, width: info.width }
+    return ours ? resampled(photo, { height, width }, fit) : photo
   }
   try {
     return await decode(bytes)

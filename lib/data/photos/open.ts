@@ -89,10 +89,10 @@ export async function openPhotos(
       : `none; run alexnode prepare SOURCE ${basename(resolve(folder))}`
     throw new DataError(`[photos] ${folder}: expected a prepared folder (${MANIFEST}), got ${how}`)
   }
-  const { name, form, fit, height, width, channels, classes, mean, std, colours } = manifest
+  const { name, form, fit, filter, height, width, channels, classes, mean, std, colours } = manifest
   const meanImage = await readMeanImage(folder, manifest)
   const shape = { height, width, channels, classes, mean, std, meanImage }
-  const facts = { form, fit, ...shape, ...(colours && { colours }) }
+  const facts = { form, fit, ...(filter && { filter }), ...shape, ...(colours && { colours }) }
   const records = (part: Part) => openNativeRecords(folder, part, facts, threads)
   const train = await records(manifest.train)
   const test = manifest.test ? await records(manifest.test) : train

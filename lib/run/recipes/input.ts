@@ -20,7 +20,7 @@ export interface SuitedInput {
 /** What decides whether a set has what a recipe needs. */
 export type Suitable = Pick<
   ImageSet,
-  'height' | 'width' | 'channels' | 'meanImage' | 'colours' | 'fit'
+  'height' | 'width' | 'channels' | 'meanImage' | 'colours' | 'fit' | 'filter'
 >
 
 /**
@@ -55,6 +55,14 @@ export function suitInput(
     notes.push(
       `The photographs are ${are} to their size, and the recipe's were ${were}: ` +
         `alexnode prepare SRC OUT --fit ${photos.form}.`
+    )
+  }
+  const { filter = 'lanczos3' } = photos ?? {}
+  const resized = set.fit === 'crop' || set.fit === 'warp'
+  if (photos && resized && filter === 'bilinear' && set.filter !== filter) {
+    notes.push(
+      "The photographs are not resized by the recipe's filter: " +
+        `alexnode prepare SRC OUT --resize-filter ${filter}.`
     )
   }
   const ofImage = mean === 'pixel' || mean === 'centre'

@@ -1,3 +1,4 @@
+import type { ResizeFilter } from '../../data/dataset.ts'
 import type { NamedNetOptions, NetName } from '../../net/models/index.ts'
 import type { InputRecipe } from '../../training/input/augment.ts'
 import type { Sampling } from '../../training/loop/sampling.ts'
@@ -97,6 +98,8 @@ export interface Recipe {
     readonly size: number
     /** Order of the channels. */
     readonly channels: 'RGB' | 'BGR'
+    /** By which filter, if not by 'lanczos3'. */
+    readonly filter?: ResizeFilter
   }
   /** How stored images become the net's input. */
   readonly input: InputRecipe

@@ -14,7 +14,7 @@ export const torchvision: Recipe = {
   title: "torchvision's alexnet, as its reference scripts train it",
   sources: ['torchvision: models/alexnet.py, references/classification'],
   net: { name: 'torchvision', options: { classes: 1000 } },
-  photos: { form: 'crop', size: 256, channels: 'RGB' },
+  photos: { form: 'crop', size: 256, channels: 'RGB', filter: 'bilinear' },
   input: { fit: 'crop', flip: true, mean: 'channel', divide: 'std' },
   batch: 8 * 32,
   epochs: 90,

@@ -5,7 +5,8 @@ export type InputFacts = Omit<ImageSet, 'read' | 'load'>
 
 /** Copies the facts of a set, which need not be a plain object. */
 export function factsOf(set: ImageSet): InputFacts {
-  const { length, height, width, channels, classes, mean, std, meanImage, fit, colours } = set
+  const { length, height, width, channels, classes, mean, std, meanImage, fit, filter, colours } =
+    set
   return {
     length,
     height,
@@ -16,6 +17,7 @@ export function factsOf(set: ImageSet): InputFacts {
     std,
     ...(meanImage && { meanImage }),
     ...(fit && { fit }),
+    ...(filter && { filter }),
     ...(colours && { colours })
   }
 }

@@ -31,9 +31,14 @@ export async function convert(part: SourcePart, i: number, plan: Plan): Promise<
     if ('pixels' in image) return { ...(await encode(image.pixels, plan)), key: undefined }
     const { encoded } = image
     if (encoded.length < size) return { reason: 'is cut short' }
-    const { height, width, fit, maxPixels } = plan
+    const { height, width, fit, filter, maxPixels } = plan
     const key = createHash('sha256').update(encoded).digest().subarray(0, KEY_BYTES)
-    const { data, mended } = await decodePhoto(encoded, { size: { height, width }, fit, maxPixels })
+    const { data, mended } = await decodePhoto(encoded, {
+      size: { height, width },
+      fit,
+      filter,
+      maxPixels
+    })
     return { ...(await encode(data, plan)), key, ...(mended && { mended }) }
   } catch (error) {
     if (error instanceof PhotoError) return { reason: error.reason }

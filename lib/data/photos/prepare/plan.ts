@@ -1,6 +1,6 @@
 /** Chooses how a source is prepared, before its first image is read. */
 import { createHash } from 'node:crypto'
-import { DataError, type Fit } from '../../dataset.ts'
+import { DataError, type Fit, type ResizeFilter } from '../../dataset.ts'
 import type { PhotoSize } from '../decode.ts'
 import type { Source, SourcePart } from '../scan/source.ts'
 import { loadSharp } from '../sharp.ts'
@@ -13,6 +13,8 @@ export interface PlanOptions {
   readonly size?: number | undefined
   /** 'crop' scales the short side to the size and cuts out the centre; 'warp' stretches. Default 'crop'. */
   readonly fit?: Exclude<Fit, 'keep'> | undefined
+  /** By which filter pictures are resized. Default 'lanczos3'. */
+  readonly filter?: ResizeFilter | undefined
   /** Stores raw bytes or JPEG files. Default: 'raw', unless that takes more than 4 GiB. */
   readonly store?: Form | undefined
   /** Quality of JPEG, 1 to 100. Default 90. */
@@ -30,6 +32,7 @@ export interface PlanOptions {
 /** A plan: options with their defaults, and the parts. */
 export interface Plan extends ImageFormat, Parts {
   readonly fit: Fit
+  readonly filter: ResizeFilter
   readonly quality: number
   readonly duplicates: boolean
   readonly maxPixels: number
@@ -84,7 +87,10 @@ export async function planOf(source: Source, options: PlanOptions): Promise<Plan
     maxPixels: options.maxPixels ?? MAX_PIXELS,
     shardBytes: options.shardBytes ?? SHARD_BYTES
   } as const
-  return { ...settled, ...parts, hash: hashOf(source, parts, { ...settled, salt: options.salt }) }
+  const { filter = 'lanczos3', salt } = options
+  // What is usual is left out, so that sets of earlier versions count as prepared.
+  const told = { ...settled, ...(filter !== 'lanczos3' && { filter }), salt }
+  return { ...settled, filter, ...parts, hash: hashOf(source, parts, told) }
 }
 
 /** The common size of small images; undefined if they differ or are larger. */

@@ -196,7 +196,7 @@ export class Preparation {
 
   async #finish(): Promise<Manifest> {
     const { name, kind, classes, skipped: before } = this.#source
-    const { form, quality, fit, height, width, channels, testing, hash } = this.#plan
+    const { form, quality, fit, filter, height, width, channels, testing, hash } = this.#plan
     const { train, test } = this.#progress
     const skipped = [...before, ...train.skipped, ...test.skipped]
     const part = ({ shards }: PartProgress): Part => ({
@@ -226,6 +226,7 @@ export class Preparation {
       form,
       ...(form === 'jpeg' && { quality }),
       fit,
+      ...(filter !== 'lanczos3' && { filter }),
       height,
       width,
       channels,

@@ -40,11 +40,13 @@ export interface PrepareOptions extends PlanOptions, PreparationOptions {
 
 const pictureRules = {
   size: maybe(whole({ from: 1, to: MAX_SIZE })),
-  fit: maybe(oneOf('crop', 'warp'))
+  fit: maybe(oneOf('crop', 'warp')),
+  filter: maybe(oneOf('lanczos3', 'bilinear'))
 }
 
 /** What the options must be that say how pictures look. */
-export const picturesRule: Rule = record<Pick<PrepareOptions, 'size' | 'fit'>>(pictureRules)
+export const picturesRule: Rule =
+  record<Pick<PrepareOptions, 'size' | 'fit' | 'filter'>>(pictureRules)
 
 const prepareOptions = record<PrepareOptions>({
   ...pictureRules,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
 import { cut } from '../../../util/foreign.ts'
-import type { ColourVariation, Fit } from '../../dataset.ts'
+import type { ColourVariation, Fit, ResizeFilter } from '../../dataset.ts'
 import type { Skipped } from '../scan/source.ts'
 import type { ImageFormat } from './shard.ts'
 
@@ -54,6 +54,8 @@ export interface Manifest extends ImageFormat {
   readonly quality?: number
   /** How pictures were resized. */
   readonly fit: Fit
+  /** By which filter, if not by 'lanczos3'. */
+  readonly filter?: ResizeFilter
   /** Class names by label. */
   readonly classes: readonly string[]
   /** Images to train on. */
@@ -136,6 +138,7 @@ function isManifest(value: unknown): value is Manifest {
   const { test, colours, meanImage } = value
   return (
     [value.name, value.kind, value.fit, value.testing, value.plan].every(isText) &&
+    [undefined, 'lanczos3', 'bilinear'].some((filter) => filter === value.filter) &&
     (value.form === 'raw' || value.form === 'jpeg') &&
     [value.height, value.width].every(isSide) &&
     (value.channels === 1 || value.channels === 3) &&
