@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readHdf5 } from '../lib/util/files/hdf5-open.ts'
 import { readSafetensors } from '../lib/util/files/safetensors.ts'
 import { writeSmallSet } from './idx-files.ts'
+import { picture } from './photo-files.ts'
 import { runProgram } from './programs.ts'
 
 t.test('train', async (t) => {
@@ -64,4 +65,28 @@ t.test('custom-net', async (t) => {
   const { code, out, err } = await runProgram('examples/custom-net.ts', ['0.02'])
   t.equal(code, 0, err)
   t.match(out, /top1: 0\.\d+/)
+})
+
+t.test('fine-tune', async (t) => {
+  const folder = t.testdir()
+  for (const [c, name] of ['ant', 'bee', 'cow', 'dog'].entries()) {
+    for (const part of ['train', 'test']) {
+      mkdirSync(join(folder, 'set', part, name), { recursive: true })
+      for (let i = 0; i < 4; i++) {
+        const file = join(folder, 'set', part, name, `${i}.png`)
+        const seed = 100 * c + i + (part === 'test' ? 50 : 0)
+        writeFileSync(file, await picture(seed, { width: 32, height: 32, kind: 'png' }))
+      }
+    }
+  }
+  const args = [join(folder, 'set'), '--epochs', '1', '--steps', '2', '--seeds', '2']
+  const { code, out, err } = await runProgram('examples/fine-tune.ts', args, {
+    XDG_CACHE_HOME: join(folder, 'cache')
+  })
+  t.equal(code, 0, err)
+  t.match(
+    out,
+    /^ant, bee: 1 epochs in [\d.]+ s\nfrom nothing: top-1 [01]\.\d{3} [01]\.\d{3}; [\d.]+ s, [\d.]+ MiB\n/
+  )
+  t.match(out, /\nits features frozen: top-1 /)
 })

@@ -57,7 +57,8 @@ t.test(
 t.test('what is not resized, or not known', async (t) => {
   const jpeg = await picture(3, { width: 40, height: 40 })
   const { data } = await decodePhoto(jpeg, { size: 40, filter: 'bilinear' })
-  t.strictSame(data, (await decodePhoto(jpeg, { fit: 'keep', filter: 'bilinear' })).data)
+  const whole = (await decodePhoto(jpeg, { fit: 'keep', filter: 'bilinear' })).data
+  t.equal(Buffer.compare(data, whole), 0)
   await t.rejects(
     decodePhoto(jpeg, JSON.parse('{ "filter": "nearest" }')),
     /filter: expected 'lanczos3' or 'bilinear', got "nearest"/
