@@ -12,8 +12,8 @@ namespace {
 /// Settles its ticket with the pixels of the result.
 class Resampling : public Napi::AsyncWorker {
  public:
-  Resampling(Napi::Env env, std::vector<uint8_t> image, const loader::ImageShape& shape, int rows, int columns,
-             const loader::Window& window, Ticket* ticket)
+  Resampling(Napi::Env env, std::vector<uint8_t> image, const loader::ImageShape& shape, int rows,
+             int columns, const loader::Window& window, Ticket* ticket)
       : Napi::AsyncWorker(env),
         image_(std::move(image)),
         shape_(shape),

@@ -73,8 +73,8 @@ std::vector<uint8_t> resample(const uint8_t* image, const ImageShape& shape, int
                               const Window& window) {
   const auto& [top, left, height, width] = window;
   if (top < 0 || left < 0 || height < 1 || width < 1 || top > rows - height || left > columns - width)
-    fail("[photos] expected a window of ", rows, "×", columns, ", got ", height, "×", width, " at ", top, ", ",
-         left);
+    fail("[photos] expected a window of ", rows, "×", columns, ", got ", height, "×", width, " at ", top,
+         ", ", left);
   if (shape.channels != 1 && shape.channels != 3)
     fail("[photos] expected 1 or 3 channels, got ", shape.channels);
   const size_t channels = size_t(shape.channels);

@@ -91,7 +91,7 @@ async function judgePhotographs(): Promise<void> {
   try {
     await run('tar', ['-xf', tar, '--strip-components=1', '-C', folder])
     const write = (kept: torchvision.Kept) =>
-      writeFile(join(keptFolder, 'torchvision.json'), `${JSON.stringify(kept, null, 1)}\n`)
+      writeFile(join(keptFolder, 'torchvision.json'), `${JSON.stringify(kept, null, 2)}\n`)
     const keep = values.keep ? write : undefined
     for await (const check of torchvision.judgeTorchvision(python, device, folder, keep))
       judge(check)
