@@ -38,7 +38,7 @@ async function readArguments(): Promise<Given> {
       'Or says what a file of weights holds, and which nets it fits: nothing in the file is run.'
   )
   summary
-    .usage('--net <name> --batch <n> [options] | --weights <file> [--net <name>]')
+    .usage('--net <name> --batch <n> | --weights <file> [options]')
     .addOption(await choice('--net <name>', 'net', netNames))
     .option('--batch <n>', 'images in a batch', whole(1))
     .option(
