@@ -1,5 +1,6 @@
 /** All readers of files that are fuzzed. A new one goes into one of these lists. */
 import { arrayReaders } from './arrays.ts'
+import { onnxReaders } from './onnx.ts'
 import { photoReaders } from './photos.ts'
 import type { Reader } from './reader.ts'
 import { runReaders } from './runs.ts'
@@ -7,6 +8,7 @@ import { weightReaders } from './weights.ts'
 
 export const readers: readonly Reader[] = [
   ...arrayReaders,
+  ...onnxReaders,
   ...photoReaders,
   ...runReaders,
   ...weightReaders
