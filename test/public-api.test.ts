@@ -65,7 +65,7 @@ const expected: Readonly<Record<string, Names>> = {
   },
   'alexnode/use': {
     values: `
-      LayerError RunError Scores assess filterSheet nearest openIndex outputs photoFiles preprocessingOf readRun upTo
+      LayerError RunError Scores assess filterSheet nearest openIndex outputs photoFiles readRun upTo
       writeIndex`,
     types: `
       AssessOptions ClassScore Confusion FeatureFacts FeatureIndex FilterOptions IndexedImage Neighbour

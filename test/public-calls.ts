@@ -195,7 +195,6 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     writeSafetensors: { call: runs.writeSafetensors, args: [file, { a: tensor }, {}] },
 
     assess: { call: uses.assess, args: [[Object.create(Trained.prototype)], set, {}] },
-    preprocessingOf: { call: uses.preprocessingOf, args: [{}] },
     filterSheet: {
       call: uses.filterSheet,
       args: [{ shape: [1, 1, 1, 1], data: new Float32Array(1) }, {}]

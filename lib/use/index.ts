@@ -21,7 +21,6 @@ export { type FilterOptions, filterSheet, type Picture } from './filters.ts'
 export { type Neighbour, nearest, type RowBatch } from './nearest.ts'
 export { type OutputBatch, type OutputOptions, outputs } from './outputs.ts'
 export { type PhotoFiles, type PhotoFilesOptions, photoFiles } from './photo-files.ts'
-export { preprocessingOf } from './preprocessing.ts'
 export { type ClassScore, type Confusion, Scores } from './scores.ts'
 export type { SuitedSet } from './suited.ts'
 export {

@@ -1,8 +1,6 @@
 /** What a run does to a picture before it is the net's input, for files that other runtimes read. */
 
 import { resolveInput } from '../training/input/augment.ts'
-import { checkArguments } from '../util/check/check.ts'
-import { plain } from '../util/check/rules.ts'
 import type { Preprocessing } from '../weights/onnx/preprocessing.ts'
 import type { RunFacts } from './run-facts.ts'
 
@@ -14,13 +12,8 @@ const FILTER = 'lanczos3'
  *
  * @param facts of `readRun`
  * @throws Error where the run's data do not suit its input
- *
- * @example
- * const facts = await readRun('runs/fashion')
- * await exportOnnx(trained.net, 'fashion.onnx', { preprocessing: preprocessingOf(facts) })
  */
 export function preprocessingOf(facts: RunFacts): Preprocessing {
-  checkArguments('onnx', { facts: [facts, plain] })
   const { data, definition } = facts
   const { input } = definition
   const { colour: _, ...own } = facts.input ?? {}

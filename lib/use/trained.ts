@@ -9,6 +9,8 @@ import type { Net } from '../net/net.ts'
 import { type Parallel, parallelRule } from '../net/placement/placement.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
+import type { Preprocessing } from '../weights/onnx/preprocessing.ts'
+import { preprocessingOf } from './preprocessing.ts'
 import { RunError } from './run-error.ts'
 import { type RunFacts, type RunSelection, readRun, selectionRules } from './run-facts.ts'
 import { type SuitedSet, suited } from './suited.ts'
@@ -50,6 +52,16 @@ export class Trained {
   /** Names of the classes, in the order of the net's outputs; of a net that was cut, those of the whole. */
   get classes(): readonly string[] {
     return this.facts.data.classes
+  }
+
+  /**
+   * What the run does to a picture before it is the net's input, for `exportOnnx`.
+   *
+   * @example
+   * await exportOnnx(trained.net, 'net.onnx', { preprocessing: trained.preprocessing })
+   */
+  get preprocessing(): Preprocessing {
+    return preprocessingOf(this.facts)
   }
 
   /**

@@ -16,7 +16,10 @@ const kept = join(import.meta.dirname, '../../judges/kept')
 async function ours(): Promise<Files> {
   await using device = await open('cpu', { threads: 1 })
   await using net = await smallNet().build(device, { batch: 1 })
-  return made([NAME], (folder) => exportOnnx(net, join(folder, NAME), { classes: ['a', 'b'] }))
+  // Awaited before the net is closed.
+  return await made([NAME], (folder) =>
+    exportOnnx(net, join(folder, NAME), { classes: ['a', 'b'] })
+  )
 }
 
 /** @param graph bytes at the begin of the file, where its nodes are */
