@@ -38,6 +38,7 @@ function bordersOf(
   }
   if (auto !== 'NOTSET' && auto !== 'VALID') reader.refuse(`with auto_pad ${auto}`, 'SAME or pads')
   const pads = auto === 'VALID' ? [] : (reader.integers('pads') ?? [])
+  if (pads.some((cells) => cells < 0)) reader.refuse(`with pads [${pads}]`, 'pads from 0')
   if (pads.length !== 0 && pads.length !== 4) reader.refuse(`with pads [${pads}]`, 'four pads')
   const [top = 0, left = 0, bottom = 0, right = 0] = pads
   return [top, bottom, left, right]
