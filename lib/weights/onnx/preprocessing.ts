@@ -29,7 +29,14 @@ export interface Preprocessing {
     readonly filter: string
   }
   /** Where the part begins that the net reads. Default: all of the image is scaled to the net's input, bilinearly. */
-  readonly crop?: { readonly top: number; readonly left: number } | undefined
+  readonly crop?:
+    | {
+        /** Its first row. */
+        readonly top: number
+        /** Its first column. */
+        readonly left: number
+      }
+    | undefined
   /** What is subtracted: by channel; or f32 [C, H, W], of the crop's size, or without a crop of the image's. */
   readonly mean: readonly number[] | Float32Array
   /** By what the difference is divided, by channel. */
