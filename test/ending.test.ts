@@ -1,5 +1,5 @@
 // How commands end on signals: by themselves, by force after 1.5 seconds, or when they have saved.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -71,4 +71,23 @@ t.test('a second one ends what is saved', async (t) => {
   await sleep(200)
   running.process.kill('SIGINT')
   t.match(await running.ended, { signal: 'SIGINT', out: /^((?!saved).)*$/s })
+})
+
+const PYTHON = `
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+  os.execv(sys.argv[1], sys.argv[1:])
+seen = b''
+while b'begun' not in seen:
+  seen += os.read(fd, 4096)
+os.close(fd)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
+
+t.test('a terminal that is closed ends a command by SIGHUP, with no abort of Node', async (t) => {
+  const node = [process.execPath, '--import', 'tsx', program, 'prepare']
+  const { error, status, stdout } = spawnSync('python3', ['-c', PYTHON, ...node])
+  if (error) return t.pass(error.message, { skip: 'there is no python3' })
+  t.strictSame([status, `${stdout}`.trim()], [0, '-1'])
 })

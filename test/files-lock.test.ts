@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { FolderInUseError, FolderLock } from '../lib/util/files/lock.ts'
 import { isAlive, ownMark } from '../lib/util/files/process-mark.ts'
+import { Faults } from './campaigns/chaos/faults.ts'
 import { fillUp, forbidden, noSmallDisk, smallDisk } from './disks.ts'
 import { failure } from './failure.ts'
 
@@ -40,6 +41,27 @@ t.test('one at a time', async (t) => {
   await lock.release()
   t.strictSame(readdirSync(dir), [])
   await (await FolderLock.take(dir)).release()
+})
+
+t.test('a process killed while it makes its lock leaves none, or a whole one', async (t) => {
+  const place = t.testdir({ 1: {}, 2: {}, 3: {}, 4: {} })
+  const faults = Faults.make(place)
+  if (typeof faults === 'string') return t.pass(faults, { skip: faults })
+  const holder = new URL('./lock-holder.ts', import.meta.url)
+  let killed = 0
+  for (let at = 1; at <= 4; at++) {
+    const dir = join(place, `${at}`)
+    const env = { ...process.env, ...faults.environment({ dir, at, kind: 'half' }) }
+    const child = fork(holder, [dir], { execArgv: ['--import', 'tsx'], env })
+    const [, signal] = await Promise.race([once(child, 'exit'), once(child, 'message')])
+    if (signal === 'SIGKILL') killed++
+    else child.kill('SIGKILL')
+    if (child.signalCode === null) await once(child, 'exit')
+    const lock = await FolderLock.take(dir)
+    await lock.release()
+    t.pass(`killed at change ${at}`)
+  }
+  t.ok(killed >= 3, `${killed} kills within`)
 })
 
 t.test('the lock of a killed process is taken over at once', async (t) => {

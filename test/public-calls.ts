@@ -2,6 +2,7 @@
 import * as data from '../lib/data/index.ts'
 import type { Device } from '../lib/engine/device.ts'
 import * as engine from '../lib/engine/index.ts'
+import { Op } from '../lib/engine/op.ts'
 import * as root from '../lib/index.ts'
 import type { Net } from '../lib/net/net.ts'
 import * as runs from '../lib/run/index.ts'
@@ -34,6 +35,14 @@ const settings = {
 const colour = { form: 'deviation', sigma: 0.1 }
 const picture = { height: 8, width: 8 }
 
+function method(
+  of: object,
+  call: (...args: never) => unknown,
+  args: readonly unknown[]
+): PublicCall {
+  return { call: (...given) => Reflect.apply(call, of, given), args }
+}
+
 /** By name. A method is named with its class. */
 export function publicCalls(device: Device, net: Net): Readonly<Record<string, PublicCall>> {
   const set = { ...noise(12), colours: { eigenvalues: [1], eigenvectors: [[1]] } }
@@ -46,6 +55,10 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
   const [recipe] = runs.recipes
   const model = { classes: 10, input }
   const buffer = device.allocate(64)
+  const stream = device.stream()
+  const { parameters } = net
+  const view = buffer.tensor({ shape: [4], dtype: 'f32' })
+  const scores = new uses.Scores(['a', 'b'])
   return {
     adam: { call: root.adam, args: [{}] },
     add: { call: root.add, args: [{ inputs: ['a', 'b'] }] },
@@ -144,6 +157,20 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
       call: (...args) => Reflect.apply(buffer.tensor, buffer, args),
       args: [{ shape: [2], dtype: 'f32' }]
     },
+
+    'Buffer.set': method(buffer, buffer.set, [new Uint8Array(4), 0]),
+    'Stream.prepare': method(stream, stream.prepare, ['none', {}, {}]),
+    'Stream.run': method(stream, stream.run, [Object.create(Op.prototype), {}, view]),
+    'Stream.copy': method(stream, stream.copy, [view, view]),
+    'Stream.write': method(stream, stream.write, [view, new Float32Array(4)]),
+    'Stream.read': method(stream, stream.read, [view]),
+    'Stream.record': method(stream, stream.record, [device.event()]),
+    'Stream.wait': method(stream, stream.wait, [device.event()]),
+    'Parameters.initialise': method(parameters, parameters.initialise, [net.stream, 1]),
+    'Parameters.export': method(parameters, parameters.export, [net.stream]),
+    'Parameters.import': method(parameters, parameters.import, [net.stream, new Map()]),
+    'Scores.add': method(scores, scores.add, [new Float32Array(2), new Int32Array(1)]),
+    'Scores.confusions': method(scores, scores.confusions, [1]),
 
     'NetDefinition.build': {
       call: (...args) => Reflect.apply(definition.build, definition, args),

@@ -5,7 +5,7 @@ import { type DType, dtypeBytes, dtypes } from '../native/dtype.ts'
 import { OutOfMemoryError } from '../native/errors.ts'
 import { denseLayout, elements, type Shape } from '../native/layout.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
-import { list, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
+import { list, maybe, oneOf, record, text, typed, whole } from '../util/check/rules.ts'
 import { DeviceCore } from './core.ts'
 import { DeviceHandle } from './device-handle.ts'
 
@@ -121,6 +121,10 @@ export class Buffer extends DeviceHandle {
    * @throws Error for GPU memory that is not a staging buffer, and for bytes past the end
    */
   set(bytes: Uint8Array, offset = 0): void {
+    checkArguments('buffer', {
+      bytes: [bytes, typed('Uint8Array')],
+      offset: [offset, whole({ from: 0 })]
+    })
     native.writeBuffer(this.id, offset, bytes)
   }
 

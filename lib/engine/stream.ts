@@ -2,9 +2,20 @@ import { native, opTable, settled } from '../native/binding.ts'
 import { type TypedArray, typedArray } from '../native/dtype.ts'
 import { Handle } from '../native/handle.ts'
 import type { Fields, PreparedInfo, Spec } from '../native/op-info.ts'
+import { checkArguments } from '../util/check/check.ts'
+import { maybe, text } from '../util/check/rules.ts'
 import type { Event } from './event.ts'
 import type { Buffer, DeviceMemory, Tensor } from './memory.ts'
 import { Op } from './op.ts'
+import {
+  anEvent,
+  anOp,
+  aTensor,
+  elementsRule,
+  fieldsRule,
+  specsRule,
+  tensorsRule
+} from './part-rules.ts'
 
 /** Options of a stream. */
 export interface StreamOptions {
@@ -52,6 +63,11 @@ export class Stream extends Handle {
     fields: Fields,
     specs: Readonly<Record<string, Spec | undefined>>
   ): Promise<Op> {
+    checkArguments('op', {
+      name: [name, text],
+      fields: [fields, fieldsRule],
+      specs: [specs, specsRule]
+    })
     const info = opTable.get(name)
     if (!info) {
       throw new Error(`[op] there is no op '${name}'; there are ${[...opTable.keys()].join(', ')}`)
@@ -82,6 +98,11 @@ export class Stream extends Handle {
    * @throws Error naming the op and the tensor that does not fit
    */
   run(op: Op, tensors: Readonly<Record<string, Tensor | undefined>>, scratch?: Tensor): void {
+    checkArguments('run', {
+      op: [op, anOp],
+      tensors: [tensors, tensorsRule],
+      scratch: [scratch, maybe(aTensor)]
+    })
     native.run(this.id, op.id, op.places(tensors, scratch))
   }
 
@@ -94,6 +115,7 @@ export class Stream extends Handle {
    * two staging buffers, and a staging buffer with another GPU than the stream's
    */
   copy(to: Tensor, from: Tensor): void {
+    checkArguments('copy', { to: [to, aTensor], from: [from, aTensor] })
     if (to.bytes !== from.bytes) {
       throw new RangeError(`[copy] expected ${to.bytes} bytes, got ${from.bytes}`)
     }
@@ -108,6 +130,7 @@ export class Stream extends Handle {
    * @throws Error for a tensor on another GPU, or on a device that the stream does not reach
    */
   write(to: Tensor, data: TypedArray): void {
+    checkArguments('write', { to: [to, aTensor], data: [data, elementsRule] })
     if (data.byteLength !== to.bytes) {
       throw new RangeError(
         `[write] expected ${to.bytes} bytes for [${to.shape}] ${to.dtype}, got ${data.byteLength}`
@@ -124,6 +147,7 @@ export class Stream extends Handle {
    * @throws Error for a tensor on another device, and for what failed in the stream before
    */
   async read(from: Tensor): Promise<TypedArray> {
+    checkArguments('read', { from: [from, aTensor] })
     const bytes = await settled<ArrayBuffer>((ticket) =>
       native.read(this.id, ticket, from.buffer.id, from.offset, from.bytes)
     )
@@ -132,11 +156,13 @@ export class Stream extends Handle {
 
   /** Queues a mark: streams that wait for `event` go on when this point is reached. */
   record(event: Event): void {
+    checkArguments('stream', { event: [event, anEvent] })
     native.recordEvent(this.id, event.id)
   }
 
   /** Queues a wait for the latest mark of `event`. Does nothing if it was never recorded. */
   wait(event: Event): void {
+    checkArguments('stream', { event: [event, anEvent] })
     native.waitEvent(this.id, event.id)
   }
 

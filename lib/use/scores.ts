@@ -2,6 +2,9 @@
 
 import { classesRule } from '../data/rules.ts'
 import { checkArguments } from '../util/check/check.ts'
+import { either, oneOf, typed, whole } from '../util/check/rules.ts'
+
+const all = oneOf(Number.POSITIVE_INFINITY)
 
 /** Scores of one class. */
 export interface ClassScore {
@@ -58,9 +61,23 @@ export class Scores {
    *
    * @param probabilities [images, classes]
    * @param labels true class of each image
+   * @throws RangeError for another number of probabilities, and for labels of no class; nothing is added then
    */
   add(probabilities: Float32Array, labels: Int32Array): void {
     const width = this.classes.length
+    checkArguments('scores', {
+      probabilities: [probabilities, typed('Float32Array')],
+      labels: [labels, typed('Int32Array')]
+    })
+    if (probabilities.length !== labels.length * width) {
+      throw new RangeError(
+        `[scores] probabilities: expected ${labels.length} × ${width}, got ${probabilities.length}`
+      )
+    }
+    const odd = labels.find((label) => label < 0 || label >= width)
+    if (odd !== undefined) {
+      throw new RangeError(`[scores] labels: expected 0 to ${width - 1}, got ${odd}`)
+    }
     for (const [row, label] of labels.entries()) {
       const values = probabilities.subarray(row * width, (row + 1) * width)
       const predicted = argmax(values)
@@ -119,6 +136,7 @@ export class Scores {
    * @param most length of the list. Default: all
    */
   confusions(most = Number.POSITIVE_INFINITY): readonly Confusion[] {
+    checkArguments('scores', { most: [most, either(whole({ from: 0 }), all)] })
     const width = this.classes.length
     const found: Confusion[] = []
     for (const [at, images] of this.confusion.entries()) {

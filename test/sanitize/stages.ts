@@ -119,7 +119,7 @@ const training = (threads: number) => {
       ...['train', '--net', 'cifar', '--data', 'OUT/data', '--steps', '6', '--batch', '8'],
       ...['--checkpoint-every', '3', '--validate-every', '3', '--out', 'OUT/run', ...where]
     ),
-    cli('evaluate', 'OUT/run', '--views', '10', ...where)
+    cli('evaluate', 'OUT/run', ...where)
   ]
 }
 

@@ -1,4 +1,5 @@
 /** Ends a command on a signal: by its own doing if it can, by force if it takes too long. */
+import { isatty } from 'node:tty'
 import { releaseHeld } from '../../util/files/held.ts'
 import { complain } from './output.ts'
 import { wrapped } from './text.ts'
@@ -32,6 +33,8 @@ export class Interrupted extends Error {
 export class Ending {
   readonly #abort = new AbortController()
   readonly #listeners: readonly (readonly [EndingSignal, () => void])[]
+  /** Those of stdin, stdout and stderr that were terminals. */
+  readonly #terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
   #code = 0
   #since = 0
   #saving = 0
@@ -70,6 +73,18 @@ export class Ending {
   /** Listens no more. A command that is to end, and does not, is still ended. */
   close(): void {
     for (const [name, listener] of this.#listeners) process.off(name, listener)
+    if (this.#terminalGone) this.#hangUp()
+  }
+
+  /** True if a terminal was closed meanwhile. */
+  get #terminalGone(): boolean {
+    return this.#terminals.some((descriptor) => !isatty(descriptor))
+  }
+
+  /** Ends as a closed terminal ends a process: Node's own end would set its modes, fail at that, and abort. */
+  #hangUp(): void {
+    process.removeAllListeners('SIGHUP')
+    process.kill(process.pid, 'SIGHUP')
   }
 
   #on(name: EndingSignal, code: number): void {
@@ -107,8 +122,10 @@ export class Ending {
   #end(): void {
     releaseHeld()
     const signal = this.#signal
-    if (signal === undefined) process.exit(this.#code)
-    process.removeAllListeners(signal)
-    process.kill(process.pid, signal)
+    if (signal !== undefined) {
+      process.removeAllListeners(signal)
+      process.kill(process.pid, signal)
+    } else if (this.#terminalGone) this.#hangUp()
+    else process.exit(this.#code)
   }
 }

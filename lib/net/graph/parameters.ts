@@ -4,8 +4,11 @@
  */
 
 import type { Buffer, Tensor } from '../../engine/memory.ts'
+import { aStream } from '../../engine/rules.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { elements, sameShape } from '../../native/layout.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { map, seed as seedRule } from '../../util/check/rules.ts'
 import { allocate, packSequential } from './arena.ts'
 import { initialiseParameter } from './initialise.ts'
 import { Parameter, type ParameterSpec, type Piece } from './parameter.ts'
@@ -170,6 +173,7 @@ export class Parameters {
    * @param seed a whole number from 0
    */
   async initialise(stream: Stream, seed: number): Promise<void> {
+    checkArguments('parameters', { stream: [stream, aStream], seed: [seed, seedRule] })
     const words = Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0)
     for (const parameter of this.#all) {
       await initialiseParameter(homeOf(parameter, stream), parameter, words)
@@ -190,6 +194,7 @@ export class Parameters {
    * weights.get('conv1.weight') // { shape: [96, 3, 11, 11], data: Float32Array }
    */
   async export(stream: Stream): Promise<Map<string, PublicTensor>> {
+    checkArguments('parameters', { stream: [stream, aStream] })
     return exportTensors(stream, this.#masterTensors())
   }
 
@@ -199,6 +204,7 @@ export class Parameters {
    * @throws Error naming a parameter that is missing, unknown or of another shape; nothing is set then
    */
   async import(stream: Stream, tensors: ReadonlyMap<string, PublicTensor>): Promise<void> {
+    checkArguments('parameters', { stream: [stream, aStream], tensors: [tensors, map] })
     await importTensors(stream, this.#masterTensors(), tensors)
     this.version++
   }

@@ -3,6 +3,8 @@
 import type { Buffer, Tensor } from '../../engine/memory.ts'
 import type { Stream } from '../../engine/stream.ts'
 import { elements, type Shape, sameShape } from '../../native/layout.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { list as listOf, maybe, record, typed, whole } from '../../util/check/rules.ts'
 import type { Parameter } from './parameter.ts'
 
 /** A parameter's values, f32, row-major. */
@@ -12,6 +14,13 @@ export interface PublicTensor {
   /** Row-major, as many as the shape says. */
   readonly data: Float32Array
 }
+
+const publicTensor = maybe(
+  record<PublicTensor>(
+    { shape: listOf(whole({ from: 0 })), data: typed('Float32Array') },
+    { open: true }
+  )
+)
 
 /** The stream that reaches a parameter: the given one if it is on the parameter's device. */
 export function homeOf({ home }: Parameter, given: Stream): Stream {
@@ -72,6 +81,7 @@ export async function importTensors(
   }
   for (const [parameter] of list) {
     const given = tensors.get(parameter.name)
+    checkArguments('parameters', { [parameter.name]: [given, publicTensor] })
     if (!given) throw new Error(`[parameters] ${parameter.name}: expected a tensor, got none`)
     if (!sameShape(given.shape, parameter.whole)) {
       throw new Error(

@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
-import { lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { link, lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { withFile, writeBytes } from './bytes.ts'
 import { DiskError, diskError, errnoOf, failedCall, onDisk } from './errors.ts'
@@ -75,6 +75,57 @@ export async function replaceWith(
   make: (tmp: string) => Promise<void>
 ): Promise<void> {
   await replacing(final, make)
+}
+
+/**
+ * Creates a text file with all that it holds, or not at all.
+ *
+ * @returns false if it exists
+ * @throws an error of the disk
+ */
+export async function createFile(final: string, text: string): Promise<boolean> {
+  const tmp = temporary(final, 'writing')
+  const done = using(tmp)
+  try {
+    await withFile(tmp, 'wx', (handle) => handle.writeFile(text))
+    await link(tmp, final)
+    return true
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'EEXIST') return false
+    // Another process, which holds the folder now, has swept it.
+    if (code === 'ENOENT' && (await isThere(final))) return false
+    if (!NO_LINKS.has(code ?? '')) throw error
+    return await createByWriting(final, text)
+  } finally {
+    await rm(tmp, { force: true }).catch(() => {})
+    done()
+  }
+}
+
+/** What file systems without hard links say. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'])
+
+async function createByWriting(final: string, text: string): Promise<boolean> {
+  try {
+    await withFile(final, 'wx', async (handle) => {
+      await handle.writeFile(text).catch(async (error: unknown) => {
+        await rm(final, { force: true })
+        throw error
+      })
+    })
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false
+  )
 }
 
 /**

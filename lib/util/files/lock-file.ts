@@ -1,10 +1,11 @@
 /** A file that names the process that made it: a lock, or the guard of one. */
 
 import type { Stats } from 'node:fs'
-import { lstat, rm } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { PlainError } from '../foreign.ts'
-import { readText, withFile } from './bytes.ts'
+import { createFile } from './atomic.ts'
+import { readText } from './bytes.ts'
 import { DiskError, diskError, errnoOf } from './errors.ts'
 import { isObject } from './json.ts'
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts'
@@ -39,18 +40,11 @@ export function ownText(id: string): string {
   return JSON.stringify({ ...ownMark(), host: hostname(), since, id })
 }
 
-/** Creates a file. Returns false if it exists. */
+/** Creates a file, whole. Returns false if it exists. */
 export async function create(path: string, text: string): Promise<boolean> {
   try {
-    await withFile(path, 'wx', async (handle) => {
-      await handle.writeFile(text).catch(async (error: unknown) => {
-        await rm(path, { force: true })
-        throw error
-      })
-    })
-    return true
+    return await createFile(path, text)
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
     throw diskError('lock', 'make', path, error)
   }
 }

@@ -139,6 +139,11 @@ int rename(const char* from, const char* to) {
   FAULTY(below(to), 1, next(from, to));
 }
 
+int link(const char* from, const char* to) {
+  NEXT(link);
+  FAULTY(below(to), 1, next(from, to));
+}
+
 int fsync(int fd) {
   NEXT(fsync);
   FAULTY(below_fd(fd), 1, next(fd));
