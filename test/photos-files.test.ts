@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { openTree } from '../lib/data/photos/files/walk.ts'
+import { scanListFile } from '../lib/data/photos/scan/list-file.ts'
 import { tarOf, writeFiles } from './photo-files.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -183,4 +184,10 @@ t.test('what cannot be read has its reason, and the rest is read', async (t) => 
   })
   const end = 'has no end: it was cut short, and files that followed are missing.'
   t.same(notes, [`${folder}/empty.tar ${end}`, `${folder}/outer.tar, cut.tar ${end}`])
+})
+
+t.test('a pipe as a list is refused at once', { timeout: 20_000 }, async (t) => {
+  const path = join(t.testdir(), 'train.txt')
+  execFileSync('mkfifo', [path])
+  await t.rejects(scanListFile(path), { code: 'ENXIO', message: /train\.txt: it is a pipe/ })
 })

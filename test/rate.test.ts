@@ -145,6 +145,9 @@ t.test('control.json', async (t) => {
     await using again = await openAgain()
     t.equal(again.control.wanted(9), 0.5, 'control.json still counts')
     t.match(notes.at(-1), /rates\.json: expected step, old and lr in each .* are not made again/)
+    t.match(notes.at(-1), `it is now ${join(folder, 'rates.json.damaged')}`)
+    await again.control.onChange({ step: 3, old: 1, lr: 0.5 })
+    t.equal(readFileSync(join(folder, 'rates.json.damaged'), 'utf8'), '[{"step": 1}]', 'it is kept')
   })
 
   async function openAgain() {

@@ -6,6 +6,7 @@ import { readText } from '../util/files/bytes.ts'
 import { diskError, errnoOf } from '../util/files/errors.ts'
 import { isJsonObject, type Json, jsonText, readJson } from '../util/files/json.ts'
 import { readRates } from './read-state.ts'
+import { setAside } from './set-aside.ts'
 
 const CONTROL = 'control.json'
 const RATES = 'rates.json'
@@ -89,7 +90,10 @@ export class RunControl implements RateControl {
       })
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      this.#onNote(`${why}; changes of the rate after the checkpoint are not made again`)
+      // The next change writes the file anew.
+      this.#onNote(
+        `${why}; it is now ${await setAside(path)}, and changes of the rate after the checkpoint are not made again`
+      )
     }
   }
 

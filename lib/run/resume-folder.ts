@@ -1,12 +1,12 @@
 /** Finds what a run folder holds that is to be resumed, and makes it ready for that. */
-import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DamagedFileError, diskError, errnoOf } from '../util/files/errors.ts'
+import { DamagedFileError, errnoOf } from '../util/files/errors.ts'
 import { isObject, type Json, type JsonObject, readJson } from '../util/files/json.ts'
 import { trimLog } from '../util/files/json-log.ts'
 import { shown } from '../util/foreign.ts'
 import { type Checkpoint, listCheckpoints, newestCheckpoint } from './checkpoint.ts'
 import { LOG, OPTIONS } from './claim-folder.ts'
+import { setAside } from './set-aside.ts'
 
 /** A run before it is opened. */
 export interface RunBefore {
@@ -79,18 +79,4 @@ export async function resumeRun(
   for (const line of trimmed.dropped) onNote(`${log}: line ${line} is damaged and was cut off`)
   if (checkpoint === undefined) onNote(`no whole checkpoint in ${folder}: starts at step 0`)
   else onNote(`goes on after step ${checkpoint.step}, from ${checkpoint.folder}`)
-}
-
-/** Renames what is damaged, so that its name can be used again. */
-async function setAside(path: string): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const aside = number === 1 ? `${path}.damaged` : `${path}.damaged-${number}`
-    if ((await stat(aside).catch(() => undefined)) !== undefined) continue
-    try {
-      await rename(path, aside)
-      return aside
-    } catch (error) {
-      throw diskError('run', 'rename', path, error)
-    }
-  }
 }

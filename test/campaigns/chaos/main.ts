@@ -4,6 +4,7 @@
  *   npm run chaos                       all of it: half an hour
  *   npm run chaos -- --only signals     one part: kills, 'full disk', clock, 'two runs' or signals
  *   npm run chaos -- --share 2/5        every fifth case, from the second on
+ *   npm run chaos -- --again             the cases that the kept results name as failed
  *   npm run chaos -- --seed 7           other moments; the seed is printed
  *   npm run chaos -- --keep             records the results in test/campaigns/kept/chaos.json
  *
@@ -13,12 +14,13 @@
 import { rmSync } from 'node:fs'
 import { optionsOf } from '../../../bench/options.ts'
 import { prepareCampaign, whole } from './campaign.ts'
-import { type PartResult, record } from './record.ts'
+import { keptFailures, type PartResult, record, recordAgain } from './record.ts'
 
 const { values } = optionsOf({
   options: {
     only: { type: 'string' },
     share: { type: 'string', default: '1/1' },
+    again: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
     keep: { type: 'boolean', default: false }
   }
@@ -29,10 +31,12 @@ console.log(`seed ${seed}`)
 
 const { folder, cases, skipped } = await prepareCampaign({ ...whole, seed }, values.only)
 for (const what of skipped) console.log(`skipped: ${what}`)
+const failedBefore = values.again ? keptFailures() : undefined
 const chosen = cases
   .filter(({ part }) => values.only === undefined || part === values.only)
+  .filter(({ part, name }) => failedBefore?.(part, name) ?? true)
   .filter((_, i) => i % shares === share - 1)
-if (chosen.length === 0) throw new Error(`there is no part '${values.only}'`)
+if (chosen.length === 0) throw new Error(`no case of '${values.only ?? 'all'}' is to be tried`)
 
 const parts = new Map<string, PartResult>()
 for (const one of chosen) {
@@ -61,7 +65,8 @@ for (const [part, { cases, failed, seen, slowest }] of parts) {
     `${part}: ${cases} cases, ${[...figures, ...longest].join(', ')}, ${failed.length} failed`
   )
 }
-if (values.keep) record(parts, { seed, share, shares })
+if (values.keep && values.again) recordAgain(parts, [...chosen])
+else if (values.keep) record(parts, { seed, share, shares })
 const failures = [...parts.values()].flatMap(({ failed }) => failed)
 if (failures.length > 0) {
   console.log(`what they left is in ${folder}`)

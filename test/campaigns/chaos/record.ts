@@ -22,6 +22,8 @@ interface Kept extends PartResult {
   readonly seeds: readonly number[]
   /** Shares that were tried, such as 1/5. */
   readonly shares: readonly string[]
+  /** Cases that failed, were mended and then tried again, and the commit at which they were. */
+  readonly again?: readonly { readonly name: string; readonly commit: string }[]
 }
 
 const file = join(root, 'test/campaigns/kept/chaos.json')
@@ -31,26 +33,68 @@ export function record(
   parts: ReadonlyMap<string, PartResult>,
   { seed, share, shares }: { seed: number; share: number; shares: number }
 ): void {
-  const before: Record<string, Kept> = existsSync(file)
-    ? JSON.parse(readFileSync(file, 'utf8'))
-    : {}
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).toString()
+  const before = keptResults()
   const kept = { ...before }
   for (const [part, result] of parts) {
     const old = share > 1 ? kept[part] : undefined
-    const seen = { ...old?.seen }
-    for (const [name, value] of Object.entries(result.seen)) seen[name] = (seen[name] ?? 0) + value
     kept[part] = {
       date: new Date().toISOString().slice(0, 10),
-      commit: commit.trim(),
+      commit: commitNow(),
       seeds: [...new Set([...(old?.seeds ?? []), seed])],
       shares: [...(old?.shares ?? []), `${share}/${shares}`],
       cases: (old?.cases ?? 0) + result.cases,
       failed: [...(old?.failed ?? []), ...result.failed],
-      seen,
+      seen: sums(old?.seen ?? {}, result.seen),
       slowest: Math.max(old?.slowest ?? 0, result.slowest)
     }
   }
+  write(kept)
+}
+
+/** Tells which cases failed, by part and name. */
+export function keptFailures(): (part: string, name: string) => boolean {
+  const kept = keptResults()
+  return (part, name) => kept[part]?.failed.some((text) => text.startsWith(`${name}: `)) === true
+}
+
+/** Takes the cases that were tried again out of those that failed, unless they failed again. */
+export function recordAgain(
+  parts: ReadonlyMap<string, PartResult>,
+  tried: readonly { readonly part: string; readonly name: string }[]
+): void {
+  const kept = keptResults()
+  const commit = commitNow()
+  for (const [part, { failed, seen, slowest }] of parts) {
+    const old = kept[part]
+    if (!old) continue
+    const names = tried.filter((one) => one.part === part).map(({ name }) => name)
+    const others = old.failed.filter((text) => !names.some((name) => text.startsWith(`${name}: `)))
+    const again = [...(old.again ?? []), ...names.map((name) => ({ name, commit }))]
+    kept[part] = {
+      ...old,
+      failed: [...others, ...failed],
+      seen: sums(old.seen, seen),
+      slowest: Math.max(old.slowest, slowest),
+      again
+    }
+  }
+  write(kept)
+}
+
+function sums(a: PartResult['seen'], b: PartResult['seen']): PartResult['seen'] {
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  return Object.fromEntries(names.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]))
+}
+
+function keptResults(): Record<string, Kept> {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+}
+
+function commitNow(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).toString().trim()
+}
+
+function write(kept: Readonly<Record<string, Kept>>): void {
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`)
   writePage()
 }

@@ -1,5 +1,5 @@
 /** A list file as a source. Its paths are absolute or relative to its folder. */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { withFile } from '../../../util/files/bytes.ts'
 import { onDisk } from '../../../util/files/errors.ts'
@@ -17,6 +17,11 @@ import type { Listing } from './listing.ts'
 /** Files that may name numbered classes, one a line. */
 const classFiles = ['classes.txt', 'labels.txt', 'synsets.txt']
 
+/** A pipe is refused: reading it might never end. */
+function bytesOf(path: string): Promise<Buffer> {
+  return onDisk('photos', 'read', path, () => withFile(path, 'r', (file) => file.readFile()))
+}
+
 /**
  * Lists the pictures of a list file.
  *
@@ -28,7 +33,7 @@ export async function scanListFile(
 ): Promise<{ readonly tree: Tree; readonly listing: Listing }> {
   const name = basename(path)
   const folder = dirname(resolve(path))
-  const text = decodeText(await onDisk('photos', 'read', path, () => readFile(path)))
+  const text = decodeText(await bytesOf(path))
   const files = new FilesOnDisk(folder)
   const list = await readList(text, name, (paths) => files.existing(paths))
   await files.existing(list.lines.map(({ path }) => path))
