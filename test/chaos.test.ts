@@ -4,7 +4,7 @@ import t from 'tap'
 import { prepareCampaign } from './campaigns/chaos/campaign.ts'
 
 /** Seconds after which no further case is begun, but the first of each part. */
-const SECONDS = 20
+const SECONDS = 12
 
 const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 1e6))
 const size = { seed, kills: 15, everyCall: 40, rounds: 2, stages: 2 }

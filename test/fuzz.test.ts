@@ -9,7 +9,7 @@ import { readerOf } from './fuzz/readers/table.ts'
 
 for (const [name, { skip, run }] of Object.entries(campaigns)) {
   t.test(name, { skip: skip ?? false }, async (t) => {
-    const report = await run({ seconds: 10, seed: 20261130, log: (line) => t.comment(line) })
+    const report = await run({ seconds: 5, seed: 20261130, log: (line) => t.comment(line) })
     t.ok(report.cases > 0, `${report.cases} cases, seed ${report.seed}`)
     for (const { input, what } of report.failures) t.fail(`${what}: ${input}`)
   })

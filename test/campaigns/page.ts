@@ -15,6 +15,10 @@ const campaigns: Readonly<Record<string, { readonly command: string; readonly do
     command: 'npm run fuzz -- boundary',
     does: 'calls `alexnode/engine` with values out of bounds, in child processes'
   },
+  'boundary-cuda': {
+    command: 'npm run fuzz -- boundary-cuda',
+    does: 'does the same on GPUs of the double of CUDA'
+  },
   nets: {
     command: 'npm run fuzz -- nets',
     does: 'compares random nets with PyTorch in double precision'

@@ -17,11 +17,14 @@ const kindOf = (fault: string) => fault.replace(/0x[0-9a-f]+|==\d+==|[\d.]+/g, '
 const MOST_KINDS = 20
 
 /** Runs the campaign. A failure of each kind is shrunk and reported. */
-export async function boundary({ seconds, seed, log }: Options): Promise<Report> {
+export async function boundary(
+  { seconds, seed, log }: Options,
+  { campaign = 'boundary', env = {} }: { campaign?: string; env?: NodeJS.ProcessEnv } = {}
+): Promise<Report> {
   const start = performance.now()
   const failures: Report['failures'] = []
   const kinds = new Set<string>()
-  const runner = new Runner()
+  const runner = new Runner(env)
   let cases = 0
   try {
     for (; performance.now() - start < 1000 * seconds && kinds.size < MOST_KINDS; cases++) {
@@ -43,12 +46,15 @@ export async function boundary({ seconds, seed, log }: Options): Promise<Report>
     runner.close()
   }
   const took = Math.round((performance.now() - start) / 100) / 10
-  return { campaign: 'boundary', seed, cases, seconds: took, failures }
+  return { campaign, seed, cases, seconds: took, failures }
 }
 
 /** Runs cases of test/regressions/ again. Returns for each why it fails; undefined if it does not. */
-export async function replayBoundary(inputs: readonly unknown[]): Promise<(string | undefined)[]> {
-  const runner = new Runner()
+export async function replayBoundary(
+  inputs: readonly unknown[],
+  env: NodeJS.ProcessEnv = {}
+): Promise<(string | undefined)[]> {
+  const runner = new Runner(env)
   try {
     const faults: (string | undefined)[] = []
     for (const input of inputs) faults.push(await runner.run(input as Case))

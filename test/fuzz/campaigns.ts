@@ -1,6 +1,7 @@
 /** The campaigns of `npm run fuzz`. A new one is an entry here. */
 import { withoutPytorch } from '../pytorch/run.ts'
 import { boundary, replayBoundary } from './boundary.ts'
+import { boundaryCuda, replayBoundaryCuda, withoutDouble } from './boundary-cuda.ts'
 import { nets, replayNets } from './nets/campaign.ts'
 import type { Options } from './options.ts'
 import { readers, replayReaders } from './readers/campaign.ts'
@@ -17,6 +18,7 @@ export interface Campaign {
 
 export const campaigns: Readonly<Record<string, Campaign>> = {
   boundary: { run: boundary, replay: replayBoundary },
+  'boundary-cuda': { skip: withoutDouble, run: boundaryCuda, replay: replayBoundaryCuda },
   readers: { run: readers, replay: replayReaders },
   nets: { skip: withoutPytorch, run: nets, replay: replayNets }
 }

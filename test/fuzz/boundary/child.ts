@@ -1,10 +1,11 @@
 /** Runs cases of the campaign `boundary` that its parent sends, one at a time. */
 import { native } from '../../../lib/native/binding.ts'
 import type { Case } from './case.ts'
+import { openDevice } from './device.ts'
 import { runCalls } from './run-calls.ts'
 import { runOp } from './run-op.ts'
 
-const device = native.openCpu()
+const device = await openDevice()
 const stream = native.openStream(device, 1, false)
 
 async function run(test: Case): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { native, settled } from '../../../lib/native/binding.ts'
 import type { PreparedInfo } from '../../../lib/native/op-info.ts'
 import { type Calls, decoded } from './case.ts'
+import { closeDevice, onCuda, openDevice } from './device.ts'
 import { badWords } from './run-op.ts'
 
 /** A promise that takes longer has been forgotten. */
@@ -29,14 +30,15 @@ export async function runCalls({ calls }: Calls): Promise<string | undefined> {
   const wait = (promise: Promise<unknown>) => {
     pending.push(promise.catch((error: unknown) => (bad ??= badWords(error))))
   }
-  const device = native.openCpu()
+  const device = await openDevice()
+  const spare = [await openDevice(), await openDevice()]
   const stream = native.openStream(device, 1, false)
   const op = await relu(stream)
   for (const { name, args, as } of calls) {
     const given = args.map((arg) => (arg === '$ticket' ? arg : decoded(arg, names)))
     const call = (ticket?: number) => {
       const all = given.map((arg) => (arg === '$ticket' ? ticket : arg))
-      const made = once(name, all, op.id)
+      const made = name === 'openCpu' ? spare.shift() : once(name, all, op.id)
       if (as !== undefined && typeof made === 'number') names.set(as, made)
     }
     try {
@@ -58,19 +60,19 @@ export async function runCalls({ calls }: Calls): Promise<string | undefined> {
     try {
       const live = await lastingBytes(id)
       if (live !== 0) bad ??= `${live} bytes of ${name} are left`
-      native.closeDevice(id, 0)
+      await closeDevice(id)
     } catch (error) {
       bad ??= badWords(error)
     }
   }
-  native.closeDevice(device, 0)
+  for (const id of [device, ...spare]) await closeDevice(id)
   return bad
 }
 
-/** Bytes of a device that stay. A thread may hold the last ones for a moment after all promises have settled. */
+/** Bytes of a device that stay. A CPU's are back when the last promise has settled; a GPU gives them back in its time. */
 async function lastingBytes(device: number): Promise<number> {
   let live = native.deviceMemory(device).live
-  for (let i = 0; live !== 0 && i < 50; i++) {
+  for (let i = 0; onCuda && live !== 0 && i < 50; i++) {
     await sleep(20)
     live = native.deviceMemory(device).live
   }

@@ -3,10 +3,11 @@ import { native, opTable, settled } from '../../../lib/native/binding.ts'
 import { LoadError } from '../../../lib/native/errors.ts'
 import type { Fields, PreparedInfo, Spec } from '../../../lib/native/op-info.ts'
 import { decoded, type OpCall } from './case.ts'
+import { onCuda, write } from './device.ts'
 import { Dice } from './dice.ts'
 
 /** Tensors of more bytes than this are prepared only. */
-const MOST_BYTES = 2 ** 25
+const MOST_BYTES = onCuda ? 2 ** 18 : 2 ** 25
 /** What lies behind a tensor, so that a write beyond its end is seen. */
 const GUARD = new Uint8Array(64).fill(0xa5)
 const NONE = new Map<string, number>()
@@ -55,16 +56,20 @@ export async function runOp(call: OpCall, device: number, stream: number) {
     if (sizes.some((bytes) => !(bytes >= 0 && bytes <= MOST_BYTES))) return undefined
     const dice = new Dice(call.bytes, 0)
     const places = new Float64Array(2 * sizes.length)
-    const before = sizes.map((bytes, i) => {
-      if (bytes === 0) return undefined
+    const before: (Uint8Array | undefined)[] = []
+    for (const [i, bytes] of sizes.entries()) {
+      if (bytes === 0) {
+        before.push(undefined)
+        continue
+      }
       const data = drawBytes(dice, bytes)
       const buffer = native.openBuffer(device, bytes + GUARD.length, false)
       buffers.push(buffer)
-      native.writeBuffer(buffer, 0, data)
-      native.writeBuffer(buffer, bytes, GUARD)
+      await write({ device, stream }, { buffer, offset: 0, data })
+      await write({ device, stream }, { buffer, offset: bytes, data: GUARD })
       places.set([buffer, call.shifts[i] ?? 0], 2 * i)
-      return data
-    })
+      before.push(data)
+    }
     try {
       native.run(stream, op.id, places)
       await settled((ticket) => native.synchronize(stream, ticket))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Case } from './case.ts'
 
 /** A case takes milliseconds; a machine that is busy gets time. */
-const LIMIT_MS = 30_000
+const LIMIT_MS = 120_000
 /** After so many cases a fresh child, so that what one leaves behind shows as its own. */
 const CASES = 5000
 
@@ -13,6 +13,12 @@ export class Runner {
   #cases = 0
   /** What the child wrote to stderr last. */
   #said = ''
+  readonly #env: NodeJS.ProcessEnv
+
+  /** @param env more variables of the child */
+  constructor(env: NodeJS.ProcessEnv = {}) {
+    this.#env = env
+  }
 
   /** @returns why the case failed, if it did */
   async run(test: Case): Promise<string | undefined> {
@@ -31,6 +37,7 @@ export class Runner {
     this.#said = ''
     const child = fork(join(import.meta.dirname, 'child.ts'), {
       execArgv: ['--import', 'tsx'],
+      env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc']
     })
     child.stderr?.on('data', (text: Buffer) => {
