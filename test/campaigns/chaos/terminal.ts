@@ -36,12 +36,13 @@ print(os.waitstatus_to_exitcode(status), round(1000 * (time.time() - begun) - (l
 
 export function terminalCases(subject: Subject, folder: string): Case[] {
   if (spawnSync('python3', ['-c', 'import pty']).status !== 0) return []
-  // `train` says these at its begin, in its midst and near its end.
-  return ['Device', 'step', 'validation'].map((text) => ({
+  // What `train` says at its begin, in its midst and near its end, and nothing else of it: not the folder's name.
+  const texts = { Device: 'Device', step: 'step 1/', validation: 'in validation' }
+  return Object.entries(texts).map(([name, text], i) => ({
     part: 'signals',
-    name: `train, its terminal closed at '${text}'`,
+    name: `train, its terminal closed at '${name}'`,
     async run() {
-      const out = join(folder, `terminal-${text}`)
+      const out = join(folder, `${i}`)
       const args = ['-c', PYTHON, text, process.execPath, program, ...subject.args(out)]
       const child = spawn('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] })
       let said = ''
@@ -54,7 +55,7 @@ export function terminalCases(subject: Subject, folder: string): Case[] {
       if (Number(milliseconds) > 2000) throw new Error(`took ${milliseconds} ms`)
       // What was trained by then is kept.
       const kept = readdirSync(out).some((name) => name.startsWith('checkpoint-'))
-      if (text !== 'Device' && !kept) throw new Error('expected a checkpoint, got none')
+      if (name !== 'Device' && !kept) throw new Error('expected a checkpoint, got none')
       await subject.finish(out)
       return { 'ended by the signal': 1, milliseconds: Number(milliseconds) }
     }
