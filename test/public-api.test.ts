@@ -31,7 +31,7 @@ const expected: Readonly<Record<string, Names>> = {
       ArrayImageSetOptions ColourVariation Dataset DecodeOptions DownloadProgress FashionMnistOptions Fit
       HeldOut ImageSet ImageShape ImageStats LoadIdxOptions MeanImageFile OpenDataOptions OpenPhotosOptions
       Photo PhotoDataset PhotoForm PhotoManifest PhotoPart PhotoSet PhotoSize PrepareOptions Prepared
-      ShapesOptions ShardFile SkippedPhoto`
+      ResizeFilter ShapesOptions ShardFile SkippedPhoto`
   },
   'alexnode/engine': {
     values: 'Buffer Tensor cpuInfo denseLayout elements opTable record version',

@@ -16,6 +16,7 @@ import { type Diagnosis, type TrainOptions, train, type Validation } from '../tr
 import { preferredDType, settleDevice } from './shared/device.ts'
 import { program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
+import { takeMean, takeMeanAgain } from './train/mean.ts'
 import { TrainReport } from './train/report.ts'
 import { begin, beginAgain, checkLayers, isNew, openAgain } from './train/start.ts'
 import { skipping } from './train/whole-images.ts'
@@ -53,18 +54,25 @@ await program(async (signal, saving) => {
   const { from } = wanted
   const begun =
     fresh && from !== undefined ? await begin({ ...wanted, from }, dataOptions) : undefined
+  const { meanFile } = wanted
+  const mean =
+    fresh && meanFile !== undefined
+      ? await takeMean({ ...wanted, meanFile }, begun, dataOptions)
+      : undefined
   await using run = await openTraining({
     out,
     resume,
     keep,
-    settings: { ...given.settings, ...begun?.settings },
+    settings: { ...given.settings, ...begun?.settings, ...mean?.settings },
     defaults: { ...given.defaults, dtype: preferred.dtype },
     onNote: report.note
   })
 
   const start = begun ?? (await beginAgain(run, dataOptions))
-  const all = run.sameData(start?.data ?? (await openAgain(run, dataOptions)))
+  const meant = mean ?? (await takeMeanAgain(run, start, dataOptions))
+  const all = run.sameData(meant?.data ?? start?.data ?? (await openAgain(run, dataOptions)))
   report.data(all)
+  if (meant) report.note(meant.note)
   const { settings } = run
   const data = withFewerTests(settings, all)
   const reason = settings.dtype === preferred.dtype ? preferred.reason : 'as given'

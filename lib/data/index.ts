@@ -6,7 +6,14 @@
 
 export type { ArrayImageSetOptions } from './array-image-set.ts'
 export { type ImageStats, imageStats } from './byte-counts.ts'
-export type { ColourVariation, Dataset, Fit, ImageSet, ImageShape } from './dataset.ts'
+export type {
+  ColourVariation,
+  Dataset,
+  Fit,
+  ImageSet,
+  ImageShape,
+  ResizeFilter
+} from './dataset.ts'
 export type { DownloadProgress } from './download/download.ts'
 export { DownloadError, OfflineError } from './download/errors.ts'
 export type { FashionMnistOptions } from './fashion-mnist.ts'

@@ -8,6 +8,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   data: '--data',
   from: '--from',
   ownInput: '--own-input',
+  meanFile: '--mean-file',
   freeze: '--freeze',
   headLr: '--head-lr',
   dtype: '--dtype',

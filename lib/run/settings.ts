@@ -43,6 +43,7 @@ const optional = {
   data: maybe(anyText),
   from: maybe(text),
   ownInput: maybe(flag),
+  meanFile: maybe(text),
   freeze: maybe(text),
   headLr: maybe(f32({ from: 0 })),
   tf32: maybe(flag),

@@ -24,6 +24,8 @@ export interface TrainSettings extends Saved {
   readonly from?: string
   /** With `from`: images are normed by their own mean and deviation, not by those there. Default false. */
   readonly ownInput?: boolean
+  /** A mean file of Caffe, whose mean is subtracted in place of the images' own. See `readMeanFile`. */
+  readonly meanFile?: string
   /** Layers that stay as they are: 'features', 'all-but-head', or names, separated by commas. See `freezeOf`. */
   readonly freeze?: string
   /** Factor on the rate of the last layer with weights. Default 1. */

@@ -48,6 +48,7 @@ async function addStart(train: Command): Promise<void> {
   train
     .option('--from <path>', 'start from the weights that fit, of a file or of a run')
     .option('--own-input', "norm images by the data's statistics, not by those of --from")
+    .option('--mean-file <file>', "subtract the mean in Caffe's .binaryproto or .npy (the images')")
     .option(
       '--freeze <layers>',
       'layers that stay as they are: features, all-but-head, or names, comma-separated (none)'

@@ -101,15 +101,16 @@ export async function openAgain(
   { settings, folder }: Pick<TrainingRun, 'settings' | 'folder'>,
   options: OpenDataOptions
 ): Promise<Dataset> {
-  const { from, ownInput = false, data } = settings
+  const { from, ownInput = false, meanFile, data } = settings
   const usual = { ...options, ...ofRecipe(settings) }
-  if (from === undefined || ownInput) return openData(data, usual)
+  const own = from === undefined || ownInput
+  if (own && meanFile === undefined) return openData(data, usual)
   const before = await readRunData(folder)
   return withStatistics(await openData(data, { ...usual, photos: photosOf(before) }), before)
 }
 
 /** How pictures are prepared for a recipe. */
-function ofRecipe(settings: Partial<TrainSettings>): OpenDataOptions {
+export function ofRecipe(settings: Partial<TrainSettings>): OpenDataOptions {
   const { filter } = recipeOf(settings)?.photos ?? {}
   return filter ? { photos: { filter } } : {}
 }
