@@ -12,6 +12,10 @@ import { open } from '../lib/engine/device.ts'
 import { cifar } from '../lib/net/models/cifar.ts'
 import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { train } from '../lib/training/train.ts'
+import { assess } from '../lib/use/assess.ts'
+import { greySet } from '../lib/use/grey.ts'
+import { partOf } from '../lib/use/split.ts'
+import { openTrained } from '../lib/use/trained.ts'
 import { failure } from './failure.ts'
 import { classFiles, writeFiles } from './photo-files.ts'
 import { objects, runProgram, widest } from './programs.ts'
@@ -128,6 +132,66 @@ t.test('training and evaluation', async (t) => {
     t.strictSame(seen, [...good])
     t.equal(done.at(-1), 20)
   }
+})
+
+t.test('evaluate skips, counts and tells as training does', async (t) => {
+  const data = await spoiled('jpeg', 'evaluated', { train: [2], test: [3, 8] })
+  const whole = join(dir, 'jpeg')
+  const [one, two] = [join(dir, 'one'), join(dir, 'two')]
+  const args = ['--net', 'cifar', '--batch', '4', '--threads', '1', '--steps', '1', '--no-test']
+  for (const [seed, out] of [one, two].entries()) {
+    const ended = await runProgram(program, [
+      ...[...args, '--data', whole, '--seed', `${seed}`, '--out', out]
+    ])
+    t.match(ended, { code: 0 })
+  }
+  const evaluated = (...more: string[]) =>
+    runProgram('lib/cli/evaluate.ts', [one, '--data', data, '--threads', '1', ...more])
+  const text = await evaluated()
+  t.match(text, { code: 0, err: '' })
+  t.match(flat(text.out), /Skipped: test\/(cat|dog)\/\d+\.jpg, which is damaged in \S+: .*checksum/)
+  t.match(flat(text.out), /Skipped 2 images that are damaged: .*; alexnode prepare makes /)
+  t.ok(widest(text.out, dir) <= 80, text.out)
+  const result = async (...more: string[]) =>
+    objects((await evaluated('--json', ...more)).out).at(-1)
+  const skipped = [1, 2].map(() => ({ skipped: String, file: String, reason: /checksum/ }))
+  t.match(await result(), { images: 18, skipped_images: 2, skipped })
+  t.match(await result('--split', 'all'), { images: 49, skipped_images: 3 })
+  const both = await result('--average', two, '--batch', '5')
+  t.match(both, { images: 18, skipped_images: 2 })
+
+  // The mean of both nets on the whole images alone.
+  await using device = await open('cpu', { threads: 1 })
+  await using set = await openPhotos(whole)
+  const good = Uint32Array.from(
+    Array.from({ length: 20 }, (_, i) => i).filter((i) => i !== 3 && i !== 8)
+  )
+  await using first = await openTrained(one, device)
+  await using second = await openTrained(two, device)
+  const scores = await assess([first, second], subset(set.test, good))
+  t.equal(both?.top1_error, scores.top1Error)
+  t.ok(Math.abs(Number(both?.loss) / scores.loss - 1) < 1e-5)
+
+  const strict = await evaluated('--strict')
+  t.equal(strict.code, 1)
+  t.match(flat(strict.err), /image (3|8) \(test\/(cat|dog)\/\d+\.jpg\): expected the checksum/)
+})
+
+t.test('parts and grey sets tell which images are damaged', async (t) => {
+  const out = await spoiled('raw', 'passed', { train: [3], test: [1] })
+  await using data = await openPhotos(out)
+  const parts = {
+    ...data,
+    train: skipDamaged(data.train, () => {}),
+    test: skipDamaged(data.test, () => {})
+  }
+  const all = partOf(parts, 'all')
+  const some = greySet(subset(all, Uint32Array.of(0, 3, 33)))
+  await read(some, [0, 1, 2])
+  t.strictSame(
+    [0, 1, 2].map((i) => some.isDamaged?.(i)),
+    [false, true, true]
+  )
 })
 
 t.test('the program', async (t) => {

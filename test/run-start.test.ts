@@ -21,9 +21,18 @@ t.test('a start that fails leaves no folder', async (t) => {
     ['data that are not there', ['--data', join(dir, 'nowhere')], /nowhere does not exist/],
     ['data that cannot be read', ['--data', join(dir, 'text')], /expected pictures with classes/],
     ['a net that does not fit', ['--batch', '9000000'], /A batch of \d+ would fit/],
-    ['more validation than images', ['--hold-out', '500'], /from 1 to 23, got 500/],
+    [
+      'more validation than images',
+      ['--hold-out', '500'],
+      /--hold-out: expected from 1 to 23 of the 24 training images, got 500/
+    ],
     ['a device that is not there', ['--device', 'cpu:1048576'], /cpu:1048576/],
     ['an option of another optimizer', ['--optimizer', 'sgd', '--beta2', '.9'], /--beta2/],
+    [
+      'an option of prepare',
+      ['--class-depth', '2'],
+      /for alexnode prepare: prepare the photographs with it first/
+    ],
     ['a rate that is none', ['--lr', '-1'], /--lr/]
   ]
   for (const [name, options, message] of starts) {

@@ -11,6 +11,7 @@ import { replaceFile } from '../util/files/atomic.ts'
 import { foreign } from '../util/foreign.ts'
 import { counted, someOf } from '../util/words.ts'
 import { choice, command, parse } from './shared/command.ts'
+import { DamagedImages, damagedJson, damagedNote, skipping, strictHelp } from './shared/damaged.ts'
 import { deviceText } from './shared/device-text.ts'
 import { count, fraction, notFiniteText, pace } from './shared/format.ts'
 import { onceEach, realPath } from './shared/once.ts'
@@ -34,6 +35,7 @@ interface Given extends TrainedArguments {
   readonly resizeFilter?: ResizeFilter
   readonly average?: string
   readonly confusion?: string
+  readonly strict?: boolean
 }
 
 interface Arguments extends Given {
@@ -61,6 +63,7 @@ async function readArguments(): Promise<Arguments> {
     .addOption(await filterOption("the run's"))
     .option('--average <runs>', 'other runs to average with, comma-separated')
     .option('--confusion <file>', 'write the confusion matrix as CSV')
+    .option('--strict', strictHelp)
   const given = await parse<Given>(await addTrainedOptions(evaluate))
   const [run = ''] = evaluate.args
   return { ...given, run }
@@ -133,7 +136,7 @@ function jsonOf(scores: Scores, settings: object): object {
 
 await program(async (signal) => {
   const given = await readArguments()
-  const { confusion, json = false } = given
+  const { confusion, json = false, strict = false } = given
   const report = new Reporter({ json })
   await using opened = await openFor(given)
   const [folder = '', ...others] = runsOf(given, report.note)
@@ -157,13 +160,22 @@ await program(async (signal) => {
   const views = viewsOf(given)
   const start = performance.now()
   const options = { views, signal, onProgress: report.testing }
-  const scores = await assess(nets, partOf(data, split), options)
+  const damaged = new DamagedImages()
+  const whole = skipping(strict, (damage) => {
+    if (damaged.add(damage)) report.note(damagedNote(damage))
+  })
+  const parts = { ...data, train: whole(data.train), test: whole(data.test) }
+  const scores = await assess(nets, partOf(parts, split), options)
   const rate = scores.images / ((performance.now() - start) / 1000)
 
   if (json) {
     const device = opened.where.name
     const weights = nets.map(({ facts }) => facts.weights)
-    const settings = { data: name, source, split, views, device, images_per_s: rate, nets: weights }
+    const skipped = damaged.all.map(damagedJson)
+    const settings = {
+      ...{ data: name, source, split, views, device, images_per_s: rate, nets: weights },
+      ...(skipped.length > 0 && { skipped_images: skipped.length, skipped })
+    }
     printJson(jsonOf(scores, settings))
   } else {
     const names = nets.map(({ facts }) => `${facts.definition.name}, ${onePiece(facts.weights)}`)
@@ -175,6 +187,7 @@ await program(async (signal) => {
     print(entry('Data', `${foreign(name)}, ${split}: ${images}\n${foreign(source)}${taken}`))
     print(deviceText(opened.devices.all, opened.where))
     print(entry('Errors', `${errors}, loss ${scores.loss.toFixed(3)}; ${pace(rate)} images/s`))
+    if (damaged.all.length > 0) print(entry('Skipped', damaged.text))
     if (scores.notFinite > 0) print(entry('Not finite', notFiniteText(scores.notFinite).slice(2)))
     print(await classTable(scores))
     if (scores.confusions(1).length > 0) print(await confusionTable(scores))

@@ -13,13 +13,13 @@ import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { fitSteps } from '../training/loop/fit-steps.ts'
 import { rangeTest } from '../training/range-test.ts'
 import { type Diagnosis, type TrainOptions, train, type Validation } from '../training/train.ts'
+import { skipping } from './shared/damaged.ts'
 import { preferredDType, settleDevice } from './shared/device.ts'
 import { program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
 import { takeMean, takeMeanAgain } from './train/mean.ts'
 import { TrainReport } from './train/report.ts'
 import { begin, beginAgain, checkLayers, isNew, openAgain } from './train/start.ts'
-import { skipping } from './train/whole-images.ts'
 
 /** Images in a batch of tests and validations. */
 const TEST_BATCH = 64

@@ -79,6 +79,7 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
       load: async (indices, to, offset, labels) => {
         await load(numbersOf(indices), to, offset, labels)
       }
-    })
+    }),
+    ...(set.isDamaged && { isDamaged: (i) => set.isDamaged?.(numbers[i] ?? i) ?? false })
   }
 }

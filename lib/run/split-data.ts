@@ -4,7 +4,8 @@ import { datasetRule } from '../data/rules.ts'
 import type { ValidationOptions } from '../training/loop/validation.ts'
 import { checkArguments } from '../util/check/check.ts'
 import { permutation } from '../util/random.ts'
-import { fewerRule, settingsRule, type TrainSettings } from './settings.ts'
+import { flagOf } from './flags.ts'
+import { fewerRule, SettingsError, settingsRule, type TrainSettings } from './settings.ts'
 
 /** True if the settings ask for validations. */
 function isValidated(settings: Partial<TrainSettings>): boolean {
@@ -25,6 +26,7 @@ export interface SplitData {
  * Splits a data set as settings say. Validations use the training images that are held out, or else the test images.
  *
  * @param settings `holdOut`, `validate`, `validateEvery`, `patience`, `schedule` and `seed` count
+ * @throws SettingsError if all images would be held out
  *
  * @example
  * const { images, validation } = splitData(run.settings, data)
@@ -34,6 +36,12 @@ export function splitData(settings: TrainSettings, data: Dataset): SplitData {
   checkArguments('run', { settings: [settings, settingsRule], data: [data, datasetRule] })
   if (!isValidated(settings)) return { images: data.train }
   const { validateEvery: every, patience, holdOut: count, seed } = settings
+  if (count !== undefined && count >= data.train.length) {
+    throw new SettingsError(
+      `[run] ${flagOf('holdOut')}: expected from 1 to ${data.train.length - 1} of the ${data.train.length} training images, got ${count}: ` +
+        'hold out fewer, or validate on the test images (--validate)'
+    )
+  }
   const parts = count === undefined ? undefined : holdOut(data.train, count, seed)
   const validation = { set: parts?.held ?? data.test, every, patience }
   return { images: parts?.rest ?? data.train, validation }

@@ -60,17 +60,20 @@ export async function assess(
   const truth = new Int32Array(set.length)
   for (const [number, net] of nets.entries()) {
     const order = orders[number] ?? new Int32Array()
-    await judge(net, set, options, progress, ({ first: from, probabilities, labels }) => {
-      if (net === first) truth.set(labels, from)
-      for (let row = 0; row < probabilities.length; row += width) {
+    await judge(net, set, options, progress, ({ numbers, probabilities, labels }) => {
+      for (const [row, image] of numbers.entries()) {
+        if (net === first) truth[image] = labels[row] ?? -1
         for (const [own, place] of order.entries()) {
-          mean[from * width + row + place]! += probabilities[row + own]! / nets.length
+          mean[image * width + place]! += probabilities[row * width + own]! / nets.length
         }
       }
     })
     progress.done += set.length
   }
-  scores.add(mean, truth)
+  for (const [image, label] of truth.entries()) {
+    if (set.isDamaged?.(image)) continue
+    scores.add(mean.subarray(image * width, (image + 1) * width), Int32Array.of(label))
+  }
   return scores
 }
 

@@ -31,6 +31,7 @@ export function greySet(set: ImageSet): ImageSet {
       await set.read(indices, into.subarray(0, bytes), labels)
       luma(into, images.subarray(0, indices.length * size))
       colours = into
-    }
+    },
+    ...(set.isDamaged && { isDamaged: (i) => set.isDamaged?.(i) ?? false })
   }
 }

@@ -30,11 +30,14 @@ function joined(first: NamedSet, second: NamedSet): NamedSet {
   const size = height * width * channels
   const name = (index: number) =>
     (index < length ? first.name?.(index) : second.name?.(index - length)) ?? `${index}`
-  const { load: _, ...facts } = first
+  const { load: _, isDamaged: __, ...facts } = first
+  const isDamaged = (index: number) =>
+    (index < length ? first.isDamaged?.(index) : second.isDamaged?.(index - length)) ?? false
   return {
     ...facts,
     length: length + second.length,
     ...(first.name && second.name && { name }),
+    ...((first.isDamaged || second.isDamaged) && { isDamaged }),
     async read(indices, images, labels) {
       checkRead(this, indices, images, labels)
       // Most batches lie in one part, which reads them in one call.

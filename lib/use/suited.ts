@@ -62,7 +62,8 @@ export function suited(given: ImageSet, data: RunData, { width }: SuitOptions = 
       await set.read(indices, images, given)
       translate(indices, given)
     },
-    ...(set.load && { load })
+    ...(set.load && { load }),
+    ...(set.isDamaged && { isDamaged: (i) => set.isDamaged?.(i) ?? false })
   }
 }
 

@@ -59,3 +59,11 @@ export async function exclusive(flags: string, description: string, other: strin
   const { Option } = await commander()
   return new Option(flags, description).conflicts(other)
 }
+
+/** An option of another command, which the help leaves out: `why` tells what to do instead. */
+export async function elsewhere(flags: string, why: string): Promise<Option> {
+  const { InvalidArgumentError, Option } = await commander()
+  return new Option(flags).hideHelp().argParser(() => {
+    throw new InvalidArgumentError(why)
+  })
+}

@@ -4,7 +4,8 @@ import { dataNames } from '../../data/open.ts'
 import { netNames } from '../../net/models/index.ts'
 import { ablationNames } from '../../run/recipes/ablation.ts'
 import { recipeNames } from '../../run/recipes/index.ts'
-import { choice, command, exclusive } from '../shared/command.ts'
+import { choice, command, elsewhere, exclusive } from '../shared/command.ts'
+import { strictHelp } from '../shared/damaged.ts'
 import { addDeviceOptions } from '../shared/device-options.ts'
 import { numberParsers } from '../shared/numbers.ts'
 import { dtypeOption, traceHelp } from '../shared/options.ts'
@@ -12,6 +13,9 @@ import { defaults } from './defaults.ts'
 
 /** A factor: '×10', 'x10' or '10'. */
 const times = (text: string) => text.replace(/^[×x*]\s*/, '')
+
+const PREPARE_FIRST =
+  'it is for alexnode prepare: prepare the photographs with it first, and name the result by --data.'
 
 export async function trainCommand(): Promise<Command> {
   const train = await command(
@@ -40,6 +44,7 @@ async function addSubject(train: Command): Promise<void> {
       'photographs as `alexnode prepare` takes them, its output, IDX files, CIFAR, or ' +
         `${dataNames.join(', ')} (Fashion-MNIST)`
     )
+    .addOption(await elsewhere('--class-depth <n>', PREPARE_FIRST))
 }
 
 /** What the weights start from, and which of them are trained. */
@@ -129,7 +134,7 @@ async function addRun(train: Command): Promise<Command> {
     .option('--keep <n>', 'checkpoints to keep besides the best (2)', whole(1))
     .option('--trace <file>', traceHelp)
     .option('--resume', 'resume from the newest whole checkpoint in --out')
-    .option('--strict', 'end at the first damaged image (it is skipped, and counted)')
+    .option('--strict', strictHelp)
     .option('--no-watch', 'do not check for stalled training')
     .option('--json', 'print one JSON object a line, and nothing else')
 }

@@ -1,5 +1,4 @@
 /** The JSON lines of `alexnode train --json`. */
-import type { DamagedImage } from '../../data/skip-damaged.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, RateChange, Step, Validation } from '../../training/train.ts'
@@ -33,10 +32,6 @@ export function validationJson({ step, loss, top1, notFinite, best, factor }: Va
 
 export function diagnosisJson({ step, kind, layer, text }: Diagnosis): object {
   return { step, diagnosis: kind, ...(layer !== undefined && { layer }), text }
-}
-
-export function damagedJson({ image, file, reason }: DamagedImage): object {
-  return { skipped: image, file, reason }
 }
 
 /**

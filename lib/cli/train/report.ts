@@ -8,21 +8,14 @@ import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, Step, Validation } from '../../training/train.ts'
 import { foreign } from '../../util/foreign.ts'
+import { DamagedImages, damagedJson, damagedNote } from '../shared/damaged.ts'
 import type { DeviceSettings } from '../shared/device.ts'
 import { deviceText } from '../shared/device-text.ts'
 import { count, duration, fraction, notFiniteText, pace } from '../shared/format.ts'
 import { printJson } from '../shared/output.ts'
 import { Reporter } from '../shared/reporter.ts'
 import { entry, onePiece } from '../shared/text.ts'
-import {
-  damagedJson,
-  diagnosisJson,
-  rangeJson,
-  rateJson,
-  resultJson,
-  stepJson,
-  validationJson
-} from './json.ts'
+import { diagnosisJson, rangeJson, rateJson, resultJson, stepJson, validationJson } from './json.ts'
 import { rangePlot } from './plot.ts'
 import { standstillText } from './standstill.ts'
 import type { Begun } from './start.ts'
@@ -39,8 +32,8 @@ export class TrainReport extends Reporter {
   /** True if the last step overflowed: the next one is skipped, too. */
   #overflowed = false
   #factor: number | undefined
-  /** Damaged images that were skipped, by file. */
-  readonly #damaged = new Map<string, DamagedImage>()
+  /** Damaged images that were skipped. */
+  readonly #damaged = new DamagedImages()
   /** The mean loss of the last steps. */
   #loss: number | undefined
 
@@ -145,17 +138,14 @@ export class TrainReport extends Reporter {
 
   /** Reports a damaged image that is skipped. */
   readonly damaged = (damage: DamagedImage): void => {
-    const { image, file, reason } = damage
-    const key = `${file} ${image}`
-    if (this.#damaged.has(key)) return
-    this.#damaged.set(key, damage)
+    if (!this.#damaged.add(damage)) return
     if (this.json) printJson(damagedJson(damage))
-    this.note(`Skipped: ${foreign(image)}, which is damaged in ${foreign(file)}: ${reason}.`)
+    this.note(damagedNote(damage))
   }
 
   /** Damaged images that were skipped. */
   get skippedImages(): number {
-    return this.#damaged.size
+    return this.#damaged.all.length
   }
 
   /** Reports a validation, and what follows from it. */
@@ -193,7 +183,7 @@ export class TrainReport extends Reporter {
     const standstill = standstillText({ result, images: test.seen, loss: this.#loss })
     if (this.json) printJson(resultJson(result, run.saved, standstill, this.skippedImages))
     const seconds = (performance.now() - this.#start) / 1000
-    const damaged = [...this.#damaged.values()].map(({ image }) => foreign(image))
+    const damaged = this.skippedImages > 0 ? this.#damaged.text : undefined
     const numbers = { seconds, skipped: this.#skipped, damaged, test: test.of }
     this.print(resultText(result, run, numbers))
     if (standstill !== undefined) this.note(standstill)

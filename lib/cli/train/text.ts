@@ -6,7 +6,6 @@ import type { TrainingRun } from '../../run/training-run.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { Step } from '../../training/train.ts'
 import { foreign } from '../../util/foreign.ts'
-import { someOf } from '../../util/words.ts'
 import {
   count,
   counted,
@@ -101,8 +100,8 @@ interface ResultNumbers {
   readonly seconds: number
   /** Steps that were skipped. */
   readonly skipped: number
-  /** Names of damaged images that were skipped. */
-  readonly damaged: readonly string[]
+  /** Which damaged images were skipped. */
+  readonly damaged: string | undefined
   /** Images that the data set has for tests. */
   readonly test: number
 }
@@ -117,16 +116,11 @@ export function resultText(
   return [
     entry('Test', testText(result, test)),
     ...(skipped > 0 ? [entry('Skipped', overflows)] : []),
-    ...(damaged.length > 0 ? [entry('Skipped', damagedText(damaged))] : []),
+    ...(damaged === undefined ? [] : [entry('Skipped', damaged)]),
     entry('Time', duration(seconds)),
     entry('Weights', onePiece(run.weightsFile)),
     entry('Log', onePiece(run.logFile))
   ].join('\n')
-}
-
-function damagedText(names: readonly string[]): string {
-  const what = counted(names.length, 'image that is damaged', 'images that are damaged')
-  return `${what}: ${someOf(names)}; alexnode prepare makes the set again`
 }
 
 function testText(result: Evaluation | undefined, all: number): string {
