@@ -4,10 +4,10 @@
  */
 
 import { createHash } from 'node:crypto'
-import { constants, type PathLike, type Stats } from 'node:fs'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { failedCall, onDisk } from './errors.ts'
+import { type FileHandle, unlink } from 'node:fs/promises'
+import { onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
+import { type FileFlags, openFile } from './open.ts'
 
 const PIECE = 1 << 20
 
@@ -17,51 +17,6 @@ export interface FileDigest {
   readonly bytes: number
   /** SHA-256 in lower-case hex. */
   readonly sha256: string
-}
-
-/** Flags of `openUnless`. Opening a pipe without O_NONBLOCK waits for its other end, and with it all of the program. */
-const FLAGS = {
-  r: constants.O_RDONLY | constants.O_NONBLOCK,
-  'r+': constants.O_RDWR | constants.O_NONBLOCK,
-  a: constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK,
-  wx: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-} as const
-
-/** How a file is opened, as in `fs.open`. */
-export type FileFlags = keyof typeof FLAGS
-
-/**
- * Opens what has a path, unless `refuse` gives an error for it.
- * @throws that error
- */
-export async function openUnless(
-  path: PathLike,
-  flags: FileFlags,
-  refuse: (stats: Stats) => Error | undefined
-): Promise<FileHandle> {
-  const handle = await open(path, FLAGS[flags])
-  try {
-    const error = refuse(await handle.stat())
-    if (error) throw error
-    return handle
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
-}
-
-/**
- * Opens a file or folder.
- *
- * @throws an error of the code ENXIO for a pipe or a device
- */
-export function openFile(path: string, flags: FileFlags): Promise<FileHandle> {
-  return openUnless(path, flags, (stats) => {
-    if (stats.isFile() || stats.isDirectory()) return undefined
-    // Such as /dev/null: writing there does not wait, while reading may never end.
-    if (flags === 'a' && stats.isCharacterDevice()) return undefined
-    return failedCall('ENXIO', 'open')
-  })
 }
 
 /** Opens a file or folder, and closes it when `work` is done. A pipe is refused, see `openFile`. */

@@ -4,10 +4,11 @@
  */
 
 import type { FileHandle } from 'node:fs/promises'
-import { openFile, readAll, withFile, writeAll } from './bytes.ts'
+import { readAll, withFile, writeAll } from './bytes.ts'
 import { diskError, errnoOf, onDisk } from './errors.ts'
 import { flushData } from './flush.ts'
 import { isObject } from './json.ts'
+import { openFile } from './open.ts'
 
 /** Bytes that are read at once. */
 const PIECE = 1 << 16

@@ -6,10 +6,11 @@
 
 import type { FileHandle } from 'node:fs/promises'
 import { shown } from '../foreign.ts'
-import { openFile, readAll, withFile, writeAll } from './bytes.ts'
+import { readAll, withFile, writeAll } from './bytes.ts'
 import { needLittleEndian } from './endian.ts'
 import { DamagedFileError, onDisk } from './errors.ts'
 import { flushAll } from './flush.ts'
+import { openFile } from './open.ts'
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)
 /** Bytes that we write before the elements; NumPy asks for a multiple of 64. */

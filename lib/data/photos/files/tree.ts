@@ -39,11 +39,3 @@ export const stamp = (name: string, { size, mtimeMs }: Stats) => `${name}\t${siz
 /** Orders files by the code units of their names. */
 export const byName = (a: SourceFile, b: SourceFile) =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
-
-/** Why a file cannot be used that is no regular file; undefined if it is one. */
-export function kindFault(stats: Stats): string | undefined {
-  if (stats.isFile()) return
-  if (stats.isFIFO()) return 'is a pipe, no file'
-  if (stats.isSocket()) return 'is a socket, no file'
-  return stats.isDirectory() ? 'is a folder, no file' : 'is a device, no file'
-}

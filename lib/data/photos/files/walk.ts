@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { readAll } from '../../../util/files/bytes.ts'
 import { diskError, errnoOf } from '../../../util/files/errors.ts'
+import { kindFault, NoFileError, openRegular } from '../../../util/files/open.ts'
 import { ordered } from '../../../util/ordered.ts'
 import { DataError } from '../../dataset.ts'
 import { PhotoError } from '../decode.ts'
@@ -18,9 +19,8 @@ import {
   withoutTar
 } from './kinds.ts'
 import { TarFiles } from './members.ts'
-import { NoFileError, openRegular } from './regular.ts'
 import { tarMembers } from './tar.ts'
-import { byName, kindFault, type SourceFile, stamp, type Tree } from './tree.ts'
+import { byName, type SourceFile, stamp, type Tree } from './tree.ts'
 
 /**
  * Lists a folder, a tar, or one file.
