@@ -1,6 +1,6 @@
 /** Reads files of HDF5 through a process of their own. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cut } from '../foreign.ts'
@@ -110,7 +110,8 @@ class Hdf5Process {
     // No `new URL`: webpack would bundle that file as a script.
     const here = fileURLToPath(import.meta.url)
     const program = join(dirname(here), `hdf5-reader${extname(here)}`)
-    return fork(program, [path], {
+    // h5wasm opens the real path, and that process opens no other.
+    return fork(program, [await realpath(path)], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc']
     })
