@@ -62,5 +62,16 @@ t.test('what is wrong', async (t) => {
     err: /holds objects of a\s+program/
   })
   t.match(await run('--weights', join(kept, 'none')), { code: 1, err: /ENOENT/ })
+  const path = join(kept, 'torch/checkpoint.pth')
+  t.match(await run('--weights', path, '--freeze', 'conv1'), {
+    code: 2,
+    out: '',
+    err: /--freeze has no effect on --weights/
+  })
+  t.match(await run('--weights', path, '--classes', '3'), {
+    code: 2,
+    err: /--classes needs --net here/
+  })
+  t.match(await run('--weights', import.meta.filename), { code: 1, err: /Caffe,\s+ONNX\)/ })
   t.match(await run('--net', 'cifar'), { code: 2, err: /required option '--batch <n>'/ })
 })

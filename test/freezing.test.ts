@@ -231,6 +231,10 @@ t.test('what cannot be frozen is refused by name', async (t) => {
       "fc2, fc3, got 'convv1'; did you mean conv1?"
   })
   await t.rejects(build({ freeze: ['pool1'] }), /got 'pool1', a max_pool, which has none$/)
+  await t.rejects(
+    build({ freeze: ['features', 'fc1'] }),
+    /freeze: expected 'features' alone, or names of layers, got both: leave one out$/
+  )
   await t.rejects(build({ freeze: [...features, 'fc1', 'fc2', 'fc3'] }), /left to train, got all/)
   await t.rejects(
     build(JSON.parse('{ "freeze": "head" }')),

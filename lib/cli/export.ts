@@ -1,5 +1,6 @@
 /** `alexnode export`: writes a trained net for other programs. */
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
+import { dirname, sep } from 'node:path'
 import { open } from '../engine/device.ts'
 import { preprocessingOf } from '../use/preprocessing.ts'
 import { openTrained, readRun } from '../use/trained.ts'
@@ -71,6 +72,17 @@ async function readArguments(): Promise<Arguments> {
   return { ...given, run, out, format }
 }
 
+/** A run keeps its own weights in files of this format, which would be replaced. */
+async function checkOutside(run: string, out: string): Promise<void> {
+  // Of a folder that is missing the writer tells.
+  const folder = await realpath(dirname(out)).catch(() => '')
+  if (!`${folder}${sep}`.startsWith(`${await realpath(run)}${sep}`)) return
+  throw new UsageError(
+    `alexnode export: expected a .safetensors file outside of the run's folder, got ${foreign(out)}: ` +
+      'the run keeps its own there. Choose another folder.'
+  )
+}
+
 /** Keras's file is made of a net on a device, whose layers tell their shapes. */
 async function exportKeras(run: string, out: string, weights: string | undefined): Promise<void> {
   await using device = await open('cpu')
@@ -83,6 +95,7 @@ await program(async () => {
   const { weights, withPreprocessing = false, foldBatchNorm = false } = given
   const facts = await readRun(run, { weights })
   const { definition, data } = facts
+  if (format === 'safetensors') await checkOutside(run, out)
   if (format === 'h5') await exportKeras(run, out, weights)
   else {
     const tensors = await readWeights(facts)

@@ -43,7 +43,7 @@ async function readArguments(): Promise<Given> {
     .option('--batch <n>', 'images in a batch', whole(1))
     .option(
       '--weights <file>',
-      "a file of weights of any kind: safetensors, PyTorch's, Keras's or Caffe's"
+      "a file of weights of any kind: safetensors, PyTorch's, Keras's, Caffe's or ONNX"
     )
     .addOption(await dtypeOption())
     .addOption(await choice('--mode <mode>', 'purpose of the build (train)', ['train', 'infer']))
@@ -100,6 +100,19 @@ function netOf(name: string, { channels, classes }: Given): NetDefinition {
 
 async function ofWeights(path: string, given: Given): Promise<void> {
   const { net, json = false } = given
+  const idle = Object.keys(given).find(
+    (key) =>
+      !['weights', 'json', 'net', ...(net === undefined ? [] : ['channels', 'classes'])].includes(
+        key
+      )
+  )
+  if (idle !== undefined) {
+    const option = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const why = ['channels', 'classes'].includes(idle)
+      ? 'needs --net here'
+      : 'has no effect on --weights'
+    throw new UsageError(`alexnode summary: --${option} ${why}: leave it out.`)
+  }
   const summary = await summaryOf(path, net === undefined ? undefined : netOf(net, given))
   if (json) printJson(weightsJson(summary))
   else print(weightsText(summary))

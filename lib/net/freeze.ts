@@ -15,6 +15,9 @@ export type Freeze = 'features' | 'all-but-head' | readonly string[]
 /** What `freeze` must be. */
 export const freezeRule: Rule = either(oneOf('features', 'all-but-head'), list(text))
 
+/** What may be said instead of names. */
+const words = ['features', 'all-but-head']
+
 /** The layers that have weights, in order. */
 function weighted({ layers }: Pick<NetSpec, 'layers'>): readonly PlacedNode[] {
   return layers.filter(({ node }) => node.hasParameters)
@@ -37,8 +40,7 @@ export function layerWithWeights(
   const names = weighted({ layers }).map((layer) => layer.name)
   if (names.includes(name)) return name
   const there = layers.find((layer) => layer.name === name)
-  const words = option === 'freeze' ? ['features', 'all-but-head'] : []
-  const nearest = closestMatch(name, [...names, ...words], {
+  const nearest = closestMatch(name, [...names, ...(option === 'freeze' ? words : [])], {
     maxDistance: Math.ceil(name.length / 2)
   })
   const got = there ? `'${name}', a ${there.node.kind}, which has none` : `'${foreign(name)}'`
@@ -69,7 +71,15 @@ export function frozenLayers(
 function namesOf(spec: Pick<NetSpec, 'name' | 'layers'>, freeze: Freeze): readonly string[] {
   const all = weighted(spec)
   if (freeze === 'all-but-head') return all.slice(0, -1).map(({ name }) => name)
-  if (freeze !== 'features') return freeze.map((name) => layerWithWeights(spec, name, 'freeze'))
+  if (freeze !== 'features') {
+    const word = freeze.length > 1 && freeze.find((name) => words.includes(name))
+    if (word) {
+      throw new Error(
+        `[net] ${spec.name}: freeze: expected '${word}' alone, or names of layers, got both: leave one out`
+      )
+    }
+    return freeze.map((name) => layerWithWeights(spec, name, 'freeze'))
+  }
   const dense = all.findIndex(({ node }) => node.kind === 'dense')
   if (dense > 0) return all.slice(0, dense).map(({ name }) => name)
   throw new Error(

@@ -44,7 +44,7 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   if (!reader) {
     refuseOldTorch(begin)
     throw new DamagedFileError(
-      `[weights] ${path}: expected a file of weights (safetensors, PyTorch, Keras, Caffe), got ` +
+      `[weights] ${path}: expected a file of weights (safetensors, PyTorch, Keras, Caffe, ONNX), got ` +
         `${begin.size === 0 ? 'an empty file' : 'another format, or a damaged file'}`
     )
   }
