@@ -54,6 +54,23 @@ t.test(
   }
 )
 
+t.test("the browser's example, to the byte", async (t) => {
+  const page = join(import.meta.dirname, '../examples/browser/picture.mjs')
+  const { prepared }: { prepared: (picture: object, how: object) => { data: Uint8Array } } =
+    await import(page)
+  for (const [seed, [width, height, rows, columns]] of torchvision.sizes.entries()) {
+    const png = await picture(seed, { width, height, kind: 'png' })
+    const size = { height: rows, width: columns }
+    const fit = rows === columns ? 'crop' : 'warp'
+    const ours = await decodePhoto(png, { size, fit, filter: 'bilinear' })
+    const whole = await decodePhoto(png, { fit: 'keep' })
+    const photograph = { ...size, fit, filter: 'bilinear' }
+    const how = { photograph, input: { fit: 'resize' }, channels: 'RGB' }
+    const { data } = prepared({ ...whole, type: 'image/png' }, how)
+    t.equal(Buffer.compare(data, ours.data), 0, `${width}×${height}`)
+  }
+})
+
 t.test('what is not resized, or not known', async (t) => {
   const jpeg = await picture(3, { width: 40, height: 40 })
   const { data } = await decodePhoto(jpeg, { size: 40, filter: 'bilinear' })

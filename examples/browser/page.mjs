@@ -28,7 +28,10 @@ async function load() {
 
 async function classify({ session, preprocessing, classes }, file) {
   say(`Looking at ${file.name}…`)
-  const { data, height, width, channels } = prepared(await decode(file), preprocessing)
+  const { data, height, width, channels } = prepared(
+    await decode(file, preprocessing),
+    preprocessing
+  )
   show(data, height, width, channels)
   const image = new ort.Tensor('uint8', data, [1, height, width, channels])
   const { probabilities } = await session.run({ image }, ['probabilities'])

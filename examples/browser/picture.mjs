@@ -1,12 +1,15 @@
 /**
  * Brings a picture to the size that a net reads, as `alexnode` does it by sharp: large JPEGs are first averaged over
- * blocks, then the Lanczos filter makes a picture smaller, and the cubic one larger, rows before columns. Browsers
- * scale in other ways, each in its own.
+ * blocks, then the Lanczos filter makes a picture smaller, and the cubic one larger, rows before columns. A run with
+ * the filter 'bilinear' scales as Pillow does. Browsers scale in other ways, each in its own.
  */
 
-/** Decodes a file, turned as EXIF says, in sRGB, on white. */
-export async function decode(file) {
-  const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' })
+/** Decodes a file, turned as EXIF says, on white, its colours in sRGB or as they are stored. */
+export async function decode(file, { photograph }) {
+  const bitmap = await createImageBitmap(file, {
+    imageOrientation: 'from-image',
+    colorSpaceConversion: photograph.colours === 'srgb' ? 'default' : 'none'
+  })
   const { width, height } = bitmap
   const canvas = new OffscreenCanvas(width, height)
   const context = canvas.getContext('2d', { willReadFrequently: true })
@@ -28,7 +31,8 @@ export async function decode(file) {
  * @returns {{ data: Uint8Array, height: number, width: number, channels: number }} [row, column, channel]
  */
 export function prepared(picture, { photograph, input, channels }) {
-  const stored = fitted(picture, photograph)
+  const stored =
+    photograph.filter === 'bilinear' ? bilinear(picture, photograph) : fitted(picture, photograph)
   const coloured =
     input.fit === 'crop' ? cut(stored, input.top, input.left, input.height, input.width) : stored
   if (channels === 'RGB') return { ...coloured, channels: 3 }
@@ -60,6 +64,45 @@ function fitted(picture, { fit, height, width }) {
   const left = Math.floor((scaled.width - width + 1) / 2)
   const top = Math.floor((scaled.height - height + 1) / 2)
   return cut(scaled, top, left, height, width)
+}
+
+/** Scales as Pillow's BILINEAR does, to the sizes and the middle of torchvision's Resize and CenterCrop. */
+function bilinear(picture, { fit, height, width }) {
+  const { width: w, height: h } = picture
+  const [columns, rows] =
+    fit === 'warp'
+      ? [width, height]
+      : w * height <= h * width
+        ? [width, Math.max(height, Math.floor((width * h) / w))]
+        : [Math.max(width, Math.floor((height * w) / h)), height]
+  const narrow = w === columns ? picture : filteredAcross(picture, triangles(w, columns))
+  const scaled = h === rows ? narrow : filteredDown(narrow, triangles(h, rows))
+  return cut(scaled, toEven((rows - height) / 2), toEven((columns - width) / 2), height, width)
+}
+
+/** The nearest whole number, the even one of two. */
+function toEven(value) {
+  const below = Math.floor(value)
+  return value - below === 0.5 ? below + (below % 2) : Math.round(value)
+}
+
+/** Triangles as wide as the pixels of the smaller picture, cut at its edges, in multiples of 2^-22. */
+function triangles(from, to) {
+  const scale = from / to
+  const spread = Math.max(scale, 1)
+  return Array.from({ length: to }, (_, i) => {
+    const centre = (i + 0.5) * scale
+    const first = Math.max(0, Math.trunc(centre - spread + 0.5))
+    const last = Math.min(from, Math.trunc(centre + spread + 0.5))
+    const shares = Array.from({ length: last - first }, (_, k) =>
+      Math.max(0, 1 - Math.abs((k + first - centre + 0.5) / spread))
+    )
+    const sum = shares.reduce((total, share) => total + share, 0)
+    return {
+      first,
+      weights: shares.map((share) => Math.floor(0.5 + (share / sum) * 2 ** 22) / 2 ** 22)
+    }
+  })
 }
 
 function cut({ data, width }, top, left, rows, columns) {

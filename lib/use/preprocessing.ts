@@ -4,9 +4,6 @@ import { resolveInput } from '../training/input/augment.ts'
 import type { Preprocessing } from '../weights/onnx/preprocessing.ts'
 import type { RunFacts } from './run-facts.ts'
 
-/** The filter of sharp where it makes pictures smaller or larger. */
-const FILTER = 'lanczos3'
-
 /**
  * What a run does to a picture before it is the net's input, as `predict` does it: the centre, nothing random.
  *
@@ -18,7 +15,7 @@ export function preprocessingOf(facts: RunFacts): Preprocessing {
   const { input } = definition
   const { colour: _, ...own } = facts.input ?? {}
   const recipe = resolveInput(facts.input && own, data, input)
-  const { height, width, channels, fit = 'crop' } = data
+  const { height, width, channels, fit = 'crop', filter = 'lanczos3' } = data
   const cropped = recipe.fit === 'crop'
   const crop = {
     top: Math.floor((height - input.height) / 2),
@@ -26,7 +23,7 @@ export function preprocessingOf(facts: RunFacts): Preprocessing {
   }
   const { divide } = recipe
   return {
-    image: { height, width, channels, fit, filter: FILTER },
+    image: { height, width, channels, fit, filter },
     ...(cropped && { crop }),
     mean: meanOf(
       facts,

@@ -25,7 +25,10 @@ export interface Preprocessing {
     readonly channels: number
     /** 'crop': a photograph is scaled to cover this size, and its middle is kept. 'warp': both sides are scaled. */
     readonly fit: 'crop' | 'warp'
-    /** The filter that scales it, such as 'lanczos3'. */
+    /**
+     * The filter that scales it. 'bilinear': antialiased, with the sizes and the middle of torchvision's Resize and
+     * CenterCrop, and no regard to colour profiles. 'lanczos3': that of sharp.
+     */
     readonly filter: string
   }
   /** Where the part begins that the net reads. Default: all of the image is scaled to the net's input, bilinearly. */
@@ -91,6 +94,14 @@ export function checkPreprocessing(given: Preprocessing, input: InputShape): voi
   }
 }
 
+/** What else a filter decides. `longer`: how the side that is cut is rounded; `middle`: half pixels before the middle. */
+const FILTERS: Readonly<
+  Record<string, { readonly colours: string; readonly longer: string; readonly middle: string }>
+> = {
+  lanczos3: { colours: 'srgb', longer: 'nearest', middle: 'up' },
+  bilinear: { colours: 'as stored', longer: 'down', middle: 'even' }
+}
+
 const ORDERS: Readonly<Record<number, string>> = { 1: 'grey', 3: 'RGB' }
 
 /** As JSON, for the file's metadata. */
@@ -102,13 +113,16 @@ export function preprocessingJson(
   const { image, crop, divisor } = given
   const { height, width } = input
   const { mean, of } = channelMeans(given)
+  const { colours = 'srgb', longer, middle } = FILTERS[image.filter] ?? {}
   return JSON.stringify({
     photograph: {
       orientation: 'exif',
-      colours: 'srgb',
+      colours,
       background: [255, 255, 255],
       fit: image.fit,
       filter: image.filter,
+      ...(image.filter === 'bilinear' && { antialias: true }),
+      ...(image.fit === 'crop' && longer && { rounding: { longer, middle } }),
       height: image.height,
       width: image.width
     },
@@ -146,10 +160,16 @@ export function preprocessingText(
   const { height, width } = input
   const size = `${image.height}×${image.width}`
   const grey = image.channels === 1
+  const bilinear = image.filter === 'bilinear'
+  const filter = bilinear ? 'bilinear with antialiasing, as Pillow' : image.filter
   const scale =
     image.fit === 'warp'
-      ? `Scale it to ${size} (${image.filter}), whatever its proportions.`
-      : `Scale it (${image.filter}) so that it just covers ${size}, and keep the middle ${size}.`
+      ? `Scale it to ${size} (${filter}), whatever its proportions.`
+      : `Scale it (${filter}) so that it just covers ${size}, and keep the middle ${size}.`
+  const rounding =
+    bilinear && image.fit === 'crop'
+      ? "The longer side is rounded down, and half a pixel before the middle to the even one, as torchvision's Resize and CenterCrop do."
+      : undefined
   const part = crop
     ? `Cut out ${height}×${width}, from row ${crop.top} and column ${crop.left} on, counted from 0.`
     : undefined
@@ -165,9 +185,10 @@ export function preprocessingText(
     `The input is f32 [N, ${image.channels}, ${height}, ${width}], its channels ${grey ? 'luma' : 'red, green, blue'}.`
   ]
   const steps = [
-    'Decode the photograph, turn it as EXIF says, convert it to sRGB, and put it on white where it is transparent.',
+    `Decode the photograph, turn it as EXIF says, ${bilinear ? 'leave its colours as they are stored' : 'convert it to sRGB'}, and put it on white where it is transparent.`,
     ...(grey ? ['Take the luma: .299 red + .587 green + .114 blue, rounded.'] : []),
     scale,
+    ...(rounding ? [rounding] : []),
     ...(part ? [part] : [])
   ]
   if (!inGraph) return [...steps, ...numbers].join(' ')
