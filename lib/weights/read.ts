@@ -24,8 +24,8 @@ const readers: readonly WeightsReader[] = [
 const BEGIN = 4096
 
 /**
- * Opens a file of weights of any format that is known: safetensors, PyTorch's .pth, Keras's .h5,
- * .weights.h5 and .keras, Caffe's .caffemodel. The format is told by the content, not by the name.
+ * Opens a file of weights of any format that is known: safetensors, PyTorch's .pth and .pt, Keras's .h5,
+ * .weights.h5 and .keras, Caffe's .caffemodel, ONNX's .onnx. The format is told by the content, not by the name.
  * Reads what the file holds; values are read when a tensor is asked for them. Nothing in a file is run.
  *
  * @throws DamagedFileError for a file of no known format, and one that is cut short or damaged
