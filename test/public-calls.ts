@@ -9,6 +9,7 @@ import * as runs from '../lib/run/index.ts'
 import * as bench from '../lib/training/bench/index.ts'
 import * as uses from '../lib/use/index.ts'
 import { Trained } from '../lib/use/trained.ts'
+import * as weights from '../lib/weights/index.ts'
 import { define, noise } from './noise.ts'
 
 /** A function, and valid arguments. */
@@ -55,6 +56,9 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
   const [recipe] = runs.recipes
   const model = { classes: 10, input }
   const buffer = device.allocate(64)
+  const image = { height: 8, width: 8, channels: 1, fit: 'crop', filter: 'bilinear' }
+  const preprocessing = { image, crop: { top: 0, left: 0 }, mean: [0], divisor: [1] }
+  const weightsFile = { path: file, format: 'onnx', tensors: new Map() }
   const stream = device.stream()
   const { parameters } = net
   const view = buffer.tensor({ shape: [4], dtype: 'f32' })
@@ -233,6 +237,13 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     readRun: { call: uses.readRun, args: [file, {}] },
     upTo: { call: uses.upTo, args: [definition, 'flatten1'] },
     writeIndex: { call: uses.writeIndex, args: [file, 2, noRows(), nothing] },
+
+    exportOnnx: { call: weights.exportOnnx, args: [net, file, { preprocessing }] },
+    fitWeights: { call: weights.fitWeights, args: [definition, weightsFile, { names: {} }] },
+    importOnnx: { call: weights.importOnnx, args: [file] },
+    readMeanFile: { call: weights.readMeanFile, args: [file] },
+    readWeights: { call: weights.readWeights, args: [file] },
+    suitingNets: { call: weights.suitingNets, args: [weightsFile] },
 
     bench: {
       call: bench.bench,

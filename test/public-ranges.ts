@@ -110,6 +110,13 @@ export const outOfRange: Readonly<Record<string, Rows>> = {
   evaluate: { batch: whole, views: [2], ...set },
   outputs: { batch: whole },
   openTrained: { batch: whole },
+  exportOnnx: {
+    'preprocessing.image.height': whole,
+    'preprocessing.image.channels': whole,
+    'preprocessing.crop.top': [-1, 0.5],
+    'preprocessing.mean': [['0']],
+    'preprocessing.divisor': [[0], [-1]]
+  },
   photoFiles: { height: whole, width: whole, channels: [2] },
   filterSheet: { towers: whole, zoom: whole },
   nearest: { width: whole, most: whole },

@@ -22,7 +22,7 @@ export interface Taken {
 /** Types that the package makes and takes back: what they hold is not what a user writes. */
 const MADE = new Set(
   `Recipe RateCourse Dataset Checkpoint Snapshot Optimizer LayerNode Span PublicTensor RunBefore
-   FeatureFacts`.split(/\s+/)
+   FeatureFacts WeightsFile`.split(/\s+/)
 )
 
 const root = resolve(import.meta.dirname, '..')

@@ -2,7 +2,7 @@ import type { NetDefinition } from '../../net/definition.ts'
 import type { PublicTensor } from '../../net/graph/public-tensors.ts'
 import { aDefinition } from '../../net/rules.ts'
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
-import { anything, dictionary, maybe, record, text } from '../../util/check/rules.ts'
+import { dictionary, map, maybe, record, text } from '../../util/check/rules.ts'
 import type { ArrangedTensor, ParameterPlace, WeightsFile, WeightTensor } from '../format.ts'
 import { byLayer, byName, type Matches } from './match.ts'
 import { isCounter } from './names.ts'
@@ -78,7 +78,7 @@ export interface WeightsFit {
 
 /** What `readWeights` gives. */
 export const aFile = record<Pick<WeightsFile, 'path' | 'format' | 'tensors'>>(
-  { path: text, format: text, tensors: anything },
+  { path: text, format: text, tensors: map },
   { open: true, expected: 'a file, as readWeights() gives it' }
 )
 const options = record<FitWeightsOptions>({ names: maybe(dictionary(text)) })
