@@ -51,7 +51,8 @@ std::vector<float> lrn_backward(const cudnnLRNStruct& l, int64_t channels, const
     // Channels whose window holds this one.
     for (int64_t j = std::max<int64_t>(0, c - (l.size - 1 - l.size / 2));
          j <= std::min(channels - 1, c + l.size / 2); j++)
-      sum += gradient[j] * row[j] * std::pow(lrn_scale(l, row, j, channels), -l.beta - 1);
+      // As in our kernels, the power does not count where x is 0. cuDNN's own way with NaN is not known.
+      sum += gradient[j] * row[j] * (row[j] == 0 ? 1 : std::pow(lrn_scale(l, row, j, channels), -l.beta - 1));
     dx[i] = float(gradient[c] * std::pow(lrn_scale(l, row, c, channels), -l.beta) -
                   2 * l.alpha / double(l.size) * l.beta * row[c] * sum);
   }
