@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { decodePhoto } from '../lib/data/photos/decode.ts'
+import { resampled } from '../lib/data/photos/resample.ts'
 import { open } from '../lib/engine/device.ts'
 import { keptFolder } from './judges/kept.ts'
 import * as torchvision from './judges/torchvision.ts'
@@ -80,4 +81,11 @@ t.test('what is not resized, or not known', async (t) => {
     decodePhoto(jpeg, JSON.parse('{ "filter": "nearest" }')),
     /filter: expected 'lanczos3' or 'bilinear', got "nearest"/
   )
+})
+
+t.test('a result that is too large is refused before its memory is taken', async (t) => {
+  const one = { data: new Uint8Array(3), height: 1, width: 1 }
+  await t.rejects(resampled(one, { height: 65_500, width: 65_500 }, 'warp'), {
+    message: /expected a window of at most 268402689 pixels.*got 65500 columns of 65500 rows/
+  })
 })

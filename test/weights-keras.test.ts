@@ -1,5 +1,5 @@
 // Files of Keras as files of weights: each layout that it writes gives the same net, and hostile HDF5 is refused.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -153,6 +153,13 @@ t.test('HDF5 that h5py wrote', async (t) => {
 })
 
 t.test('archives of Keras that are damaged', async (t) => {
+  // A folder for temporary files of this test alone.
+  const { TMPDIR } = process.env
+  process.env.TMPDIR = mkdtempSync(join(dir, 'tmp-'))
+  t.teardown(() => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = TMPDIR
+  })
   const path = join(dir, 'a.keras')
   const refused = async (bytes: Uint8Array, message: RegExp) => {
     writeFileSync(path, bytes)

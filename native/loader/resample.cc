@@ -12,6 +12,9 @@ namespace {
 /// Weights are whole multiples of 2^-22: with pixels of 8 bits their sums fit in 32.
 constexpr int kBits = 32 - 8 - 2;
 
+/// The largest picture that sharp decodes by default.
+constexpr int64_t kMostPixels = 0x3FFF * 0x3FFF;
+
 /// Which pixels make one of the result, and their weights.
 struct Taps {
   int from, count;
@@ -77,6 +80,10 @@ std::vector<uint8_t> resample(const uint8_t* image, const ImageShape& shape, int
          ", ", left);
   if (shape.channels != 1 && shape.channels != 3)
     fail("[photos] expected 1 or 3 channels, got ", shape.channels);
+  // Columns are resampled first, in as many rows as the image has.
+  if (int64_t(std::max(shape.height, height)) * width > kMostPixels)
+    fail("[photos] expected a window of at most ", kMostPixels, " pixels, as high as the image, got ", width,
+         " columns of ", std::max(shape.height, height), " rows");
   const size_t channels = size_t(shape.channels);
   const Filter across(shape.width, columns, left, width), down(shape.height, rows, top, height);
   const size_t pitch = size_t(width) * channels;

@@ -110,8 +110,10 @@ class Hdf5Process {
     // No `new URL`: webpack would bundle that file as a script.
     const here = fileURLToPath(import.meta.url)
     const program = join(dirname(here), `hdf5-reader${extname(here)}`)
-    // h5wasm opens the real path, and that process opens no other.
+    // h5wasm opens the real path, and that process opens no other. It needs none of Node's options of this process
+    // but the loader of TypeScript, where it runs from sources.
     return fork(program, [await realpath(path)], {
+      execArgv: extname(here) === '.ts' ? ['--import', 'tsx'] : [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc']
     })
