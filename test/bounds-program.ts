@@ -227,4 +227,5 @@ const stream = device.stream()
 const attack = attacks[name]
 if (!attack) throw new Error(`expected an attack, got '${name}'`)
 console.log(JSON.stringify(await attack(device, stream)))
-kept.length = 0
+// Holds them until then, as an emptied list would not.
+process.once('exit', () => kept.splice(0))
