@@ -32,3 +32,15 @@ t.test("no .safetensors into the run's folder, which would replace its weights",
   t.match(await alexnode('export', run, onnx), { code: 0 })
   t.ok(existsSync(onnx))
 })
+
+t.test('which batch norms are folded is said', async (t) => {
+  const out = join(dir, 'folded.onnx')
+  const args = ['export', run, out, '--fold-batch-norm']
+  // Between its convolutions and batch norms are ReLUs.
+  t.match(await alexnode(...args), {
+    code: 0,
+    out: /0 of 3 batch norms folded; kept: norm1, norm2, norm5/
+  })
+  const { out: json } = await alexnode(...args, '--json')
+  t.match(JSON.parse(json).norms, { folded: [], kept: ['norm1', 'norm2', 'norm5'] })
+})

@@ -2,15 +2,18 @@
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, sep } from 'node:path'
 import { open } from '../engine/device.ts'
+import type { NetDefinition } from '../net/definition.ts'
 import { preprocessingOf } from '../use/preprocessing.ts'
 import { openTrained, readRun } from '../use/trained.ts'
 import { readWeights } from '../use/weights.ts'
 import { foreign } from '../util/foreign.ts'
-import { counted } from '../util/words.ts'
+import { counted, someOf } from '../util/words.ts'
 import { saveKerasWeights } from '../weights/keras/files.ts'
 import { exportOnnx } from '../weights/onnx/export/export.ts'
+import { foldBatchNorm } from '../weights/onnx/export/fold.ts'
 import { readSize } from '../weights/onnx/preprocessing.ts'
 import { exportSafetensors } from '../weights/safetensors/write.ts'
+import type { NamedTensors } from '../weights/stored.ts'
 import { choice, command, parse } from './shared/command.ts'
 import { mebibytes } from './shared/format.ts'
 import { jsonHelp } from './shared/options.ts'
@@ -90,11 +93,32 @@ async function exportKeras(run: string, out: string, weights: string | undefined
   await saveKerasWeights(trained.net, out)
 }
 
+/** Names of batch norms. */
+interface Norms {
+  readonly folded: readonly string[]
+  /** Those that stay: the layer before has a ReLU, is no convolution or dense layer, or is read by others, too. */
+  readonly kept: readonly string[]
+}
+
+function normsOf({ layers }: NetDefinition, tensors: NamedTensors): Norms {
+  const { folded } = foldBatchNorm(layers, tensors)
+  const all = layers.filter(({ node }) => node.kind === 'batch_norm').map(({ name }) => name)
+  return { folded: [...folded], kept: all.filter((name) => !folded.has(name)) }
+}
+
+function normsText({ folded, kept }: Norms): string {
+  const all = folded.length + kept.length
+  if (all === 0) return 'there is no batch norm to fold'
+  const rest = kept.length === 0 ? '' : `; kept: ${someOf(kept.map((name) => foreign(name)))}`
+  return `${folded.length} of ${counted(all, 'batch norm')} folded${rest}`
+}
+
 await program(async () => {
   const { run, out, format, dtype = 'f32', json = false, ...given } = await readArguments()
   const { weights, withPreprocessing = false, foldBatchNorm = false } = given
   const facts = await readRun(run, { weights })
   const { definition, data } = facts
+  let norms: Norms | undefined
   if (format === 'safetensors') await checkOutside(run, out)
   if (format === 'h5') await exportKeras(run, out, weights)
   else {
@@ -104,11 +128,13 @@ await program(async () => {
       const preprocessing = preprocessingOf(facts)
       const own = { classes: data.classes, preprocessing, withPreprocessing, foldBatchNorm, dtype }
       await exportOnnx({ definition, tensors }, out, own)
+      if (foldBatchNorm) norms = normsOf(definition, tensors)
     }
   }
   const { size: bytes } = await stat(out)
   if (json) {
-    printJson({ net: definition.name, file: out, format, dtype, bytes, weights: facts.weights })
+    const { name: net } = definition
+    printJson({ net, file: out, format, dtype, bytes, weights: facts.weights, norms })
     return
   }
   print(
@@ -123,5 +149,6 @@ await program(async () => {
     ? `image: u8 [N, ${read.height}, ${read.width}, ${channels}]`
     : `input: f32 [N, ${channels}, ${height}, ${width}]`
   print(entry('Reads', reads))
+  if (norms) print(entry('Norms', normsText(norms)))
   print(entry('Gives', `probabilities and logits: f32 [N, ${data.classes.length}]`))
 })
