@@ -147,6 +147,7 @@ function read(content: string): Found {
     return { wrong: shown }
   }
   const { lr, ...more } = isJsonObject(value) ? value : {}
-  const good = typeof lr === 'number' && Number.isFinite(lr) && lr >= 0
+  // In f32, as the update computes.
+  const good = typeof lr === 'number' && Number.isFinite(Math.fround(lr)) && lr >= 0
   return good && Object.keys(more).length === 0 ? { lr } : { wrong: shown }
 }

@@ -13,7 +13,7 @@ import {
   maybe,
   number,
   plain,
-  positive,
+  positiveF32,
   type Rule,
   record,
   seed,
@@ -58,7 +58,7 @@ export const stepRules = {
   rates: maybe(dictionary(f32({ from: 0 }))),
   input: maybe(inputRule),
   labelSmoothing: maybe(f32({ from: 0, below: 1 })),
-  clipNorm: maybe(positive),
+  clipNorm: maybe(positiveF32),
   accumulate: maybe(whole({ from: 1 })),
   seed: maybe(seed),
   signal: maybe(signal)

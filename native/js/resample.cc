@@ -2,6 +2,7 @@
 #include "loader/resample.h"
 
 #include <array>
+#include <cstdint>
 
 #include "js/values.h"
 

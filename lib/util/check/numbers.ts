@@ -25,6 +25,17 @@ export const positive: Rule = rule(
   (value) => typeof value === 'number' && value > 0
 )
 
+/** A number above 0, or Infinity, that is above 0 in f32 too, in which ops compute. */
+export const positiveF32: Rule = {
+  expected: positive.expected,
+  optional: false,
+  fault(value) {
+    const fault = positive.fault(value)
+    if (fault || Math.fround(Number(value)) > 0) return fault
+    return { path: '', expected: positive.expected, got: `${value}, which is 0 in f32` }
+  }
+}
+
 /** A whole number that a double holds exactly. */
 export function whole(bounds: Bounds = {}): Rule {
   const keeps = (value: unknown) => isSafe(value) && inside(value, bounds)

@@ -3,7 +3,7 @@ import { describe, tagOf } from './describe.ts'
 import { type Fault, type Rule, type Rules, rule, within } from './rule.ts'
 import { unknownName } from './unknown-name.ts'
 
-export { type Bounds, f32, number, positive, seed, whole } from './numbers.ts'
+export { type Bounds, f32, number, positive, positiveF32, seed, whole } from './numbers.ts'
 export { type Fault, maybe, type Rule, type Rules, rule } from './rule.ts'
 
 /** true or false. */
@@ -135,7 +135,10 @@ export function dictionary(of: Rule): Rule {
   }
 }
 
+/** Objects that hold values otherwise than by name: these would be ignored. */
+const holders = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Date', 'RegExp'])
+
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
-  return !Array.isArray(value) && !ArrayBuffer.isView(value)
+  return !Array.isArray(value) && !ArrayBuffer.isView(value) && !holders.has(tagOf(value))
 }
