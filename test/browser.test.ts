@@ -14,7 +14,7 @@ import { evaluate } from '../lib/training/evaluate/evaluate.ts'
 import { train } from '../lib/training/train.ts'
 import { findChromium, onnxruntimeWeb, serve } from './browser-parts.ts'
 import { objects, runProgram } from './programs.ts'
-import { imagesOf } from './trained-run.ts'
+import { imagesOf, smallRun } from './trained-run.ts'
 
 const example = resolve(import.meta.dirname, '../examples/browser')
 const browser = findChromium()
@@ -29,20 +29,7 @@ const skip = !browser
 const SAME_BYTES = 1e-4
 const OTHER_BYTES = 0.01
 
-const settings: TrainSettings = {
-  net: 'cifar',
-  data: 'shapes',
-  batch: 16,
-  steps: 120,
-  seed: 1,
-  dtype: 'f32',
-  optimizer: 'sgd',
-  lr: 0.01,
-  momentum: 0.9,
-  beta2: 0.999,
-  weightDecay: 0,
-  schedule: 'constant'
-}
+const settings: TrainSettings = { ...smallRun, steps: 120 }
 
 /** A run that learnt some shapes, and pictures of them: as PNG, and enlarged as JPEG and WebP. */
 async function prepare(dir: string): Promise<readonly string[]> {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { sgd } from '../lib/index.ts'
 import { checkOptions } from '../lib/util/check/check.ts'
-import { dictionary, number, plain, positiveF32, record } from '../lib/util/check/rules.ts'
+import { dictionary, number, plain, positive, record } from '../lib/util/check/rules.ts'
 
 t.test('what holds values otherwise than by name', async (t) => {
   const rules = [record({ momentum: number() }), dictionary(number()), plain]
@@ -19,7 +19,7 @@ t.test('what holds values otherwise than by name', async (t) => {
 })
 
 t.test('numbers above 0 that are 0 in f32', async (t) => {
-  const rule = record({ clipNorm: positiveF32 })
+  const rule = record({ clipNorm: positive })
   for (const clipNorm of [1e-40, 1, Number.POSITIVE_INFINITY]) {
     t.doesNotThrow(() => checkOptions('train', { clipNorm }, rule))
   }

@@ -3,24 +3,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import {
-  batchNorm,
-  caffe,
-  conv2d,
-  defineNet,
-  dense,
-  flatten,
-  type LayerNode,
-  open,
-  relu,
-  tanh,
-  torchvision
-} from '../lib/index.ts'
+import { caffe, open, torchvision } from '../lib/index.ts'
 import { takeWeights } from '../lib/run/take-weights.ts'
 import { fitStart, openStart } from '../lib/use/start.ts'
 import { importOnnx } from '../lib/weights/onnx/import/import.ts'
 import { writeSmallSet } from './idx-files.ts'
 import { runProgram } from './programs.ts'
+import { small } from './weights/keras-small.ts'
 
 const dir = t.testdir()
 const files = {
@@ -29,26 +18,11 @@ const files = {
   caffe: join(import.meta.dirname, 'weights/kept/caffe/old.caffemodel'),
   onnx: join(import.meta.dirname, 'judges/kept/torch-alexnet.onnx')
 }
-/** The model of judges/keras_small.py. */
-const keras = (classes: number) => {
-  const layers: LayerNode[] = [
-    conv2d({ name: 'a', filters: 3, size: [3, 2], stride: [2, 1] }),
-    relu(),
-    batchNorm({ name: 'n', epsilon: 1e-3 }),
-    conv2d({ name: 'b', filters: 4, size: 2, padding: 'same' }),
-    tanh(),
-    flatten(),
-    dense({ name: 'c', units: 5 }),
-    relu(),
-    dense({ name: 'd', units: classes })
-  ]
-  return defineNet({ name: 'small', input: { channels: 2, height: 9, width: 7 }, layers })
-}
 const input = { channels: 3, height: 67, width: 67 }
 /** By format: the net of its file with so many classes more, and its last layer. */
 const nets = {
   torch: (more: number) => torchvision({ width: 1 / 64, classes: 7 + more }),
-  keras: (more: number) => keras(3 + more),
+  keras: (more: number) => small(3 + more),
   caffe: (more: number) => caffe({ width: 1 / 16, input, classes: 5 + more }),
   onnx: async () => (await importOnnx(files.onnx)).definition
 } as const

@@ -11,7 +11,8 @@ import { train } from '../lib/training/train.ts'
 
 const SIZE = 32
 
-const defaults: TrainSettings = {
+/** Settings of a short training on shapes. */
+export const smallRun: TrainSettings = {
   net: 'cifar',
   data: 'shapes',
   batch: 16,
@@ -36,7 +37,7 @@ export function smallShapes(): Dataset {
  * @returns what its test gave
  */
 export async function trainedRun(device: Device, out: string, { seed = 1 } = {}) {
-  await using run = await openTraining({ out, settings: { seed }, defaults })
+  await using run = await openTraining({ out, settings: { seed }, defaults: smallRun })
   const data = run.sameData(smallShapes())
   const { batch, steps, lr, momentum } = run.settings
   const definition = netByName('cifar', { channels: 3, classes: data.classes.length })

@@ -4,20 +4,11 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import {
-  batchNorm,
-  conv2d,
-  defineNet,
-  dense,
-  flatten,
-  type LayerNode,
-  open,
-  relu,
-  tanh
-} from '../lib/index.ts'
+import { dense, open } from '../lib/index.ts'
 import { saveKerasWeights } from '../lib/run/index.ts'
 import { fitWeights } from '../lib/weights/fit/fit.ts'
 import { readWeights } from '../lib/weights/read.ts'
+import { small } from './weights/keras-small.ts'
 import { dotted, logitsOf } from './weights/outputs.ts'
 import { zipOf } from './weights/zip.ts'
 
@@ -28,25 +19,6 @@ const {
 }: { predictions: number[][]; versions: Readonly<Record<string, string>> } = JSON.parse(
   readFileSync(join(kept, 'keras-small.json'), 'utf8')
 )
-
-/** The model of judges/keras_small.py, whose sigmoid is taken of the logits here. */
-const small = (classes = 3, ...more: LayerNode[]) =>
-  defineNet({
-    name: 'small',
-    input: { channels: 2, height: 9, width: 7 },
-    layers: [
-      conv2d({ name: 'a', filters: 3, size: [3, 2], stride: [2, 1] }),
-      relu(),
-      batchNorm({ name: 'n', epsilon: 1e-3 }),
-      conv2d({ name: 'b', filters: 4, size: 2, padding: 'same' }),
-      tanh(),
-      flatten(),
-      dense({ name: 'c', units: 5 }),
-      relu(),
-      ...more,
-      dense({ name: 'd', units: classes })
-    ]
-  })
 
 const device = await open('cpu', { threads: 1 })
 t.teardown(() => device.close())

@@ -13,7 +13,7 @@ import {
   maybe,
   number,
   plain,
-  positiveF32,
+  positive,
   type Rule,
   record,
   seed,
@@ -58,7 +58,7 @@ export const stepRules = {
   rates: maybe(dictionary(f32({ from: 0 }))),
   input: maybe(inputRule),
   labelSmoothing: maybe(f32({ from: 0, below: 1 })),
-  clipNorm: maybe(positiveF32),
+  clipNorm: maybe(positive),
   accumulate: maybe(whole({ from: 1 })),
   seed: maybe(seed),
   signal: maybe(signal)

@@ -19,20 +19,17 @@ export function number(bounds: Bounds = {}): Rule {
   return rule(`a number${text(bounds)}`, (value) => isNumber(value) && inside(value, bounds))
 }
 
-/** A number above 0, or Infinity. */
-export const positive: Rule = rule(
-  'a number above 0',
-  (value) => typeof value === 'number' && value > 0
-)
-
 /** A number above 0, or Infinity, that is above 0 in f32 too, in which ops compute. */
-export const positiveF32: Rule = {
-  expected: positive.expected,
+export const positive: Rule = {
+  expected: 'a number above 0',
   optional: false,
   fault(value) {
-    const fault = positive.fault(value)
-    if (fault || Math.fround(Number(value)) > 0) return fault
-    return { path: '', expected: positive.expected, got: `${value}, which is 0 in f32` }
+    const { expected } = positive
+    if (typeof value !== 'number' || !(value > 0)) {
+      return { path: '', expected, got: describe(value) }
+    }
+    if (Math.fround(value) > 0) return undefined
+    return { path: '', expected, got: `${value}, which is 0 in f32` }
   }
 }
 

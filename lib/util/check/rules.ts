@@ -3,7 +3,7 @@ import { describe, tagOf } from './describe.ts'
 import { type Fault, type Rule, type Rules, rule, within } from './rule.ts'
 import { unknownName } from './unknown-name.ts'
 
-export { type Bounds, f32, number, positive, positiveF32, seed, whole } from './numbers.ts'
+export { type Bounds, f32, number, positive, seed, whole } from './numbers.ts'
 export { type Fault, maybe, type Rule, type Rules, rule } from './rule.ts'
 
 /** true or false. */
