@@ -48,7 +48,7 @@ t.test('how a file fits one net', async (t) => {
 
 t.test("others' files", async (t) => {
   const torch = await run('--weights', join(kept, 'torch/checkpoint.pth'))
-  t.match(torch, { code: 0, out: /: pytorch, .*^Notes +the weights are in \['state_dict'\]/ms })
+  t.match(torch, { code: 0, out: /:\s+pytorch,\s.*^Notes +the weights are in \['state_dict'\]/ms })
   t.match(torch.out, /^Fits +none of the named nets in full; --net <name> says why$/m)
   const caffe = await run('--weights', join(kept, 'caffe/old.caffemodel'), '--net', 'caffe')
   t.match(caffe.out, /^Says +net AlexNet$/m)
