@@ -2,15 +2,16 @@
  * How a net is trained where nothing is given: the one place where defaults of training are chosen. Why they are so,
  * what was tried before and what they reach: docs/defaults.md.
  *
- * - Nets without batch norm start even (see `evenStart`) and clip the gradient to a norm of 1, which bounds a step
- *   whatever the number of classes. Published starts and rates were made for 1,000 classes.
+ * - Nets start even (see `evenStart`) and clip the gradient to a norm of 1, which bounds a step whatever the number of
+ *   classes. Published starts and rates were made for 1,000 classes.
  * - Smaller batches are noisier: rates fall with the square root of the batch. The warm-up lets the first steps, which
  *   agree most, be small.
- * - Nets with batch norm keep their own start and are trained by Adam. Its β₂ is .98: with the usual .999 its averages
- *   still hold the first steps after some hundred.
+ * - Small nets with batch norm keep their own start and are trained by Adam. Its β₂ is .98: with the usual .999 its
+ *   averages still hold the first steps after some hundred.
  * - Images are normed by mean and standard deviation of each channel, as `train` does without `input`: even starts keep
  *   that scale from layer to layer.
  */
+import type { DenseOptions } from '../net/layers/dense.ts'
 import { netByName } from '../net/models/index.ts'
 import { checkOptions } from '../util/check/check.ts'
 import { maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
@@ -41,8 +42,10 @@ const forRule = record<DefaultsFor>({
 /** SGD's with clipped gradients: the rate at a batch of `REFERENCE`, and the largest. */
 const CLIPPED = { rate: 0.02, largest: 0.03 }
 const REFERENCE = 32
-/** Adam's, by whether the net has batch norm. Dense layers without it bear less. */
-const ADAM = { normed: 0.0003, plain: 0.00005 }
+/** Adam's: wide dense layers bear less, since all weights of a unit may move together. */
+const ADAM = { narrow: 0.0003, wide: 0.00005 }
+/** Units of a dense layer that make a net wide. */
+const WIDE = 1000
 
 /**
  * The defaults of training for a net. They are chosen for any number of classes, from two on; docs/defaults.md says
@@ -57,18 +60,23 @@ const ADAM = { normed: 0.0003, plain: 0.00005 }
 export function defaultTraining(chosen: DefaultsFor): TrainingDefaults {
   checkOptions('defaultTraining', chosen, forRule)
   const { net, batch, optimizer } = chosen
-  const normed = netByName(net).layers.some(({ node }) => node.kind === 'batch_norm')
+  const { layers } = netByName(net)
+  const normed = layers.some(({ node }) => node.kind === 'batch_norm')
+  const wide = layers.some(
+    ({ node }) => node.kind === 'dense' && (node.config as DenseOptions).units > WIDE
+  )
+  const small = normed && !wide
   const always = {
-    start: normed ? 'published' : 'even',
+    start: small ? 'published' : 'even',
     schedule: 'warmCosine',
     beta2: 0.98
   } as const
-  if ((optimizer ?? (normed ? 'adam' : 'sgd')) === 'adam') {
-    const lr = normed ? ADAM.normed : ADAM.plain
+  if ((optimizer ?? (small ? 'adam' : 'sgd')) === 'adam') {
+    const lr = small ? ADAM.narrow : ADAM.wide
     return { ...always, optimizer: 'adam', lr, momentum: 0.8, weightDecay: 0 }
   }
   const sgd = { ...always, optimizer: 'sgd', momentum: 0.9, weightDecay: 0.0005 } as const
-  if (normed) return { ...sgd, lr: 0.01 }
+  if (small) return { ...sgd, lr: 0.01 }
   const lr = Math.min(CLIPPED.largest, CLIPPED.rate * Math.sqrt(batch / REFERENCE))
   return { ...sgd, lr: Number(lr.toPrecision(2)), clipNorm: 1 }
 }
