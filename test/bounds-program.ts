@@ -1,4 +1,4 @@
-/** Calls of the low-level API that no program should make, one a process: `bounds-program.ts NAME`. */
+/** Calls of the low-level API that no program should make, one a process: `bounds-program.ts NAME [NUMBERS]`. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { record, type Stream } from '../lib/engine/index.ts'
 import { type Device, open } from '../lib/index.ts'
 import { native, settled } from '../lib/native/binding.ts'
 
-const name = process.argv[2] ?? ''
+const [name = '', ...numbers] = process.argv.slice(2)
 const words = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** What an attack ends with: 'done', or the error's message. */
@@ -123,13 +123,15 @@ const attacks: Record<string, (device: Device, stream: Stream) => unknown> = {
     short(7e6, () => {
       for (let i = 0; i < 64; i++) device.stream()
     }),
+  /** With so many threads, and so many MiB of address space. */
   'no team': async (device) => {
-    const stream = device.stream({ threads: 64 })
+    const [threads = 0, room = 0] = numbers.map(Number)
+    const stream = device.stream({ threads })
     const x = { shape: [2 ** 20], dtype: 'f32' } as const
     const y = device.allocate(4 * 2 ** 20).tensor(x)
     const one = device.stream({ threads: 1 })
     const op = await one.prepare('relu', {}, { y, x: y })
-    return short(2 ** 26, () => {
+    return short(room * 2 ** 20, () => {
       stream.run(op, { y, x: y })
       return stream.synchronize()
     })

@@ -3,9 +3,10 @@ import t, { type Test } from 'tap'
 import { runProgram } from './programs.ts'
 
 /** What an attack of bounds-program.ts told. */
-async function attack(t: Test, name: string): Promise<unknown> {
-  const { code, signal, out, err } = await runProgram('test/bounds-program.ts', [name])
-  t.same({ code, signal, err }, { code: 0, signal: null, err: '' }, `${name} ends well`)
+async function attack(t: Test, ...[name, ...numbers]: [string, ...number[]]): Promise<unknown> {
+  const args = [name, ...numbers.map(String)]
+  const { code, signal, out, err } = await runProgram('test/bounds-program.ts', args)
+  t.same({ code, signal, err }, { code: 0, signal: null, err: '' }, `${args.join(' ')} ends well`)
   return out === '' ? undefined : JSON.parse(out)
 }
 
@@ -54,9 +55,21 @@ const limited = process.platform === 'linux' ? {} : { skip: 'there is no prlimit
 t.test('threads that cannot be made', limited, async (t) => {
   t.match(await attack(t, 'no thread'), /\[stream\] the system gives no more threads .*ulimit/)
   t.match(
-    await attack(t, 'no team'),
+    await attack(t, 'no team', 64, 64),
     /\[stream of 64 threads\] the system gives no more threads .*ulimit/
   )
+})
+
+// OpenMP ends the process where its team gets no thread. The stacks of 15 take 120 MiB; somewhat more is needed.
+const rooms = [121, 123, 125, 152, 154, 200]
+t.test('a team for which there is just not enough room', limited, async (t) => {
+  const ends = new Set<string>()
+  for (const room of rooms) {
+    const end = String(await attack(t, 'no team', 16, room))
+    t.match(end, /^done$|^\[stream of 16 threads\] the system gives no more threads/, `${room} MiB`)
+    ends.add(end)
+  }
+  t.equal(ends.size, 2, 'some rooms are enough, others are not')
 })
 
 t.test('files that are no files, or change', async (t) => {

@@ -2,13 +2,11 @@
 
 #include <omp.h>
 #include <pthread.h>
-#include <sys/mman.h>
 
-#include <cerrno>
 #include <cstring>
 #include <exception>
-#include <vector>
 
+#include "cpu/team.h"
 #include "wait.h"
 
 namespace alexnode::cpu {
@@ -50,57 +48,15 @@ void Queue::run_always(Job& job) noexcept {
   for (auto& c : *job.commands) run(*c);
 }
 
-/// OpenMP ends the process when it cannot make the threads of its team. So it is tried before whether there
-/// is address space for their stacks, and as many threads with small ones; the team is made right after that.
-void Queue::make_team() {
-  const size_t others = size_t(threads_ - 1);
-  const auto refuse = [&](int error) {
-    fail_for_threads(text("stream of ", threads_, " threads"), std::strerror(error));
-  };
-#ifdef __linux__
-  pthread_attr_t usual;
-  size_t stack = 0, guard = 0;
-  if (pthread_getattr_default_np(&usual) == 0) {
-    pthread_attr_getstacksize(&usual, &stack), pthread_attr_getguardsize(&usual, &guard);
-    pthread_attr_destroy(&usual);
-  }
-  const size_t space = others * (stack + guard);
-  void* map = mmap(nullptr, space, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (map == MAP_FAILED) refuse(errno);
-  munmap(map, space);
-#endif
-  std::vector<pthread_t> tried(others);
-  pthread_attr_t small;
-  pthread_attr_init(&small);
-  pthread_attr_setstacksize(&small, size_t(1) << 18);
-  std::mutex all;  // keeps them until the last is made
-  size_t made = 0;
-  int error = 0;
-  {
-    std::lock_guard lock(all);
-    const auto wait = [](void* mutex) -> void* {
-      std::lock_guard released(*static_cast<std::mutex*>(mutex));
-      return nullptr;
-    };
-    while (made < others && !error) {
-      error = pthread_create(&tried[made], &small, wait, &all);
-      if (!error) made++;
-    }
-  }
-  for (size_t i = 0; i < made; i++) pthread_join(tried[i], nullptr);
-  pthread_attr_destroy(&small);
-  if (error) refuse(error);
-#pragma omp parallel
-  {}
-  has_team_ = true;
-}
-
 void Queue::perform(Job& job) {
   if (!failure_.empty() && job.ticket) {
     run_always(job);
     failure_.raise();
   }
-  if (!has_team_ && threads_ > 1 && (job.prepare || job.command || job.commands)) make_team();
+  if (!has_team_ && threads_ > 1 && (job.prepare || job.command || job.commands)) {
+    make_team(threads_);
+    has_team_ = true;
+  }
   if (job.prepare) job.ticket->kernel = job.prepare();
   if (job.command) job.command->execute();
   if (job.commands) run_all(job);

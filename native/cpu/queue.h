@@ -66,7 +66,6 @@ class Queue {
   void perform(Job& job);
   void run_all(Job& job);
   void run_always(Job& job) noexcept;
-  void make_team();
 
   std::shared_ptr<Mailbox> mailbox_;
   mutable std::mutex mutex_;
