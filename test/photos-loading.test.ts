@@ -83,13 +83,24 @@ t.test('a shard that changes under way', async (t) => {
   )
 })
 
-t.test('a manifest with two channels is refused', async (t) => {
+t.test('a manifest that is wrong is refused, and what is wrong is named', async (t) => {
   const out = await prepared('jpeg', 'channels')
   const path = join(out, 'dataset.json')
   const manifest = JSON.parse(await readFile(path, 'utf8'))
-  for (const wrong of [{ channels: 2 }, { channels: 0 }, { height: 0 }, { width: 65501 }]) {
+  for (const [wrong, message] of [
+    [{ channels: 2 }, /channels: 1 or 3, got 2; prepare the set again/],
+    [{ channels: 0 }, /channels: 1 or 3, got 0/],
+    [{ channels: undefined }, /channels: 1 or 3, got none/],
+    [{ height: 0 }, /height: a whole number from 1 to 65500, got 0/],
+    [{ width: 65501 }, /width: a whole number from 1 to 65500, got 65501/],
+    [{ format: 'alexnode photographs 2' }, /format: 'alexnode photographs 1', got "alexnode ph/],
+    [{ mean: [0.5] }, /mean: a number for each of 3 channels, got 1/],
+    [{ std: [0, 0, 0] }, /std\[0\]: a number above 0, got 0/],
+    [{ train: { images: 1, shards: [{ file: '../x' }] } }, /train.shards\[0\].file: a plain file/]
+  ] as const) {
     await writeFile(path, JSON.stringify({ ...manifest, ...wrong }))
-    await t.rejects(openPhotos(out), /dataset.json: expected .* with all its fields/)
+    await t.rejects(openPhotos(out), { name: 'DamagedFileError', message })
+    await t.rejects(openPhotos(out), { message: /^\[photos\] .*dataset.json: expected / })
   }
 })
 

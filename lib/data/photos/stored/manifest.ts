@@ -1,9 +1,20 @@
 /** `dataset.json` describes a prepared folder. It is written last: a folder without it is unfinished. */
 import { join } from 'node:path'
+import {
+  anyText,
+  anything,
+  list,
+  maybe,
+  number,
+  oneOf,
+  record,
+  rule,
+  whole
+} from '../../../util/check/rules.ts'
 import { DamagedFileError, errnoOf } from '../../../util/files/errors.ts'
-import { isObject, jsonText, readJson } from '../../../util/files/json.ts'
-import { cut } from '../../../util/foreign.ts'
+import { jsonText, readJson } from '../../../util/files/json.ts'
 import type { ColourVariation, Fit, ResizeFilter } from '../../dataset.ts'
+import { countFault } from '../../rules.ts'
 import type { Skipped } from '../scan/source.ts'
 import type { ImageFormat } from './shard.ts'
 
@@ -98,70 +109,69 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   })
   if (value === undefined) return
   if (isManifest(value)) return value
-  const format = isObject(value) && typeof value.format === 'string' ? value.format : 'none'
+  const {
+    path: field,
+    expected,
+    got
+  } = manifestRule.fault(value) ?? { path: '', expected: '', got: '' }
+  const place = field === '' ? expected : `${field}: ${expected}`
   throw new DamagedFileError(
-    `[photos] ${path}: expected the format '${FORMAT}' with all its fields, got '${cut(format)}';` +
-      ' prepare the set again'
+    `[photos] ${path}: expected ${place}, got ${got}; prepare the set again`
   )
 }
 
-const isText = (value: unknown) => typeof value === 'string'
-const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
-const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
 /** Rows or columns of an image: at most what a JPEG may have. */
-const isSide = (value: unknown) => isCount(value) && Number(value) >= 1 && Number(value) <= 65500
-const isNumbers = (value: unknown, length: number) =>
-  Array.isArray(value) && value.every(Number.isFinite) && value.length === length
-/** Images are divided by them. */
-const isDeviations = (value: unknown) =>
-  Array.isArray(value) && value.every((item: unknown) => Number(item) > 0)
+const side = whole({ from: 1, to: 65500 })
+const count = whole({ from: 0 })
+const fileName = rule('a plain file name', (value) => {
+  return typeof value === 'string' && /^[\w.-]{1,255}$/.test(value)
+})
 
-function isPart(value: unknown): boolean {
-  if (!isObject(value) || !isCount(value.images) || !Array.isArray(value.shards)) return false
-  return value.shards.every(isShardFile)
-}
+const shardFile = record<ShardFile>(
+  { file: fileName, images: count, bytes: count, sha256: anyText },
+  { open: true }
+)
+const part = record<Part>({ images: count, shards: list(shardFile) }, { open: true })
 
 /** True for what a manifest says of a shard. */
 export function isShardFile(value: unknown): value is ShardFile {
-  return (
-    isObject(value) &&
-    isCount(value.images) &&
-    isCount(value.bytes) &&
-    isText(value.sha256) &&
-    typeof value.file === 'string' &&
-    /^[\w.-]{1,255}$/.test(value.file)
-  )
+  return shardFile.fault(value) === undefined
 }
+
+const three = { least: 3, most: 3 }
+const colours = record<ColourVariation>(
+  { eigenvalues: list(number(), three), eigenvectors: list(list(number(), three), three) },
+  { open: true }
+)
+
+const manifestRule = record<Manifest>(
+  {
+    format: oneOf(FORMAT),
+    name: anyText,
+    kind: anyText,
+    form: oneOf('raw', 'jpeg'),
+    height: side,
+    width: side,
+    channels: oneOf(1, 3),
+    quality: maybe(number()),
+    fit: oneOf('crop', 'warp', 'keep'),
+    filter: maybe(oneOf('lanczos3', 'bilinear')),
+    classes: list(anyText),
+    train: part,
+    test: maybe(part),
+    testing: anyText,
+    mean: list(number()),
+    // Images are divided by them.
+    std: list(number({ above: 0 })),
+    colours: maybe(colours),
+    meanImage: record<MeanImageFile>({ file: fileName, sha256: anyText }, { open: true }),
+    skipped: list(anything),
+    notes: list(anyText),
+    plan: anyText
+  },
+  { open: true, also: countFault }
+)
 
 function isManifest(value: unknown): value is Manifest {
-  if (!isObject(value) || value.format !== FORMAT) return false
-  const { test, colours, meanImage } = value
-  return (
-    [value.name, value.kind, value.fit, value.testing, value.plan].every(isText) &&
-    [undefined, 'lanczos3', 'bilinear'].some((filter) => filter === value.filter) &&
-    (value.form === 'raw' || value.form === 'jpeg') &&
-    [value.height, value.width].every(isSide) &&
-    (value.channels === 1 || value.channels === 3) &&
-    [value.classes, value.notes].every(isTexts) &&
-    [value.mean, value.std].every((list) => isNumbers(list, Number(value.channels))) &&
-    isDeviations(value.std) &&
-    Array.isArray(value.skipped) &&
-    isPart(value.train) &&
-    (test === undefined || isPart(test)) &&
-    (colours === undefined || isColours(colours)) &&
-    isObject(meanImage) &&
-    typeof meanImage.file === 'string' &&
-    /^[\w.-]{1,255}$/.test(meanImage.file) &&
-    isText(meanImage.sha256)
-  )
-}
-
-function isColours(value: unknown): boolean {
-  return (
-    isObject(value) &&
-    isNumbers(value.eigenvalues, 3) &&
-    Array.isArray(value.eigenvectors) &&
-    value.eigenvectors.length === 3 &&
-    value.eigenvectors.every((vector: unknown) => isNumbers(vector, 3))
-  )
+  return manifestRule.fault(value) === undefined
 }
