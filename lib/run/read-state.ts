@@ -2,10 +2,15 @@
 
 import type { RateChange } from '../training/loop/learning-rate.ts'
 import type { LossScaleState, ScaledOutcome } from '../training/loop/loss-scale.ts'
+import { trainStateRule } from '../training/loop/state-rules.ts'
 import type { TrainState } from '../training/loop/train-state.ts'
 import type { Best, ValidationState } from '../training/loop/validation.ts'
+import { f32 } from '../util/check/rules.ts'
 import { isJsonObject, type Json, type JsonObject } from '../util/files/json.ts'
 import { shown } from '../util/foreign.ts'
+
+/** What `train` takes. */
+const rate = f32({ from: 0 })
 
 /** Throws an error that names the file. */
 export type Wrong = (expected: string, got: string) => never
@@ -18,13 +23,9 @@ export function readTrainState(value: Json | undefined, whole: number, wrong: Wr
     wrong('step, epoch, position and seed in its state, whole numbers from 0', shown(value))
   }
   if (step !== whole) wrong(`step ${whole} in its state`, shown(step))
-  // Each epoch takes a step at least, and so does what was seen of the next one.
-  if (epoch + (position > 0 ? 1 : 0) > step) {
-    wrong(`a place that ${step} steps can reach`, `epoch ${epoch}, position ${position}`)
-  }
   if (images !== undefined && !isCount(images)) wrong('a whole number of images', shown(images))
   if (steps !== undefined && !isCount(steps)) wrong('a whole number of steps in all', shown(steps))
-  return {
+  const state: TrainState = {
     step,
     epoch,
     position,
@@ -35,6 +36,9 @@ export function readTrainState(value: Json | undefined, whole: number, wrong: Wr
     ...(rates !== undefined && { rates: readRates(rates, wrong) }),
     ...(validation !== undefined && { validation: readValidation(validation, step, wrong) })
   }
+  const fault = trainStateRule.fault(state)
+  if (fault) wrong(`${fault.expected} as ${fault.path} in its state`, fault.got)
+  return state
 }
 
 function readLossScale(value: Json, wrong: Wrong): LossScaleState {
@@ -102,7 +106,7 @@ function isCount(value: unknown): value is number {
 }
 
 function isRate(value: unknown): value is number {
-  return isNumber(value) && value >= 0
+  return rate.fault(value) === undefined
 }
 
 function isNumber(value: unknown): value is number {

@@ -8,11 +8,9 @@ import {
   either,
   type Fault,
   f32,
-  list,
   map,
   maybe,
   number,
-  plain,
   positive,
   type Rule,
   record,
@@ -25,22 +23,13 @@ import { inputRule } from './input/input-rule.ts'
 import type { RateControl } from './loop/learning-rate.ts'
 import { lossScaleRule } from './loop/loss-scale.ts'
 import { samplingRule } from './loop/sampling.ts'
-import type { Snapshot, TrainState } from './loop/train-state.ts'
+import { trainStateRule } from './loop/state-rules.ts'
+import type { Snapshot } from './loop/train-state.ts'
 import type { ValidationOptions } from './loop/validation.ts'
 import type { CheckpointOptions, TrainOptions } from './options.ts'
 import type { WatchOptions } from './watch/options.ts'
 
-const state = record<Pick<TrainState, 'step' | 'epoch' | 'position' | 'seed' | 'rates'>>(
-  {
-    step: whole({ from: 0 }),
-    epoch: whole({ from: 0 }),
-    position: whole({ from: 0 }),
-    seed,
-    rates: maybe(list(plain))
-  },
-  { open: true }
-)
-const snapshot = record<Snapshot>({ state, weights: map, optimizer: map })
+const snapshot = record<Snapshot>({ state: trainStateRule, weights: map, optimizer: map })
 
 const { signal: _, ...evaluation } = evaluateRules
 const validation = record<ValidationOptions>({

@@ -1,14 +1,23 @@
 import type { ImageSet } from '../../data/dataset.ts'
 import type { Net } from '../../net/net.ts'
 import { type Optimizer, sgd } from '../../optim/optimizer.ts'
-import { constant, isPlateau, type Progress, type Schedule } from '../../optim/schedule.ts'
+import {
+  constant,
+  isPlateau,
+  type Plateau,
+  type Progress,
+  type Schedule
+} from '../../optim/schedule.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { callback } from '../../util/check/rules.ts'
 import { wholeAbove } from '../../util/near-whole.ts'
 import type { TrainOptions } from '../options.ts'
-import { ImageOrder, togetherOf } from './image-order.ts'
+import { ImageOrder, type ImagePosition, togetherOf } from './image-order.ts'
 import { LearningRate } from './learning-rate.ts'
 import { leftOut } from './left-out.ts'
 import { LossScale } from './loss-scale.ts'
 import { RunLength } from './run-length.ts'
+import { plateauRule } from './state-rules.ts'
 import type { TrainState } from './train-state.ts'
 import { Validator } from './validation.ts'
 
@@ -49,9 +58,10 @@ export class RunPlan {
     this.length = new RunLength(most, choose, state?.steps)
     const scaled = options.lossScale !== undefined || net.dtype === 'f16'
     this.lossScale = scaled ? new LossScale(options.lossScale, state?.lossScale) : undefined
+    if (isPlateau(this.schedule)) checkPlateau(this.schedule)
     this.validator = validatorOf(options, this.schedule)
     this.rate = new LearningRate(options.lr, options.control, state?.rates)
-    if (state) checkPlace(state, set)
+    if (state) checkPlace(state, set, this.order)
   }
 
   /** Where training stands before a step, counted from 0. */
@@ -86,14 +96,47 @@ export class RunPlan {
 }
 
 /** @throws Error for a snapshot of a run on a set of another size: its order of images is another one, too */
-function checkPlace({ images, position }: TrainState, { length }: ImageSet): void {
+function checkPlace(
+  { images, step, epoch, position }: TrainState,
+  { length }: ImageSet,
+  order: ImageOrder
+): void {
   const known = images ?? (position < length ? length : undefined)
-  if (known === length) return
+  if (known === length) {
+    checkReach({ step, epoch, position }, order)
+    return
+  }
   const before = images === undefined ? `more than ${position} images` : `${images} images`
   throw new RangeError(
     `[train] from: expected a snapshot of a run on this set, of ${length} images, got one of a set of ${before}: ` +
       'resume with the same images, or load its weights and begin a new run'
   )
+}
+
+/** @throws Error for a place that no run reaches by its step */
+function checkReach(
+  { step, epoch, position }: ImagePosition & { readonly step: number },
+  { epochLength, perEpoch }: ImageOrder
+): void {
+  if (position >= epochLength) {
+    throw new RangeError(
+      `[train] from.state.position: expected one below ${epochLength}, the images of an epoch, got ${position}`
+    )
+  }
+  // An epoch takes a step at least, unless a batch goes across the end of several.
+  const most = step * Math.max(1, Math.ceil(1 / perEpoch))
+  if (epoch + (position > 0 ? 1 : 0) <= most) return
+  throw new RangeError(
+    `[train] from.state: expected a place that ${step} steps can reach, got epoch ${epoch}, position ${position}`
+  )
+}
+
+/** @throws RangeError for a schedule of the caller's own that does not follow validations as `plateau` does */
+function checkPlateau({ observe, state }: Plateau): void {
+  checkArguments('train', {
+    'schedule.observe': [observe, callback],
+    'schedule.state': [state, plateauRule]
+  })
 }
 
 function validatorOf(
