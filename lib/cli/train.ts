@@ -12,7 +12,13 @@ import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { fitSteps } from '../training/loop/fit-steps.ts'
 import { rangeTest } from '../training/range-test.ts'
-import { type Diagnosis, type TrainOptions, train, type Validation } from '../training/train.ts'
+import {
+  type Diagnosis,
+  NonFiniteError,
+  type TrainOptions,
+  train,
+  type Validation
+} from '../training/train.ts'
 import { skipping } from './shared/damaged.ts'
 import { preferredDType, settleDevice } from './shared/device.ts'
 import { program } from './shared/program.ts'
@@ -117,6 +123,10 @@ await program(async (signal, saving) => {
     const result = given.test ? await evaluate(net, whole(plan.data.test), test) : undefined
     await saving(() => run.finish(net, result, report.skippedImages))
     report.finished(result, run, { seen, of: all.test.length })
+  } catch (error) {
+    // Where numbers are not finite, resuming would only repeat it.
+    if (!signal.aborted && !(error instanceof NonFiniteError)) report.broken(run)
+    throw error
   } finally {
     if (signal.aborted) report.interrupted(run)
   }

@@ -7,7 +7,7 @@ import { anImageSet } from '../data/rules.ts'
 import type { Net } from '../net/net.ts'
 import { aNet } from '../net/rules.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
-import { callback, maybe, number, record, whole } from '../util/check/rules.ts'
+import { callback, f32, maybe, record, whole } from '../util/check/rules.ts'
 import type { TrainOptions } from './options.ts'
 import { NonFiniteError } from './step/non-finite-error.ts'
 import { train } from './train.ts'
@@ -71,8 +71,8 @@ const rangeTestRule = record<RangeTestOptions>(
   {
     ...stepRules,
     steps: maybe(whole({ from: 20 })),
-    from: maybe(number({ above: 0 })),
-    to: maybe(number({ above: 0 })),
+    from: maybe(f32({ above: 0 })),
+    to: maybe(f32({ above: 0 })),
     onProgress: maybe(callback)
   },
   {

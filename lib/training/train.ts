@@ -4,9 +4,10 @@ import type { Parameters } from '../net/graph/parameters.ts'
 import type { Net } from '../net/net.ts'
 import { aNet } from '../net/rules.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
+import type { Span } from './bench/timeline.ts'
 import { Pauses } from './loop/pauses.ts'
 import { RunPlan } from './loop/run-plan.ts'
-import { StepQueue } from './loop/step-queue.ts'
+import { type Failure, StepQueue } from './loop/step-queue.ts'
 import type { Step, TrainOptions } from './options.ts'
 import { Trainer } from './step/trainer.ts'
 import { trainRule } from './train-rules.ts'
@@ -36,6 +37,9 @@ const inTraining = new WeakSet<Parameters>()
  *
  * In f16, or with `lossScale`, a step whose gradients overflow is skipped, and the loss is scaled less from then on.
  *
+ * An error of a function that was given, such as a schedule, and one of reading images end the run as a signal does: the
+ * steps that were made are yielded and saved by `checkpoint`, and then the error is thrown.
+ *
  * A second `train` on a net, or on another build of its parameters, is refused while the first one runs. After the first
  * it goes on from the weights as they are, and all else begins anew: the order of images, the optimizer's state and the
  * number of steps. To continue a run, resume it by `from`.
@@ -44,7 +48,8 @@ const inTraining = new WeakSet<Parameters>()
  * @param set images of the net's channels and classes
  * @param options `lr` is required
  * @returns an async iterator of steps, in order
- * @throws NonFiniteError where the loss or a gradient is not finite; it names the layer
+ * @throws NonFiniteError where the loss, a gradient or, when it is saved or the run ends, a weight is not finite; it
+ * names the layer
  * @throws RangeError for a wrong option, naming it, what was expected and what came; and at the step for which a
  * schedule gives no factor from 0
  * @throws Error where images do not suit the net, or another `train` is training it
@@ -81,22 +86,35 @@ async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): Asyn
   const { onTimeline } = options
   const queue = new StepQueue(trainer, plan, onTimeline !== undefined)
   const pauses = new Pauses(trainer, plan, queue, options)
+  const timed = async (spans: readonly Span[], step: number) => onTimeline?.(spans, step)
+  /** Why no step can follow. Those in flight are made, and what was made is saved, before it is thrown. */
+  let failure: Failure | undefined
+  const failed = (error: unknown) => {
+    failure ??= { error }
+  }
   try {
     for (;;) {
-      if (!queue.full && !pauses.due && plan.goesOn(queue.sent)) await queue.send()
-      else if (queue.empty) {
-        if (!(await pauses.take())) break
+      if (!failure && !queue.full && !pauses.due && plan.goesOn(queue.sent)) {
+        await queue.send().catch(failed)
+      } else if (queue.empty) {
+        if (failure || (await pauses.take().catch(failed)) === false) break
       } else {
-        const { step, spans } = await queue.finish().catch((error) => pauses.fail(error))
+        const finished = await queue.finish().catch((error) => pauses.fail(error))
+        const { step, spans } = finished
+        failure ??= finished.failure
         pauses.observe(step)
         if (spans) {
-          await onTimeline?.(spans, step.step)
+          await timed(spans, step.step).catch(failed)
           queue.restartClock()
         }
         yield step
       }
     }
-    await pauses.save()
+    if (failure) {
+      await pauses.rescue()
+      throw failure.error
+    }
+    await pauses.end()
   } finally {
     await queue.drain()
     trainer.settle()

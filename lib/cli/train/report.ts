@@ -200,11 +200,18 @@ export class TrainReport extends Reporter {
       this.note('Stopped before the first step: nothing is kept.')
       return
     }
+    this.#kept(run, 'Stopped')
+  }
+
+  /** Says what is kept of a run that an error ends. */
+  broken(run: TrainingRun): void {
+    if (run.saved > 0) this.#kept(run, 'An error ended the run')
+  }
+
+  #kept({ saved, folder }: TrainingRun, what: string): void {
     const npm = process.env.npm_lifecycle_event === 'start'
     const program = npm ? 'npm start --' : 'npx alexnode train'
-    this.note(
-      `Stopped after step ${run.saved}. The run is kept in ${foreign(run.folder)}. To resume it:`
-    )
-    this.print(`  ${program} --resume --out ${foreign(run.folder)}`)
+    this.note(`${what} after step ${saved}. The run is kept in ${foreign(folder)}. To resume it:`)
+    this.print(`  ${program} --resume --out ${foreign(folder)}`)
   }
 }

@@ -147,6 +147,8 @@ export class Feed {
 
   async #fill(slot: number, indices: Uint32Array, labels: Int32Array): Promise<void> {
     const { set } = this
+    // A set that gives no label is refused, rather than that of an earlier batch be taken.
+    labels.fill(-1)
     if (!set.load) await set.read(indices, this.#images, labels)
     const read = set.load ? undefined : this.#images
     for (const device of this.#devices) await device.fill(slot, set, indices, labels, read)

@@ -72,6 +72,10 @@ export class LossScale {
   /** Of the newest step that is done. */
   #last: ScaledOutcome
   #inFlight = 0
+  /** What the last `send` has changed, until an outcome arrives. */
+  #before:
+    | { readonly scale: number; readonly good: number; readonly pending: readonly ScaledOutcome[] }
+    | undefined
 
   /**
    * @param from the state of a run that is resumed
@@ -109,6 +113,7 @@ export class LossScale {
    */
   send(): ScaledStep {
     let reopen = false
+    this.#before = { scale: this.#scale, good: this.#good, pending: [...this.#pending] }
     while (this.#pending.length + this.#inFlight > 1) {
       const outcome = this.#pending.shift()
       if (outcome === undefined) throw new Error('[train] two steps at most may be in flight')
@@ -125,12 +130,23 @@ export class LossScale {
     return { scale: this.#scale, reopen }
   }
 
+  /** Undoes the last `send`, of a step that was not made. */
+  retract(): void {
+    if (!this.#before) return
+    this.#scale = this.#before.scale
+    this.#good = this.#before.good
+    this.#pending.splice(0, this.#pending.length, ...this.#before.pending)
+    this.#inFlight--
+    this.#before = undefined
+  }
+
   /**
    * Takes the outcome of the oldest step in flight.
    * @param finite whether the flag was set after it
    */
   arrive(finite: boolean): ScaledOutcome {
     this.#inFlight--
+    this.#before = undefined
     const outcome = finite ? 'good' : this.#last === 'overflow' ? 'skipped' : 'overflow'
     this.#pending.push(outcome)
     this.#last = outcome

@@ -1,7 +1,7 @@
 import type { Net } from '../../net/net.ts'
 import { type Courses, uniform } from '../../optim/schedule.ts'
 import type { CheckpointOptions, Step, TrainOptions } from '../options.ts'
-import { NonFiniteError } from '../step/non-finite-error.ts'
+import { NonFiniteError, requireFinite } from '../step/non-finite-error.ts'
 import type { Trainer } from '../step/trainer.ts'
 import { Watcher } from '../watch/watcher.ts'
 import type { RunPlan } from './run-plan.ts'
@@ -24,6 +24,10 @@ export class Pauses {
   readonly #watcher: Watcher | undefined
   /** The step of the last snapshot. */
   #saved: number
+  /** The step after which the weights were last seen to be finite. */
+  #sound: number
+  /** True once saving has failed. */
+  #refused = false
   /** When it was saved, or the run began. */
   #savedAt = performance.now()
 
@@ -40,6 +44,7 @@ export class Pauses {
     this.#rates = new Map(Object.entries(rates))
     this.#watcher = watch && new Watcher(trainer, watch, plan.start)
     this.#saved = plan.start
+    this.#sound = plan.start
   }
 
   /** True if something is due after the last queued step: no other step may be queued until it is done. */
@@ -76,12 +81,45 @@ export class Pauses {
   }
 
   /**
+   * Looks at the weights that the run ends with, and saves them.
+   * @throws NonFiniteError where one is not finite
+   */
+  async end(): Promise<void> {
+    await this.#requireFinite()
+    await this.save()
+  }
+
+  /** Saves what was made before a failure of another kind, unless saving has failed or a step was half made. */
+  async rescue(): Promise<void> {
+    if (this.#refused || this.#queue.torn) return
+    await this.save().catch((error) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      process.emitWarning(`[train] the steps made before the error could not be saved: ${reason}`, {
+        type: 'Warning',
+        code: 'ALEXNODE_NOT_SAVED'
+      })
+    })
+  }
+
+  /** Looks at what is saved or handed over, once a step. */
+  async #requireFinite(): Promise<void> {
+    const { step } = this.#queue.done
+    if (this.#sound === step) return
+    await requireFinite(this.#trainer, step)
+    this.#sound = step
+  }
+
+  /**
    * Saves a snapshot of the last step that is done.
    * @param again save even if there is one of this step. Default false
+   * @throws NonFiniteError where a weight is not finite
    */
   async save(again = false): Promise<void> {
     const { done } = this.#queue
     if (!this.#checkpoint || (this.#saved === done.step && !again)) return
+    // Until it has succeeded.
+    this.#refused = true
+    await this.#requireFinite()
     const { length, lossScale, validator } = this.#plan
     const validation = validator?.state
     const state = {
@@ -91,6 +129,7 @@ export class Pauses {
       ...(validation && { validation })
     }
     await this.#checkpoint.save({ ...(await this.#trainer.export()), state })
+    this.#refused = false
     this.#saved = done.step
     this.#savedAt = performance.now()
   }

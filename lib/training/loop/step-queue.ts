@@ -34,6 +34,23 @@ interface InFlightStep extends QueuedStep {
 export interface FinishedStep {
   readonly step: Step
   readonly spans: readonly Span[] | undefined
+  /** Why no step can follow, if the function that chooses the run's length has failed. */
+  readonly failure: Failure | undefined
+}
+
+/** What was thrown, of any type. */
+export interface Failure {
+  readonly error: unknown
+}
+
+/** What a function throws; undefined if it throws nothing. */
+function failureOf(act: () => void): Failure | undefined {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    return { error }
+  }
 }
 
 /** The steps of a run that are in flight: two at most. */
@@ -42,6 +59,7 @@ export class StepQueue {
   readonly #plan: RunPlan
   readonly #timed: boolean
   readonly #inFlight: InFlightStep[] = []
+  #torn = false
   #sent: number
   #done: TrainState
   /** When the step before was handled here, and when the device was done with it. */
@@ -71,6 +89,11 @@ export class StepQueue {
     return this.#inFlight.length === 0
   }
 
+  /** True if a step has failed that may have changed running statistics, but no weights. */
+  get torn(): boolean {
+    return this.#torn
+  }
+
   get full(): boolean {
     return this.#inFlight.length === (this.#trainer.holds ? MOST : 1)
   }
@@ -87,15 +110,22 @@ export class StepQueue {
     const scaled = plan.lossScale?.send()
     const begun = performance.now()
     const last = Math.min(plan.length.steps, plan.start + TIMED)
-    const queued = await this.#trainer.step(indices, {
-      step,
-      seed: plan.seed,
-      lr,
-      at,
-      timed: this.#timed && step + 1 === last,
-      hold: true,
-      ...scaled
-    })
+    this.#torn = !this.#trainer.holds
+    const queued = await this.#trainer
+      .step(indices, {
+        step,
+        seed: plan.seed,
+        lr,
+        at,
+        timed: this.#timed && step + 1 === last,
+        hold: true,
+        ...scaled
+      })
+      .catch((error) => {
+        plan.lossScale?.retract()
+        throw error
+      })
+    this.#torn = false
     this.#sent++
     const state = plan.stateAt(this.#sent)
     this.#inFlight.push({ ...queued, begun, indices, at, lr, change, scale: scaled?.scale, state })
@@ -127,10 +157,11 @@ export class StepQueue {
     const seconds = (now - this.#handled) / 1000
     this.#handled = now
     const images = inFlight.indices.length
-    this.#plan.length.count(images, seconds, this.#sent)
+    const { length } = this.#plan
+    const failure = failureOf(() => length.count(images, seconds, this.#sent))
     const step: Step = {
       step: state.step,
-      steps: this.#plan.length.steps,
+      steps: length.steps,
       epoch: this.#plan.epochsAt(state),
       loss: result.loss,
       top1: result.top1 / images,
@@ -143,7 +174,7 @@ export class StepQueue {
       ...(result.gradientNorm !== undefined && { gradientNorm: result.gradientNorm }),
       ...(scale !== undefined && { lossScale: scale, skipped: outcome !== 'good' })
     }
-    return { step, spans: result.spans }
+    return { step, spans: result.spans, failure }
   }
 
   /** Restarts the timer of the next step's pace, after time that was spent on something else. */

@@ -1,9 +1,11 @@
 import type { Progress } from '../../optim/schedule.ts'
+import { firstNotFinite } from '../update/finite-check.ts'
 import { findNonFinite } from './find-non-finite.ts'
 import type { Trainer } from './trainer.ts'
 
 /**
- * The loss or a gradient was not a finite number. `train` throws it. The weights are those from before the step.
+ * A number that training goes on with was not finite. `train` throws it. Of a loss or a gradient: the weights are those
+ * from before the step. Of a weight or the optimizer's state, which an update has made so: it was not saved.
  *
  * @example
  * try {
@@ -41,6 +43,7 @@ export interface FailedStep {
 /** Runs a failed step again, op by op, and names the layer where the first non-finite value appears. */
 export async function explain(trainer: Trainer, failed: FailedStep): Promise<NonFiniteError> {
   const { indices, step, seed, at, loss, scale } = failed
+  const spoilt = await spoiltBy(trainer)
   const replayed = trainer.replay(indices, {
     step: step - 1,
     seed,
@@ -56,8 +59,45 @@ export async function explain(trainer: Trainer, failed: FailedStep): Promise<Non
   const scaled = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(
     `[train] step ${step}: the loss is ${loss} or a gradient is not finite${began}${scaled}. ` +
+      (spoilt ? `Already before it, ${spoilt.what}. ` : '') +
       'The weights are those from before this step. ' +
       'Try a smaller lr, or look at the images of this batch.',
-    found?.layer
+    found?.layer ?? spoilt?.layer
   )
+}
+
+/**
+ * Looks at what a step has made, before it is saved or handed over.
+ * @param step that was the last, from 1
+ * @throws NonFiniteError where a weight or the optimizer's state is not finite; it names the first one
+ */
+export async function requireFinite(trainer: Trainer, step: number): Promise<void> {
+  const spoilt = await spoiltBy(trainer)
+  if (!spoilt) return
+  throw new NonFiniteError(
+    `[train] step ${step}: expected weights that are finite, but after its update ${spoilt.what}. ` +
+      'It is not saved. Try a smaller lr, from the checkpoint before if there is one.',
+    spoilt.layer
+  )
+}
+
+/** What updates have spoilt: a tensor, and the layer that it is of. */
+async function spoiltBy(
+  trainer: Trainer
+): Promise<{ readonly what: string; readonly layer: string | undefined } | undefined> {
+  if (await trainer.finite()) return undefined
+  const { weights, optimizer } = await trainer.export()
+  const layerOf = (name: string) =>
+    trainer.net.parameters.all.find((parameter) => parameter.name === name)?.layer
+  const weight = firstNotFinite(weights)
+  if (weight) {
+    return { what: `${weight.name} has a value of ${weight.value}`, layer: layerOf(weight.name) }
+  }
+  for (const [slot, tensors] of optimizer) {
+    const state = firstNotFinite(tensors)
+    if (!state) continue
+    const what = `the optimizer's ${slot} of ${state.name} has a value of ${state.value}`
+    return { what, layer: layerOf(state.name) }
+  }
+  return { what: 'a weight is not finite', layer: undefined }
 }

@@ -259,6 +259,11 @@ export class Trainer {
     this.#update.settle()
   }
 
+  /** True if all weights and optimizer state are finite. No step may be in flight. */
+  finite(): Promise<boolean> {
+    return this.#update.finite()
+  }
+
   /** Weights and optimizer state, row-major in public layouts. */
   export(): Promise<TrainedTensors> {
     return this.#update.export()

@@ -3,6 +3,20 @@ import { layerWithWeights } from '../../net/freeze.ts'
 import type { Parameter } from '../../net/graph/parameter.ts'
 import type { Net } from '../../net/net.ts'
 import type { Course, Courses } from '../../optim/schedule.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { callback, maybe, record } from '../../util/check/rules.ts'
+
+const courseRule = record<Course>({ rate: maybe(callback), decay: maybe(callback) })
+
+/**
+ * The course of a parameter.
+ * @throws RangeError where `courses` gives none, or with names that a course does not have
+ */
+export function courseOf(courses: Courses, parameter: Parameter): Course {
+  const course = courses(parameter)
+  checkArguments('train', { [`courses, for ${parameter.name}`]: [course, courseRule] })
+  return course
+}
 
 /** @throws Error for a layer that the net does not have, or does not train */
 export function layerRates(
@@ -21,6 +35,8 @@ export function layerRates(
 
 /** Parameters with equal factors and the same course. */
 export interface Group {
+  /** The first of its parameters, for errors. */
+  readonly name: string
   readonly rate: number
   readonly decay: number
   readonly course: Course
@@ -35,13 +51,13 @@ export function grouped(
   const groups: Group[] = []
   const of = new Map<Parameter, number>()
   for (const parameter of parameters) {
-    const { decay, layer } = parameter
+    const { name, decay, layer } = parameter
     const rate = parameter.rate * (rates.get(layer) ?? 1)
-    const course = courses(parameter)
+    const course = courseOf(courses, parameter)
     const known = groups.findIndex(
       (group) => group.rate === rate && group.decay === decay && group.course === course
     )
-    of.set(parameter, known < 0 ? groups.push({ rate, decay, course }) - 1 : known)
+    of.set(parameter, known < 0 ? groups.push({ name, rate, decay, course }) - 1 : known)
   }
   return { groups, of }
 }

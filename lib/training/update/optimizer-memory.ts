@@ -11,6 +11,8 @@ export interface OptimizerMemoryOptions {
   readonly optimizer: Optimizer
   /** Parameter groups, on all devices. */
   readonly groups: number
+  /** The optimizer's scalars of a group. */
+  readonly width: number
   /** Whether to keep the average of each parameter. */
   readonly averaged: boolean
 }
@@ -33,8 +35,7 @@ export class OptimizerMemory {
 
   /** @throws OutOfMemoryError where the device has too little memory */
   constructor(device: Device, options: OptimizerMemoryOptions) {
-    const { parameters, optimizer, groups, averaged } = options
-    const width = optimizer.hyper({ lr: 0, decay: 0, step: 0 }).length
+    const { parameters, optimizer, groups, width, averaged } = options
     const likeEach = (list: readonly Parameter[], slot: string) =>
       new Map(list.map((parameter) => [parameter, like(parameter, `${parameter.name}.${slot}`)]))
     this.state = optimizer.state.map((slot) => likeEach(parameters, slot))
@@ -42,7 +43,7 @@ export class OptimizerMemory {
     this.rows = Array.from({ length: groups }, () => numbers('hyper', width))
     this.clip = numbers('clip hyper', 2)
     this.decay = numbers('decay', 1)
-    const values = [...this.state, this.averages].flatMap((slot) => [...slot.values()])
+    const values = this.kept
     const all = [...this.rows, this.clip, this.decay]
     const { offsets, bytes: begin } = packSequential(values)
     // No padding between the scalars: one copy brings them all.
@@ -55,6 +56,11 @@ export class OptimizerMemory {
     this.#slab = allocate(device, [...values, ...all], { offsets: places, bytes: align(bytes) })
     const shape = [(bytes - begin) / 4]
     this.scalars = this.#slab.tensor({ shape, dtype: 'f32', offset: begin })
+  }
+
+  /** All that it keeps from step to step. */
+  get kept(): readonly Value[] {
+    return [...this.state, this.averages].flatMap((slot) => [...slot.values()])
   }
 
   get bytes(): number {

@@ -4,10 +4,13 @@ import { exportTensors, importTensors, type PublicTensor } from '../../net/graph
 import type { BoundCall, Tape } from '../../net/graph/tape.ts'
 import type { Value } from '../../net/graph/value.ts'
 import type { Net } from '../../net/net.ts'
-import type { Optimizer } from '../../optim/optimizer.ts'
+import type { Optimizer, StepScalars } from '../../optim/optimizer.ts'
 import { constant, type Progress, uniform } from '../../optim/schedule.ts'
-import { factorOf } from '../loop/checked-factor.ts'
+import { checkArguments } from '../../util/check/check.ts'
+import { f32, list, type Rule } from '../../util/check/rules.ts'
+import { factorOf, productOf } from '../loop/checked-factor.ts'
 import type { UpdateOptions } from '../options.ts'
+import { FiniteCheck } from './finite-check.ts'
 import { type Group, grouped, layerRates } from './groups.ts'
 import { MovingAverage } from './moving-average.ts'
 import { OptimizerMemory } from './optimizer-memory.ts'
@@ -47,6 +50,9 @@ export class Update {
   /** By part of the net. */
   readonly #memories: readonly OptimizerMemory[]
   readonly #scalars: Float32Array
+  /** What the optimizer's scalars must be. */
+  readonly #row: Rule
+  #check: FiniteCheck | undefined
   readonly #side: SideCalls[] = []
 
   constructor(net: Net, optimizer: Optimizer, options: UpdateOptions) {
@@ -59,12 +65,15 @@ export class Update {
     const { groups, of } = grouped(trained, courses, layerRates(net, rates))
     this.#groups = groups
     this.#groupOf = of
+    const width = rowOf(optimizer, { lr: 0, decay: 0, step: 0 }, list(f32())).length
+    this.#row = list(f32(), { least: width, most: width })
     this.#memories = net.placement.parts.map(({ device, index }) => {
       const parameters = trained.filter(({ part }) => part === index)
       return new OptimizerMemory(device, {
         parameters,
         optimizer,
         groups: groups.length,
+        width,
         averaged: ema !== undefined
       })
     })
@@ -84,7 +93,10 @@ export class Update {
     return this.#memories.map(({ scalars }) => [scalars])
   }
 
-  /** The scalars of a step. The next call overwrites them. */
+  /**
+   * The scalars of a step. The next call overwrites them.
+   * @throws RangeError for one that is not finite in f32
+   */
   scalarsAt({ lr, scale, at }: UpdateScalars): Float32Array {
     const { weightDecay } = this.optimizer
     let end = 0
@@ -92,14 +104,16 @@ export class Update {
       this.#scalars.set(row, end)
       end += row.length
     }
-    for (const { rate, decay, course } of this.#groups) {
-      const row = this.optimizer.hyper({
-        lr: lr * rate * factorOf('courses, rate', course.rate ?? one, at),
-        decay: weightDecay * decay * factorOf('courses, decay', course.decay ?? one, at),
+    for (const { name, rate, decay, course } of this.#groups) {
+      const ownRate = lr * rate * factorOf('courses, rate', course.rate ?? one, at)
+      const ownDecay = weightDecay * decay * factorOf('courses, decay', course.decay ?? one, at)
+      const scalars = {
+        lr: productOf(`rate of ${name}`, ownRate, at),
+        decay: productOf(`weight decay of ${name}`, ownDecay, at),
         step: at.step,
         factor: 1 / scale
-      })
-      put(...row)
+      }
+      put(...rowOf(this.optimizer, scalars, this.#row))
     }
     put(this.#clipNorm ?? 0, 1 / scale, this.#ema ?? 0)
     return this.#scalars
@@ -214,6 +228,15 @@ export class Update {
     this.#average = undefined
   }
 
+  /** True if all weights, averages and optimizer state are finite. No step may be in flight. */
+  async finite(): Promise<boolean> {
+    this.#check ??= await FiniteCheck.create(
+      this.#net,
+      this.#memories.flatMap(({ kept }) => kept)
+    )
+    return this.#check.passes()
+  }
+
   /** Weights and optimizer state, row-major in public layouts. */
   async export(): Promise<TrainedTensors> {
     const { stream, parameters } = this.#net
@@ -255,7 +278,15 @@ export class Update {
   /** No program may run the calls after this. */
   close(): void {
     this.#average = undefined
+    this.#check?.close()
     for (const side of this.#side.splice(0)) side.close()
     for (const memory of this.#memories) memory.close()
   }
+}
+
+/** An optimizer's scalars of one step. An optimizer may be a user's own. */
+function rowOf(optimizer: Optimizer, scalars: StepScalars, rule: Rule): readonly number[] {
+  const row = optimizer.hyper(scalars)
+  checkArguments('train', { 'optimizer, what hyper() gives': [row, rule] })
+  return row
 }
