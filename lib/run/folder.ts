@@ -128,7 +128,12 @@ export async function openRun(out: string, options: RunOptions): Promise<Run> {
   checkArguments('run', { out: [out, text] })
   checkOptions('run', options, runOptions)
   const { resume, keep = 3, onNote = () => {} } = options
-  const settle = typeof options.options === 'function' ? options.options : () => options.options
+  const settle = (before: RunBefore): object => {
+    const settled =
+      typeof options.options === 'function' ? options.options(before) : options.options
+    checkArguments('run', { 'options, what it gives': [settled, plain] })
+    return settled
+  }
   if (!resume) jsonText(settle({ options: undefined, checkpoints: 0 }), 'options')
   const claimed = await claimFolder(out, resume, onNote)
   const { folder, lock, isNew } = claimed

@@ -4,7 +4,19 @@
  */
 import { extname, resolve } from 'node:path'
 import { checkArguments } from '../util/check/check.ts'
-import { asyncRows, callback, text, whole } from '../util/check/rules.ts'
+import {
+  anyText,
+  asyncRows,
+  callback,
+  list,
+  maybe,
+  type Rule,
+  type Rules,
+  record,
+  text,
+  typed,
+  whole
+} from '../util/check/rules.ts'
 import { removeFile, replaceFile, replaceWith } from '../util/files/atomic.ts'
 import { DamagedFileError } from '../util/files/errors.ts'
 import { isObject, jsonText, readJson } from '../util/files/json.ts'
@@ -42,6 +54,16 @@ export interface FeatureFacts {
   readonly images: readonly IndexedImage[]
 }
 
+const image = record<IndexedImage>({ file: text, class: maybe(anyText) }, { open: true })
+const factRules: Rules<FeatureFacts> = {
+  run: text,
+  weights: text,
+  net: text,
+  layer: text,
+  folder: text,
+  images: list(image)
+}
+
 /** A matrix of features in a file, [images, width]. */
 export interface FeatureIndex extends FeatureFacts {
   /** Values of a row. */
@@ -58,6 +80,38 @@ export function isIndexName(path: string): boolean {
 /** The file that describes a matrix. */
 const factsFile = (path: string) => `${path}.json`
 
+/** The facts about so many rows. */
+const factsOf = (rows: number): Rule => {
+  return record<FeatureFacts>(factRules, {
+    also: ({ images }) =>
+      images.length === rows
+        ? undefined
+        : { path: 'images', expected: `one for each of ${rows} rows`, got: `${images.length}` }
+  })
+}
+
+/** The rows, each piece checked when it comes. */
+async function* checkedRows(
+  rows: AsyncIterable<Float32Array>,
+  width: number
+): AsyncGenerator<Float32Array> {
+  const floats = typed('Float32Array')
+  const expected = `whole rows of ${width} values`
+  const rule: Rule = {
+    expected,
+    optional: false,
+    fault(value) {
+      const fault = floats.fault(value)
+      if (fault || !(value instanceof Float32Array) || value.length % width === 0) return fault
+      return { path: '', expected, got: `${value.length} values` }
+    }
+  }
+  for await (const values of rows) {
+    checkArguments('features', { 'rows, each piece': [values, rule] })
+    yield values
+  }
+}
+
 /**
  * Writes a matrix of features, and beside it `PATH.json`. Existing files are replaced.
  *
@@ -66,6 +120,7 @@ const factsFile = (path: string) => `${path}.json`
  * @param rows some rows at a time, [n, width]
  * @param facts called once all rows are written
  * @returns the number of rows
+ * @throws RangeError for rows that are no f32 of this width, and for facts that are not about as many images
  * @throws DiskError if the disk refuses
  *
  * @example
@@ -83,25 +138,31 @@ export async function writeIndex(
     rows: [rows, asyncRows],
     facts: [facts, callback]
   })
+  const checked = checkedRows(rows, width)
+  const known = () => {
+    const found = facts()
+    checkArguments('features', { 'facts, what it gives': [found, factsOf(count)] })
+    return found
+  }
   let count = 0
   // The old description goes first: it must never describe the new matrix.
   await replaceWith(path, async (temporary) => {
     if (extname(path).toLowerCase() === '.npy') {
-      count = await writeNpy(temporary, width, rows)
+      count = await writeNpy(temporary, width, checked)
       return removeFile(factsFile(path))
     }
     const parts: Uint8Array[] = []
-    for await (const values of rows) {
+    for await (const values of checked) {
       parts.push(new Uint8Array(values.slice().buffer))
       count += values.length / width
     }
     const data = new Uint8Array(Buffer.concat(parts))
-    const { net, layer } = facts()
+    const { net, layer } = known()
     const features = { dtype: 'f32', shape: [count, width], data } as const
     await writeSafetensors(temporary, { [NAME]: features }, { net, layer })
     await removeFile(factsFile(path))
   })
-  const { run, folder, ...rest } = facts()
+  const { run, folder, ...rest } = known()
   const about = { run: resolve(run), folder: resolve(folder), ...rest }
   await replaceFile(
     factsFile(path),

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NetDefinition } from '../net/definition.ts'
 import { netNames } from '../net/models/index.ts'
+import { aDefinition } from '../net/rules.ts'
 import { type RunData, readRunData } from '../run/data.ts'
 import { netOf, testInputOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
@@ -92,7 +93,11 @@ export async function readRun(folder: string, selection: RunSelection = {}): Pro
     ...(typeof recipe === 'string' && { recipe }),
     ...(typeof ablate === 'string' && { ablate })
   }
-  const whole = definition?.(data) ?? inFile(path, () => definitionOf(folder, { ...by, net }, data))
+  const given = definition?.(data)
+  if (definition) {
+    checkArguments('run', { 'definition, what it gives': [given, aDefinition] })
+  }
+  const whole = given ?? inFile(path, () => definitionOf(folder, { ...by, net }, data))
   return {
     folder,
     data,
