@@ -6,6 +6,7 @@ const folders = [
   'native',
   'doctor',
   'engine',
+  'group',
   'data',
   'optim',
   'net',

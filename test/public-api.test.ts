@@ -39,6 +39,10 @@ const expected: Readonly<Record<string, Names>> = {
       CpuInfo CudaDevice CudaInfo DType Device DeviceChoice Event FieldValue Fields FloatDType MemoryInfo Op
       OpInfo OpenOptions Program SettledSpec Shape SlotInfo Spec Stream StreamOptions TensorOptions TypedArray`
   },
+  'alexnode/group': {
+    values: 'GroupError RankGoneError describeIdentity identityOf joinStore',
+    types: 'Facts Identity JoinStoreOptions Launcher Store WaitOptions'
+  },
   'alexnode/net': {
     values: 'netNames',
     types: `

@@ -3,6 +3,7 @@ import * as data from '../lib/data/index.ts'
 import type { Device } from '../lib/engine/device.ts'
 import * as engine from '../lib/engine/index.ts'
 import { Op } from '../lib/engine/op.ts'
+import * as groups from '../lib/group/index.ts'
 import * as root from '../lib/index.ts'
 import type { Net } from '../lib/net/net.ts'
 import * as runs from '../lib/run/index.ts'
@@ -60,6 +61,10 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
   const preprocessing = { image, crop: { top: 0, left: 0 }, mean: [0], divisor: [1] }
   const weightsFile = { path: file, format: 'onnx', tensors: new Map() }
   const stream = device.stream()
+  const identity = {
+    ...{ rank: 0, size: 1, localRank: 0, localSize: 1, host: '127.0.0.1', port: 1, agent: false },
+    ...{ launcher: 'environment', runId: 'a', restarts: 0 }
+  }
   const { parameters } = net
   const view = buffer.tensor({ shape: [4], dtype: 'f32' })
   const scores = new uses.Scores(['a', 'b'])
@@ -93,6 +98,9 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
         { name: 'a', input, head: { loss: 'softmax', output: 'softmax' }, layers: [root.relu()] }
       ]
     },
+    describeIdentity: { call: groups.describeIdentity, args: [identity] },
+    identityOf: { call: groups.identityOf, args: [{}] },
+    joinStore: { call: groups.joinStore, args: [{ identity, hello: {} }] },
     dense: { call: root.dense, args: [{ units: 3, rate: {}, decay: {} }] },
     dropout: { call: root.dropout, args: [{}] },
     evaluate: { call: root.evaluate, args: [net, set, { input: { colour } }] },

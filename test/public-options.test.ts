@@ -12,7 +12,17 @@ import { type PublicCall, publicCalls } from './public-calls.ts'
 import { outOfRange } from './public-ranges.ts'
 import { type Kind, publicFunctions, type Taken } from './public-types.ts'
 
-const sources = ['', 'data/', 'engine/', 'net/', 'run/', 'use/', 'weights/', 'training/bench/']
+const sources = [
+  '',
+  'data/',
+  'engine/',
+  'group/',
+  'net/',
+  'run/',
+  'use/',
+  'weights/',
+  'training/bench/'
+]
 const methods = [
   'Device.stream',
   'Device.allocate',
