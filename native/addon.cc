@@ -16,6 +16,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   export_cuda(env, exports);
   export_loader(env, exports);
   export_resample(env, exports);
+  export_group(env, exports);
   return exports;
 }
 

@@ -27,6 +27,12 @@ const alternatives = (name) => {
 const compiles = (header) => () =>
   ok(`echo '#include <${header}>' | \${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -`)
 
+/** For nets that several processes train. The addon works without it, and only Linux has it. */
+const gloo =
+  process.platform === 'linux' && has('apt-get')
+    ? [['Gloo', compiles('gloo/allreduce.h'), { apt: 'libgloo-dev' }]]
+    : []
+
 const needs = {
   // What `alexnode build` needs.
   compile: [
@@ -51,7 +57,7 @@ const needs = {
       () => has('python3'),
       { apt: 'python3', dnf: 'python3', brew: 'python3' }
     ]
-    return [...this.compile, apart]
+    return [...this.compile, apart, ...gloo]
   },
   // Importing torch would take seconds; its folder is proof enough.
   test: [

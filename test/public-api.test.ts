@@ -40,8 +40,8 @@ const expected: Readonly<Record<string, Names>> = {
       OpInfo OpenOptions Program SettledSpec Shape SlotInfo Spec Stream StreamOptions TensorOptions TypedArray`
   },
   'alexnode/group': {
-    values: 'GroupError RankGoneError describeIdentity identityOf joinStore',
-    types: 'Facts Identity JoinStoreOptions Launcher Store WaitOptions'
+    values: 'GroupError RankGoneError describeIdentity identityOf joinGroup joinStore',
+    types: 'Facts Group Identity JoinGroupOptions JoinStoreOptions Launcher Store WaitOptions'
   },
   'alexnode/net': {
     values: 'netNames',

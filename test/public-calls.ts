@@ -100,6 +100,7 @@ export function publicCalls(device: Device, net: Net): Readonly<Record<string, P
     },
     describeIdentity: { call: groups.describeIdentity, args: [identity] },
     identityOf: { call: groups.identityOf, args: [{}] },
+    joinGroup: { call: groups.joinGroup, args: [{ identity }] },
     joinStore: { call: groups.joinStore, args: [{ identity, hello: {} }] },
     dense: { call: root.dense, args: [{ units: 3, rate: {}, decay: {} }] },
     dropout: { call: root.dropout, args: [{}] },

@@ -90,6 +90,16 @@ interface Addon {
     size: readonly [rows: number, columns: number],
     window: readonly [top: number, left: number, height: number, width: number]
   ): void
+  /** @param library the shared object beside the addon; @param timeout milliseconds */
+  openGroup(library: string, rank: number, size: number, host: string, timeout: number): number
+  /** What ops call it. */
+  groupNumber(group: number): number
+  /** Where `peer` is awaited. */
+  groupAddress(group: number, peer: number): Uint8Array
+  /** @param addresses by rank: where this process is awaited */
+  connectGroup(group: number, ticket: number, addresses: readonly Uint8Array[]): void
+  abortGroup(group: number): void
+  closeGroup(group: number): void
 }
 
 /** An error as native code makes it. */

@@ -24,6 +24,8 @@ export async function buildNet(
   let draft: Draft | undefined
   let memory: NetMemory | undefined
   try {
+    const { group } = placement
+    if (group && ownsPlacement) placement.tags = group.claimTags()
     draft = await draftNet(spec, placement, options, false)
     const plan = draft.plan()
     const lacking = plan.fits ? undefined : shortOf(draft, plan)

@@ -116,8 +116,8 @@ export class NetDefinition implements NetSpec {
 function placementOn(on: Device | readonly Device[], options: BuildOptions): Placement {
   checkArguments('net', { on: [on, devices] })
   checkBuild(options)
-  const { parallel, stream } = options
-  return new Placement('id' in on ? [on] : on, parallel, stream)
+  const { parallel, stream, group } = options
+  return new Placement('id' in on ? [on] : on, parallel, stream, group)
 }
 
 /** Gives each layer its name and the names of its inputs. */

@@ -9,6 +9,7 @@ import { Value } from './graph/value.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { type BuildOptions, type SettledOptions, settleOptions } from './options.ts'
 import { allReduceFlags } from './placement/all-reduce-flags.ts'
+import { GroupSync } from './placement/group-sync.ts'
 import type { Placement } from './placement/placement.ts'
 import { type Reduction, ReplicaSync } from './placement/replica-sync.ts'
 import { createTapes } from './placement/tapes.ts'
@@ -37,7 +38,7 @@ export interface Draft {
   readonly refresh: readonly Tape[]
   /** @internal By part: all gradients as one f32 vector. */
   readonly gradients: readonly Value[]
-  /** @internal The calls that all-reduce the gradients of replicas. */
+  /** @internal The calls that all-reduce the gradients of replicas and of processes. */
   readonly reductions: readonly Reduction[]
   /** @internal By part. */
   readonly stepInputs: readonly StepInputs[]
@@ -75,8 +76,10 @@ export async function draftNet(
   const tapes = createTapes(placement)
   const calls = tapes[0]?.calls ?? []
   let sync: ReplicaSync | undefined
+  let groupSync: GroupSync | undefined
   const close = async () => {
     sync?.close()
+    groupSync?.close()
     for (const tape of tapes) tape.close()
     if (ownsPlacement) await placement.close()
   }
@@ -110,16 +113,28 @@ export async function draftNet(
       stepIO.push(await trace.forward())
     }
     const forwardCalls = calls.length
-    const gradients: Value[] = []
+    const gradients = training ? tapes.map(({ part }) => allGradients(part)) : []
     if (training) {
+      const { group } = placement
       if (traces.length > 1) sync = new ReplicaSync(placement, parameters, calls)
-      await addBackward(traces, sync)
-      for (const tape of tapes) gradients.push(await checkGradients(tape, parameters))
+      if (group) {
+        groupSync = new GroupSync({
+          group,
+          placement,
+          parameters,
+          calls,
+          gradients,
+          replicas: sync
+        })
+      }
+      await addBackward(traces, sync, groupSync)
+      for (const tape of tapes) await checkGradients(tape, parameters, gradients[tape.part])
       for (let replica = 0; replica < placement.replicas; replica++) {
         await allReduceFlags(placement, replica, tapes, parameters)
       }
       for (const trace of traces) await trace.update()
       sync?.broadcastStatistics()
+      await groupSync?.broadcastStatistics()
     }
     const refresh: Tape[] = []
     for (const tape of tapes) refresh.push(await tape.refresh(parameters.of(tape.part)))
@@ -133,7 +148,7 @@ export async function draftNet(
       forwardCalls,
       refresh,
       gradients,
-      reductions: sync?.reductions ?? [],
+      reductions: [...(sync?.reductions ?? []), ...(groupSync?.reductions ?? [])],
       stepInputs: traces.flatMap(({ stepInputs }) => stepInputs),
       stepIO,
       layers: mergeResults(traces.map(({ layers }) => layers)),
@@ -168,33 +183,43 @@ function parametersFor(spec: NetSpec, { parameters, freeze }: SettledOptions): P
 }
 
 /** Adds the backward passes of all replicas in lockstep, so that gradients are reduced as soon as all have them. */
-async function addBackward(traces: readonly Trace[], sync: ReplicaSync | undefined): Promise<void> {
+async function addBackward(
+  traces: readonly Trace[],
+  sync: ReplicaSync | undefined,
+  groupSync: GroupSync | undefined
+): Promise<void> {
   const passes = traces.map((trace) => trace.backward())
   for (let running = true; running; ) {
     running = false
     for (const pass of passes) running = (await pass.next()).done !== true || running
     await sync?.allReduceGradients()
+    await groupSync?.sum(!running)
   }
 }
 
-/**
- * Checks that all gradients of a part are finite; clears the part's `ok` if not.
- * @returns the gradients as one f32 vector
- */
-async function checkGradients(tape: Tape, parameters: Parameters): Promise<Value> {
-  const { part } = tape
-  const bytes = parameters.bytes(part).gradients
-  const gradients = new Value({
+/** All gradients of a part as one f32 vector. Its size is known when they all are settled. */
+function allGradients(part: number): Value {
+  return new Value({
     name: 'gradients',
     layer: 'update',
     dtype: 'f32',
     part,
-    shape: [bytes / 4],
     layout: 'a',
-    bytes,
     permanent: true
   })
+}
+
+/** Checks that all gradients of a part are finite; clears the part's `ok` if not. */
+async function checkGradients(
+  tape: Tape,
+  parameters: Parameters,
+  x: Value | undefined
+): Promise<void> {
+  const { part } = tape
+  const { gradients: bytes } = parameters.bytes(part)
+  if (!x) throw new Error(`[net] there is no part ${part}`)
+  x.shape = [bytes / 4]
+  x.bytes = bytes
   tape.at('update', 'update')
-  if (bytes > 0) await tape.call('finite', {}, { ok: parameters.ok(part), x: gradients })
-  return gradients
+  if (bytes > 0) await tape.call('finite', {}, { ok: parameters.ok(part), x })
 }

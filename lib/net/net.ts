@@ -133,7 +133,7 @@ export class Net {
    */
   run(calls: readonly BoundCall[], scratch?: Tensor): void {
     const { parts, links } = this.placement
-    if (parts.length === 1) {
+    if (parts.length + links.length === 1) {
       for (const bound of calls) this.#run(bound, scratch)
       return
     }

@@ -1,6 +1,7 @@
 /** Options of a build. */
 import { aStream } from '../engine/rules.ts'
 import type { Stream } from '../engine/stream.ts'
+import { Group } from '../group/group.ts'
 import { type FloatDType, floatDTypes } from '../native/dtype.ts'
 import { type Optimizer, optimizerRule } from '../optim/optimizer.ts'
 import { checkOptions } from '../util/check/check.ts'
@@ -11,7 +12,7 @@ import { type Parallel, parallelRule } from './placement/placement.ts'
 
 /** What `definition.build` and `definition.draft` take. */
 export interface BuildOptions {
-  /** Images in a batch, over all devices. */
+  /** Images in a batch, over all devices and processes. */
   readonly batch: number
   /** Dtype of activations, and of the weights that ops read. Master weights are always f32. Default 'f32'. */
   readonly dtype?: FloatDType
@@ -44,6 +45,11 @@ export interface BuildOptions {
   readonly parallel?: Parallel
   /** The stream to run on, for a build on one device. Default: a new one. */
   readonly stream?: Stream
+  /**
+   * The processes that train the net together, from `joinGroup` of `alexnode/group`. Each builds the net with the same
+   * options, on devices of its own. `batch` is that of all processes together. Default: this process alone.
+   */
+  readonly group?: Group | undefined
 }
 
 const buildOptions = record<BuildOptions>({
@@ -59,7 +65,8 @@ const buildOptions = record<BuildOptions>({
   winograd: maybe(flag),
   parameters: maybe(instance(Parameters, 'the parameters of another build')),
   parallel: maybe(parallelRule),
-  stream: maybe(aStream)
+  stream: maybe(aStream),
+  group: maybe(instance(Group, 'a group of processes that joinGroup() made'))
 })
 
 /** @throws RangeError naming the option, what was expected, and what came */

@@ -5,8 +5,9 @@ import type { Net } from '../net/net.ts'
 import { aNet } from '../net/rules.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import type { Span } from './bench/timeline.ts'
-import { Pauses } from './loop/pauses.ts'
+import { explained, Pauses } from './loop/pauses.ts'
 import { RunPlan } from './loop/run-plan.ts'
+import { sharedOptions } from './loop/shared-options.ts'
 import { type Failure, StepQueue } from './loop/step-queue.ts'
 import type { Step, TrainOptions } from './options.ts'
 import { Trainer } from './step/trainer.ts'
@@ -81,7 +82,10 @@ export async function* train(net: Net, set: ImageSet, options: TrainOptions): As
 async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): AsyncGenerator<Step> {
   const plan = new RunPlan(net, set, options)
   await using trainer = await Trainer.create(net, set, plan.optimizer, options)
-  if (options.from) await trainer.import(options.from)
+  const { group } = net.placement
+  await group?.same('the options of train', sharedOptions(set, options))
+  if (options.from && (group?.rank ?? 0) === 0) await trainer.import(options.from)
+  await trainer.spread()
   if (plan.lossScale?.cleared) trainer.flag(false)
   const { onTimeline } = options
   const queue = new StepQueue(trainer, plan, onTimeline !== undefined)
@@ -94,6 +98,7 @@ async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): Asyn
   }
   try {
     for (;;) {
+      if (!failure) await plan.agree(queue.sent, pauses.isLate).catch(failed)
       if (!failure && !queue.full && !pauses.due && plan.goesOn(queue.sent)) {
         await queue.send().catch(failed)
       } else if (queue.empty) {
@@ -112,7 +117,7 @@ async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): Asyn
     }
     if (failure) {
       await pauses.rescue()
-      throw failure.error
+      throw await explained(net, failure.error)
     }
     await pauses.end()
   } finally {

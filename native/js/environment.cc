@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cuda/cuda.h"
+#include "group/group.h"
 #include "loader/loader.h"
 
 namespace alexnode::js {
@@ -38,10 +39,12 @@ void Environment::end() {
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
   for (auto& [id, loader] : loaders) loader->abandon();
+  // A stream may be waiting for another process.
+  for (auto& [id, group] : groups) group->abort();
   mailbox->wait_for_threads();
   if (cuda) cuda->drop();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
-  loaders.clear(), files.clear();
+  loaders.clear(), files.clear(), groups.clear();
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

@@ -18,6 +18,10 @@ namespace alexnode::cuda {
 class Cuda;
 }
 
+namespace alexnode {
+class Group;
+}
+
 namespace alexnode::js {
 
 template <class T>
@@ -63,6 +67,7 @@ struct Environment {
   Table<Program> programs{"program"};
   Table<loader::StoredFile> files{"data"};
   Table<loader::Loader> loaders{"data"};
+  Table<Group> groups{"group"};
   Napi::FunctionReference on_settled;
 
  private:
@@ -78,6 +83,7 @@ void export_device(Napi::Env env, Napi::Object exports);
 void export_cuda(Napi::Env env, Napi::Object exports);
 void export_loader(Napi::Env env, Napi::Object exports);
 void export_resample(Napi::Env env, Napi::Object exports);
+void export_group(Napi::Env env, Napi::Object exports);
 
 /// The JavaScript error of a failure: `code` marks one of memory, `record` names a record that was not
 /// loaded.

@@ -5,6 +5,7 @@
 #include "ops/crop.h"
 #include "ops/dense.h"
 #include "ops/elementwise.h"
+#include "ops/group.h"
 #include "ops/image.h"
 #include "ops/loss.h"
 #include "ops/lrn.h"
@@ -56,6 +57,8 @@
   OP(Reorder)               \
   OP(CopyChannels)          \
   OP(Fill)                  \
+  OP(AllReduce)             \
+  OP(Broadcast)             \
   OP(Sgd)                   \
   OP(Adam)                  \
   OP(Average)               \

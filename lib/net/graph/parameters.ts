@@ -84,7 +84,7 @@ export class Parameters {
   bytes(part = 0): { masters: number; gradients: number } {
     return {
       masters: packSequential(this.#masterValues(part)).bytes,
-      gradients: packSequential(this.#gradientValues(part)).bytes
+      gradients: packSequential(this.gradientsOf(part)).bytes
     }
   }
 
@@ -115,8 +115,11 @@ export class Parameters {
     return [this.ok(part), ...this.of(part).map((parameter) => parameter.master)]
   }
 
-  // In the order in which a backward pass finishes them, so that a prefix can be sent while the rest is computed.
-  #gradientValues(part: number): Value[] {
+  /**
+   * @internal A part's gradients as they lie in its slab: in the order in which a backward pass finishes them, so that a
+   * prefix can be sent while the rest is computed.
+   */
+  gradientsOf(part: number): readonly Value[] {
     return this.of(part)
       .filter((parameter) => parameter.trained)
       .reverse()
@@ -161,7 +164,7 @@ export class Parameters {
         stream.write(holding.ok.place, Int32Array.of(1))
       }
       if (gradients) {
-        const list = this.#gradientValues(part)
+        const list = this.gradientsOf(part)
         holding.gradients ??= allocate(device, list, packSequential(list))
       }
     }

@@ -7,7 +7,7 @@ export type ValueOptions = Pick<Value, 'name' | 'layer' | 'dtype'> &
   Partial<
     Pick<
       Value,
-      'part' | 'shape' | 'layout' | 'bytes' | 'viewOf' | 'isParameterGradient' | 'permanent'
+      'part' | 'shape' | 'layout' | 'bytes' | 'viewOf' | 'at' | 'isParameterGradient' | 'permanent'
     >
   >
 
@@ -28,6 +28,8 @@ export class Value {
   lastUse = -1
   /** The value whose bytes this one shows in another shape. */
   readonly viewOf: Value | undefined
+  /** Where it begins in `viewOf`, in bytes. */
+  readonly at: number = 0
   /** True for the gradient of a parameter: the op that writes it may choose its own layout. */
   readonly isParameterGradient: boolean = false
   /** True if it keeps its bytes for as long as the build lives. */
@@ -56,6 +58,11 @@ export class Value {
     return this.viewOf?.root ?? this
   }
 
+  /** Where it begins in `root`, in bytes. */
+  get #offset(): number {
+    return this.viewOf ? this.at + this.viewOf.#offset : 0
+  }
+
   /** @throws Error before an op has settled it */
   get dims(): Shape {
     if (!this.shape) throw new Error(`[tape] ${this.name} of ${this.layer} has no shape yet`)
@@ -81,7 +88,7 @@ export class Value {
       shape: this.dims,
       dtype: this.dtype,
       layout: this.layout ?? base.layout,
-      offset: base.offset,
+      offset: base.offset + this.#offset,
       bytes: this.bytes
     })
     return this.tensor

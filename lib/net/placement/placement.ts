@@ -6,6 +6,7 @@ import type { DeviceCore } from '../../engine/core.ts'
 import type { Device } from '../../engine/device.ts'
 import { Event } from '../../engine/event.ts'
 import type { Stream } from '../../engine/stream.ts'
+import type { Group } from '../../group/group.ts'
 import { either, oneOf, type Rule, record, whole } from '../../util/check/rules.ts'
 
 /**
@@ -83,7 +84,7 @@ export function replicasOf(devices: readonly DeviceFacts[], parallel: Parallel):
 export class Placement {
   /** In the order of the devices: the slices of the first replica, then those of the next. */
   readonly parts: readonly Part[]
-  /** The number of replicas: shares of the batch. */
+  /** The number of replicas here: shares of the batch. */
   readonly replicas: number
   /** The number of devices that share the channels of one replica. */
   readonly slices: number
@@ -91,14 +92,24 @@ export class Placement {
   readonly first: Part
   readonly #links = new Map<Part, Stream>()
   readonly #events = new Map<DeviceCore, Map<number, Event>>()
+  /** The processes that train the net together, if there are several. */
+  readonly group: Group | undefined
+  /** The first tag of its collectives. */
+  tags = 0
   readonly #ownsStreams: boolean
 
   /**
    * @param stream to compute on, for one device only; default: a new one
+   * @param group of processes, each with a placement like this one
    * @throws Error for no device, for the same one twice, for CPUs together with GPUs, if the replicas do not divide
    * the devices, or for a stream of another device
    */
-  constructor(devices: readonly Device[], parallel: Parallel = 'model', stream?: Stream) {
+  constructor(
+    devices: readonly Device[],
+    parallel: Parallel = 'model',
+    stream?: Stream,
+    group?: Group
+  ) {
     const replicas = replicasOf(devices, parallel)
     if (new Set(devices).size < devices.length) {
       throw new Error(`[placement] expected different devices, got one twice: ${namesOf(devices)}`)
@@ -113,6 +124,7 @@ export class Placement {
         `[placement] stream: expected one of ${namesOf(devices)}, got one of ${stream.device.name}`
       )
     }
+    this.group = group && group.size > 1 ? group : undefined
     this.replicas = replicas
     this.slices = devices.length / replicas
     this.#ownsStreams = stream === undefined
@@ -161,15 +173,28 @@ export class Placement {
     return event
   }
 
+  /** The number of replicas of all processes: shares of a batch. */
+  get shares(): number {
+    return this.replicas * (this.group?.size ?? 1)
+  }
+
   /**
    * The images of a batch that a replica takes. Shares differ by at most one image, the first ones are larger. A
    * replica without images gets one that does not count.
    */
   rows(replica: number, batch: number): Rows {
-    const share = Math.floor(batch / this.replicas)
-    const more = batch % this.replicas
-    const from = replica * share + Math.min(replica, more)
-    return { from, count: Math.max(1, share + (replica < more ? 1 : 0)) }
+    const place = (this.group?.rank ?? 0) * this.replicas + replica
+    const share = Math.floor(batch / this.shares)
+    const more = batch % this.shares
+    const from = place * share + Math.min(place, more)
+    return { from, count: Math.max(1, share + (place < more ? 1 : 0)) }
+  }
+
+  /** The images of a batch that the replicas of this process take. */
+  ownRows(batch: number): Rows {
+    const { from } = this.rows(0, batch)
+    const last = this.rows(this.replicas - 1, batch)
+    return { from, count: last.from + last.count - from }
   }
 
   /** Waits for all streams; rejects with the first error in them. */

@@ -8,15 +8,16 @@ import type { Parameters } from '../graph/parameters.ts'
 import { type Call, Tape } from '../graph/tape.ts'
 import { Value } from '../graph/value.ts'
 import type { Placement } from './placement.ts'
+import { Written } from './written.ts'
 
 /** The same piece of a parameter on each replica, in the order of the replicas. */
 type Copies = readonly [Parameter, ...Parameter[]]
 
-/** The all-reduce of one gradient. */
+/** An all-reduce of gradients. */
 export interface Reduction {
-  /** The gradient on each replica. */
-  readonly copies: Copies
-  /** Sends, sums and sends back; they lie together in the build's calls. */
+  /** Gradients that nothing has summed before, of all replicas here. */
+  readonly gradients: readonly Value[]
+  /** They lie together in the build's calls. */
   readonly calls: readonly Call[]
 }
 
@@ -29,12 +30,8 @@ export class ReplicaSync {
   readonly #tapes: readonly Tape[]
   /** By part: bytes of gradients that it sums up. */
   readonly #load: number[]
-  /** Values that a call has written. */
-  readonly #written = new Set<Value>()
-  /** Parameters of the first replica whose gradients are reduced. */
-  readonly #reduced = new Set<Parameter>()
-  /** How many calls `#written` covers. */
-  #seen: number
+  readonly #written: Written
+  readonly #summed = new Set<Value>()
 
   /** @param calls the list that the tapes of all parts share */
   constructor(placement: Placement, parameters: Parameters, calls: Call[]) {
@@ -42,7 +39,7 @@ export class ReplicaSync {
     this.#calls = calls
     this.#tapes = placement.parts.map((part) => new Tape(placement.link(part), part.index, calls))
     this.#load = placement.parts.map(() => 0)
-    this.#seen = calls.length
+    this.#written = new Written(calls)
   }
 
   /** What it adds to the values on a part. */
@@ -52,22 +49,21 @@ export class ReplicaSync {
 
   /** Adds the all-reduce of each gradient that all replicas have computed by now. */
   async allReduceGradients(): Promise<void> {
-    for (const { op, args } of this.#calls.slice(this.#seen)) {
-      for (const { name, role } of op.info.slots) {
-        const value = args[name]
-        if (value && role !== 'in') this.#written.add(value)
-      }
-    }
     for (const copies of this.#groups()) {
       const [first] = copies
-      if (!first.trained || this.#reduced.has(first)) continue
+      if (!first.trained || this.#summed.has(first.gradient)) continue
       if (!copies.every(({ gradient }) => this.#written.has(gradient))) continue
-      this.#reduced.add(first)
       const from = this.#calls.length
       await this.#allReduce(copies)
-      this.reductions.push({ copies, calls: this.#calls.slice(from) })
+      const gradients = copies.map(({ gradient }) => gradient)
+      for (const gradient of gradients) this.#summed.add(gradient)
+      this.reductions.push({ gradients, calls: this.#calls.slice(from) })
     }
-    this.#seen = this.#calls.length
+  }
+
+  /** True for a gradient that all replicas have summed by now. */
+  hasSummed(gradient: Value): boolean {
+    return this.#summed.has(gradient)
   }
 
   #groups(): readonly Copies[] {

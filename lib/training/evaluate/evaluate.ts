@@ -15,7 +15,7 @@ import {
 import type { InputRecipe } from '../input/augment.ts'
 import type { Feed } from '../input/feed.ts'
 import { inputRule } from '../input/input-rule.ts'
-import { rowsOf, type Stats, statsOf } from './metrics.ts'
+import { labelsOf, rowsOf, type Stats, statsOf } from './metrics.ts'
 import { openPredictor } from './predictor.ts'
 
 /** Options of `evaluate`. */
@@ -138,14 +138,14 @@ export async function evaluate(
       }
       const { numbers, deliver } = batch
       const rows = numbers.length
-      const labels = onBatch && feed.labels.slice(0, rows)
+      const labels = onBatch && labelsOf(build, rows, feed.labels)
       const ran = predictor.run(deliver)
       const stats = statsOf(build, rows, predictions)
       const softmax = predictions.map(({ probabilities }) => probabilities)
       const probabilities = onBatch && rowsOf(build, rows, softmax)
-      const work = Promise.all([stats, probabilities, ran])
+      const work = Promise.all([stats, labels, probabilities, ran])
       inFlight.push(
-        work.then(([stats, probabilities]) => {
+        work.then(([stats, labels, probabilities]) => {
           if (labels && probabilities) onBatch?.({ first: from, numbers, labels, probabilities })
           count(rows, stats, end)
         })

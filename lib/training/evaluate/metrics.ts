@@ -32,7 +32,7 @@ function shares({ placement, batch, stream }: Net, images: number) {
 }
 
 /**
- * Reads the counts over a batch's first `images`, of all replicas together, after all that was queued before.
+ * Reads the counts over a batch's first `images`, of all replicas and processes together, after all that was queued before.
  * @param predictions by replica; default: what the loss counts
  */
 export async function statsOf(
@@ -42,6 +42,8 @@ export async function statsOf(
     return { stats: stats.place }
   })
 ): Promise<Stats> {
+  const { group } = net.placement
+  const add = group?.summing('the counts of a batch')
   const all = await Promise.all(
     shares(net, images).map(async ({ stream, rows }, replica) => {
       const stats = predictions[replica]?.stats
@@ -49,17 +51,21 @@ export async function statsOf(
     })
   )
   const [first] = all
-  if (first && all.length === 1) {
+  if (first && all.length === 1 && !add) {
     const { rows: _, ...stats } = first
     return stats
   }
   const counted = all.filter(({ rows }) => rows > 0)
-  return {
-    loss: counted.reduce((sum, { loss, rows }) => sum + (loss * rows) / images, 0),
-    top1: counted.reduce((sum, { top1 }) => sum + top1, 0),
-    top5: counted.reduce((sum, { top5 }) => sum + top5, 0),
-    notFinite: counted.reduce((sum, { notFinite }) => sum + notFinite, 0)
-  }
+  const sum = (of: (stats: Stats & { readonly rows: number }) => number) =>
+    counted.reduce((all, one) => all + of(one), 0)
+  const own = [
+    sum(({ loss, rows }) => (loss * rows) / images),
+    sum(({ top1 }) => top1),
+    sum(({ top5 }) => top5),
+    sum(({ notFinite }) => notFinite)
+  ]
+  const [loss = Number.NaN, top1 = 0, top5 = 0, notFinite = 0] = add ? await add(own) : own
+  return { loss, top1, top5, notFinite }
 }
 
 /**
@@ -72,7 +78,8 @@ export async function rowsOf(
   images: number,
   outputs: readonly Tensor[]
 ): Promise<Float32Array> {
-  const { classes } = net
+  const { classes, placement } = net
+  const join = placement.group?.joining('the outputs of a batch')
   const lists = await Promise.all(
     shares(net, images).map(async ({ stream, rows }, replica) => {
       const from = outputs[replica]
@@ -86,14 +93,38 @@ export async function rowsOf(
     })
   )
   const [only] = lists
-  if (only && lists.length === 1) return only
-  const out = new Float32Array(images * classes)
+  const own = only && lists.length === 1 ? only : joined(lists)
+  if (!join) return own
+  const { buffer, byteOffset, byteLength } = own
+  const all = await join(new Uint8Array(buffer, byteOffset, byteLength))
+  return joined(all.map((bytes) => new Float32Array(bytes.slice().buffer)))
+}
+
+function joined(lists: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(lists.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const list of lists) {
     out.set(list, at)
     at += list.length
   }
   return out
+}
+
+/**
+ * The labels of a batch's first `images`, of all processes together.
+ * @param labels of the batch, of which this process has read its own
+ */
+export async function labelsOf(
+  { placement, batch }: Net,
+  images: number,
+  labels: Int32Array
+): Promise<Int32Array> {
+  const { group } = placement
+  if (!group) return labels.slice(0, images)
+  const { from, count } = placement.ownRows(batch)
+  const own = labels.slice(Math.min(from, images), Math.min(from + count, images))
+  const all = await group.joining('the labels of a batch')(new Uint8Array(own.buffer))
+  return Int32Array.from(all.flatMap((bytes) => [...new Int32Array(bytes.slice().buffer)]))
 }
 
 /** @param data f32[5] of the op cross_entropy */

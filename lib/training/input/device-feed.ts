@@ -52,6 +52,8 @@ export class DeviceFeed {
   readonly #part: Part
   /** The rows of the batch that it gets. */
   readonly #rows: Rows
+  /** The first row of the batch that this process reads. */
+  readonly #read: number
   /** By slot. */
   readonly #staging: Buffer[] = []
   /** By slot; empty on a CPU. */
@@ -65,6 +67,7 @@ export class DeviceFeed {
     this.input = input
     this.#part = part
     this.#rows = net.placement.rows(part.replica, net.batch)
+    this.#read = net.placement.ownRows(net.batch).from
   }
 
   /** @throws Error where the set's images do not suit the net or the recipe */
@@ -87,7 +90,7 @@ export class DeviceFeed {
         return bytesOf(Uint32Array.of(seed >>> 0, Math.floor(seed / 2 ** 32), step, from))
       })
       const head = slice === 0 ? net.draft.stepIO[replica] : undefined
-      if (head) feed.#addLabels(head, net.placement.replicas)
+      if (head) feed.#addLabels(head, net.placement.shares)
       for (const [i, to] of scalars.entries()) {
         feed.#add(to, (batch) => bytesOf(batch.scalars[i] ?? new Float32Array(to.bytes / 4)))
       }
@@ -128,11 +131,11 @@ export class DeviceFeed {
     }
   }
 
-  /** What the loss reads. A replica's gradient is its share of the mean over the whole batch. */
-  #addLabels({ labels, valid, scale, smoothing }: StepIO, replicas: number): void {
+  /** What the loss reads. A share's gradient is its share of the mean over the whole batch. */
+  #addLabels({ labels, valid, scale, smoothing }: StepIO, shares: number): void {
     const { from, count } = this.#rows
     const rowsOf = ({ rows }: Batch) => Math.min(Math.max(rows - from, 0), count)
-    const share = (batch: Batch) => (replicas > 1 ? rowsOf(batch) / batch.rows : 1)
+    const share = (batch: Batch) => (shares > 1 ? rowsOf(batch) / batch.rows : 1)
     this.#add(labels.place, (batch) => bytesOf(batch.labels.subarray(from, from + count)))
     this.#add(valid.place, (batch) => bytesOf(Int32Array.of(rowsOf(batch))))
     this.#add(scale.place, (batch) => bytesOf(Float32Array.of(batch.scale * share(batch))))
@@ -143,7 +146,7 @@ export class DeviceFeed {
 
   /**
    * Puts images into a slot that nothing reads, if they come from the host.
-   * @param read the images of the whole batch; without it the set's threads load them
+   * @param read the batch's images that this process reads; without it the set's threads load them
    */
   async fill(
     slot: number,
@@ -155,14 +158,15 @@ export class DeviceFeed {
     const staging = this.#staging[slot]
     if (!staging) throw new Error('[feed] is closed')
     const { from, count } = this.#rows
-    if (this.#images === undefined) return
+    if (this.#images === undefined || from >= indices.length) return
     if (!read) {
       const own = indices.subarray(from, from + count)
       if (own.length === 0) return
       return set.load?.(own, staging, this.#images, labels.subarray(from, from + count))
     }
     const image = set.channels * set.height * set.width
-    staging.set(read.subarray(from * image, (from + count) * image), this.#images)
+    const first = from - this.#read
+    staging.set(read.subarray(first * image, (first + count) * image), this.#images)
   }
 
   /** Puts the rest of a batch into a slot. */

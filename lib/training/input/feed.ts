@@ -4,6 +4,7 @@ import { copyOp } from '../../engine/op.ts'
 import { type Program, record } from '../../engine/program.ts'
 import type { BoundCall } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
+import type { Rows } from '../../net/placement/placement.ts'
 import type { Delivery } from './delivery.ts'
 import { DeviceFeed } from './device-feed.ts'
 import type { NetInput, NetInputOptions } from './net-input.ts'
@@ -36,7 +37,9 @@ export class Feed {
   readonly #devices: DeviceFeed[] = []
   /** By slot. */
   readonly #programs: Program[] = []
-  /** Where `set.read` puts images. */
+  /** The images of a batch that this process reads. */
+  readonly #own: Rows
+  /** Where `set.read` puts them. */
   readonly #images: Uint8Array
   /** By slot. */
   readonly #labels: readonly Int32Array[]
@@ -51,7 +54,8 @@ export class Feed {
   private constructor(net: Net, set: ImageSet) {
     this.net = net
     this.set = set
-    const size = net.batch * set.height * set.width * set.channels
+    this.#own = net.placement.ownRows(net.batch)
+    const size = this.#own.count * set.height * set.width * set.channels
     this.#images = new Uint8Array(set.load ? 0 : size)
     const slots = set.load ? SLOTS.load : SLOTS.read
     this.#labels = Array.from({ length: slots }, () => new Int32Array(net.batch))
@@ -149,9 +153,16 @@ export class Feed {
     const { set } = this
     // A set that gives no label is refused, rather than that of an earlier batch be taken.
     labels.fill(-1)
-    if (!set.load) await set.read(indices, this.#images, labels)
+    const own = this.#ownOf(indices)
+    if (!set.load && own.length > 0) await set.read(own, this.#images, this.#ownOf(labels))
     const read = set.load ? undefined : this.#images
     for (const device of this.#devices) await device.fill(slot, set, indices, labels, read)
+  }
+
+  /** Of what belongs to a batch's images, image by image, that of this process. */
+  #ownOf<List extends Uint32Array | Int32Array>(list: List): List {
+    const { from, count } = this.#own
+    return list.subarray(from, from + count) as List
   }
 
   /**
@@ -171,7 +182,8 @@ export class Feed {
     if (!program) throw new Error('[feed] is closed')
     this.#staged = labels
     const rows = indices.length
-    for (let i = 0; i < rows; i++) {
+    const { from, count } = this.#own
+    for (let i = from; i < Math.min(rows, from + count); i++) {
       const label = labels[i] ?? -1
       if (label < 0 || label >= this.net.classes) {
         throw new Error(
@@ -199,7 +211,9 @@ export class Feed {
     for (const input of this.#inputs) input.run()
   }
 
-  /** Labels of the batch that was staged last. The next batch overwrites them. */
+  /**
+   * Labels of the batch that was staged last, of those images that this process reads. The next batch overwrites them.
+   */
   get labels(): Int32Array {
     return this.#staged
   }

@@ -49,13 +49,17 @@ export class LearningRate {
     return this.#changes.length > 0 ? { rates: this.#changes } : {}
   }
 
+  /** The rate that the control wants for the next step. */
+  wanted(sent: number): number | undefined {
+    return this.#control?.wanted(sent)
+  }
+
   /**
-   * Changes the rate for the next step, if the control wants that.
+   * Changes the rate for the next step, if another one is wanted.
    * @param sent steps queued so far
    * @throws Error where the wanted rate is not a number from 0
    */
-  async follow(sent: number): Promise<RateChange | undefined> {
-    const lr = this.#control?.wanted(sent)
+  async follow(sent: number, lr: number | undefined): Promise<RateChange | undefined> {
     if (lr === undefined || lr === this.#lr) return undefined
     checkArguments('train', { 'lr, as control wants it': [lr, f32({ from: 0 })] })
     const change = { step: sent + 1, old: this.#lr, lr }

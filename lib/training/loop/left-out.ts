@@ -15,13 +15,13 @@ export function leftOut(net: Net, images: number): number {
     return kind === 'batch_norm' && !frozen && elements(pixels) === 1
   })
   const rest = images % batch
-  // Each replica needs two images.
-  if (!norm || rest === 0 || rest >= 2 * placement.replicas) return 0
+  // Each share needs two images.
+  if (!norm || rest === 0 || rest >= 2 * placement.shares) return 0
   const what = `layer '${norm.name}' (batch_norm) has one value a channel and image`
   const few = `${rest === 1 ? 'one image is' : `${rest} images are`}`
   if (rest === images) {
     throw new Error(
-      `[train] ${what}, and ${few} too few to train on: expected ${2 * placement.replicas} or more`
+      `[train] ${what}, and ${few} too few to train on: expected ${2 * placement.shares} or more`
     )
   }
   process.emitWarning(

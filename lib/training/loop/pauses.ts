@@ -4,11 +4,17 @@ import type { CheckpointOptions, Step, TrainOptions } from '../options.ts'
 import { NonFiniteError, requireFinite } from '../step/non-finite-error.ts'
 import type { Trainer } from '../step/trainer.ts'
 import { Watcher } from '../watch/watcher.ts'
+import { requireSame } from './require-same.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { StepQueue } from './step-queue.ts'
 
 /** The longest time between two snapshots, in seconds, unless a number of steps is given. */
 const LONGEST = 600
+
+/** The error of a collective, with the process that is gone. */
+export async function explained({ placement }: Net, error: unknown): Promise<unknown> {
+  return placement.group ? await placement.group.explain(error) : error
+}
 
 /** What is done between two steps, when none is in flight: validating, saving and watching. */
 export class Pauses {
@@ -39,7 +45,8 @@ export class Pauses {
     this.#queue = queue
     this.#checkpoint = checkpoint
     this.#onResult = validation?.onResult
-    this.#signal = signal
+    // One rank alone must not leave a validation that all ranks make.
+    this.#signal = trainer.net.placement.group ? undefined : signal
     this.#courses = courses
     this.#rates = new Map(Object.entries(rates))
     this.#watcher = watch && new Watcher(trainer, watch, plan.start)
@@ -77,7 +84,7 @@ export class Pauses {
     if (error instanceof NonFiniteError) {
       await this.#watcher?.ended(this.#queue.done.step + 1, error)
     }
-    throw error
+    throw await explained(this.#net, error)
   }
 
   /**
@@ -92,7 +99,8 @@ export class Pauses {
   /** Saves what was made before a failure of another kind, unless saving has failed or a step was half made. */
   async rescue(): Promise<void> {
     if (this.#refused || this.#queue.torn) return
-    await this.save().catch((error) => {
+    // The other processes may be gone.
+    await this.#save({ compare: false }).catch((error) => {
       const reason = error instanceof Error ? error.message : String(error)
       process.emitWarning(`[train] the steps made before the error could not be saved: ${reason}`, {
         type: 'Warning',
@@ -114,7 +122,12 @@ export class Pauses {
    * @param again save even if there is one of this step. Default false
    * @throws NonFiniteError where a weight is not finite
    */
-  async save(again = false): Promise<void> {
+  save(again = false): Promise<void> {
+    return this.#save({ again, compare: true })
+  }
+
+  /** @param options compare with the other processes, if there are any */
+  async #save({ again = false, compare }: { again?: boolean; compare: boolean }): Promise<void> {
     const { done } = this.#queue
     if (!this.#checkpoint || (this.#saved === done.step && !again)) return
     // Until it has succeeded.
@@ -128,7 +141,9 @@ export class Pauses {
       ...(lossScale && { lossScale: lossScale.state }),
       ...(validation && { validation })
     }
-    await this.#checkpoint.save({ ...(await this.#trainer.export()), state })
+    const tensors = await this.#trainer.export()
+    if (compare) await requireSame(this.#net.placement.group, tensors, done.step)
+    await this.#checkpoint.save({ ...tensors, state })
     this.#refused = false
     this.#saved = done.step
     this.#savedAt = performance.now()
@@ -144,10 +159,17 @@ export class Pauses {
   get #checkpointDue(): boolean {
     const { sent } = this.#queue
     if (!this.#checkpoint || sent <= this.#saved) return false
+    const { every } = this.#checkpoint
+    const late = this.#plan.isLate(this.isLate)
+    return late || (every !== undefined && sent % every === 0)
+  }
+
+  /** True if the time between two snapshots is over, by the clock of this process. */
+  readonly isLate = (): boolean => {
+    if (!this.#checkpoint) return false
     const { every, seconds = every === undefined ? LONGEST : Number.POSITIVE_INFINITY } =
       this.#checkpoint
-    const late = performance.now() - this.#savedAt >= seconds * 1000
-    return late || (every !== undefined && sent % every === 0)
+    return performance.now() - this.#savedAt >= seconds * 1000
   }
 
   get #watchDue(): boolean {

@@ -12,8 +12,9 @@ import { checkArguments } from '../../util/check/check.ts'
 import { callback } from '../../util/check/rules.ts'
 import { wholeAbove } from '../../util/near-whole.ts'
 import type { TrainOptions } from '../options.ts'
+import { Agreement } from './agreement.ts'
 import { ImageOrder, type ImagePosition, togetherOf } from './image-order.ts'
-import { LearningRate } from './learning-rate.ts'
+import { LearningRate, type RateChange } from './learning-rate.ts'
 import { leftOut } from './left-out.ts'
 import { LossScale } from './loss-scale.ts'
 import { RunLength } from './run-length.ts'
@@ -36,6 +37,8 @@ export class RunPlan {
   readonly start: number
   readonly #setLength: number
   readonly #signal: AbortSignal | undefined
+  /** With other processes; undefined for one alone. */
+  readonly #agreement: Agreement | undefined
 
   /** @throws Error for options that do not fit */
   constructor(net: Net, set: ImageSet, options: TrainOptions) {
@@ -46,6 +49,8 @@ export class RunPlan {
     this.seed = state?.seed ?? options.seed ?? net.seed
     this.start = state?.step ?? 0
     this.#signal = options.signal
+    const { group } = net.placement
+    this.#agreement = group && new Agreement(group)
     const { length } = set
     this.#setLength = length
     const { seed } = this
@@ -55,7 +60,7 @@ export class RunPlan {
     this.order = new ImageOrder({ length, batch, seed, sampling, leave, from: state })
     const most = typeof steps === 'number' ? steps : wholeAbove(epochs * this.order.perEpoch)
     const choose = typeof steps === 'function' ? steps : undefined
-    this.length = new RunLength(most, choose, state?.steps)
+    this.length = new RunLength(most, choose, state?.steps, group !== undefined)
     const scaled = options.lossScale !== undefined || net.dtype === 'f16'
     this.lossScale = scaled ? new LossScale(options.lossScale, state?.lossScale) : undefined
     if (isPlateau(this.schedule)) checkPlateau(this.schedule)
@@ -91,7 +96,35 @@ export class RunPlan {
   }
 
   get aborted(): boolean {
-    return this.#signal?.aborted === true
+    return this.#agreement ? this.#agreement.agreed.stop : this.#signal?.aborted === true
+  }
+
+  /**
+   * With other processes: agrees with them on the next step.
+   * @param sent steps queued so far
+   * @param late called for whether it is time for a snapshot
+   */
+  async agree(sent: number, late: () => boolean): Promise<void> {
+    const { length, rate } = this
+    await this.#agreement?.on(sent, () => ({
+      stop: this.#signal?.aborted === true,
+      save: late(),
+      steps: length.proposed,
+      lr: rate.wanted(sent)
+    }))
+    const { steps } = this.#agreement?.agreed ?? {}
+    if (steps !== undefined) length.adopt(steps)
+  }
+
+  /** True if it is time for a snapshot: by the clock of rank 0 where there are other processes. */
+  isLate(late: () => boolean): boolean {
+    return this.#agreement ? this.#agreement.agreed.save : late()
+  }
+
+  /** Changes the rate for the next step, if that is wanted. */
+  followRate(sent: number): Promise<RateChange | undefined> {
+    const { rate } = this
+    return rate.follow(sent, this.#agreement ? this.#agreement.agreed.lr : rate.wanted(sent))
   }
 }
 

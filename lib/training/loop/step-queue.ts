@@ -103,7 +103,7 @@ export class StepQueue {
     const plan = this.#plan
     const step = this.#sent
     this.#inFlight.at(-1)?.commit()
-    const change = await plan.rate.follow(step)
+    const change = await plan.followRate(step)
     const indices = plan.order.next()
     const at = plan.progressAt(step)
     const lr = plan.rate.lr * factorOf('schedule', plan.schedule, at)

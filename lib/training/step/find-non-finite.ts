@@ -21,9 +21,13 @@ export async function findNonFinite(net: Net): Promise<NonFinite | undefined> {
     return { stream, ok }
   })
   const { forward, backward } = net.calls
+  // Each process looks at what it computed itself.
+  const sums = new Set(
+    net.placement.group ? net.draft.reductions.flatMap(({ calls }) => calls) : []
+  )
   for (const [pass, calls] of Object.entries({ forward, backward })) {
     for (const bound of calls) {
-      if (bound.call.pass === 'update') continue
+      if (bound.call.pass === 'update' || sums.has(bound.call)) continue
       net.run([bound])
       const flag = flags.find(({ stream }) => stream === bound.call.stream)
       // A copy between devices was checked where its source was computed.

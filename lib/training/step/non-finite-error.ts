@@ -55,6 +55,13 @@ export async function explain(trainer: Trainer, failed: FailedStep): Promise<Non
     found = await findNonFinite(net)
     if (found) break
   }
+  const { group } = trainer.net.placement
+  const join = group?.joining('where a value was not finite')
+  if (join) {
+    const all = await join(Buffer.from(JSON.stringify(found ?? null)))
+    const places = all.map((bytes) => JSON.parse(Buffer.from(bytes).toString()) as typeof found)
+    found = places.find((place) => place !== null)
+  }
   const began = found ? `; it began in ${found.place}` : ''
   const scaled = scale === undefined ? '' : `, at a loss scale of ${scale}`
   return new NonFiniteError(

@@ -274,6 +274,11 @@ export class Trainer {
     return this.#update.import(tensors)
   }
 
+  /** With other processes: all get the weights and the optimizer state of rank 0. */
+  spread(): Promise<void> {
+    return this.#update.spread()
+  }
+
   async close(): Promise<void> {
     this.net.disown(this)
     await this.net.placement.synchronize().catch(() => {})

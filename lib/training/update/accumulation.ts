@@ -53,11 +53,11 @@ export class Accumulation {
       only: backward,
       first: [...local, ...first],
       middle: [...local, ...middle],
-      last: net.placement.replicas > 1 ? await this.#reduced(net) : await this.#last(net)
+      last: net.draft.reductions.length > 0 ? await this.#reduced(net) : await this.#last(net)
     }
   }
 
-  /** The last micro-batch of a net without replicas: adds the sums when all gradients are there. */
+  /** The last micro-batch of a net that is alone: adds the sums when all gradients are there. */
   async #last(net: Net): Promise<readonly BoundCall[]> {
     const { placement, parameters } = net
     const own = await this.#calls(
@@ -74,14 +74,15 @@ export class Accumulation {
   }
 
   /**
-   * The last micro-batch of replicas. Each adds its own sum to a gradient before that is all-reduced, so that gradients
+   * The last micro-batch of replicas, or of a group of processes. Each adds its own sum to a gradient before that is all-reduced, so that gradients
    * are exchanged once a step, while the backward pass goes on; it ends with the check that they are finite.
    */
   async #reduced(net: Net): Promise<readonly BoundCall[]> {
     const side = this.#sideOf(net)
     const ends: number[] = []
-    for (const { copies } of net.draft.reductions) {
-      for (const { gradient, part, layer } of copies) {
+    for (const { gradients } of net.draft.reductions) {
+      for (const gradient of gradients) {
+        const { part, layer } = gradient
         const tape = side.tapes[part]
         const y = asVector(gradient)
         tape?.at(layer, 'backward')

@@ -1,4 +1,4 @@
-import type { Tensor } from '../../engine/memory.ts'
+import { Tensor } from '../../engine/memory.ts'
 import type { Parameter } from '../../net/graph/parameter.ts'
 import { exportTensors, importTensors, type PublicTensor } from '../../net/graph/public-tensors.ts'
 import type { BoundCall, Tape } from '../../net/graph/tape.ts'
@@ -267,6 +267,29 @@ export class Update {
       if (!state) throw new Error(`[train] expected the optimizer's state '${slot}', got none`)
       await importTensors(stream, this.#tensors(i), state)
     }
+  }
+
+  /** With other processes: all get the weights and the optimizer state of rank 0. */
+  async spread(): Promise<void> {
+    const { group, parts, tags } = this.#net.placement
+    if (!group) return
+    const { parameters } = this.#net
+    for (const { index, stream } of parts) {
+      const kept = this.#memories[index]?.kept ?? []
+      for (const { place } of [...parameters.of(index).map(({ master }) => master), ...kept]) {
+        const flat = new Tensor(place.buffer, {
+          shape: [place.bytes],
+          dtype: 'u8',
+          offset: place.offset
+        })
+        const fields = { group: group.number, root: 0, tag: tags + index }
+        const op = await stream.prepare('broadcast', fields, { x: flat })
+        stream.run(op, { x: flat })
+        await stream.synchronize()
+        op.close()
+      }
+    }
+    parameters.version++
   }
 
   #tensors(slot: number): [Parameter, Tensor][] {

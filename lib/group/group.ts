@@ -1,0 +1,171 @@
+/** A group of processes that train one net together. */
+
+import { version } from '../native/version.ts'
+import { checkOptions } from '../util/check/check.ts'
+import { maybe, number, record } from '../util/check/rules.ts'
+import { GroupError, RankGoneError } from './errors.ts'
+import { type Identity, identityOf, identityRule } from './identity.ts'
+import { Mesh } from './mesh.ts'
+import { ownAddress } from './own-address.ts'
+import type { Facts } from './store/messages.ts'
+import { joinStore, type Store } from './store/store.ts'
+
+/** Options of `joinGroup`. */
+export interface JoinGroupOptions {
+  /**
+   * Seconds in which all ranks have to come, and in which a collective has to end: so long may the slowest rank be behind.
+   * Default 60.
+   */
+  readonly timeout?: number
+  /** Who this process is. Default: as `identityOf()` tells by the environment. */
+  readonly identity?: Identity
+}
+
+const rule = record<JoinGroupOptions>({
+  timeout: maybe(number({ above: 0, to: 86_400 })),
+  identity: maybe(identityRule)
+})
+
+/** How long an error waits to hear which rank is gone, in milliseconds. */
+const HEARS = 2000
+/** Tags that a build of a net may use. */
+const TAGS = 4096
+
+/**
+ * Joins the processes that were started together, by `alexnode launch`, torchrun, srun or mpirun. Where the environment
+ * names none, this process is a group of its own. Close the group after the nets that use it.
+ *
+ * @throws GroupError on all ranks if one does not come in time, or they do not fit together: it names what differs; and
+ * where this machine lacks libgloo
+ *
+ * @example
+ * await using group = await joinGroup()
+ * await using device = await open('cpu')
+ * await using net = await alexnet().build(device, { batch: 256, group })
+ * for await (const { loss } of train(net, data.train, { lr: 0.01 })) if (group.rank === 0) console.log(loss)
+ */
+export async function joinGroup(options: JoinGroupOptions = {}): Promise<Group> {
+  checkOptions('group', options, rule)
+  const { timeout = 60, identity = identityOf() } = options
+  if (!identity || identity.size === 1) return new Group(identity, undefined, undefined)
+  const store = await joinStore({ identity, timeout, hello: { 'version of alexnode': version } })
+  try {
+    const { rank, size } = identity
+    const host = await ownAddress(identity.host, identity.port)
+    const exchange = (name: string, bytes: Uint8Array) => store.exchange(name, bytes)
+    const mesh = await Mesh.connect({ rank, size, host, timeout, exchange })
+    return new Group(identity, store, mesh)
+  } catch (error) {
+    await store.fail(error instanceof Error ? error.message : String(error))
+    throw error
+  }
+}
+
+/** The processes that train one net together. Made by `joinGroup`. */
+export class Group {
+  /** The number of this process, from 0. */
+  readonly rank: number
+  /** Number of processes. */
+  readonly size: number
+  readonly #store: Store | undefined
+  readonly #mesh: Mesh | undefined
+  #calls = 0
+  #tags = 0
+
+  /** @internal Use `joinGroup`. */
+  constructor(identity: Identity | undefined, store: Store | undefined, mesh: Mesh | undefined) {
+    this.rank = identity?.rank ?? 0
+    this.size = identity?.size ?? 1
+    this.#store = store
+    this.#mesh = mesh
+    store?.gone.addEventListener('abort', () => mesh?.abort())
+  }
+
+  /** Names of the machines, by rank. */
+  get hosts(): readonly string[] {
+    return this.#store?.hosts ?? []
+  }
+
+  /** @internal What ops call it. */
+  get number(): number {
+    if (!this.#mesh) throw new GroupError('[group] expected several processes, got one')
+    return this.#mesh.number
+  }
+
+  /** @internal The first of `TAGS` tags for the collectives of a net. Nets are built in the same order on all ranks. */
+  claimTags(): number {
+    const first = this.#tags
+    this.#tags += TAGS
+    return first
+  }
+
+  /**
+   * @internal A call that gives bytes to all ranks, and gets those of all. All ranks claim the same calls in the same
+   * order; when they make them does not matter.
+   * @param what for people
+   */
+  joining(what: string): (bytes: Uint8Array) => Promise<readonly Uint8Array[]> {
+    const name = `${what} ${this.#calls++}`
+    return async (bytes) => (this.#store ? await this.#store.exchange(name, bytes) : [bytes])
+  }
+
+  /** @internal As `joining`: a call that adds numbers over all ranks, in their order, so that all get the same bits. */
+  summing(what: string): (numbers: readonly number[]) => Promise<readonly number[]> {
+    const join = this.joining(what)
+    return async (numbers) => {
+      const own = Float64Array.from(numbers)
+      const all = await join(new Uint8Array(own.buffer))
+      const lists = all.map((bytes) => new Float64Array(bytes.slice().buffer))
+      return numbers.map((_, i) => lists.reduce((sum, list) => sum + (list[i] ?? Number.NaN), 0))
+    }
+  }
+
+  /** @internal What rank 0 says, as JSON. */
+  async ofFirst<Value>(what: string, value: Value): Promise<Value> {
+    if (!this.#store) return value
+    const own = this.rank === 0 ? Buffer.from(JSON.stringify({ value })) : new Uint8Array(0)
+    const [first = own] = await this.joining(what)(own)
+    return (JSON.parse(Buffer.from(first).toString()) as { value: Value }).value
+  }
+
+  /** @internal @throws GroupError on all ranks where facts differ; it says which, and on which rank */
+  async same(what: string, facts: Facts): Promise<void> {
+    await this.#store?.same(`${what} ${this.#calls++}`, facts)
+  }
+
+  /** @internal The error that a collective ended with, and which rank is gone if one is. */
+  async explain(error: unknown): Promise<unknown> {
+    const store = this.#store
+    if (!store || !(error instanceof Error) || !error.message.startsWith('[group]')) return error
+    if (error instanceof RankGoneError) return error
+    if (!store.gone.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HEARS)
+        store.gone.addEventListener('abort', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    const gone: unknown = store.gone.reason
+    if (!(gone instanceof RankGoneError)) return error
+    return new GroupError(`${gone.message} (${error.message})`, { cause: error })
+  }
+
+  /** @internal Tells the other ranks why this one ends, and closes the group. */
+  async fail(reason: string): Promise<void> {
+    this.#mesh?.close()
+    await this.#store?.fail(reason)
+  }
+
+  /** Leaves the group. Close the nets that use it before. */
+  async close(): Promise<void> {
+    this.#mesh?.close()
+    await this.#store?.close()
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * A process that trains a net with others, for tests. It prints a JSON line: its losses, the hash of its weights, and
+ * what it made of a test set. Its arguments are a
+ * named net and, as JSON, what differs from the usual.
+ */
+import { createHash } from 'node:crypto'
+import { joinGroup } from '../lib/group/group.ts'
+import { evaluate, open, shapes, train } from '../lib/index.ts'
+import { netByName } from '../lib/net/models/index.ts'
+
+const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
+const { accumulate = 1, batch = 12, size = 67, steps = 10 } = JSON.parse(json)
+
+await using group = await joinGroup({ timeout: 30 })
+await using device = await open('cpu', { threads: 1 })
+const data = shapes({ train: 100, test: 50 })
+const definition = netByName(name, { size, channels: 1, classes: 10 })
+await using net = await definition.build(device, { batch, group, accumulate })
+const losses: number[] = []
+const options = { lr: 0.01, momentum: 0.9, weightDecay: 0.0005, steps, accumulate, clipNorm: 1 }
+for await (const { loss } of train(net, data.train, options)) losses.push(loss)
+const hash = createHash('sha256')
+for (const [name, { data }] of await net.parameters.export(net.stream)) {
+  hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+}
+const rows: number[] = []
+const { loss, top1, images } = await evaluate(net, data.test, {
+  batch: 8,
+  onBatch: ({ labels, probabilities }) => rows.push(labels.length, probabilities.length)
+})
+console.log(
+  JSON.stringify({ rank: group.rank, losses, hash: hash.digest('hex'), loss, top1, images, rows })
+)
