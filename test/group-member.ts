@@ -6,22 +6,19 @@ import { joinStore } from '../lib/group/store/store.ts'
 const [what = '', timeout = '5', hello = '{}'] = process.argv.slice(2)
 const say = (object: object) => process.stdout.write(`${JSON.stringify(object)}\n`)
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
-/** Time in ms since the process began. */
-const now = () => Math.round(performance.now())
 
 try {
   const identity = identityOf()
   if (!identity) throw new Error('no identity')
   const store = await joinStore({ identity, timeout: Number(timeout), hello: JSON.parse(hello) })
-  const { rank, size } = store
+  const { rank } = store
   say({ joined: rank, hosts: store.hosts.length })
-  const gone = new Promise<void>((resolve) => {
-    store.gone.addEventListener('abort', () => {
-      const { rank, host, reason, message } = store.gone.reason
-      say({ gone: rank, host, reason, message, at: now() })
-      resolve()
-    })
-  })
+  const tell = () => {
+    const { rank, host, reason, message } = store.gone.reason
+    say({ gone: rank, host, reason, message })
+  }
+  if (store.gone.aborted) tell()
+  else store.gone.addEventListener('abort', tell)
   if (what === 'exchange') {
     const all = await store.exchange('ids', Buffer.from(`id ${rank}`))
     say({ all: all.map((one) => Buffer.from(one).toString()) })
@@ -33,12 +30,10 @@ try {
   else if (what === 'wait')
     await store.get('never').catch((error) => say({ error: messageOf(error) }))
   else {
-    await Promise.race([gone, sleep(20_000, undefined, { ref: true })])
+    await sleep(20_000, undefined, { signal: store.gone }).catch(() => {})
     await store.close()
-    process.exitCode = 3
-    say({ size })
   }
 } catch (error) {
-  say({ error: messageOf(error), at: now() })
+  say({ error: messageOf(error) })
   process.exitCode = 1
 }

@@ -3,6 +3,7 @@
 import { AddonError } from '../native/addon/error.ts'
 import { version } from '../native/version.ts'
 import { foreign } from '../util/foreign.ts'
+import { type CommandName, isCommand } from './shared/names.ts'
 import { complain, print } from './shared/output.ts'
 import { wrapped } from './shared/text.ts'
 
@@ -12,6 +13,7 @@ Trains AlexNet and nets like it.
 
 Commands:
   train      train a net, test it, and keep weights, log and checkpoints
+  launch     start a command as several processes, on one machine or more
   prepare    make a data set from photographs in folders, tars or lists
   recipe     how published nets were trained and tested
   evaluate   accuracy and confusion matrix of a trained net
@@ -30,8 +32,9 @@ Commands:
 alexnode <command> --help prints a command's help, alexnode --version the
 version.`
 
-const commands: Readonly<Record<string, () => Promise<unknown>>> = {
+const commands: Readonly<Record<CommandName, () => Promise<unknown>>> = {
   train: () => import('./train.ts'),
+  launch: () => import('./launch.ts'),
   prepare: () => import('./prepare.ts'),
   recipe: () => import('./recipe.ts'),
   evaluate: () => import('./evaluate.ts'),
@@ -49,7 +52,7 @@ const commands: Readonly<Record<string, () => Promise<unknown>>> = {
 }
 
 const [name = ''] = process.argv.splice(2, 1)
-const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+const command = isCommand(name) ? commands[name] : undefined
 if (command) {
   try {
     await command()

@@ -32,7 +32,7 @@ export const dataNames: readonly string[] = [
 export interface OpenDataOptions extends Omit<FashionMnistOptions, 'data'> {
   /** Options of `shapes`, if that is opened. */
   readonly shapes?: ShapesOptions | undefined
-  /** Number of threads that read and decode photographs. Default: `os.availableParallelism()`. */
+  /** Number of threads that read and decode photographs. Default: ALEXNODE_THREADS, or one a processor. */
   readonly workers?: number | undefined
   /** How pictures are prepared into the cache. Default: as `prepare` does. */
   readonly photos?: Pick<PrepareOptions, 'size' | 'fit' | 'filter'> | undefined

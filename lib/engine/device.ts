@@ -1,16 +1,16 @@
-import { availableParallelism } from 'node:os'
 import { probeCuda } from '../doctor/cuda-probe.ts'
 import { native, settled } from '../native/binding.ts'
 import { parseDeviceName } from '../native/device-name.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { flag, maybe, oneOf, record, text, whole } from '../util/check/rules.ts'
+import { ownThreads } from '../util/threads.ts'
 import { Event } from './event.ts'
 import { Buffer, DeviceMemory } from './memory.ts'
 import { Stream, type StreamOptions } from './stream.ts'
 
 /** Options of a device. */
 export interface OpenOptions {
-  /** CPU threads of each stream, 1 to 1024. Default: `os.availableParallelism()`. */
+  /** CPU threads of each stream, 1 to 1024. Default: ALEXNODE_THREADS, or one a processor. */
   readonly threads?: number
   /** Lets a GPU round factors of f32 products to TF32 (10 bits of mantissa). Default false. */
   readonly tf32?: boolean
@@ -108,7 +108,7 @@ export async function open(name = 'cpu', options: OpenOptions = {}): Promise<Dev
   checkOptions('device', options, openOptions)
   const { kind, ordinal } = parseDeviceName(name)
   const { tf32 = false, deterministic = false, cudnn = false } = options
-  const { threads = availableParallelism() } = options
+  const { threads = ownThreads() } = options
   const given = { name, threads, tf32, deterministic }
   if (kind === 'cpu') return new Device({ ...given, id: native.openCpu() })
   const { refused } = await probeCuda()

@@ -1,7 +1,7 @@
 /** Chooses devices and their modes by the options of a command line. */
-import { availableParallelism } from 'node:os'
 import { chooseDevice } from '../../doctor/cuda-probe.ts'
 import type { Device, OpenOptions } from '../../engine/device.ts'
+import { usualThreads } from '../../group/threads.ts'
 import { parseDeviceName } from '../../native/device-name.ts'
 import { replicasOf } from '../../net/placement/placement.ts'
 import { peekSettings } from '../../run/saved-settings.ts'
@@ -57,7 +57,7 @@ export function checkDevices(
 export async function settleDevice(
   given: DeviceArguments & { readonly dtype?: string; readonly resume?: string }
 ): Promise<DeviceSettings> {
-  const { threads = availableParallelism(), dtype } = given
+  const { threads = usualThreads(), dtype } = given
   const saved = given.resume === undefined ? {} : await peekSettings(given.resume)
   const tf32 = given.tf32 ?? saved.tf32 === true
   const deterministic = given.deterministic ?? saved.deterministic === true

@@ -18,7 +18,7 @@ export interface CachedOptions
   readonly cache: string
   /** How the pictures are prepared. Default: as `prepare` does. */
   readonly photos?: Pick<PrepareOptions, 'size' | 'fit' | 'filter'> | undefined
-  /** Number of threads that read and decode. Default: `os.availableParallelism()`. */
+  /** Number of threads that read and decode. Default: ALEXNODE_THREADS, or one a processor. */
   readonly workers?: number | undefined
 }
 

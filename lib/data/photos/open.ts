@@ -54,7 +54,7 @@ export interface OpenPhotosOptions {
   readonly source?: string
   /** The set's `notice`, for people. Default: none. */
   readonly notice?: string
-  /** Number of threads that read and decode, 1 to 1024. Default: `os.availableParallelism()`. */
+  /** Number of threads that read and decode, 1 to 1024. Default: ALEXNODE_THREADS, or one a processor. */
   readonly threads?: number | undefined
 }
 

@@ -1,8 +1,9 @@
 /** Native threads that read and decode stored images into memory. JavaScript only says which, and where to. */
-import { availableParallelism } from 'node:os'
+
 import type { Buffer } from '../../../engine/memory.ts'
 import { native, settled } from '../../../native/binding.ts'
 import { Handle } from '../../../native/handle.ts'
+import { ownThreads } from '../../../util/threads.ts'
 import type { ImageFormat } from './shard.ts'
 
 const REMEDY = ': open the data again'
@@ -32,10 +33,10 @@ export class Loader extends Handle {
   readonly threads: number
 
   /**
-   * @param threads number of threads, 1 to 1024. Default: `os.availableParallelism()`
+   * @param threads number of threads, 1 to 1024. Default: ALEXNODE_THREADS, or one a processor
    * @throws Error for any other number
    */
-  constructor(threads = availableParallelism()) {
+  constructor(threads = ownThreads()) {
     super('[data] the loader', native.openLoader(threads), REMEDY)
     this.threads = threads
   }

@@ -14,7 +14,7 @@ const NUMBERS = 4
 /**
  * Opens the shards of a part. Sizes and indices are checked now, each image when it is first read.
  *
- * @param threads number of threads that read and decode. Default: `os.availableParallelism()`
+ * @param threads number of threads that read and decode. Default: ALEXNODE_THREADS, or one a processor
  * @throws DamagedFileError naming a shard that is missing, truncated or altered
  * @throws DiskError if one cannot be read
  */
