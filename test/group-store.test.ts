@@ -1,11 +1,20 @@
 // The store by which ranks meet: real sockets, in one process and between processes.
 import { once } from 'node:events'
-import { connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { GroupError, RankGoneError } from '../lib/group/errors.ts'
 import type { Identity } from '../lib/group/identity.ts'
+import {
+  answer,
+  believe,
+  GREETING_BYTES,
+  Keys,
+  VERDICT_BYTES,
+  VERDICTS
+} from '../lib/group/store/proof.ts'
 import { joinStore, type Store } from '../lib/group/store/store.ts'
+import { readExactly } from '../lib/group/store/wire.ts'
 
 async function listening(server: Server, port = 0): Promise<number> {
   server.listen(port, '127.0.0.1')
@@ -292,6 +301,94 @@ t.test('hostile bytes do not disturb it', async (t) => {
   t.equal(one.hosts.length, 2)
   await close([one, await zero])
   silent.destroy()
+})
+
+/** Connects, proves that it belongs here, and then says what it likes. */
+async function proved(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  const keys = new Keys(identity({ rank: 1, size: 2, port }))
+  const hello = await readExactly(socket, GREETING_BYTES, 5000)
+  const own = answer(keys, hello)
+  socket.write(own)
+  const verdict = believe(keys, hello, own, await readExactly(socket, VERDICT_BYTES, 5000))
+  if (verdict !== 'welcome') throw new Error(verdict)
+  return socket
+}
+
+/** A message whose sizes are as given. */
+function sized(all: number, head: number, text: string): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeUInt32BE(all, 0)
+  bytes.writeUInt32BE(head, 4)
+  return Buffer.concat([bytes, Buffer.from(text)])
+}
+const message = (text: string) => sized(4 + text.length, text.length, text)
+const noMessages: Readonly<Record<string, Buffer>> = {
+  'no sizes': Buffer.from('GET / HTTP/1.1'),
+  'too long': sized(0xffffffff, 4, ''),
+  'a head beyond the message': sized(8, 100, 'abcd'),
+  'too short for a head': Buffer.concat([Buffer.from([0, 0, 0, 2]), Buffer.from('ab')]),
+  'no JSON': message('{"t":'),
+  'no object': message('[1]'),
+  'an unknown kind': message('{"t":"no"}'),
+  'a wrong field': message('{"t":"get","id":1,"key":7,"seconds":1}'),
+  'a second join': message('{"t":"join","rank":1,"size":2,"host":"h","facts":{}}')
+}
+
+t.test('what is no message, of one that belongs here', async (t) => {
+  for (const [what, bytes] of Object.entries(noMessages)) {
+    const port = await freePort()
+    const zero = joinStore({ identity: identity({ rank: 0, size: 2, port }), timeout: 10 })
+    await sleep(20)
+    if (what !== 'a second join') {
+      const before = await proved(port)
+      const closed = once(before.resume(), 'close')
+      before.end(bytes)
+      await closed
+    }
+    const one = await proved(port)
+    one.write(message('{"t":"join","rank":1,"size":2,"host":"h","facts":{}}'))
+    const store = await zero
+    one.resume().write(bytes)
+    if (!store.gone.aborted) await once(store.gone, 'abort')
+    const reason = store.gone.reason
+    t.match(
+      reason,
+      {
+        rank: 1,
+        host: 'h',
+        reason: /^sent (bytes that are|what is) no message$|^sent a message of \d+ bytes; at most/
+      },
+      what
+    )
+    await store.close()
+  }
+})
+
+t.test('a recorded proof is of no use', async (t) => {
+  const port = await freePort()
+  const zero = joinStore({ identity: identity({ rank: 0, size: 2, port }), timeout: 0.5 })
+  await sleep(20)
+  const keys = new Keys(identity({ rank: 1, size: 2, port }))
+  const [first, second] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  const hello = await readExactly(first, GREETING_BYTES, 5000)
+  const other = await readExactly(second, GREETING_BYTES, 5000)
+  t.notOk(hello.equals(other))
+  const recorded = answer(keys, hello)
+  second.write(recorded)
+  const verdict = await readExactly(second, VERDICT_BYTES, 5000)
+  t.equal(VERDICTS[verdict[0] ?? 0], 'another run')
+  t.ok(
+    verdict.subarray(1).every((byte) => byte === 0),
+    'and rank 0 proves nothing to it'
+  )
+  // Rank 0 has to know the secret, too.
+  const fake = Buffer.concat([Buffer.of(0), Buffer.alloc(32, 1)])
+  t.equal(believe(keys, hello, recorded, fake), 'another secret')
+  first.destroy()
+  second.destroy()
+  await refused([zero])
 })
 
 t.test('a rank that ends without a word', async (t) => {

@@ -236,6 +236,24 @@ t.test('ranks meet by what they are told', async (t) => {
   }
 })
 
+t.test('training ends when its launcher is killed', async (t) => {
+  const data = join(dir, 'data')
+  await writeSmallSet(data)
+  const settings = ['--data', data, '--net', 'cifar', '--batch', '2', '--steps', '100000', '--json']
+  const out = join(dir, 'orphan')
+  const running = new Running(program, ['launch', '--', 'train', ...settings, '--out', out])
+  await running.says(/\[0\] .*"loss"/)
+  const [child = 0] = childrenOf(running)
+  t.ok(isAlive(child))
+  running.process.kill('SIGKILL')
+  for (let i = 0; i < 100 && isAlive(child); i++) await sleep(100)
+  t.notOk(isAlive(child))
+  t.ok(
+    readdirSync(out).some((name) => name.startsWith('checkpoint-')),
+    'it has saved'
+  )
+})
+
 t.test('training goes on from what it has saved', async (t) => {
   const data = join(dir, 'data')
   await writeSmallSet(data)

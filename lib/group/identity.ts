@@ -146,7 +146,8 @@ export function identityOf(env: Readonly<NodeJS.ProcessEnv> = process.env): Iden
     port,
     agent: /^(?:true|1)$/i.test(textOf(env, 'TORCHELASTIC_USE_AGENT_STORE') ?? ''),
     launcher,
-    runId: named ?? `${host}:${port}`,
+    // Not of the address: a service may give rank 0 another name for itself.
+    runId: named ?? `port-${port}`,
     ...(secret !== undefined && { secret }),
     restarts: restartsOf(env),
     ...(listen !== undefined && { listen })

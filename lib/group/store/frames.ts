@@ -75,7 +75,7 @@ function bounded(bytes: number, most: number): number {
 function decode(bytes: Buffer): Frame {
   if (bytes.length < SIZE) throw new Error('bytes that are no message')
   const end = SIZE + bytes.readUInt32BE()
-  if (end > bytes.length) throw new Error('bytes that are no message')
+  if (end > bytes.length || end > SIZE + MOST_HEAD) throw new Error('bytes that are no message')
   let head: unknown
   try {
     head = JSON.parse(bytes.toString('utf8', SIZE, end))
