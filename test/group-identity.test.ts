@@ -62,7 +62,7 @@ t.test('torchrun, whose agent listens on MASTER_PORT', async (t) => {
     TORCHELASTIC_USE_AGENT_STORE: 'True',
     TORCHELASTIC_RESTART_COUNT: '1'
   }
-  t.match(found(env), { agent: true, launcher: 'torchrun', runId: 'none', restarts: 1 })
+  t.match(found(env), { agent: true, launcher: 'torchrun', runId: 'none-29400', restarts: 1 })
   t.match(found({ ...env, TORCHELASTIC_USE_AGENT_STORE: 'False' }), { agent: false })
 })
 

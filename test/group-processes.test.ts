@@ -125,10 +125,12 @@ t.test('a wait that nothing ends', async (t) => {
 })
 
 const node = [process.execPath, '--import', 'tsx', resolve(program), 'exchange', '20']
+// PyTorch 1.13 under Python 3.11 starts nothing without these.
+const logged = ['--log_dir', t.testdir(), '-r', '1', '-t', '1']
 const launchers: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
   ['Open MPI', 'mpirun.openmpi', '--allow-run-as-root', '--oversubscribe', '-n', '3'],
   ['MPICH', 'mpiexec.hydra', '-n', '3'],
-  ['torchrun', 'torchrun', '--nnodes=1', '--nproc_per_node=3', '--no_python']
+  ['torchrun', 'torchrun', '--nproc_per_node=3', ...logged, '--no_python']
 ]
 
 for (const [name, launcher, ...args] of launchers) {

@@ -16,7 +16,7 @@ import { foreign } from '../util/foreign.ts'
 import { isLoopback } from './launchers/loopback.ts'
 import { isOpenMpi, isPmi, openMpiPlace, openMpiRun, pmiPlace } from './launchers/mpi.ts'
 import { isTask, slurmHost, slurmPlace, slurmRun } from './launchers/slurm.ts'
-import { isTorch, torchLauncher, torchPlace } from './launchers/torch.ts'
+import { isTorch, torchLauncher, torchPlace, torchRun } from './launchers/torch.ts'
 import { maybeNumberOf, type Place, textOf, wrong } from './launchers/variables.ts'
 
 /** A launcher, or another origin of the variables: 'environment' for RANK and WORLD_SIZE that anybody may set. */
@@ -97,8 +97,7 @@ interface Family {
 /** The nearest launcher comes first: under Slurm, `mpirun` runs in a task of `srun`, and torchrun may do so in both. */
 function familyOf(env: NodeJS.ProcessEnv): Family | undefined {
   if (isTorch(env)) {
-    const runId = textOf(env, 'TORCHELASTIC_RUN_ID')
-    return { launcher: torchLauncher(env), place: torchPlace(env), runId }
+    return { launcher: torchLauncher(env), place: torchPlace(env), runId: torchRun(env) }
   }
   if (isOpenMpi(env))
     return { launcher: 'Open MPI', place: openMpiPlace(env), runId: openMpiRun(env) }

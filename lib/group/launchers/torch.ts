@@ -24,3 +24,9 @@ export function torchLauncher(
   if (hasAny(env, 'ALEXNODE_RUN_ID')) return 'alexnode launch'
   return hasAny(env, 'TORCHELASTIC_RUN_ID') ? 'torchrun' : 'environment'
 }
+
+/** A name of torchrun's run. Its own is 'none' for all runs that were given none; agents differ by their ports. */
+export function torchRun(env: NodeJS.ProcessEnv): string | undefined {
+  const name = textOf(env, 'TORCHELASTIC_RUN_ID')
+  return name === undefined ? undefined : `${name}-${textOf(env, 'MASTER_PORT') ?? ''}`
+}
