@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "cpu/loops.h"
+#include "cpu/simd/simd.h"
 #include "op.h"
 
 namespace alexnode::cpu {

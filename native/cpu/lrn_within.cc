@@ -49,7 +49,7 @@ ALEXNODE_INLINE void scatter(T* map, const float* plane, const Planes& s) {
 
 /// Planes: x, sums along rows, and the result.
 template <class T, class Power>
-ALEXNODE_CLONES void forward_map(T* y, const T* x, float* scratch, const Planes& s, Power power) {
+ALEXNODE_CLONES_TO_AVX2 void forward_map(T* y, const T* x, float* scratch, const Planes& s, Power power) {
   float *in = scratch + s.slack, *part = in + s.buffer(), *out = part + s.buffer();
   gather(in, x, s);
   s.along.sums(part, in, s.length, Square{});
@@ -66,8 +66,8 @@ ALEXNODE_CLONES void forward_map(T* y, const T* x, float* scratch, const Planes&
 /// dx = dy·s^-β - 2αβ·x · Σ dy·x·s^(-β-1), the sum over the cells whose windows hold this one.
 /// Planes: x, sums along rows, dy and the result, the scale's sums and then terms, their sums.
 template <class T, class Power>
-ALEXNODE_CLONES void backward_map(T* dx, const T* x, const T* dy, float* scratch, const Planes& s,
-                                  Power power) {
+ALEXNODE_CLONES_TO_AVX2 void backward_map(T* dx, const T* x, const T* dy, float* scratch, const Planes& s,
+                                          Power power) {
   float *in = scratch + s.slack, *part = in + s.buffer(), *out = part + s.buffer();
   float *terms = out + s.buffer(), *sums = terms + s.buffer();
   gather(in, x, s);

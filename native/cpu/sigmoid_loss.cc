@@ -25,7 +25,7 @@ struct Sums {
 };
 
 template <class T>
-ALEXNODE_CLONES Sums sums(const T* x, int64_t n) {
+ALEXNODE_CLONES_TO_AVX2 Sums sums(const T* x, int64_t n) {
   float sum = 0, logs = 0;
 #pragma omp simd reduction(+ : sum, logs)
   for (int64_t i = 0; i < n; i++) {
@@ -38,7 +38,7 @@ ALEXNODE_CLONES Sums sums(const T* x, int64_t n) {
 
 /// dx = factor · (p / Σp - each) · (1 - p); 0 where p was clipped.
 template <class T>
-ALEXNODE_CLONES void slopes(T* dx, const T* x, int64_t n, float sum, float factor, float each) {
+ALEXNODE_CLONES_TO_AVX2 void slopes(T* dx, const T* x, int64_t n, float sum, float factor, float each) {
 #pragma omp simd
   for (int64_t i = 0; i < n; i++) {
     const float p = sigmoid_(x[i]);

@@ -2,6 +2,7 @@
 // function marked ALEXNODE_CLONES is compiled for AVX-512 and AVX2 as well, and the loader picks one. Mark
 // leaf functions with the hot loop inside: the body of an OpenMP region is another function, which the clones
 // do not reach. What a leaf calls must be ALEXNODE_INLINE, so that it becomes part of every clone.
+// ALEXNODE_CLONES_TO_AVX2 is for loops that AVX-512 hardly speeds up: a clone takes time to compile.
 #pragma once
 #include <cstdlib>  // defines __GLIBC__
 
@@ -14,9 +15,11 @@
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ALEXNODE_CLONES \
   __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define ALEXNODE_CLONES_TO_AVX2 __attribute__((noinline, target_clones("arch=x86-64-v3", "default")))
 #define ALEXNODE_VERSIONS 1
 #else
 #define ALEXNODE_CLONES __attribute__((noinline))
+#define ALEXNODE_CLONES_TO_AVX2 __attribute__((noinline))
 #endif
 
 namespace alexnode::cpu {
