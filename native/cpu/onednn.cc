@@ -112,7 +112,9 @@ dnnl::primitive_attr attributes() {
 }
 
 Primitive::Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, const Md& scratchpad)
-    : primitive_(std::move(primitive)), scratchpad_(scratchpad, engine(), DNNL_MEMORY_NONE) {
+    : primitive_(std::move(primitive)),
+      scratchpad_(scratchpad, engine(), DNNL_MEMORY_NONE),
+      scratch_bytes_(scratchpad.get_size()) {
   for (const auto& a : args) {
     memory_.push_back(dnnl::memory(a.md, engine(), DNNL_MEMORY_NONE));
     slots_.push_back(a.slot);

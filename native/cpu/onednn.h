@@ -38,7 +38,7 @@ class Primitive {
   };
   Primitive(dnnl::primitive primitive, const std::vector<Arg>& args, const Md& scratchpad);
   void run(const Args& args, size_t scratch_offset = 0) const;
-  size_t scratch_bytes() const { return scratchpad_.get_desc().get_size(); }
+  size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   dnnl::primitive primitive_;
@@ -46,6 +46,7 @@ class Primitive {
   std::vector<int> slots_;
   std::vector<dnnl_exec_arg_t> args_;
   dnnl::memory scratchpad_;
+  size_t scratch_bytes_;  // kept, since oneDNN 3 copies a descriptor to the heap to tell them
 };
 
 /// The kernel of an op that is one primitive.
