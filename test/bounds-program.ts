@@ -43,8 +43,14 @@ async function index(device: Device, stream: Stream, layout: string): Promise<nu
 
 /** Runs `act` with so little address space left that no thread can be made any more. */
 async function short(room: number, act: () => unknown): Promise<string> {
-  const status = readFileSync('/proc/self/status', 'utf8')
-  const used = Number(/VmSize:\s*(\d+)/.exec(status)?.[1]) * 1024
+  const space = () =>
+    Number(/VmSize:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
+  // tsx makes a part of WebAssembly ready in the background, which would end the process without space.
+  let used = 0
+  for (let same = 0; same < 10; same = space() === used ? same + 1 : 0) {
+    used = space()
+    await setTimeout(50)
+  }
   const limit = (most: string) =>
     execFileSync('prlimit', ['--pid', `${process.pid}`, `--as=${most}:unlimited`])
   limit(`${used + room}`)
