@@ -93,12 +93,45 @@ t.test('what cannot be used is named with the reason', async (t) => {
     [await sharp({ create }).tiff().toBuffer(), /^is a TIFF$/],
     [jpeg.subarray(0, jpeg.length >> 1), /^is truncated or damaged \(.*premature end/],
     [jpeg.subarray(0, 60), /^is truncated or damaged/],
-    [png.subarray(0, png.length >> 1), /^is truncated or damaged/]
+    [png.subarray(0, png.length >> 1), /^is truncated or damaged/],
+    // A size that is not the checksum's: the decoder gives no reason.
+    [
+      png.map((byte, i) => (i === 18 ? 9 : byte)),
+      /^is trunc.* \(the \d+×300 pixels of a PNG cannot be read\)$/
+    ]
   ]
   for (const [photo, reason] of cases) {
     const error = await decodePhoto(photo).catch((error: unknown) => error)
     t.ok(error instanceof PhotoError)
     if (error instanceof PhotoError) t.match(error.reason, reason)
+  }
+})
+
+t.test('pictures that fail at the same time have reasons', async (t) => {
+  // libvips has one text of errors for all threads: one takes the other's.
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const
+  const create = { width: 200, height: 200, channels: 3, background: '#000', noise } as const
+  const image = sharp({ create })
+  const pictures = [
+    await image.clone().jpeg().toBuffer(),
+    await image.clone().png().toBuffer(),
+    await image.clone().webp().toBuffer()
+  ]
+  const halves = Array.from({ length: 120 }, (_, i) => pictures[i % 3] ?? Buffer.alloc(0))
+  const errors = await Promise.all(
+    halves.map((photo) =>
+      decodePhoto(photo.subarray(0, photo.length >> 1)).catch((error: unknown) => error)
+    )
+  )
+  const reasons = errors.map((error) => (error instanceof PhotoError ? error.reason : 'none'))
+  const formats = [/jpeg/i, /png/i, /webp/i]
+  for (const [i, reason] of reasons.entries()) {
+    t.match(reason, /^is truncated or damaged \((?!unknown).*[a-z]\)$/i)
+    const others = formats.filter((_, format) => format !== i % 3)
+    t.notOk(
+      others.some((other) => other.test(reason)),
+      `${reason}: its own`
+    )
   }
 })
 

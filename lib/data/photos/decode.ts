@@ -11,7 +11,7 @@ import { DataError, type Fit, type ResizeFilter } from '../dataset.ts'
 import { hasAllScans } from './jpeg-scans.ts'
 import type { Photo, PhotoSize } from './photo.ts'
 import { resampled } from './resample.ts'
-import { firstLine, loadSharp } from './sharp.ts'
+import { loadSharp } from './sharp.ts'
 
 export type { Photo, PhotoSize } from './photo.ts'
 
@@ -130,11 +130,11 @@ async function readPhoto(path: string, maxBytes: number): Promise<Uint8Array> {
 
 const tooLong = (size: number, most: number) => `has ${size} bytes, more than ${most}`
 
-/** First bytes of the formats that are decoded, as Latin-1: [offset, bytes]. */
-const accepted: readonly (readonly [number, string])[] = [
-  [0, '\xff\xd8\xff'], // JPEG
-  [0, '\x89PNG\r\n\x1a\n'],
-  [8, 'WEBP']
+/** First bytes of the formats that are decoded, as Latin-1: [offset, bytes, format]. */
+const accepted: readonly (readonly [number, string, string])[] = [
+  [0, '\xff\xd8\xff', 'JPEG'],
+  [0, '\x89PNG\r\n\x1a\n', 'PNG'],
+  [8, 'WEBP', 'WebP']
 ]
 
 /** Reason for refusing other formats: [offset, bytes, reason]. */
@@ -153,10 +153,19 @@ const refused: readonly (readonly [number, string, string])[] = [
 function checkFormat(bytes: Uint8Array, maxBytes: number, name: string | undefined): void {
   if (bytes.length === 0) throw new PhotoError('is empty (0 bytes)', name)
   if (bytes.length > maxBytes) throw new PhotoError(tooLong(bytes.length, maxBytes), name)
-  const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
-  if (accepted.some(([at, mark]) => head.startsWith(mark, at))) return
+  if (formatOf(bytes) !== undefined) return
+  const head = headOf(bytes)
   const reason = refused.find(([at, mark]) => head.startsWith(mark, at))?.[2]
   throw new PhotoError(reason ?? 'is of no kind known here', name)
+}
+
+/** The first bytes, as Latin-1. */
+const headOf = (bytes: Uint8Array) => Buffer.from(bytes.subarray(0, 16)).toString('latin1')
+
+/** The format that the first bytes tell; undefined for others than those that are decoded. */
+function formatOf(bytes: Uint8Array): string | undefined {
+  const head = headOf(bytes)
+  return accepted.find(([at, mark]) => head.startsWith(mark, at))?.[2]
 }
 
 /**
@@ -193,10 +202,36 @@ async function reasonOf(error: unknown, bytes: Uint8Array, maxPixels: number): P
     const size = await sharp(bytes, { limitInputPixels: false }).metadata()
     return `has ${size.width}×${size.height} pixels, more than ${maxPixels} in all`
   }
-  // libvips keeps one text for all threads: another thread may have taken it.
-  if (/^unknown error$/i.test(text)) return 'is truncated or damaged (the decoder says no more)'
-  if (/premature end|unexpected end|truncated|libpng read error|unable to parse/i.test(text)) {
-    return `is truncated or damaged (${firstLine(error)})`
+  const line = ownLine(text, formatOf(bytes))
+  if (line === undefined) return `is truncated or damaged (${await failedPart(bytes)})`
+  if (/premature end|unexpected end|truncated|libpng read error|unable to parse/i.test(line)) {
+    return `is truncated or damaged (${line})`
   }
-  return `cannot be decoded (${firstLine(error)})`
+  return `cannot be decoded (${line})`
+}
+
+/** What the names of decoders have in their texts, by format. */
+const decoders = { JPEG: /jpe?g/i, PNG: /png/i, WebP: /webp/i }
+
+/**
+ * The line of an error that is about a picture of this format; undefined if there is none. libvips keeps one text for
+ * all threads: another thread may have taken it, or put its own there.
+ */
+function ownLine(text: string, format: string | undefined): string | undefined {
+  const lines = text.split('\n').filter((line) => !/^\s*$|^unknown error$|header:\s*$/i.test(line))
+  const namedIn = (line: string) =>
+    Object.entries(decoders).filter(([, decoder]) => decoder.test(line))
+  const own = lines.find((line) => namedIn(line).some(([name]) => name === format))
+  return own ?? lines.find((line) => namedIn(line).length === 0)
+}
+
+/** What of a picture cannot be read, found without the decoder's words. */
+async function failedPart(bytes: Uint8Array): Promise<string> {
+  const sharp = await loadSharp()
+  const found = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => undefined)
+  const format = formatOf(bytes) ?? 'picture'
+  if (!found) return `the header of a ${format} cannot be read`
+  return `the ${found.width}×${found.height} pixels of a ${format} cannot be read`
 }
