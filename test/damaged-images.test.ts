@@ -225,4 +225,5 @@ t.test('the program', async (t) => {
   const strict = await start('strict', '--epochs', '1', '--strict')
   t.equal(strict.code, 1)
   t.match(flat(strict.err), /image (5|20) \(train\/(cat|dog)\/\d+\.jpg\): expected the checksum/)
+  t.match(flat(strict.out), /An error ended the run after step \d+\. The run is kept in /)
 })

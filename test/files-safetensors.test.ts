@@ -135,8 +135,13 @@ t.test('damaged files: the error names file, tensor, expected and got', async (t
     ['not JSON', '{"a":', 0, /expected a JSON header, got .*JSON/],
     ['not an object', '[1]', 0, /expected a header that is a JSON object, got object/],
     ['no entry', { a: 1 }, 0, /tensor "a": expected dtype, shape and data_offsets, got number/],
-    ['dtype', { a: { ...entry, dtype: 'F9' } }, 8, /tensor "a": expected a dtype of F64.*, got F9/],
-    ['lower case', { a: { ...entry, dtype: 'f32' } }, 8, /expected a dtype of .*, got f32/],
+    [
+      'dtype',
+      { a: { ...entry, dtype: 'F9' } },
+      8,
+      /tensor "a": expected a dtype of F64.*, got "F9"/
+    ],
+    ['lower case', { a: { ...entry, dtype: 'f32' } }, 8, /expected a dtype of .*, got "f32"/],
     ['shape', { a: { ...entry, shape: [-2] } }, 8, /a shape of whole numbers, got \[-2\]/],
     ['no shape', { a: { ...entry, shape: 'x' } }, 8, /a shape of whole numbers, got "x"/],
     [

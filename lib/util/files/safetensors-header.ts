@@ -4,7 +4,7 @@
  * overlap nor leave gaps.
  */
 
-import { cut, shown } from '../foreign.ts'
+import { shown } from '../foreign.ts'
 import { duplicateKey } from './duplicate-keys.ts'
 import { DamagedFileError } from './errors.ts'
 import { isObject, parseJson } from './json.ts'
@@ -210,11 +210,7 @@ function decodeEntry(file: string, name: string, value: unknown): Entry {
   const dtype =
     typeof label === 'string' && label === label.toUpperCase() ? label.toLowerCase() : ''
   if (!isDtype(dtype)) {
-    damaged(
-      file,
-      `${where} a dtype of ${dtypes().toUpperCase()}`,
-      typeof label === 'string' ? cut(label) : shown(label)
-    )
+    damaged(file, `${where} a dtype of ${dtypes().toUpperCase()}`, shown(label))
   }
   if (!isShape(shape)) damaged(file, `${where} a shape of whole numbers`, shown(shape))
   if (!isShape(offsets)) damaged(file, `${where} data_offsets [begin, end]`, shown(offsets))
