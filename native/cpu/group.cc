@@ -1,6 +1,8 @@
 // Collectives between processes. They run on the thread of a stream beside those that compute.
 #include "group/group.h"
 
+#include <cstdint>
+
 #include "cpu/kernels.h"
 
 namespace alexnode::cpu {

@@ -2,6 +2,7 @@
 #include <gloo/allreduce.h>
 #include <gloo/broadcast.h>
 
+#include <cstdint>
 #include <cstring>
 
 #include "gloo/api.h"

@@ -4,6 +4,7 @@
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 
+#include <cstdint>
 #include <stdexcept>
 
 namespace alexnode::gloo {
