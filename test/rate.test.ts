@@ -118,12 +118,12 @@ t.test('control.json', async (t) => {
   await until(() => /got 5000 bytes/.test(notes.at(-1) ?? ''))
   t.match(notes.at(-1), /got 5000 bytes/)
   writeFileSync(path, '{"lr": 0.25}')
-  await until(() => control.wanted(3) === 0.25)
+  await until(() => control?.wanted(3) === 0.25)
   await control.onChange({ step: 4, old: 1, lr: 0.25 })
   rmSync(path)
   t.equal(control.wanted(4), 0.25, 'it holds when the file is gone')
   writeFileSync(path, '{ "lr": 2e-3 }\n')
-  await until(() => control.wanted(8) === 0.002)
+  await until(() => control?.wanted(8) === 0.002)
   await control.onChange({ step: 9, old: 0.25, lr: 0.002 })
   await control.close()
   t.equal(notes.length, 8, 'nothing is told twice')
@@ -177,7 +177,7 @@ t.test('a pipe as control.json does not stop the run', { timeout: 20_000 }, asyn
   ])
   rmSync(path)
   writeFileSync(path, '{"lr": 0.25}')
-  await until(() => control.wanted(3) === 0.25)
+  await until(() => control?.wanted(3) === 0.25)
   await control.close()
 })
 
@@ -217,7 +217,7 @@ t.test('a run that is kept, killed and gone on with', async (t) => {
       await after.get(step.step)?.()
       if (step.step === Math.max(...after.keys())) return undefined
       // The step after it is under way: the one after that is the first with the new rate.
-      if (after.has(step.step)) await until(() => control.wanted(step.step + 1) === 0.01)
+      if (after.has(step.step)) await until(() => control?.wanted(step.step + 1) === 0.01)
     }
     return await weights(net)
   }

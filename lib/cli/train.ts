@@ -1,13 +1,15 @@
 /** `alexnode train`, and `npm start`: trains a net, tests it, and keeps the run. */
 import type { ImageSet } from '../data/dataset.ts'
+import { type Group, joinGroup } from '../group/group.ts'
 import type { Net } from '../net/net.ts'
 import { openDevices } from '../net/placement/devices.ts'
 import { type Plan, planOf } from '../run/recipes/plan.ts'
 import type { TrainSettings } from '../run/settings.ts'
+import { openSharedTraining } from '../run/shared-training.ts'
 import { splitData, withFewerTests } from '../run/split-data.ts'
 import { takeWeights } from '../run/take-weights.ts'
 import { requireRun } from '../run/to-resume.ts'
-import { openTraining, type TrainingRun } from '../run/training-run.ts'
+import type { TrainingRun } from '../run/training-run.ts'
 import { writeTrace } from '../training/bench/chrome-trace.ts'
 import { evaluate, type PredictedBatch } from '../training/evaluate/evaluate.ts'
 import { fitSteps } from '../training/loop/fit-steps.ts'
@@ -19,11 +21,14 @@ import {
   train,
   type Validation
 } from '../training/train.ts'
+import { PlainError } from '../util/foreign.ts'
 import { skipping } from './shared/damaged.ts'
 import { preferredDType, settleDevice } from './shared/device.ts'
-import { program } from './shared/program.ts'
+import type { Saving } from './shared/ending.ts'
+import { messageOf, program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
 import { takeMean, takeMeanAgain } from './train/mean.ts'
+import { checkRanks, checkSameData, inTurn, ranksText, stoppedByAny } from './train/ranks.ts'
 import { TrainReport } from './train/report.ts'
 import { begin, beginAgain, checkLayers, isNew, openAgain } from './train/start.ts'
 
@@ -37,10 +42,28 @@ const FROZEN_AT_RANDOM =
 
 await program(async (signal, saving) => {
   const given = await trainArguments(process.argv.slice(2))
-  const report = new TrainReport({ json: given.json })
+  const { timeout } = given
+  await using group = await joinGroup({ ...(timeout !== undefined && { timeout }) })
+  try {
+    await trainIn(group, given, signal, saving)
+  } catch (error) {
+    await group.fail(messageOf(error))
+    throw error
+  }
+})
+
+async function trainIn(
+  group: Group,
+  given: TrainArguments,
+  signal: AbortSignal,
+  saving: Saving
+): Promise<void> {
+  const report = new TrainReport({ json: given.json, silent: group.rank > 0 })
+  report.ranks(ranksText(group))
+  await checkRanks(group, given)
 
   const { out, resume, keep } = given
-  if (resume) await requireRun(out)
+  if (resume && group.rank === 0) await requireRun(out)
   const where = await settleDevice({
     ...given.settings,
     ...given.where,
@@ -59,13 +82,15 @@ await program(async (signal, saving) => {
   if (fresh) checkLayers(wanted)
   const { from } = wanted
   const begun =
-    fresh && from !== undefined ? await begin({ ...wanted, from }, dataOptions) : undefined
+    fresh && from !== undefined
+      ? await inTurn(group, 'to open the data', () => begin({ ...wanted, from }, dataOptions))
+      : undefined
   const { meanFile } = wanted
   const mean =
     fresh && meanFile !== undefined
       ? await takeMean({ ...wanted, meanFile }, begun, dataOptions)
       : undefined
-  await using run = await openTraining({
+  await using run = await openSharedTraining(group, {
     out,
     resume,
     keep,
@@ -74,9 +99,13 @@ await program(async (signal, saving) => {
     onNote: report.note
   })
 
-  const start = begun ?? (await beginAgain(run, dataOptions))
-  const meant = mean ?? (await takeMeanAgain(run, start, dataOptions))
-  const all = run.sameData(meant?.data ?? start?.data ?? (await openAgain(run, dataOptions)))
+  const { start, meant, all } = await inTurn(group, 'to open the data of the run', async () => {
+    const start = begun ?? (await beginAgain(run, dataOptions))
+    const meant = mean ?? (await takeMeanAgain(run, start, dataOptions))
+    const data = meant?.data ?? start?.data ?? (await openAgain(run, dataOptions))
+    return { start, meant, all: run.sameData(data) }
+  })
+  await checkSameData(group, all)
   report.data(all)
   if (meant) report.note(meant.note)
   const { settings } = run
@@ -88,14 +117,15 @@ await program(async (signal, saving) => {
   const { definition, freeze, optimizer, input, views } = plan
   const { batch, seed, dtype, accumulate = 1, ema } = settings
   const { parallel } = where
-  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze }
+  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze, group }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
   if (start) {
     await takeWeights(net, start.start.file.path, start.taken)
     report.started(start)
   } else if (freeze && run.step === 0) report.note(FROZEN_AT_RANDOM)
-  const whole = skipping(given.strict, report.damaged)
+  // The ranks would replace damaged images by different ones.
+  const whole = skipping(given.strict || group.size > 1, report.damaged)
   const split = splitData(settings, plan.data)
   const images = whole(split.images)
   const validation = split.validation && {
@@ -103,6 +133,7 @@ await program(async (signal, saving) => {
     set: whole(split.validation.set),
     ...onValidation(run, report)
   }
+  let stopped = false
   try {
     if (settings.lrAuto && run.step === 0)
       await findRate(net, images, run, plan, { report, signal })
@@ -114,7 +145,9 @@ await program(async (signal, saving) => {
         await report.step(step)
       }
     })
+    stopped = await stoppedByAny(group, signal)
     signal.throwIfAborted()
+    if (stopped) throw new PlainError('[train] another rank was asked to stop: the run is saved')
     const seen = data.classes.map(() => 0)
     const onBatch = ({ labels }: PredictedBatch) => {
       for (const label of labels) seen[label] = (seen[label] ?? 0) + 1
@@ -124,13 +157,15 @@ await program(async (signal, saving) => {
     await saving(() => run.finish(net, result, report.skippedImages))
     report.finished(result, run, { seen, of: all.test.length })
   } catch (error) {
+    // At once: others may wait for this rank in what is closed now.
+    await group.fail(messageOf(error))
     // Where numbers are not finite, resuming would only repeat it.
-    if (!signal.aborted && !(error instanceof NonFiniteError)) report.broken(run)
+    if (!signal.aborted && !stopped && !(error instanceof NonFiniteError)) report.broken(run)
     throw error
   } finally {
-    if (signal.aborted) report.interrupted(run)
+    if (signal.aborted || stopped) report.interrupted(run)
   }
-})
+}
 
 /** Finds the rate by a range test, and keeps it with the run. */
 async function findRate(

@@ -103,10 +103,13 @@ export class Group {
    * @internal A call that gives bytes to all ranks, and gets those of all. All ranks claim the same calls in the same
    * order; when they make them does not matter.
    * @param what for people
+   * @param timeout seconds to wait for the others. Default: the group's
    */
-  joining(what: string): (bytes: Uint8Array) => Promise<readonly Uint8Array[]> {
+  joining(what: string, timeout?: number): (bytes: Uint8Array) => Promise<readonly Uint8Array[]> {
     const name = `${what} ${this.#calls++}`
-    return async (bytes) => (this.#store ? await this.#store.exchange(name, bytes) : [bytes])
+    const options = timeout === undefined ? {} : { timeout }
+    return async (bytes) =>
+      this.#store ? await this.#store.exchange(name, bytes, options) : [bytes]
   }
 
   /** @internal As `joining`: a call that adds numbers over all ranks, in their order, so that all get the same bits. */

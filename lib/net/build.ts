@@ -7,6 +7,7 @@ import type { DevicePlan, MemoryPlan } from './memory-plan.ts'
 import { Net } from './net.ts'
 import type { BuildOptions } from './options.ts'
 import type { Placement } from './placement/placement.ts'
+import { sharedLayouts } from './placement/shared-layouts.ts'
 import type { NetSpec } from './spec.ts'
 
 /**
@@ -27,6 +28,12 @@ export async function buildNet(
     const { group } = placement
     if (group && ownsPlacement) placement.tags = group.claimTags()
     draft = await draftNet(spec, placement, options, false)
+    const layouts = group && !options.parameters && (await sharedLayouts(group, draft.parameters))
+    if (layouts) {
+      await draft.close()
+      draft.parameters.close()
+      draft = await draftNet(spec, placement, options, false, layouts)
+    }
     const plan = draft.plan()
     const lacking = plan.fits ? undefined : shortOf(draft, plan)
     if (lacking) throw await tooLarge(draft, lacking, options)

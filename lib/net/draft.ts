@@ -3,7 +3,7 @@
 import type { Stream } from '../engine/stream.ts'
 import { frozenLayers } from './freeze.ts'
 import { fuse } from './fuse.ts'
-import { Parameters } from './graph/parameters.ts'
+import { type ParameterLayout, Parameters } from './graph/parameters.ts'
 import type { Call, Tape } from './graph/tape.ts'
 import { Value } from './graph/value.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
@@ -61,6 +61,7 @@ export interface Draft {
 /**
  * Lays a net out on a placement, without memory for tensors.
  * @param ownsPlacement whether the placement closes with the draft
+ * @param layouts of the parameters; default: ops choose them
  * @throws Error for a batch that is no whole number from 1, a dtype that a device does not have, or a layer that does
  * not suit its inputs; nothing stays open then
  */
@@ -68,11 +69,12 @@ export async function draftNet(
   spec: NetSpec,
   placement: Placement,
   buildOptions: BuildOptions,
-  ownsPlacement: boolean
+  ownsPlacement: boolean,
+  layouts?: readonly ParameterLayout[]
 ): Promise<Draft> {
   const options = settleOptions(buildOptions)
   const { batch, dtype, training, winograd } = options
-  const parameters = parametersFor(spec, options)
+  const parameters = parametersFor(spec, options, layouts)
   const tapes = createTapes(placement)
   const calls = tapes[0]?.calls ?? []
   let sync: ReplicaSync | undefined
@@ -169,9 +171,13 @@ export async function draftNet(
 }
 
 /** @throws Error for layers to freeze that are not there, or not those that are frozen in another build */
-function parametersFor(spec: NetSpec, { parameters, freeze }: SettledOptions): Parameters {
+function parametersFor(
+  spec: NetSpec,
+  { parameters, freeze }: SettledOptions,
+  layouts: readonly ParameterLayout[] | undefined
+): Parameters {
   const frozen = frozenLayers(spec, freeze)
-  if (!parameters) return new Parameters(frozen)
+  if (!parameters) return new Parameters(frozen, layouts)
   const names = (set: ReadonlySet<string>) => [...set].sort().join(', ') || 'none'
   if (freeze !== undefined && names(frozen) !== names(parameters.frozen)) {
     throw new Error(

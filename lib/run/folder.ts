@@ -66,6 +66,8 @@ export interface Run extends AsyncDisposable {
   readonly folder: string
   /** Steps done before; 0 for a new run. */
   readonly step: number
+  /** False where another process writes, and calls that would do nothing. */
+  readonly writes: boolean
   /** The options stored before; undefined for a new run, or if they cannot be read. */
   readonly previousOptions: Json | undefined
   /**
@@ -172,6 +174,7 @@ interface OpenRunParts extends ClaimedFolder {
 class OpenRun implements Run {
   readonly #parts: Omit<OpenRunParts, 'checkpoint'>
   readonly step: number
+  readonly writes = true
   #checkpoint: Checkpoint | undefined
   #saved: { readonly step: number; readonly folder: string } | undefined
   #best: number | undefined

@@ -50,8 +50,11 @@ const trainingOptions = record<OpenTrainingOptions>({
 export class TrainingRun {
   /** The snapshot to resume from; undefined for a new run. For `train`'s option of the same name. */
   readonly from: Snapshot | undefined
-  /** The learning rate from control.json in the folder. For `train`'s option of the same name. */
-  readonly control: RunControl
+  /**
+   * The learning rate from control.json in the folder. For `train`'s option of the same name. Undefined on ranks but 0
+   * of a group.
+   */
+  readonly control: RunControl | undefined
   readonly #run: Run
   readonly #dataBefore: unknown
   #data: object | undefined
@@ -60,7 +63,7 @@ export class TrainingRun {
   #settings: TrainSettings
 
   /** @internal */
-  constructor(run: Run, settings: TrainSettings, control: RunControl) {
+  constructor(run: Run, settings: TrainSettings, control: RunControl | undefined) {
     this.#run = run
     this.control = control
     this.#settings = settings
@@ -141,7 +144,7 @@ export class TrainingRun {
   async #keepData(): Promise<void> {
     const data = this.#dataset
     this.#dataset = undefined
-    if (data) await keepRunData(this.folder, data)
+    if (data && this.#run.writes) await keepRunData(this.folder, data)
   }
 
   /**
@@ -204,6 +207,7 @@ export class TrainingRun {
    */
   async finish(net: Net, result?: Evaluation, skipped = 0): Promise<void> {
     await this.#keepData()
+    if (!this.#run.writes) return
     await saveWeights(net, this.weightsFile)
     const test = result && { test_top1: result.top1, test_loss: result.loss }
     const images = skipped > 0 && { skipped_images: skipped }
@@ -215,7 +219,7 @@ export class TrainingRun {
    * whose start failed, leaves no folder, unless it was there before.
    */
   async close(): Promise<void> {
-    await this.control.close()
+    await this.control?.close()
     await this.#run.close()
   }
 

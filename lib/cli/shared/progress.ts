@@ -20,45 +20,37 @@ export interface ProgressState {
 }
 
 export class Progress {
-  readonly #out: NodeJS.WriteStream
+  readonly #out: NodeJS.WriteStream | undefined
   #bar: SingleBar | undefined
   #forget: (() => void) | undefined
   #lineTime = Number.NEGATIVE_INFINITY
   /** Grows with each end, so that a bar whose library still loads does not begin after it. */
   #ends = 0
 
-  constructor(out: NodeJS.WriteStream) {
+  /** @param out undefined: nothing is written */
+  constructor(out: NodeJS.WriteStream | undefined) {
     this.#out = out
   }
 
   async show({ name, done, total, text, now = false }: ProgressState): Promise<void> {
+    const out = this.#out
+    if (!out) return
     const head = `${name} ${done}/${total}`
-    if (!this.#out.isTTY) {
+    if (!out.isTTY) {
       const time = performance.now()
       if (!now && done < total && time - this.#lineTime < LINE_MS) return
       this.#lineTime = time
-      this.#out.write(`${harmless(`${head}  ${text}`)}\n`)
+      out.write(`${harmless(`${head}  ${text}`)}\n`)
       return
     }
     if (!this.#bar) {
       const ends = this.#ends
       const { default: progress } = await import('cli-progress')
       if (ends !== this.#ends) return
-      this.#bar ??= this.#begin(new progress.SingleBar(this.#settings()), { head, text }, total)
+      this.#bar ??= this.#begin(new progress.SingleBar(settingsOn(out)), { head, text }, total)
     }
     this.#bar.setTotal(total)
     this.#bar.update(done, { head, text })
-  }
-
-  #settings() {
-    return {
-      stream: this.#out,
-      hideCursor: true,
-      gracefulExit: false,
-      linewrap: false,
-      format: (_: object, { progress }: { progress: number }, { head, text }: BarText) =>
-        harmless(barLine(head, text, progress))
-    }
   }
 
   #begin(bar: SingleBar, text: BarText, total: number): SingleBar {
@@ -71,7 +63,7 @@ export class Progress {
   /** Writes text that stays, above the bar. */
   print(text: string): void {
     this.end()
-    this.#out.write(`${harmless(text)}\n`)
+    this.#out?.write(`${harmless(text)}\n`)
   }
 
   /** Ends the bar: what follows begins on a line of its own. */
@@ -80,6 +72,17 @@ export class Progress {
     this.#bar?.stop()
     this.#forget?.()
     this.#bar = undefined
+  }
+}
+
+function settingsOn(stream: NodeJS.WriteStream) {
+  return {
+    stream,
+    hideCursor: true,
+    gracefulExit: false,
+    linewrap: false,
+    format: (_: object, { progress }: { progress: number }, { head, text }: BarText) =>
+      harmless(barLine(head, text, progress))
   }
 }
 

@@ -6,15 +6,17 @@ import { wrapped } from './text.ts'
 export interface ReporterOptions {
   /** Writes JSON objects to stdout and everything else to stderr. Default false. */
   readonly json?: boolean
+  /** Writes nothing: another process reports. Default false. */
+  readonly silent?: boolean
 }
 
 export class Reporter {
   readonly json: boolean
   readonly progress: Progress
 
-  constructor({ json = false }: ReporterOptions = {}) {
-    this.json = json
-    this.progress = new Progress(json ? process.stderr : process.stdout)
+  constructor({ json = false, silent = false }: ReporterOptions = {}) {
+    this.json = json && !silent
+    this.progress = new Progress(silent ? undefined : json ? process.stderr : process.stdout)
   }
 
   /** Writes lines that are laid out already. */

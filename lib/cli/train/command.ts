@@ -127,12 +127,17 @@ async function addValidation(train: Command): Promise<void> {
 
 /** Where the run is kept, and what it reports. */
 async function addRun(train: Command): Promise<Command> {
-  const { whole } = await numberParsers()
+  const { whole, positive } = await numberParsers()
   return train
     .option('--out <folder>', 'folder of the run (runs/NET)')
     .option('--checkpoint-every <n>', 'steps between checkpoints (one in ten minutes)', whole(1))
     .option('--keep <n>', 'checkpoints to keep besides the best (2)', whole(1))
     .option('--trace <file>', traceHelp)
+    .option(
+      '--timeout <s>',
+      'seconds that other ranks may take, where there are several (60)',
+      positive
+    )
     .option('--resume', 'resume from the newest whole checkpoint in --out')
     .option('--strict', strictHelp)
     .option('--no-watch', 'do not check for stalled training')

@@ -37,6 +37,11 @@ export class TrainReport extends Reporter {
   /** The mean loss of the last steps. */
   #loss: number | undefined
 
+  /** Says which processes train together. */
+  ranks(text: string | undefined): void {
+    if (text !== undefined) this.print(text)
+  }
+
   data(data: Dataset): void {
     if (data.notice !== undefined) this.note(data.notice)
     this.print(dataText(data))

@@ -15,6 +15,15 @@ import { Parameter, type ParameterSpec, type Piece } from './parameter.ts'
 import { exportTensors, homeOf, importTensors, type PublicTensor } from './public-tensors.ts'
 import { Value } from './value.ts'
 
+/** How a parameter lies in memory. */
+export interface ParameterLayout {
+  readonly name: string
+  readonly part: number
+  /** Undefined where nothing has settled it. */
+  readonly layout: string | undefined
+  readonly bytes: number
+}
+
 /** The parameters on one device. */
 interface Holding {
   readonly byName: Map<string, Parameter>
@@ -35,9 +44,23 @@ export class Parameters {
   /** Counts updates. A packed copy made at an older version is stale. */
   version = 0
 
-  /** @internal */
-  constructor(frozen: ReadonlySet<string> = new Set()) {
+  /** What parameters get when they are declared. */
+  readonly #layouts: readonly ParameterLayout[]
+
+  /**
+   * @internal
+   * @param layouts of other processes, to be taken here; default: ops choose them
+   */
+  constructor(frozen: ReadonlySet<string> = new Set(), layouts: readonly ParameterLayout[] = []) {
     this.frozen = frozen
+    this.#layouts = layouts
+  }
+
+  /** @internal How all of them lie in memory. */
+  get layouts(): readonly ParameterLayout[] {
+    return this.#all.map(({ name, part, master: { layout, bytes } }) => {
+      return { name, part, layout, bytes }
+    })
   }
 
   /**
@@ -50,6 +73,9 @@ export class Parameters {
     const { byName } = this.#holding(declared.part)
     const known = byName.get(declared.name)
     if (!known) {
+      const { name, part } = declared
+      const given = this.#layouts.find((one) => one.name === name && one.part === part)
+      if (given?.layout !== undefined) declared.settle(given.layout, given.bytes)
       byName.set(declared.name, declared)
       this.#all.push(declared)
       return declared

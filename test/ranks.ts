@@ -1,0 +1,29 @@
+/** Starts the processes of a group on this machine, for tests. */
+import { existsSync } from 'node:fs'
+import { freePort } from './free-port.ts'
+import { Running } from './programs.ts'
+
+const library = 'build/Release/libalexnode_gloo.so'
+
+/** Why a test of several processes is left out, for tap; false: it is not. */
+export const gloo = existsSync(library) ? false : `no libgloo: ${library} was not made`
+
+/** Starts so many processes of a program, by the environment that torchrun sets. One alone gets none. */
+export async function startRanks(
+  count: number,
+  file: string,
+  args: readonly string[] | ((rank: number) => readonly string[])
+): Promise<readonly Running[]> {
+  const port = await freePort()
+  return Array.from({ length: count }, (_, rank) => {
+    const env = {
+      RANK: `${rank}`,
+      WORLD_SIZE: `${count}`,
+      LOCAL_RANK: `${rank}`,
+      LOCAL_WORLD_SIZE: `${count}`,
+      MASTER_ADDR: '127.0.0.1',
+      MASTER_PORT: `${port}`
+    }
+    return new Running(file, typeof args === 'function' ? args(rank) : args, count > 1 ? env : {})
+  })
+}
