@@ -34,7 +34,7 @@ t.test('two ranks, then three, then one: the course of one alone', { skip }, asy
   ])
   t.equal(one.code, 0, one.err)
   const [first, second] = await ends(await train(2, ...usual, '--steps', '2', '--out', out))
-  t.equal(first?.code, 0, first?.err)
+  t.equal(first?.code, 0, first?.err ?? '')
   t.match(flat(first?.out), /Ranks 2 processes on 1 machine; this is rank 0 of 2/)
   t.match(second, { code: 0, out: '', err: '' }, 'rank 0 alone speaks')
   for (const [count, steps] of [
@@ -72,7 +72,7 @@ t.test('a rank that is killed ends the others, which name it', { skip }, async (
   all[1]?.process.kill('SIGKILL')
   const [first] = await ends(all)
   t.match(first, { code: 1 })
-  t.match(flat(first?.err), /\[group\] rank 1 on \S+ ended: its connection closed/)
+  t.match(flat(first?.err ?? ''), /\[group\] rank 1 on \S+ ended: its connection closed/)
   const kept = existsSync(out) ? readdirSync(out) : []
   t.notOk(
     kept.some((name) => name.startsWith('.') || name.endsWith('.damaged')),
@@ -86,9 +86,9 @@ t.test('a signal to one rank stops all, and the run is saved', { skip }, async (
   await all[0]?.says(/step \d+\/5000/)
   all[1]?.process.kill('SIGTERM')
   const [first, second] = await ends(all)
-  t.equal(second?.code, 143, second?.err)
+  t.equal(second?.code, 143, second?.err ?? '')
   t.match(first, { code: 1 })
-  t.match(flat(first?.err), /another rank was asked to stop: the run is saved/)
+  t.match(flat(first?.err ?? ''), /another rank was asked to stop: the run is saved/)
   const { length } = losses(out)
   t.ok(length > 0)
   const on = await runProgram('lib/cli/main.ts', [

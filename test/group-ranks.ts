@@ -9,13 +9,13 @@ import { evaluate, open, shapes, train } from '../lib/index.ts'
 import { netByName } from '../lib/net/models/index.ts'
 
 const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
-const { accumulate = 1, batch = 12, size = 67, steps = 10 } = JSON.parse(json)
+const { accumulate = 1, batch = 12, size = 67, steps = 10, gradientDtype } = JSON.parse(json)
 
 await using group = await joinGroup({ timeout: 30 })
 await using device = await open('cpu', { threads: 1 })
 const data = shapes({ train: 100, test: 50 })
 const definition = netByName(name, { size, channels: 1, classes: 10 })
-await using net = await definition.build(device, { batch, group, accumulate })
+await using net = await definition.build(device, { batch, group, accumulate, gradientDtype })
 const losses: number[] = []
 const options = { lr: 0.01, momentum: 0.9, weightDecay: 0.0005, steps, accumulate, clipNorm: 1 }
 for await (const { loss } of train(net, data.train, options)) losses.push(loss)

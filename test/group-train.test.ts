@@ -54,6 +54,16 @@ t.test('shares whose filters lie differently in memory', { skip }, async (t) => 
   t.equal(two?.hash, other?.hash)
 })
 
+t.test('gradients that travel in bf16', { skip }, async (t) => {
+  const options = { batch: 4, size: 28, steps: 3 }
+  const [one] = await ranks(1, 'tf-mnist', JSON.stringify(options))
+  const bf16 = JSON.stringify({ ...options, gradientDtype: 'bf16' })
+  const [two, other] = await ranks(2, 'tf-mnist', bf16)
+  const off = furthest(two?.losses ?? [], one?.losses ?? []) / (one?.losses[0] ?? 1)
+  t.ok(off > 0 && off < 0.02, `${two?.losses}, ${one?.losses}`)
+  t.equal(two?.hash, other?.hash)
+})
+
 t.test('gradients that are accumulated are summed once a step', { skip }, async (t) => {
   const options = JSON.stringify({ accumulate: 3, batch: 8, steps: 4 })
   const [one] = await ranks(1, 'alexnet', options)

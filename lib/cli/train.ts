@@ -62,7 +62,9 @@ async function trainIn(
   report.ranks(ranksText(group))
   await checkRanks(group, given)
 
-  const { out, resume, keep } = given
+  const { out, keep } = given
+  // A launcher on another machine may not see that rank 0 has a run.
+  const resume = await group.ofFirst('whether to resume', given.resume)
   if (resume && group.rank === 0) await requireRun(out)
   const where = await settleDevice({
     ...given.settings,
@@ -115,9 +117,10 @@ async function trainIn(
 
   const plan = planOf(settings, data)
   const { definition, freeze, optimizer, input, views } = plan
-  const { batch, seed, dtype, accumulate = 1, ema } = settings
+  const { batch, seed, dtype, accumulate = 1, ema, gradientDtype = 'f32' } = settings
   const { parallel } = where
-  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze, group }
+  const shared = { group, gradientDtype }
+  const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze, ...shared }
   await using net = await definition.build(devices.all, build)
   await report.net(net)
   if (start) {

@@ -78,6 +78,8 @@ export class Group {
     this.size = identity?.size ?? 1
     this.#store = store
     this.#mesh = mesh
+    // A rank may be gone already.
+    if (store?.gone.aborted) mesh?.abort()
     store?.gone.addEventListener('abort', () => mesh?.abort())
   }
 

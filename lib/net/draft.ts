@@ -120,14 +120,8 @@ export async function draftNet(
       const { group } = placement
       if (traces.length > 1) sync = new ReplicaSync(placement, parameters, calls)
       if (group) {
-        groupSync = new GroupSync({
-          group,
-          placement,
-          parameters,
-          calls,
-          gradients,
-          replicas: sync
-        })
+        const shared = { group, placement, parameters, calls, gradients }
+        groupSync = new GroupSync({ ...shared, replicas: sync, dtype: options.gradientDtype })
       }
       await addBackward(traces, sync, groupSync)
       for (const tape of tapes) await checkGradients(tape, parameters, gradients[tape.part])
@@ -155,7 +149,11 @@ export async function draftNet(
       stepIO,
       layers: mergeResults(traces.map(({ layers }) => layers)),
       classes: stepIO[0]?.logits.dims[1] ?? 0,
-      valuesOf: (part) => [...(tapes[part]?.values ?? []), ...(sync?.valuesOf(part) ?? [])],
+      valuesOf: (part) => [
+        ...(tapes[part]?.values ?? []),
+        ...(sync?.valuesOf(part) ?? []),
+        ...(groupSync?.valuesOf(part) ?? [])
+      ],
       scratchOf: (stream) =>
         [...calls, ...refresh.flatMap((tape) => tape.calls)]
           .filter((call) => call.stream === stream)

@@ -50,6 +50,11 @@ export interface BuildOptions {
    * options, on devices of its own. `batch` is that of all processes together. Default: this process alone.
    */
   readonly group?: Group | undefined
+  /**
+   * The dtype in which gradients travel between the processes of a group: bf16 halves the bytes, and rounds each
+   * process's gradient and each partial sum to 8 bits. Default 'f32'.
+   */
+  readonly gradientDtype?: 'f32' | 'bf16'
 }
 
 const buildOptions = record<BuildOptions>({
@@ -66,6 +71,7 @@ const buildOptions = record<BuildOptions>({
   parameters: maybe(instance(Parameters, 'the parameters of another build')),
   parallel: maybe(parallelRule),
   stream: maybe(aStream),
+  gradientDtype: maybe(oneOf('f32', 'bf16')),
   group: maybe(instance(Group, 'a group of processes that joinGroup() made'))
 })
 
@@ -90,12 +96,13 @@ export interface SettledOptions extends BuildOptions {
   readonly training: boolean
   readonly seed: number
   readonly accumulate: number
+  readonly gradientDtype: 'f32' | 'bf16'
   readonly fuse: boolean
   readonly winograd: boolean
 }
 
 export function settleOptions(options: BuildOptions): SettledOptions {
   const { dtype = 'f32', training = true, seed = 1, accumulate = 1 } = options
-  const { fuse = true, winograd = true } = options
-  return { ...options, dtype, training, seed, accumulate, fuse, winograd }
+  const { fuse = true, winograd = true, gradientDtype = 'f32' } = options
+  return { ...options, dtype, training, seed, accumulate, gradientDtype, fuse, winograd }
 }

@@ -12,6 +12,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   freeze: '--freeze',
   headLr: '--head-lr',
   dtype: '--dtype',
+  gradientDtype: '--gradient-dtype',
   tf32: '--tf32',
   deterministic: '--deterministic',
   batch: '--batch',

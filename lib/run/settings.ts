@@ -46,6 +46,7 @@ const optional = {
   meanFile: maybe(text),
   freeze: maybe(text),
   headLr: maybe(f32({ from: 0 })),
+  gradientDtype: maybe(oneOf('f32', 'bf16')),
   tf32: maybe(flag),
   deterministic: maybe(flag),
   epochs: maybe(number({ from: 0 })),

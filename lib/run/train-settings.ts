@@ -32,6 +32,8 @@ export interface TrainSettings extends Saved {
   readonly headLr?: number
   /** Floating-point format of activations and gradients. */
   readonly dtype: FloatDType
+  /** The dtype in which gradients travel between processes. Default 'f32'. */
+  readonly gradientDtype?: 'f32' | 'bf16'
   /** On a GPU: round the factors of f32 products to TF32. */
   readonly tf32?: boolean
   /** On a GPU: equal runs give equal bits. */

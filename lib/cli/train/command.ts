@@ -78,9 +78,15 @@ async function addTraining(train: Command): Promise<void> {
       'else warmCosine)',
     ['constant', 'warmConstant', 'cosine', 'warmCosine', 'plateau']
   )
+  const gradients = await choice(
+    '--gradient-dtype <dtype>',
+    'dtype in which gradients travel between ranks (f32)',
+    ['f32', 'bf16']
+  )
   const start = await choice('--start <name>', 'initial weights (by net)', ['published', 'even'])
   train
     .addOption(await dtypeOption())
+    .addOption(gradients)
     .option('--workers <n>', 'threads that read and decode photographs (one per core)', whole(1))
     .option('--batch <n>', `images in a batch (${defaults.batch})`, whole(1))
     .option('--steps <n>', 'steps in total (as many as fit in 3 minutes with the test)', whole(1))

@@ -36,6 +36,8 @@ export interface GroupSyncOptions {
   readonly gradients: readonly Value[]
   /** What keeps the replicas here equal, if there are several: their sums are summed. */
   readonly replicas: ReplicaSync | undefined
+  /** In which gradients travel. */
+  readonly dtype: 'f32' | 'bf16'
 }
 
 export class GroupSync {
@@ -47,13 +49,15 @@ export class GroupSync {
   readonly #stretches: readonly Stretch[]
   readonly #replicas: ReplicaSync | undefined
   readonly #written: Written
+  readonly #dtype: 'f32' | 'bf16'
   #tag: number
 
-  constructor({ group, placement, parameters, calls, gradients, replicas }: GroupSyncOptions) {
+  constructor({ group, placement, parameters, calls, gradients, ...how }: GroupSyncOptions) {
     this.#group = group
     this.#parameters = parameters
     this.#calls = calls
-    this.#replicas = replicas
+    this.#replicas = how.replicas
+    this.#dtype = how.dtype
     this.#written = new Written(calls)
     this.#tag = placement.tags
     this.#stretches = placement.parts.map((part, i) => {
@@ -105,7 +109,14 @@ export class GroupSync {
       at: stretch.at
     })
     const from = this.#calls.length
-    await tape.call('all_reduce', { group: this.#group.number, tag: this.#nextTag() }, { x })
+    const fields = { group: this.#group.number, tag: this.#nextTag() }
+    if (this.#dtype === 'f32') await tape.call('all_reduce', fields, { x })
+    else {
+      const sent = tape.value('gradients', this.#dtype, x.dims, 'a')
+      await tape.call('reorder', {}, { y: sent, x })
+      await tape.call('all_reduce', fields, { x: sent })
+      await tape.call('reorder', {}, { y: x, x: sent })
+    }
     this.reductions.push({
       gradients: this.#replicas ? [] : gradients,
       calls: this.#calls.slice(from)
@@ -129,6 +140,11 @@ export class GroupSync {
   /** All processes build the same net, so they count alike. */
   #nextTag(): number {
     return this.#tag++
+  }
+
+  /** What it adds to the values on a part. */
+  valuesOf(part: number): readonly Value[] {
+    return this.#stretches[part]?.tape.values ?? []
   }
 
   close(): void {
