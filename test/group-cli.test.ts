@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { writeSmallSet } from './idx-files.ts'
-import { objects, type Running, runProgram } from './programs.ts'
+import { objects, Running, runProgram } from './programs.ts'
 import { gloo as skip, startRanks } from './ranks.ts'
 
 const dir = t.testdir()
@@ -97,4 +97,35 @@ t.test('a signal to one rank stops all, and the run is saved', { skip }, async (
   ])
   t.equal(on.code, 0, on.err)
   t.equal(losses(out).length, length + 1)
+})
+
+/** The process of a rank that a launcher started. */
+function childOf(launcher: Running, rank: number): number | undefined {
+  const { pid = 0 } = launcher.process
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return list.map(Number).find((child) => {
+    const environment = readFileSync(`/proc/${child}/environ`, 'utf8').split('\0')
+    return environment.includes(`RANK=${rank}`)
+  })
+}
+
+t.test('a launcher starts killed ranks again: the same weights', { skip }, async (t) => {
+  const more = ['--steps', '30', '--checkpoint-every', '3', '--no-test']
+  const launch = (out: string) =>
+    new Running('lib/cli/main.ts', [
+      ...['launch', '--nproc', '2', '--max-restarts', '1', '--', 'train'],
+      ...[...usual, ...more, '--out', out]
+    ])
+  const [out, whole] = [join(dir, 'again'), join(dir, 'whole')]
+  const launched = launch(out)
+  await launched.says(/step \d+\/30/)
+  const rank = childOf(launched, 1)
+  if (rank !== undefined) process.kill(rank, 'SIGKILL')
+  const { code, err } = await launched.ended
+  t.equal(code, 0, err)
+  t.match(flat(err), /rank 1 .*SIGKILL/)
+  const undisturbed = await launch(whole).ended
+  t.equal(undisturbed.code, 0, undisturbed.err)
+  const weights = (folder: string) => readFileSync(join(folder, 'weights.safetensors'))
+  t.ok(weights(out).equals(weights(whole)))
 })
