@@ -86,6 +86,14 @@ function expect<Kind extends keyof Answers>(
   throw new DamagedFileError(`[hdf5] ${path}: ${why}; is it a file of weights?`)
 }
 
+/** What is compiled in place of a source that is not younger: tsx alone takes seconds to read h5wasm. */
+async function compiled(source: string): Promise<string> {
+  if (!source.endsWith('.ts')) return source
+  const built = source.replace(/[/\\]lib[/\\](?=util)/, '/dist/lib/').replace(/ts$/, 'js')
+  const [own, other] = await Promise.all([source, built].map((path) => stat(path).catch(() => {})))
+  return own && other && other.mtimeMs >= own.mtimeMs ? built : source
+}
+
 class Hdf5Process {
   readonly #place: () => Promise<Hdf5Place>
   #opened: Hdf5Place['opened']
@@ -109,11 +117,11 @@ class Hdf5Process {
     this.#opened = opened
     // No `new URL`: webpack would bundle that file as a script.
     const here = fileURLToPath(import.meta.url)
-    const program = join(dirname(here), `hdf5-reader${extname(here)}`)
+    const program = await compiled(join(dirname(here), `hdf5-reader${extname(here)}`))
     // h5wasm opens the real path, and that process opens no other. It needs none of Node's options of this process
     // but the loader of TypeScript, where it runs from sources.
     return fork(program, [await realpath(path)], {
-      execArgv: extname(here) === '.ts' ? ['--import', 'tsx'] : [],
+      execArgv: program.endsWith('.ts') ? ['--import', 'tsx'] : [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc']
     })
