@@ -125,6 +125,12 @@ export class Placement {
       )
     }
     this.group = group && group.size > 1 ? group : undefined
+    if (this.group && devices.some(({ kind }) => kind !== 'cpu')) {
+      throw new Error(
+        `[placement] group: expected CPUs, whose sums Gloo computes, got ${namesOf(devices)}: ` +
+          'train on GPUs with one process, by several devices'
+      )
+    }
     this.replicas = replicas
     this.slices = devices.length / replicas
     this.#ownsStreams = stream === undefined
