@@ -30,6 +30,8 @@ t.test('rates by net and batch', async (t) => {
   t.equal(await rate('alexnet', '--batch', '8'), 0.01)
   t.equal(await rate('torchvision', '--batch', '128'), 0.03)
   t.equal(await rate('cifar', '--batch', '8'), 0.0003)
+  t.equal(await rate('fashion', '--batch', '16'), 0.0003)
+  t.match(await settings('--net', 'fashion', '--batch', '8'), { optimizer: 'sgd', lr: 0.01 })
   const normed = ['cifar', 'fashion', 'keras-fashion']
   for (const net of netNames) {
     const own = { optimizer: 'adam', start: 'published', clipNorm: undefined }

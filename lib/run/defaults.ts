@@ -6,8 +6,9 @@
  *   classes. Published starts and rates were made for 1,000 classes.
  * - Smaller batches are noisier: rates fall with the square root of the batch. The warm-up lets the first steps, which
  *   agree most, be small.
- * - Small nets with batch norm keep their own start and are trained by Adam. Its β₂ is .98: with the usual .999 its
- *   averages still hold the first steps after some hundred.
+ * - Nets with batch norm keep their own start and are trained by Adam. Its β₂ is .98: with the usual .999 its averages
+ *   still hold the first steps after some hundred. Where dense layers are wide and batches small, Adam overshoots, batch
+ *   norm or not: such nets are trained as the others.
  * - Images are normed by mean and standard deviation of each channel, as `train` does without `input`: even starts keep
  *   that scale from layer to layer.
  */
@@ -46,6 +47,8 @@ const REFERENCE = 32
 const ADAM = { narrow: 0.0003, wide: 0.00005 }
 /** Units of a dense layer that make a net wide. */
 const WIDE = 1000
+/** The smallest batch by which Adam trains a wide net with batch norm. */
+const WIDE_BATCH = 16
 
 /**
  * The defaults of training for a net. They are chosen for any number of classes, from two on; docs/defaults.md says
@@ -65,18 +68,18 @@ export function defaultTraining(chosen: DefaultsFor): TrainingDefaults {
   const wide = layers.some(
     ({ node }) => node.kind === 'dense' && (node.config as DenseOptions).units > WIDE
   )
-  const small = normed && !wide
+  const steady = normed && (!wide || batch >= WIDE_BATCH)
   const always = {
-    start: small ? 'published' : 'even',
+    start: steady ? 'published' : 'even',
     schedule: 'warmCosine',
     beta2: 0.98
   } as const
-  if ((optimizer ?? (small ? 'adam' : 'sgd')) === 'adam') {
-    const lr = small ? ADAM.narrow : ADAM.wide
+  if ((optimizer ?? (steady ? 'adam' : 'sgd')) === 'adam') {
+    const lr = steady ? ADAM.narrow : ADAM.wide
     return { ...always, optimizer: 'adam', lr, momentum: 0.8, weightDecay: 0 }
   }
   const sgd = { ...always, optimizer: 'sgd', momentum: 0.9, weightDecay: 0.0005 } as const
-  if (small) return { ...sgd, lr: 0.01 }
+  if (steady) return { ...sgd, lr: 0.01 }
   const lr = Math.min(CLIPPED.largest, CLIPPED.rate * Math.sqrt(batch / REFERENCE))
   return { ...sgd, lr: Number(lr.toPrecision(2)), clipNorm: 1 }
 }
