@@ -1,23 +1,9 @@
-// Ranks as processes: what the others see when one is killed, hangs, fails or leaves, and real launchers.
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePort } from './free-port.ts'
 import { objects, Running } from './programs.ts'
 
 const program = 'test/group-member.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 /** Starts the ranks of a group, and waits until all have joined. */
 async function begin(t: Test, size: number, ...args: readonly string[]): Promise<Running[]> {
@@ -123,35 +109,3 @@ t.test('a wait that nothing ends', async (t) => {
     /get\('never'\): expected an answer within 0.5 s, got none: no rank/
   )
 })
-
-const node = [process.execPath, '--import', 'tsx', resolve(program), 'exchange', '20']
-// PyTorch 1.13 under Python 3.11 starts nothing without these.
-const logged = ['--log_dir', t.testdir(), '-r', '1', '-t', '1']
-const launchers: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
-  ['Open MPI', 'mpirun.openmpi', '--allow-run-as-root', '--oversubscribe', '-n', '3'],
-  ['MPICH', 'mpiexec.hydra', '-n', '3'],
-  ['torchrun', 'torchrun', '--nproc_per_node=3', ...logged, '--no_python']
-]
-
-for (const [name, launcher, ...args] of launchers) {
-  const { error, status, stderr } = spawnSync(launcher, [...args, 'true'], { encoding: 'utf8' })
-  const why = error
-    ? `there is no ${launcher}`
-    : `${launcher} fails: ${stderr.trim().split('\n').at(-1)}`
-  t.test(name, { skip: status === 0 ? false : why }, async (t) => {
-    const child = spawn(launcher, [...args, ...node], {
-      cwd: resolve(join(import.meta.dirname, '..')),
-      env: { ...process.env, NODE_OPTIONS: '' }
-    })
-    let out = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      out += text
-    })
-    const [code] = await once(child, 'close')
-    t.equal(code, 0, out)
-    t.equal(out.match(/\{"all":\["id 0","id 1","id 2"\]\}/g)?.length, 3, out)
-  })
-}

@@ -15,6 +15,7 @@ import {
 } from '../lib/group/store/proof.ts'
 import { joinStore, type Store } from '../lib/group/store/store.ts'
 import { readExactly } from '../lib/group/store/wire.ts'
+import { freePort } from './free-port.ts'
 
 async function listening(server: Server, port = 0): Promise<number> {
   server.listen(port, '127.0.0.1')
@@ -22,14 +23,6 @@ async function listening(server: Server, port = 0): Promise<number> {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listening(server)
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const base = {

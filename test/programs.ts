@@ -12,7 +12,7 @@ let isCompiled: boolean | undefined
  * Node's arguments for a program: what is compiled starts in a quarter of the time. It must be up to date, and not be
  * given options of Node, which may be hooks for its sources.
  */
-function startOf(file: string, { NODE_OPTIONS }: NodeJS.ProcessEnv): string[] {
+export function startOf(file: string, { NODE_OPTIONS }: NodeJS.ProcessEnv): string[] {
   const path = join(root, file)
   if (file.startsWith('lib/') && !NODE_OPTIONS) {
     isCompiled ??= !dist.isStale()
