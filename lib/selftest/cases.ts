@@ -13,6 +13,7 @@ import { lrnCases } from './cases/lrn.ts'
 import { moveCases } from './cases/move.ts'
 import { optimizerCases } from './cases/optimizer.ts'
 import { poolingCases } from './cases/pooling.ts'
+import { sharedBatchNormCases } from './cases/shared-batch-norm.ts'
 import { smallImageCases } from './cases/small-images.ts'
 import { viewCases } from './cases/views.ts'
 import { spoiltCases } from './spoilt.ts'
@@ -24,6 +25,7 @@ const finiteCases: readonly OpCase[] = [
   ...lrnCases,
   ...denseCases,
   ...batchNormCases,
+  ...sharedBatchNormCases,
   ...elementwiseCases,
   ...lossCases,
   ...optimizerCases,

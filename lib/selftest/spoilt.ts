@@ -15,6 +15,10 @@ const spreading: ReadonlySet<string> = new Set([
   'batch_norm',
   'batch_norm_backward',
   'batch_norm_inference',
+  'batch_norm_moments',
+  'batch_norm_combine',
+  'batch_norm_backward_sums',
+  'batch_norm_backward_shared',
   'resize'
 ])
 

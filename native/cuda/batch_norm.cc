@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "cuda/kernel.h"
+#include "cuda/kernels/batch_norm_shared.h"
 #include "cuda/settle.h"
 
 namespace alexnode::cuda {
@@ -107,9 +108,9 @@ KernelPtr make(const BatchNormBackward& f, Specs specs, const Target& target) {
     const auto *mean = a.at<const float>(Op::Mean), *var = a.at<const float>(Op::Var);
     auto *dscale = a.at<float>(Op::DGamma), *dshift = a.at<float>(Op::DBeta);
     launch(sums, plan.grid, {kThreads}, BatchNormSumsParams{plan.tiles, x, dy, mean, scratch});
-    launch(
-        slopes, plan.warps(), {kThreads},
-        BatchNormSlopesParams{scratch, var, dscale, dshift, plan.channels, f.epsilon, plan.tiles.segments});
+    launch(slopes, plan.warps(), {kThreads},
+           BatchNormSlopesParams{scratch, var, dscale, dshift, nullptr, plan.channels, f.epsilon,
+                                 plan.tiles.segments});
     BatchNormApplyParams p{};
     p.tiles = plan.tiles, p.y = a.at<void>(Op::DX), p.x = x, p.dy = dy;
     p.scale = a.at<const float>(Op::Gamma), p.mean = mean, p.var = var;
@@ -133,6 +134,77 @@ KernelPtr make(const BatchNormInference& f, Specs specs, const Target& target) {
                        p.scale = a.at<const float>(Op::Gamma), p.shift = a.at<const float>(Op::Beta);
                        p.mean = a.at<const float>(Op::Mean), p.var = a.at<const float>(Op::Var);
                        p.epsilon = f.epsilon, p.least = least(f.relu);
+                       launch(apply, plan.grid, {kThreads}, p);
+                     });
+}
+
+KernelPtr make(const BatchNormMoments& f, Specs specs, const Target& target) {
+  using Op = BatchNormMoments;
+  settle_images(specs, Op::X);
+  const Plan plan(specs, Op::X);
+  const auto dtype = specs[Op::X].dtype;
+  const auto sums = plan.kernel(target, "batch_norm", "_sums", dtype);
+  const auto moments = target.function("batch_norm_shared", "batch_norm_moments", dtype);
+  const auto run = [=, slots = specs.shape(Op::Moments)[0]](const Args& a, const Launch& launch) {
+    auto* scratch = static_cast<double*>(a.scratch);
+    const void* x = a.at<void>(Op::X);
+    launch(sums, plan.grid, {kThreads}, BatchNormSumsParams{plan.tiles, x, nullptr, nullptr, scratch});
+    launch(moments, plan.warps(), {kThreads},
+           BatchNormMomentsParams{scratch, x, a.at<float>(Op::Moments), plan.tiles.image, double(plan.count),
+                                  f.slot, slots, plan.tiles.segments});
+  };
+  return make_launch(std::move(specs), plan.planes ? "kernel by planes" : "kernel", run, plan.scratch());
+}
+
+KernelPtr make(const BatchNormCombine&, Specs specs, const Target& target) {
+  using Op = BatchNormCombine;
+  specs.settle_as(Op::Mean);
+  const int64_t channels = specs.shape(Op::Mean)[0], slots = specs.shape(Op::Moments)[0];
+  const auto function = target.function("batch_norm_shared", "batch_norm_combine");
+  const auto grid = blocks_for(target.gpu, channels, kThreads);
+  return make_launch(std::move(specs), "kernel", [=](const Args& a, const Launch& launch) {
+    launch(function, grid, {kThreads},
+           BatchNormCombineParams{a.at<float>(Op::Mean), a.at<float>(Op::Var), a.at<const float>(Op::Moments),
+                                  channels, slots});
+  });
+}
+
+KernelPtr make(const BatchNormBackwardSums& f, Specs specs, const Target& target) {
+  using Op = BatchNormBackwardSums;
+  settle_images(specs, Op::X);
+  specs.same_layout({Op::X, Op::DY});
+  const Plan plan(specs, Op::X);
+  const auto sums = plan.kernel(target, "batch_norm_backward", "_sums", specs[Op::X].dtype);
+  const auto slopes = target.function("batch_norm", "batch_norm_slopes");
+  const auto run = [=](const Args& a, const Launch& launch) {
+    auto* scratch = static_cast<double*>(a.scratch);
+    launch(sums, plan.grid, {kThreads},
+           BatchNormSumsParams{plan.tiles, a.at<void>(Op::X), a.at<void>(Op::DY), a.at<const float>(Op::Mean),
+                               scratch});
+    launch(slopes, plan.warps(), {kThreads},
+           BatchNormSlopesParams{scratch, a.at<const float>(Op::Var), a.at<float>(Op::DGamma),
+                                 a.at<float>(Op::DBeta), a.at<float>(Op::Sums), plan.channels, f.epsilon,
+                                 plan.tiles.segments});
+  };
+  return make_launch(std::move(specs), plan.planes ? "kernel by planes" : "kernel", run, plan.scratch());
+}
+
+KernelPtr make(const BatchNormBackwardShared& f, Specs specs, const Target& target) {
+  using Op = BatchNormBackwardShared;
+  settle_images(specs, Op::X);
+  specs.same_layout({Op::DX, Op::X, Op::DY});
+  const Plan plan(specs, Op::X);
+  const auto apply = plan.kernel(target, "batch_norm_backward", "", specs[Op::X].dtype);
+  return make_launch(std::move(specs), plan.planes ? "kernel by planes" : "kernel",
+                     [=](const Args& a, const Launch& launch) {
+                       const auto* sums = a.at<const float>(Op::Sums);
+                       BatchNormApplyParams p{};
+                       p.tiles = plan.tiles, p.y = a.at<void>(Op::DX);
+                       p.x = a.at<void>(Op::X), p.dy = a.at<void>(Op::DY);
+                       p.scale = a.at<const float>(Op::Gamma), p.mean = a.at<const float>(Op::Mean);
+                       p.var = a.at<const float>(Op::Var);
+                       p.dscale = sums, p.dshift = sums + plan.channels;
+                       p.epsilon = f.epsilon, p.least = least(false), p.count = float(f.count);
                        launch(apply, plan.grid, {kThreads}, p);
                      });
 }

@@ -4,17 +4,18 @@ import { fromForward, type OpCase, opCase, slot, type Values } from '../case.ts'
 import { batchNorm } from '../reference/batch-norm.ts'
 import { imageLayouts } from './shapes.ts'
 
-const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }
+export const positive: Values = { kind: 'uniform', low: 0.5, high: 2 }
 /** Far from 0: a variance computed from sums of squares would be inexact. */
 const shifted: Values = { kind: 'normal', mean: 30 }
 
-interface Norm {
+/** A tensor to normalise. */
+export interface Norm {
   readonly x: Shape
   readonly epsilon?: number
   readonly values?: Values
 }
 
-const norms: readonly Norm[] = [
+export const norms: readonly Norm[] = [
   { x: [4, 16, 5, 5] },
   { x: [2, 3, 7, 6], epsilon: 0.01 },
   { x: [3, 10, 1, 2], epsilon: 0.001 },

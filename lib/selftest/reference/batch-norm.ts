@@ -6,13 +6,13 @@ import { copy, flag, images, input, isUpdated, map, number, zeros } from './fiel
 import type { Dense, Fields, Reference } from './types.ts'
 
 /** The channel of an element. */
-function channelOf(shape: readonly number[]): (index: number) => number {
+export function channelOf(shape: readonly number[]): (index: number) => number {
   const [, channels, height, width] = images(shape)
   return (index) => Math.floor(index / (height * width)) % channels
 }
 
 /** The mean of `value` over the elements of each channel. */
-function channelMeans(x: Dense, value: (element: number, index: number) => number) {
+export function channelMeans(x: Dense, value: (element: number, index: number) => number) {
   const [count, channels, height, width] = images(x.shape)
   const channel = channelOf(x.shape)
   const means = zeros([channels])

@@ -16,6 +16,7 @@ import * as lrn from './lrn.ts'
 import * as move from './move.ts'
 import * as update from './optimizer.ts'
 import * as pooling from './pooling.ts'
+import * as shared from './shared-batch-norm.ts'
 import type { Reference } from './types.ts'
 import { logMeanSoftmax } from './views.ts'
 
@@ -42,6 +43,10 @@ export const references: Readonly<Record<string, Reference>> = {
   batch_norm_backward: norm.batchNormBackward,
   batch_norm_inference: norm.batchNormInference,
   batch_norm_update: norm.batchNormUpdate,
+  batch_norm_moments: shared.batchNormMoments,
+  batch_norm_combine: shared.batchNormCombine,
+  batch_norm_backward_sums: shared.batchNormBackwardSums,
+  batch_norm_backward_shared: shared.batchNormBackwardShared,
   relu: activation.relu,
   relu_backward: activation.reluBackward,
   leaky_relu: activation.leakyRelu,

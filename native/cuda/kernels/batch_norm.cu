@@ -1,6 +1,7 @@
 // Batch normalisation in any layout that an Image describes. A pass gathers shifted sums, in f32 within a
 // thread's few rows and in f64 beyond; a warp a channel makes statistics of them; a last pass is affine.
 #include "cuda/kernels/batch_norm.h"
+#include "cuda/kernels/batch_norm_sums.cuh"
 #include "cuda/kernels/device.cuh"
 #include "cuda/kernels/lanes.cuh"
 #include "cuda/kernels/reduce.cuh"
@@ -153,18 +154,6 @@ ALEXNODE_DEVICE void planes_sums(const BatchNormSumsParams& p) {
   to[0] = sum, to[p.tiles.segments] = product;
 }
 
-/// The sums of all segments: [C][2][segments], a warp a channel.
-struct Sums {
-  double sum, product;
-};
-ALEXNODE_DEVICE Sums add_segments(const double* sums, i64 channel, int segments) {
-  const double* from = sums + channel * 2 * segments;
-  double sum = 0, product = 0;
-  for (int s = threadIdx.x % 32; s < segments; s += 32) sum += from[s], product += from[segments + s];
-  return {warp_reduce(sum, Plus{}), warp_reduce(product, Plus{})};
-}
-ALEXNODE_DEVICE i64 own_warp() { return first_index() / 32; }
-
 template <class T>
 ALEXNODE_DEVICE void batch_norm_stats(const BatchNormStatsParams& p) {
   const i64 c = own_warp();
@@ -183,6 +172,7 @@ ALEXNODE_KERNEL(batch_norm_slopes, BatchNormSlopesParams) {
   if (threadIdx.x % 32 > 0) return;
   p.dshift[c] = float(sum);
   p.dscale[c] = float(product / sqrt(double(p.var[c]) + double(p.epsilon)));
+  if (p.both) p.both[c] = p.dscale[c], p.both[p.channels + c] = p.dshift[c];
 }
 
 /// y = x·of_x + rest, or no less than `least`; dx = dy·of_dy + x·of_x + rest, backward.

@@ -41,6 +41,7 @@ struct BatchNormSlopesParams {
   const double* sums;
   const float* var;
   float *dscale, *dshift;
+  float* both;  // [2][C], or null
   i64 channels;
   float epsilon;
   i32 segments;
