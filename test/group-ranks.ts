@@ -1,26 +1,31 @@
 /**
  * A process that trains a net with others, for tests. It prints a JSON line: its losses, the hash of its weights, and
- * what it made of a test set. Its arguments are a
- * named net and, as JSON, what differs from the usual.
+ * what it made of a test set. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual.
  */
 import { createHash } from 'node:crypto'
 import { joinGroup } from '../lib/group/group.ts'
 import { evaluate, open, shapes, train } from '../lib/index.ts'
 import { netByName } from '../lib/net/models/index.ts'
+import { residualNet } from './residual-net.ts'
 
 const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
-const { accumulate = 1, batch = 12, size = 67, steps = 10, gradientDtype } = JSON.parse(json)
+const { accumulate = 1, batch = 12, steps = 10, lr = 0.01, ...rest } = JSON.parse(json)
+const { size = 67, width = 1, gradientDtype, syncBatchNorm, winograd } = rest
 
 await using group = await joinGroup({ timeout: 30 })
 await using device = await open('cpu', { threads: 1 })
 const data = shapes({ train: 100, test: 50 })
-const definition = netByName(name, { size, channels: 1, classes: 10 })
-await using net = await definition.build(device, { batch, group, accumulate, gradientDtype })
+const definition =
+  name === 'custom-net' ? residualNet : netByName(name, { size, channels: 1, classes: 10, width })
+const how = { gradientDtype, syncBatchNorm, winograd }
+await using net = await definition.build(device, { batch, group, accumulate, ...how })
 const losses: number[] = []
-const options = { lr: 0.01, momentum: 0.9, weightDecay: 0.0005, steps, accumulate, clipNorm: 1 }
+const options = { lr, momentum: 0.9, weightDecay: 0.0005, steps, accumulate, clipNorm: 1 }
 for await (const { loss } of train(net, data.train, options)) losses.push(loss)
 const hash = createHash('sha256')
+const statistics: number[] = []
 for (const [name, { data }] of await net.parameters.export(net.stream)) {
+  if (name.includes('running_')) statistics.push(...data)
   hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 }
 const rows: number[] = []
@@ -28,6 +33,5 @@ const { loss, top1, images } = await evaluate(net, data.test, {
   batch: 8,
   onBatch: ({ labels, probabilities }) => rows.push(labels.length, probabilities.length)
 })
-console.log(
-  JSON.stringify({ rank: group.rank, losses, hash: hash.digest('hex'), loss, top1, images, rows })
-)
+const told = { rank: group.rank, losses, hash: hash.digest('hex'), loss, top1, images, rows }
+console.log(JSON.stringify({ ...told, statistics }))

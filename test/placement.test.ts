@@ -12,6 +12,7 @@ import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
 import { type ChromeTrace, type Span, writeTrace } from '../lib/training/bench/index.ts'
 import { distance, run } from './courses.ts'
 import { built, checkTrace, course, input, off, sent, set } from './placed.ts'
+import { residualNet } from './residual-net.ts'
 
 const alone = await course(['cpu'])
 
@@ -68,6 +69,20 @@ t.test('devices that cannot share a net', async (t) => {
   t.throws(() => replicasOf(mixed, 'model'), /expected CPUs or GPUs, got some of each: cpu:0, cuda/)
   await t.rejects(openDevices([]), /names: expected a list of 1 or more values/)
   await t.rejects(openDevices(['cpu', 'tpu']), /there is no device 'tpu'/)
+})
+
+t.test('batch norm over the whole batch is for one replica a process', async (t) => {
+  await using devices = await openDevices(['cpu:0', 'cpu:1'], { threads: 1 })
+  const shared = { batch: 4, syncBatchNorm: true }
+  await t.rejects(
+    residualNet.build(devices.all, { ...shared, parallel: 'data' }),
+    /syncBatchNorm: expected one replica a process, got 2, .*start a process for each device/
+  )
+  // It changes nothing else here: not inference, nor slices, nor one device.
+  for (const options of [{ training: false, parallel: 'data' }, { parallel: 'model' }] as const) {
+    await using net = await residualNet.build(devices.all, { ...shared, ...options })
+    t.ok(net.draft.calls.every(({ op }) => op.name !== 'all_reduce'))
+  }
 })
 
 t.test('devices exchange where the paper has it, and nowhere else', async (t) => {

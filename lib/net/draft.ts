@@ -12,6 +12,8 @@ import { allReduceFlags } from './placement/all-reduce-flags.ts'
 import { GroupSync } from './placement/group-sync.ts'
 import type { Placement } from './placement/placement.ts'
 import { type Reduction, ReplicaSync } from './placement/replica-sync.ts'
+import { sharedBatch } from './placement/shared-batch.ts'
+import { Tags } from './placement/tags.ts'
 import { createTapes } from './placement/tapes.ts'
 import type { NetSpec } from './spec.ts'
 import type { StepInputs, StepIO } from './trace/step-io.ts'
@@ -73,7 +75,7 @@ export async function draftNet(
   layouts?: readonly ParameterLayout[]
 ): Promise<Draft> {
   const options = settleOptions(buildOptions)
-  const { batch, dtype, training, winograd } = options
+  const { batch, dtype, training, winograd, syncBatchNorm } = options
   const parameters = parametersFor(spec, options, layouts)
   const tapes = createTapes(placement)
   const calls = tapes[0]?.calls ?? []
@@ -97,6 +99,8 @@ export async function draftNet(
     const nodes = options.fuse ? fuse(spec.layers) : spec.layers
     const traces: Trace[] = []
     const stepIO: StepIO[] = []
+    const tags = new Tags(placement.tags)
+    const shared = syncBatchNorm && training ? sharedBatch(placement, batch, tags) : undefined
     for (let replica = 0; replica < placement.replicas; replica++) {
       const parts = placement.of(replica)
       const trace = new Trace({
@@ -108,6 +112,7 @@ export async function draftNet(
         parameters,
         dtype,
         training,
+        shared,
         winograd,
         batch: placement.rows(replica, batch).count
       })
@@ -120,8 +125,8 @@ export async function draftNet(
       const { group } = placement
       if (traces.length > 1) sync = new ReplicaSync(placement, parameters, calls)
       if (group) {
-        const shared = { group, placement, parameters, calls, gradients }
-        groupSync = new GroupSync({ ...shared, replicas: sync, dtype: options.gradientDtype })
+        const common = { group, placement, tags, parameters, calls, gradients }
+        groupSync = new GroupSync({ ...common, replicas: sync, dtype: options.gradientDtype })
       }
       await addBackward(traces, sync, groupSync)
       for (const tape of tapes) await checkGradients(tape, parameters, gradients[tape.part])
@@ -130,7 +135,8 @@ export async function draftNet(
       }
       for (const trace of traces) await trace.update()
       sync?.broadcastStatistics()
-      await groupSync?.broadcastStatistics()
+      // Those of the whole batch are the same everywhere.
+      if (!shared) await groupSync?.broadcastStatistics()
     }
     const refresh: Tape[] = []
     for (const tape of tapes) refresh.push(await tape.refresh(parameters.of(tape.part)))

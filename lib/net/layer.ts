@@ -11,6 +11,22 @@ import type { Parameter, ParameterSpec } from './graph/parameter.ts'
 import type { Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
 
+/** A batch that several processes share, for a layer that needs all of it. */
+export interface SharedBatch {
+  /** What ops call the group of processes. */
+  readonly group: number
+  /** The number of processes. */
+  readonly size: number
+  /** The number of this one, from 0. */
+  readonly rank: number
+  /** Images of the whole batch. */
+  readonly images: number
+  /** False if this process has none of them, but one image that does not count. */
+  readonly counts: boolean
+  /** The tag of the next collective. */
+  tag(): number
+}
+
 /** What a layer is given when its calls are added. */
 export interface LayerContext {
   readonly tape: Tape
@@ -22,6 +38,8 @@ export interface LayerContext {
   readonly keeps: boolean
   /** True if the layer's parameters stay as they are. */
   readonly frozen: boolean
+  /** The batch, if batch norm takes its statistics over that of several processes. */
+  readonly shared: SharedBatch | undefined
   /** True if convolutions may use Winograd's method. */
   readonly winograd: boolean
   /** The layer's name, unique in its net. */

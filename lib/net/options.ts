@@ -55,6 +55,11 @@ export interface BuildOptions {
    * process's gradient and each partial sum to 8 bits. Default 'f32'.
    */
   readonly gradientDtype?: 'f32' | 'bf16'
+  /**
+   * With `group`: batch norm takes its statistics over the whole batch, as one process does, not over each process's
+   * share. It costs two exchanges a layer. Alone it changes nothing. Default false.
+   */
+  readonly syncBatchNorm?: boolean | undefined
 }
 
 const buildOptions = record<BuildOptions>({
@@ -72,7 +77,8 @@ const buildOptions = record<BuildOptions>({
   parallel: maybe(parallelRule),
   stream: maybe(aStream),
   gradientDtype: maybe(oneOf('f32', 'bf16')),
-  group: maybe(instance(Group, 'a group of processes that joinGroup() made'))
+  group: maybe(instance(Group, 'a group of processes that joinGroup() made')),
+  syncBatchNorm: maybe(flag)
 })
 
 /** @throws RangeError naming the option, what was expected, and what came */
@@ -99,10 +105,12 @@ export interface SettledOptions extends BuildOptions {
   readonly gradientDtype: 'f32' | 'bf16'
   readonly fuse: boolean
   readonly winograd: boolean
+  readonly syncBatchNorm: boolean
 }
 
 export function settleOptions(options: BuildOptions): SettledOptions {
   const { dtype = 'f32', training = true, seed = 1, accumulate = 1 } = options
-  const { fuse = true, winograd = true, gradientDtype = 'f32' } = options
-  return { ...options, dtype, training, seed, accumulate, gradientDtype, fuse, winograd }
+  const { fuse = true, winograd = true, gradientDtype = 'f32', syncBatchNorm = false } = options
+  const common = { dtype, training, seed, accumulate, gradientDtype }
+  return { ...options, ...common, fuse, winograd, syncBatchNorm }
 }

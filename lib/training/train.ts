@@ -83,7 +83,7 @@ async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): Asyn
   const plan = new RunPlan(net, set, options)
   await using trainer = await Trainer.create(net, set, plan.optimizer, options)
   const { group } = net.placement
-  await group?.same('the options of train', sharedOptions(set, options))
+  await group?.same('the options of train', sharedOptions(net, set, options))
   if (options.from && (group?.rank ?? 0) === 0) await trainer.import(options.from)
   await trainer.spread()
   if (plan.lossScale?.cleared) trainer.flag(false)

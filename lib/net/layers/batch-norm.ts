@@ -15,6 +15,7 @@ import {
 } from '../layer.ts'
 import { undoRelu } from './relu.ts'
 import { layerRules } from './rules.ts'
+import { SharedBatchNorm, type Statistics } from './shared-batch-norm.ts'
 
 /** Options of `batchNorm`. */
 export interface BatchNormOptions extends LayerOptions, FusedReluOptions {
@@ -49,7 +50,7 @@ const layer: Layer<BatchNormOptions> = {
   },
 
   async forward(context, config, inputs) {
-    const { tape, dtype, training, frozen, parameters, ok, onUpdate } = context
+    const { tape, dtype, training, frozen, shared, parameters, ok, onUpdate } = context
     const x = only(inputs)
     const { epsilon = 1e-5, momentum = 0.1, relu = false } = config
     const { scale, shift, running_mean, running_var } = parameters
@@ -72,15 +73,24 @@ const layer: Layer<BatchNormOptions> = {
         }
       }
     }
-    const count = elements(x.dims) / (x.dims[1] ?? 1)
+    const sync = shared && new SharedBatchNorm({ tape, shared, x, epsilon })
+    const count = sync?.count ?? elements(x.dims) / (x.dims[1] ?? 1)
     if (count < 2) {
       throw new Error(
         `expected two values a channel or more to train on, got one, in [${x.dims}]: their variance ` +
           'is 0 whatever the input; use a larger batch'
       )
     }
-    const statistics = { mean: tape.value('mean', 'f32'), var: tape.value('var', 'f32') }
-    await tape.call('batch_norm', { epsilon, relu }, { y, ...statistics, x, ...affine })
+    const statistics: Statistics = sync
+      ? await sync.statistics()
+      : { mean: tape.value('mean', 'f32'), var: tape.value('var', 'f32') }
+    if (sync) {
+      const { mean: running_mean, var: running_var } = statistics
+      const given = { x, ...affine, running_mean, running_var }
+      await tape.call('batch_norm_inference', { epsilon, relu }, { y, ...given })
+    } else {
+      await tape.call('batch_norm', { epsilon, relu }, { y, ...statistics, x, ...affine })
+    }
     onUpdate(() =>
       tape.call('batch_norm_update', { momentum, count }, { ...running, ...statistics, ok })
     )
@@ -89,6 +99,7 @@ const layer: Layer<BatchNormOptions> = {
       backward: async (dy) => {
         const dz = relu ? await undoRelu(tape, y, dy) : dy
         const aligned = await tape.inLayout(dz, x.layout)
+        if (sync) return [await sync.backward(aligned, { scale, shift }, statistics)]
         const dx = tape.value('dx', dtype)
         const gradients = { dscale: scale.gradient, dshift: shift.gradient }
         await tape.call(
@@ -132,7 +143,8 @@ async function scaled(
 /**
  * Batch normalisation, with a mean and a variance for each channel:
  * y = scale · (x - mean) / √(variance + epsilon) + shift. Training takes mean and (biased) variance of the batch,
- * inference, and training where the layer is frozen, the running ones.
+ * inference, and training where the layer is frozen, the running ones. Of several processes each takes its share of
+ * the batch, or all of it by `syncBatchNorm` of the build.
  *
  * Shapes: [N, C, H, W] or [N, C], kept. Parameters, all [C]: scale, which starts at 1, and shift, which starts at 0,
  * both without weight decay; running_mean and running_var, which no optimizer updates.

@@ -10,6 +10,7 @@ import { type Call, Tape } from '../graph/tape.ts'
 import { Value } from '../graph/value.ts'
 import type { Placement } from './placement.ts'
 import type { Reduction, ReplicaSync } from './replica-sync.ts'
+import type { Tags } from './tags.ts'
 import { Written } from './written.ts'
 
 /** Smaller buckets begin to travel sooner; larger ones pay for fewer round trips. */
@@ -29,6 +30,7 @@ interface Stretch {
 export interface GroupSyncOptions {
   readonly group: Group
   readonly placement: Placement
+  readonly tags: Tags
   readonly parameters: Parameters
   /** The list that the tapes of all parts share. */
   readonly calls: Call[]
@@ -50,16 +52,16 @@ export class GroupSync {
   readonly #replicas: ReplicaSync | undefined
   readonly #written: Written
   readonly #dtype: 'f32' | 'bf16'
-  #tag: number
+  readonly #tags: Tags
 
-  constructor({ group, placement, parameters, calls, gradients, ...how }: GroupSyncOptions) {
+  constructor({ group, placement, tags, parameters, calls, gradients, ...how }: GroupSyncOptions) {
     this.#group = group
     this.#parameters = parameters
     this.#calls = calls
     this.#replicas = how.replicas
     this.#dtype = how.dtype
     this.#written = new Written(calls)
-    this.#tag = placement.tags
+    this.#tags = tags
     this.#stretches = placement.parts.map((part, i) => {
       const [vector] = gradients.slice(i)
       if (!vector) throw new Error(`[placement] there is no part ${i}`)
@@ -109,7 +111,7 @@ export class GroupSync {
       at: stretch.at
     })
     const from = this.#calls.length
-    const fields = { group: this.#group.number, tag: this.#nextTag() }
+    const fields = { group: this.#group.number, tag: this.#tags.next() }
     if (this.#dtype === 'f32') await tape.call('all_reduce', fields, { x })
     else {
       const sent = tape.value('gradients', this.#dtype, x.dims, 'a')
@@ -131,15 +133,10 @@ export class GroupSync {
       for (const { trained, frozen, master, layer } of this.#parameters.of(tape.part)) {
         if (trained || frozen) continue
         tape.at(layer, 'update')
-        const fields = { group: this.#group.number, root: 0, tag: this.#nextTag() }
+        const fields = { group: this.#group.number, root: 0, tag: this.#tags.next() }
         await tape.call('broadcast', fields, { x: master })
       }
     }
-  }
-
-  /** All processes build the same net, so they count alike. */
-  #nextTag(): number {
-    return this.#tag++
   }
 
   /** What it adds to the values on a part. */

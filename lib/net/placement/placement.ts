@@ -189,11 +189,20 @@ export class Placement {
    * replica without images gets one that does not count.
    */
   rows(replica: number, batch: number): Rows {
+    const { from, count } = this.#share(replica, batch)
+    return { from, count: Math.max(1, count) }
+  }
+
+  /** True if a replica has images of a batch, and not one alone that does not count. */
+  counts(replica: number, batch: number): boolean {
+    return this.#share(replica, batch).count > 0
+  }
+
+  #share(replica: number, batch: number): Rows {
     const place = (this.group?.rank ?? 0) * this.replicas + replica
     const share = Math.floor(batch / this.shares)
     const more = batch % this.shares
-    const from = place * share + Math.min(place, more)
-    return { from, count: Math.max(1, share + (place < more ? 1 : 0)) }
+    return { from: place * share + Math.min(place, more), count: share + (place < more ? 1 : 0) }
   }
 
   /** The images of a batch that the replicas of this process take. */

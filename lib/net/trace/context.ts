@@ -4,6 +4,7 @@ import { OutOfMemoryError } from '../../native/errors.ts'
 import type { PlacedNode } from '../fuse.ts'
 import type { Parameters } from '../graph/parameters.ts'
 import type { Tape } from '../graph/tape.ts'
+import type { SharedBatch } from '../layer.ts'
 import type { Part, Placement } from '../placement/placement.ts'
 import type { NetSpec } from '../spec.ts'
 
@@ -19,6 +20,8 @@ export interface TraceContext {
   readonly dtype: DType
   readonly training: boolean
   readonly winograd: boolean
+  /** The batch, if batch norm takes its statistics over that of several processes. */
+  readonly shared: SharedBatch | undefined
   /** Images of this replica. */
   readonly batch: number
 }

@@ -102,7 +102,7 @@ export class Trace {
     { sharding, inputs }: LayerShare,
     { slice, parameters, needs }: LayerPart
   ): LayerContext {
-    const { dtype, training, winograd, tapes } = this.#context
+    const { dtype, training, shared, winograd, tapes } = this.#context
     const keeps = training && needs
     const tape = tapeOf(this.#context, slice)
     const { rng, ok } = this.#inputsOf(slice)
@@ -112,6 +112,7 @@ export class Trace {
       training,
       keeps,
       frozen: this.#context.parameters.frozen.has(name),
+      shared,
       winograd,
       name,
       // Masks are not transferred with the slices of a value.

@@ -1,5 +1,6 @@
 import { Tensor } from '../../engine/memory.ts'
 import { dtypeBytes, isFloat } from '../../native/dtype.ts'
+import type { BoundCall } from '../../net/graph/tape.ts'
 import type { Net } from '../../net/net.ts'
 
 /** Where a value was not finite. */
@@ -21,13 +22,14 @@ export async function findNonFinite(net: Net): Promise<NonFinite | undefined> {
     return { stream, ok }
   })
   const { forward, backward } = net.calls
-  // Each process looks at what it computed itself.
+  // Each process looks at what it computed itself; the others may have found something before they come here.
   const sums = new Set(
     net.placement.group ? net.draft.reductions.flatMap(({ calls }) => calls) : []
   )
+  const isShared = ({ op }: BoundCall['call']) => op.name === 'all_reduce'
   for (const [pass, calls] of Object.entries({ forward, backward })) {
     for (const bound of calls) {
-      if (bound.call.pass === 'update' || sums.has(bound.call)) continue
+      if (bound.call.pass === 'update' || sums.has(bound.call) || isShared(bound.call)) continue
       net.run([bound])
       const flag = flags.find(({ stream }) => stream === bound.call.stream)
       // A copy between devices was checked where its source was computed.
