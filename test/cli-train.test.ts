@@ -137,9 +137,11 @@ t.test('updates of another kind, gone on with', async (t) => {
   t.match(log(whole)[0], { step: 1, gradient_norm: Number })
   t.equal((await runProgram(program, [...start, '2', '--out', rest])).code, 0)
   const more = ['--resume', '--steps', '4', '--out', rest]
-  const changed = await runProgram(program, [...more, '--ema', '0.9', '--accumulate', '3'])
+  const other = ['--ema', '0.9', '--accumulate', '3', '--sync-batch-norm']
+  const changed = await runProgram(program, [...more, ...other])
   t.equal(changed.code, 2)
-  t.match(flat(changed.err), /--ema was 0\.5 and is 0\.9, --accumulate was 2 and is 3/)
+  t.match(flat(changed.err), /--ema was 0\.5 and is 0\.9, --accumulate was 2 and is 3, --sync/)
+  t.match(flat(changed.err), /--sync-batch-norm was not given and is true/)
   t.equal((await runProgram(program, more)).code, 0)
   const weights = (folder: string) => readFileSync(join(folder, 'weights.safetensors'))
   t.ok(weights(rest).equals(weights(whole)))
@@ -180,7 +182,7 @@ t.test('help', async (t) => {
     ...['optimizer', 'beta2', 'weight-decay', 'seed', 'out', 'checkpoint-every', 'resume', 'json'],
     ...['validate', 'validate-every', 'hold-out', 'patience', 'keep', 'no-watch'],
     ...['start', 'test-images', 'no-test'],
-    ...['label-smoothing', 'clip-norm', 'ema', 'accumulate']
+    ...['label-smoothing', 'clip-norm', 'ema', 'accumulate', 'sync-batch-norm']
   ]) {
     t.match(out, new RegExp(`^ {2}--${option}\\b`, 'm'))
   }

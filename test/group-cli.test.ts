@@ -9,7 +9,7 @@ import { gloo as skip, startRanks } from './ranks.ts'
 const dir = t.testdir()
 const data = join(dir, 'data')
 await writeSmallSet(data)
-// It has no batch norm, whose numbers depend on the ranks.
+// It has no batch norm, whose numbers depend on the ranks unless it is told otherwise.
 const usual = [
   ...['--net', 'tf-mnist', '--start', 'even', '--lr', '.01', '--clip-norm', '1'],
   ...['--data', data, '--batch', '5', '--threads', '1']
@@ -50,6 +50,22 @@ t.test('two ranks, then three, then one: the course of one alone', { skip }, asy
   t.ok(Math.max(...off) < 1e-4, `${losses(out)}, ${losses(alone)}`)
   const last = (folder: string) => Number(logOf(folder).at(-1)?.test_loss)
   t.ok(Math.abs(last(out) - last(alone)) < 1e-4)
+})
+
+t.test('batch norm over all ranks: the course of one, gone on with', { skip }, async (t) => {
+  const [alone, out] = [join(dir, 'norm-alone'), join(dir, 'norm')]
+  const net = [...usual, '--net', 'cifar', '--lr', '.001', '--no-test', '--sync-batch-norm']
+  const one = await runProgram('lib/cli/main.ts', ['train', ...net, '--steps', '6', '--out', alone])
+  t.equal(one.code, 0, one.err)
+  const [first] = await ends(await train(2, ...net, '--steps', '3', '--out', out))
+  t.equal(first?.code, 0, first?.err ?? '')
+  t.match(flat(first?.out), /batch norm over all processes/)
+  // The setting is the run's.
+  const more = ['--resume', '--steps', '6', '--threads', '1', '--no-test', '--out', out]
+  for (const { code, err } of await ends(await train(3, ...more))) t.equal(code, 0, err)
+  t.equal(losses(out).length, 6)
+  const off = losses(out).map((loss, i) => Math.abs(loss - (losses(alone)[i] ?? 0)))
+  t.ok(Math.max(...off) < 1e-4, `${losses(out)}, ${losses(alone)}`)
 })
 
 t.test('ranks that were given different options end, and say which', { skip }, async (t) => {

@@ -119,7 +119,7 @@ async function trainIn(
   const { definition, freeze, optimizer, input, views } = plan
   const { batch, seed, dtype, accumulate = 1, ema, gradientDtype = 'f32' } = settings
   const { parallel } = where
-  const shared = { group, gradientDtype }
+  const shared = { group, gradientDtype, syncBatchNorm: settings.syncBatchNorm }
   const build = { batch, seed, dtype, optimizer, accumulate, ema, parallel, freeze, ...shared }
   await using net = await definition.build(devices.all, build)
   await report.net(net)

@@ -30,6 +30,7 @@ const flags: Readonly<Record<keyof TrainSettings, string>> = {
   clipNorm: '--clip-norm',
   ema: '--ema',
   accumulate: '--accumulate',
+  syncBatchNorm: '--sync-batch-norm',
   validate: '--validate',
   validateEvery: '--validate-every',
   holdOut: '--hold-out',

@@ -56,6 +56,7 @@ const optional = {
   clipNorm: maybe(positive),
   ema: maybe(f32({ from: 0, below: 1 })),
   accumulate: maybe(whole({ from: 1 })),
+  syncBatchNorm: maybe(flag),
   validate: maybe(flag),
   validateEvery: maybe(whole({ from: 1 })),
   holdOut: maybe(whole({ from: 1 })),

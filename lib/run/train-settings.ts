@@ -40,6 +40,11 @@ export interface TrainSettings extends Saved {
   readonly deterministic?: boolean
   /** Images in a batch. */
   readonly batch: number
+  /**
+   * Of several processes, batch norm takes its statistics over the whole batch, not over each process's share. Default
+   * false.
+   */
+  readonly syncBatchNorm?: boolean
   /** Steps in all, instead of epochs. With neither, as many as fit the time. */
   readonly steps?: number
   /** See `optimizerOf`. */

@@ -118,6 +118,10 @@ async function addUpdates(train: Command): Promise<void> {
       fractionBelow1
     )
     .option('--accumulate <n>', 'batches whose gradients make one step (1)', whole(1))
+    .option(
+      '--sync-batch-norm',
+      'batch norm over the whole batch of several processes, not each share'
+    )
 }
 
 async function addValidation(train: Command): Promise<void> {

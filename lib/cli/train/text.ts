@@ -79,14 +79,15 @@ function optimizerText({ settings, from }: TrainingRun): string {
 
 /** Updates that are not the usual ones; empty if there are none. */
 function updatesText(settings: TrainSettings): string {
-  const { start, headLr, labelSmoothing, clipNorm, ema, accumulate } = settings
+  const { start, headLr, labelSmoothing, clipNorm, ema, accumulate, syncBatchNorm } = settings
   return [
     ...(start === 'even' ? ['even initial weights'] : []),
     ...(headLr === undefined ? [] : [`rate ×${headLr} for the last layer`]),
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
     ...(clipNorm === undefined ? [] : [`gradients clipped at norm ${clipNorm}`]),
     ...(ema === undefined ? [] : [`weights averaged by ${ema}`]),
-    ...(accumulate === undefined || accumulate === 1 ? [] : [`steps of ${accumulate} batches`])
+    ...(accumulate === undefined || accumulate === 1 ? [] : [`steps of ${accumulate} batches`]),
+    ...(syncBatchNorm ? ['batch norm over all processes'] : [])
   ].join(', ')
 }
 
