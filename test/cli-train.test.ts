@@ -66,7 +66,7 @@ t.test('trains, tests and keeps all of it', async (t) => {
     t.match(flat(ended.err), /Step 4: the rate changes from 0\.002 to 0\.003\./)
     t.match(looked, { step: 4, validation_top1: Number, validation_loss: Number })
     t.strictSame(more, [])
-    t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s'])
+    t.strictSame(Object.keys(step ?? {}), ['step', 'loss', 'top1', 'images_per_s', 'gradient_norm'])
     t.match(step, { step: 4, loss: Number, top1: Number, images_per_s: Number })
     const { standstill: _, ...result } = last ?? {} // four steps on noise may have learnt nothing
     t.strictSame(Object.keys(result), ['final', 'test_top1', 'test_loss', 'steps'])
