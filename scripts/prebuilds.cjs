@@ -12,8 +12,6 @@ const { changedSince, nativeSources, stamped } = require('./stamps.cjs')
 const root = resolve(__dirname, '..')
 const copy = 'build/prebuilds'
 const stamp = 'build/prebuilds.stamp'
-/** Ours: it is opened where several processes train a net, and needs the system's libgloo. */
-const gloo = 'libalexnode_gloo.so'
 const library = /^lib.*\.so(\.\d+)+$/
 const out = join('prebuilds', `${process.platform}-${process.arch}`)
 
@@ -51,8 +49,8 @@ function build() {
   )
   // prebuildify leaves behind what has two numbers in its name, as libdnnl.so.3.6.
   const release = join(copy, 'build/Release')
-  for (const file of fs.readdirSync(release)) {
-    if (library.test(file) || file === gloo) fs.copyFileSync(join(release, file), join(out, file))
+  for (const file of fs.readdirSync(release).filter((file) => library.test(file))) {
+    fs.copyFileSync(join(release, file), join(out, file))
   }
   fs.rmSync(copy, { recursive: true })
 }

@@ -77,8 +77,8 @@ function openGroup(rank: number, size: number, host: string, timeout: number): n
   const library = join(dirname(findAddon(packageRoot()).file), 'libalexnode_gloo.so')
   if (!existsSync(library)) {
     throw new GroupError(
-      `[group] expected ${library}, which was not made since libgloo was missing: install it ` +
-        '(apt-get install libgloo-dev) and compile again (npx alexnode build)'
+      `[group] expected ${library}, by which processes sum gradients, got none: install Gloo ` +
+        '(apt-get install libgloo-dev) and compile alexnode here (npx alexnode build)'
     )
   }
   try {

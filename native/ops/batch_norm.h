@@ -107,6 +107,7 @@ struct BatchNormMoments {
   }
   void rule(Specs& s) const {
     batch_norm::rule(s, X, X, {});
+    s.require(!s.shape(Moments).empty(), "moments: give its shape");
     s.rank(Moments, 2);
     const int64_t rows = s.shape(Moments)[0];
     s.expect(Moments, {rows, 1 + 2 * s.shape(X)[1]});
@@ -124,6 +125,7 @@ struct BatchNormCombine {
   template <class V>
   void visit(V&) {}
   void rule(Specs& s) const {
+    s.require(!s.shape(Moments).empty(), "moments: give its shape");
     s.rank(Moments, 2);
     const int64_t row = s.shape(Moments)[1];
     if (row < 3 || row % 2 == 0) s.fail("moments: expected rows of 1 + C + C, got ", row);

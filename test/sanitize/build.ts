@@ -48,7 +48,9 @@ export function run(
 
 /** The sources of streams, tickets, events and loaders, which need no ops. */
 const STREAMS = [
-  ...['queue', 'stream', 'event', 'program', 'device', 'memory'].map((name) => `cpu/${name}`),
+  ...['queue', 'team', 'stream', 'event', 'program', 'device', 'memory'].map(
+    (name) => `cpu/${name}`
+  ),
   ...['backend', 'layout', 'op', 'ticket'],
   ...['loader', 'jpeg', 'stored_file', 'crc32'].map((name) => `loader/${name}`)
 ].map((name) => `native/${name}.cc`)

@@ -114,11 +114,8 @@ function joined(lists: readonly Float32Array[]): Float32Array {
  * The labels of a batch's first `images`, of all processes together.
  * @param labels of the batch, of which this process has read its own
  */
-export async function labelsOf(
-  { placement, batch }: Net,
-  images: number,
-  labels: Int32Array
-): Promise<Int32Array> {
+export async function labelsOf(net: Net, images: number, labels: Int32Array): Promise<Int32Array> {
+  const { placement, batch } = net
   const { group } = placement
   if (!group) return labels.slice(0, images)
   const { from, count } = placement.ownRows(batch)
