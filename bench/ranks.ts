@@ -9,8 +9,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/free-port.ts'
 import { python } from '../test/pytorch/run.ts'
 import { machineOf } from './machine.ts'
 import { optionsOf, pattern, whole } from './options.ts'
@@ -64,14 +64,6 @@ async function run(
   const [first] = await Promise.all(children)
   if (!first) throw new Error('[bench] expected a rank, got none')
   return first
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 const rounded = (value: number) => Number(value.toPrecision(3))

@@ -79,7 +79,7 @@ async function trainIn(
     onNotice: report.note,
     onPrepare: report.preparing
   }
-  const fresh = await isNew(given)
+  const fresh = await group.ofFirst('whether the run is new', await isNew(given))
   const wanted = { ...given.defaults, ...given.settings }
   if (fresh) checkLayers(wanted)
   const { from } = wanted

@@ -1,7 +1,7 @@
 /**
  * Batch norm of a batch that several processes share: the numbers of one process. They exchange the moments of their
- * shares forward, and the sums of two gradients backward. Each exchange is on the stream that computes, since nothing
- * else could run meanwhile, and the links may be busy with gradients of weights.
+ * shares forward, and the sums of two gradients backward. Each exchange is on the stream that computes, which waits for
+ * it: on a link, gradients of weights would hold it up.
  */
 import { elements } from '../../native/layout.ts'
 import type { Parameter } from '../graph/parameter.ts'
