@@ -12,7 +12,7 @@ import { allReduceFlags } from './placement/all-reduce-flags.ts'
 import { GroupSync } from './placement/group-sync.ts'
 import type { Placement } from './placement/placement.ts'
 import { type Reduction, ReplicaSync } from './placement/replica-sync.ts'
-import { sharedBatch } from './placement/shared-batch.ts'
+import { GroupBatch } from './placement/shared-batch.ts'
 import { Tags } from './placement/tags.ts'
 import { createTapes } from './placement/tapes.ts'
 import type { NetSpec } from './spec.ts'
@@ -81,9 +81,11 @@ export async function draftNet(
   const calls = tapes[0]?.calls ?? []
   let sync: ReplicaSync | undefined
   let groupSync: GroupSync | undefined
+  let shared: GroupBatch | undefined
   const close = async () => {
     sync?.close()
     groupSync?.close()
+    shared?.close()
     for (const tape of tapes) tape.close()
     if (ownsPlacement) await placement.close()
   }
@@ -100,7 +102,7 @@ export async function draftNet(
     const traces: Trace[] = []
     const stepIO: StepIO[] = []
     const tags = new Tags(placement.tags)
-    const shared = syncBatchNorm && training ? sharedBatch(placement, batch, tags) : undefined
+    if (syncBatchNorm && training) shared = GroupBatch.of(placement, batch, tags, calls)
     for (let replica = 0; replica < placement.replicas; replica++) {
       const parts = placement.of(replica)
       const trace = new Trace({

@@ -8,13 +8,11 @@ import type { Shape } from '../native/layout.ts'
 import { checkOptions } from '../util/check/check.ts'
 import type { Rule } from '../util/check/rule.ts'
 import type { Parameter, ParameterSpec } from './graph/parameter.ts'
-import type { Tape } from './graph/tape.ts'
+import type { Pass, Tape } from './graph/tape.ts'
 import type { Value } from './graph/value.ts'
 
 /** A batch that several processes share, for a layer that needs all of it. */
 export interface SharedBatch {
-  /** What ops call the group of processes. */
-  readonly group: number
   /** The number of processes. */
   readonly size: number
   /** The number of this one, from 0. */
@@ -23,8 +21,8 @@ export interface SharedBatch {
   readonly images: number
   /** False if this process has none of them, but one image that does not count. */
   readonly counts: boolean
-  /** The tag of the next collective. */
-  tag(): number
+  /** Adds the sum of all processes' x, in place. */
+  allReduce(x: Value, layer: string, pass: Pass): Promise<void>
 }
 
 /** What a layer is given when its calls are added. */

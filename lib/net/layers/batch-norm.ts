@@ -50,7 +50,7 @@ const layer: Layer<BatchNormOptions> = {
   },
 
   async forward(context, config, inputs) {
-    const { tape, dtype, training, frozen, shared, parameters, ok, onUpdate } = context
+    const { tape, dtype, training, frozen, shared, name, parameters, ok, onUpdate } = context
     const x = only(inputs)
     const { epsilon = 1e-5, momentum = 0.1, relu = false } = config
     const { scale, shift, running_mean, running_var } = parameters
@@ -73,7 +73,7 @@ const layer: Layer<BatchNormOptions> = {
         }
       }
     }
-    const sync = shared && new SharedBatchNorm({ tape, shared, x, epsilon })
+    const sync = shared && new SharedBatchNorm({ tape, shared, name, x, epsilon })
     const count = sync?.count ?? elements(x.dims) / (x.dims[1] ?? 1)
     if (count < 2) {
       throw new Error(

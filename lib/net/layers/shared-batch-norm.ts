@@ -1,7 +1,6 @@
 /**
  * Batch norm of a batch that several processes share: the numbers of one process. They exchange the moments of their
- * shares forward, and the sums of two gradients backward. Each exchange is on the stream that computes, which waits for
- * it: on a link, gradients of weights would hold it up.
+ * shares forward, and the sums of two gradients backward.
  */
 import { elements } from '../../native/layout.ts'
 import type { Parameter } from '../graph/parameter.ts'
@@ -18,6 +17,8 @@ export interface Statistics {
 export interface SharedBatchNormOptions {
   readonly tape: Tape
   readonly shared: SharedBatch
+  /** The layer's name. */
+  readonly name: string
   readonly x: Value
   readonly epsilon: number
 }
@@ -36,12 +37,12 @@ export class SharedBatchNorm {
 
   /** The statistics of the whole batch: the same bits in all processes. */
   async statistics(): Promise<Statistics> {
-    const { tape, shared, x } = this.#options
+    const { tape, shared, name, x } = this.#options
     const [, channels = 1] = x.dims
     const moments = tape.value('moments', 'f32', [shared.size, 1 + 2 * channels], 'ab')
     if (shared.counts) await tape.call('batch_norm_moments', { slot: shared.rank }, { moments, x })
     else await tape.call('fill', { value: 0 }, { y: moments })
-    await this.#allReduce(moments)
+    await shared.allReduce(moments, name, 'forward')
     const statistics = { mean: tape.value('mean', 'f32'), var: tape.value('var', 'f32') }
     await tape.call('batch_norm_combine', {}, { ...statistics, moments })
     return statistics
@@ -56,7 +57,7 @@ export class SharedBatchNorm {
     { scale, shift }: { readonly scale: Parameter; readonly shift: Parameter },
     statistics: Statistics
   ): Promise<Value> {
-    const { tape, shared, x, epsilon } = this.#options
+    const { tape, shared, name, x, epsilon } = this.#options
     const { count } = this
     const [, channels = 1] = x.dims
     const sums = tape.value('sums', 'f32', [2, channels], 'ab')
@@ -68,7 +69,7 @@ export class SharedBatchNorm {
       for (const y of [...Object.values(gradients), sums])
         await tape.call('fill', { value: 0 }, { y })
     }
-    await this.#allReduce(sums)
+    await shared.allReduce(sums, name, 'backward')
     const dx = tape.value('dx', x.dtype, x.dims, x.layout)
     const given = { x, dy, scale: scale.master, ...statistics, sums }
     if (shared.counts)
@@ -76,10 +77,5 @@ export class SharedBatchNorm {
     // What does not count has no gradient, though it was normalised by numbers of the others.
     else await tape.call('fill', { value: 0 }, { y: dx })
     return dx
-  }
-
-  async #allReduce(x: Value): Promise<void> {
-    const { tape, shared } = this.#options
-    await tape.call('all_reduce', { group: shared.group, tag: shared.tag() }, { x })
   }
 }

@@ -80,6 +80,12 @@ export function replicasOf(devices: readonly DeviceFacts[], parallel: Parallel):
   return replicas
 }
 
+function streamOf(streams: Map<Part, Stream>, part: Part): Stream {
+  const stream = streams.get(part) ?? part.device.stream({ threads: 1 })
+  streams.set(part, stream)
+  return stream
+}
+
 /** The devices of a build, and their streams. */
 export class Placement {
   /** In the order of the devices: the slices of the first replica, then those of the next. */
@@ -91,6 +97,7 @@ export class Placement {
   /** The first slice of the first replica. `net.device` and `net.stream` are those of this part. */
   readonly first: Part
   readonly #links = new Map<Part, Stream>()
+  readonly #norms = new Map<Part, Stream>()
   readonly #events = new Map<DeviceCore, Map<number, Event>>()
   /** The processes that train the net together, if there are several. */
   readonly group: Group | undefined
@@ -153,16 +160,20 @@ export class Placement {
 
   /** The stream that copies from this part's device to others; created at the first call. */
   link(part: Part): Stream {
-    const known = this.#links.get(part)
-    if (known) return known
-    const made = part.device.stream({ threads: 1 })
-    this.#links.set(part, made)
-    return made
+    return streamOf(this.#links, part)
   }
 
-  /** The streams that copy between devices. */
+  /**
+   * The stream on which this part's batch norm exchanges sums with other processes: on the link, gradients would hold
+   * them up. Created at the first call.
+   */
+  norms(part: Part): Stream {
+    return streamOf(this.#norms, part)
+  }
+
+  /** The streams that copy between devices and processes. */
   get links(): readonly Stream[] {
-    return [...this.#links.values()]
+    return [...this.#links.values(), ...this.#norms.values()]
   }
 
   /** All streams: those that compute, then those that copy. */
@@ -220,8 +231,9 @@ export class Placement {
   async close(): Promise<void> {
     for (const events of this.#events.values()) for (const event of events.values()) event.close()
     this.#events.clear()
-    for (const link of this.#links.values()) await link.close()
+    for (const link of this.links) await link.close()
     this.#links.clear()
+    this.#norms.clear()
     if (this.#ownsStreams) for (const { stream } of this.parts) await stream.close()
   }
 }
