@@ -6,8 +6,8 @@
  *
  * Photographs of ALEXNODE_DATA are compared with torchvision.
  *
- * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras and
- * TensorFlow to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
+ * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras,
+ * TensorFlow and PyTorch to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
  * framework that cannot be installed is skipped.
  */
 import { existsSync } from 'node:fs'
@@ -67,7 +67,9 @@ try {
   })
   await attempt('pytorch', async () => {
     await debianPytorch(say)
-    for await (const check of pytorch.judgePytorch(device, values)) judge(check)
+    const { brief } = values
+    const keep = values.keep ? { keep: (answer: object) => write('pytorch.json', answer) } : {}
+    for await (const check of pytorch.judgePytorch(device, { brief, ...keep })) judge(check)
   })
   await attempt('torchvision', judgePhotographs)
   await attempt('onnx', async () => {
@@ -81,6 +83,11 @@ try {
 say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed > 0 ? 1 : 0
 
+/** Writes what a judge gave to a small file that `npm test` reads. */
+function write(name: string, answer: object): Promise<void> {
+  return writeFile(join(keptFolder, name), `${JSON.stringify(answer, null, 2)}\n`)
+}
+
 /** Compares photographs with torchvision, if ALEXNODE_DATA has them. */
 async function judgePhotographs(): Promise<void> {
   const tar = join(process.env.ALEXNODE_DATA ?? '', 'imagenet-samples.tar')
@@ -90,9 +97,9 @@ async function judgePhotographs(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'alexnode-photographs-'))
   try {
     await run('tar', ['-xf', tar, '--strip-components=1', '-C', folder])
-    const write = (kept: torchvision.Kept) =>
-      writeFile(join(keptFolder, 'torchvision.json'), `${JSON.stringify(kept, null, 2)}\n`)
-    const keep = values.keep ? write : undefined
+    const keep = values.keep
+      ? (kept: torchvision.Kept) => write('torchvision.json', kept)
+      : undefined
     for await (const check of torchvision.judgeTorchvision(python, device, folder, keep))
       judge(check)
   } finally {
@@ -105,8 +112,6 @@ async function keep(python: string): Promise<void> {
   await run(python, [join(import.meta.dirname, 'keras_small.py'), keptFolder])
   const ops = join(keptFolder, 'tensorflow-ops.json')
   await run(python, [join(import.meta.dirname, 'tensorflow_ops.py'), ops])
-  const write = (name: string, answer: unknown) =>
-    writeFile(join(keptFolder, name), `${JSON.stringify(answer, null, 2)}\n`)
   const folder = await mkdtemp(join(tmpdir(), 'alexnode-keras-'))
   try {
     const { versions, losses, untrained } = await keras.theirs(

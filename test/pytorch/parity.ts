@@ -16,6 +16,7 @@ import { Feed } from '../../lib/training/input/feed.ts'
 import { type TrainOptions, train } from '../../lib/training/train.ts'
 import type { TensorData } from '../../lib/util/files/safetensors.ts'
 import { permutation } from '../../lib/util/random.ts'
+import { distance, type KeptResult } from './kept.ts'
 import { type TorchResult, type TorchRun, trainInPytorch } from './run.ts'
 
 const batch = 4
@@ -95,17 +96,6 @@ async function losses(
   return losses
 }
 
-/** |a - b| / |b| in the 2-norm. */
-function distance(a: Float32Array, b: Float32Array): number {
-  let difference = 0
-  let norm = 0
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    difference += ((a[i] ?? Number.NaN) - (b[i] ?? Number.NaN)) ** 2
-    norm += (b[i] ?? Number.NaN) ** 2
-  }
-  return Math.sqrt(difference / norm)
-}
-
 // Rates at which the losses move, and rounding does not grow into another course within ten steps.
 const cases = [
   {
@@ -155,57 +145,66 @@ export interface ParityOptions {
   readonly dtype?: 'f32' | 'bf16'
   /** Puts another net in the place of one, with the same layers. */
   readonly instead?: (definition: NetDefinition) => NetDefinition
+  /** What PyTorch gave once, to compare with in its place: it does not run. */
+  readonly kept?: KeptResult
+  /** Called with what PyTorch gave. */
+  readonly onResult?: (result: TorchResult) => void
 }
 
 /** Trains a net on a device and in PyTorch, on a GPU where ours is on one, and yields how they agree. */
 export async function* parity(
   device: Device,
   name: (typeof parityNets)[number],
-  { dtype = 'f32', instead = (definition) => definition }: ParityOptions = {}
+  { dtype = 'f32', instead = (definition) => definition, kept, onResult }: ParityOptions = {}
 ): AsyncGenerator<ParityCheck> {
   const bound = bounds[dtype]
   for (const { net, definition: named, size: usual, lr, ways, builds } of cases) {
     if (net !== name) continue
     const definition = instead(named)
     const size = Math.min(usual, definition.input.height)
-    let expected: TorchResult | undefined
+    let expected: TorchResult | KeptResult | undefined = kept
     for (const fuse of builds) {
       await using net = await definition.build(device, { batch, fuse, seed, dtype })
       if (name === 'alexnet') await spread(net)
       const set = images(definition, net.classes, size)
       const { height, width } = definition.input
-      expected ??= await trainInPytorch({
-        net: name,
-        weights: await net.parameters.export(net.stream),
-        decay: Object.fromEntries(net.parameters.trained.map(({ name, decay }) => [name, decay])),
-        branches: await branches(net, set),
-        ...(await inOrder(set)),
-        size: [height, width],
-        mean: set.mean,
-        std: set.std,
-        batch,
-        threads: device.threads,
-        gpu: device.kind === 'cuda',
-        lr,
-        ...rates,
-        labelSmoothing: 0,
-        ...ways
-      })
+      if (!expected) {
+        const result = await trainInPytorch({
+          net: name,
+          weights: await net.parameters.export(net.stream),
+          decay: Object.fromEntries(net.parameters.trained.map(({ name, decay }) => [name, decay])),
+          branches: await branches(net, set),
+          ...(await inOrder(set)),
+          size: [height, width],
+          mean: set.mean,
+          std: set.std,
+          batch,
+          threads: device.threads,
+          gpu: device.kind === 'cuda',
+          lr,
+          ...rates,
+          labelSmoothing: 0,
+          ...ways
+        })
+        onResult?.(result)
+        expected = result
+      }
       const how = fuse ? 'fused' : 'unfused'
-      const { farthest, gradients: wanted, gpu } = expected
-      const where = gpu ? ' (PyTorch on its GPU)' : ''
-      const branch = `${how}: branches, in deviations from kinks${where}`
-      yield { name: branch, error: farthest, bound: bound.farthest }
+      const { losses: wantedLosses, gradients: wanted } = expected
+      if ('farthest' in expected) {
+        const where = expected.gpu ? ' (PyTorch on its GPU)' : ''
+        const branch = `${how}: branches, in deviations from kinks${where}`
+        yield { name: branch, error: expected.farthest, bound: bound.farthest }
+      }
       const gradients = await firstGradients(net, set, ways)
       const names = new Set([...gradients.keys(), ...wanted.keys()])
       for (const parameter of [...names].sort()) {
-        const none = new Float32Array()
-        const error = distance(gradients.get(parameter) ?? none, wanted.get(parameter) ?? none)
+        const error = distance(gradients.get(parameter), wanted.get(parameter))
         yield { name: `${how}: the gradient of ${parameter}`, error, bound: bound.gradient }
       }
       // The two builds differ in single ops: a few steps of the second show what there is to see.
       const found = await losses(net, set, { lr, steps: fuse ? steps : 3, ...ways })
-      const off = found.map((loss, i) => Math.abs(loss / (expected?.losses[i] ?? Number.NaN) - 1))
+      const off = found.map((loss, i) => Math.abs(loss / (wantedLosses[i] ?? Number.NaN) - 1))
       yield { name: `${how}: ${found.length} losses`, error: Math.max(...off), bound: bound.losses }
     }
   }
