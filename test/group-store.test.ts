@@ -169,7 +169,7 @@ t.test('a rank that does not come is named', async (t) => {
   )
   const message = `[group] rank 1 of 3 did not come to 127.0.0.1:${port} within 0.5 s`
   t.strictSame(await refused(joins), [message, message])
-  t.ok(performance.now() - begun < 2000)
+  t.ok(performance.now() - begun < 5000)
 
   const [alone] = await refused([
     joinStore({ identity: identity({ rank: 1, size: 2, port }), timeout: 0.5 })
@@ -192,13 +192,13 @@ t.test('numbers, sizes and secrets that do not fit', async (t) => {
   const sizes = await refused([joined({ rank: 0 }), joined({ size: 2 })])
   t.match(sizes, Array(2).fill(/rank 1 on \S+ was started as one of 2, rank 0 on \S+ as one of 3/))
 
-  const zero = joined({ rank: 0 }, 1)
+  const zero = joined({ rank: 0 }, 4)
   const begun = performance.now()
   const [other] = await refused([joined({ secret: 'wrong' })])
   t.match(other, /rank 1: expected the secret that rank 0 has, got another: set the same ALEXNODE_/)
   const { secret: _, ...open } = identity({ rank: 1, size: 3, port })
   t.match(await refused([joinStore({ identity: open })]), [/got none: set the same/])
-  t.ok(performance.now() - begun < 900, 'at once')
+  t.ok(performance.now() - begun < 3500, 'at once, not after 4 or 5 s')
   t.match(await refused([joined({ runId: 'other' }, 0.3)]), [/got the store of another run/])
   t.match(await refused([joined({ restarts: 1 }, 0.3)]), [/got the store of another run/])
   t.match(await refused([zero]), [/did not come to .*; one from 127.0.0.1 belongs to another run$/])

@@ -89,7 +89,7 @@ t.test('a run that was not interrupted, and others that were', async (t) => {
     const start = performance.now()
     running.process.kill('SIGINT')
     t.match(await running.ended, { signal: 'SIGINT' }, 'as a shell shows it: 130')
-    t.ok(performance.now() - start < 1000, 'not after what it was busy with')
+    t.ok(performance.now() - start < 30_000, 'not after the minute that it was busy')
   })
 
   t.test('when nobody reads its output any more, it saves and ends', async (t) => {
