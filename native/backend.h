@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,6 +79,8 @@ class Stream {
   /// Stops as soon as possible and settles nothing: the environment is ending.
   virtual void abandon() = 0;
   virtual bool recording() const = 0;
+  /// Milliseconds for which it has waited for events of other streams; NaN where nothing measures it.
+  virtual double waited() const { return std::numeric_limits<double>::quiet_NaN(); }
   /// True if copies on this stream may access that memory.
   virtual bool reaches(const Memory& memory) const { return memory.device == device; }
   const void* device = nullptr;

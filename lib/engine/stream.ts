@@ -167,6 +167,15 @@ export class Stream extends Handle {
   }
 
   /**
+   * Milliseconds for which it has waited, by `wait`, for marks of other streams, since it was opened. Undefined on a GPU,
+   * where nothing measures it.
+   */
+  get waited(): number | undefined {
+    const ms = native.streamWaited(this.id)
+    return Number.isNaN(ms) ? undefined : ms
+  }
+
+  /**
    * Waits for all work that is queued before.
    * @throws Error for what failed in it
    */

@@ -62,6 +62,8 @@ interface Addon {
     bytes: number
   ): void
   read(stream: number, ticket: number, buffer: number, offset: number, bytes: number): void
+  /** Milliseconds for which it has waited for other streams; NaN where nothing measures it. */
+  streamWaited(stream: number): number
   synchronize(stream: number, ticket: number): void
   beginRecord(device: number, streams: number[]): void
   endRecord(device: number, streams: number[], keep: boolean): number | null

@@ -19,6 +19,7 @@ import {
   type TrainSettings
 } from './settings.ts'
 import { toCheckpoint, toSnapshot } from './snapshot.ts'
+import { waitingShare } from './waiting-share.ts'
 import { saveWeights } from './weights.ts'
 
 /** Options of `openTraining`. */
@@ -168,6 +169,7 @@ export class TrainingRun {
   async log(step: Step): Promise<void> {
     const { loss, top1, imagesPerSecond, epoch, lr, gradientNorm } = step
     const { lossScale, skipped, rateChange } = step
+    const waiting = waitingShare(step)
     if (rateChange) {
       await this.#run.log({ step: step.step, lr_old: rateChange.old, lr_new: rateChange.lr })
     }
@@ -176,6 +178,7 @@ export class TrainingRun {
       loss,
       top1,
       images_per_s: imagesPerSecond,
+      ...(waiting !== undefined && { waiting }),
       epoch,
       lr,
       ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),

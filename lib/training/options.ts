@@ -135,6 +135,8 @@ export interface Step {
   readonly imagesPerSecond: number
   /** Seconds for which the device waited for images. */
   readonly waited: number
+  /** With other processes, on CPUs: seconds for which this one's device waited for them. */
+  readonly waitedForRanks?: number
   /** With `clipNorm`: the norm of the gradient before clipping. */
   readonly gradientNorm?: number
   /** With a loss scale: the scale of this step. */

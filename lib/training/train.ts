@@ -98,7 +98,7 @@ async function* trainAlone(net: Net, set: ImageSet, options: TrainOptions): Asyn
   }
   try {
     for (;;) {
-      if (!failure) await plan.agree(queue.sent, pauses.isLate).catch(failed)
+      if (!failure) await queue.agree(pauses.isLate).catch(failed)
       if (!failure && !queue.full && !pauses.due && plan.goesOn(queue.sent)) {
         await queue.send().catch(failed)
       } else if (queue.empty) {

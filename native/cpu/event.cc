@@ -19,9 +19,13 @@ void CpuEvent::Gate::pass() {
   changed_.notify_all();
 }
 
-void CpuEvent::Gate::await(uint64_t value) {
+std::chrono::nanoseconds CpuEvent::Gate::await(uint64_t value) {
+  using Clock = std::chrono::steady_clock;
   std::unique_lock lock(mutex_);
+  if (count_ >= value) return {};
+  const auto begin = Clock::now();
   wait_on(changed_, lock, [&] { return count_ >= value; });
+  return Clock::now() - begin;
 }
 
 }  // namespace alexnode::cpu

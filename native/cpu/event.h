@@ -1,5 +1,6 @@
 // Events between CPU streams: a stream's records are counted, and another stream waits for a count.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,8 @@ class CpuEvent final : public Event {
     void reach(uint64_t value);
     /// Raises the count by one.
     void pass();
-    void await(uint64_t value);
+    /// Returns at once if the count is there; else the time that it took.
+    std::chrono::nanoseconds await(uint64_t value);
 
    private:
     std::mutex mutex_;

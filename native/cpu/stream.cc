@@ -49,11 +49,13 @@ struct RecordCommand final : Command {
 };
 
 struct WaitCommand final : Command {
-  WaitCommand(Gate g, uint64_t v) : gate(std::move(g)), value(v) {}
-  void execute() override { gate->await(value ? value : ++runs); }
+  WaitCommand(Gate g, uint64_t v, std::shared_ptr<Waited> w)
+      : gate(std::move(g)), value(v), waited(std::move(w)) {}
+  void execute() override { *waited += gate->await(value ? value : ++runs).count(); }
   bool always() const override { return true; }
   Gate gate;
   uint64_t value, runs = 0;
+  std::shared_ptr<Waited> waited;
 };
 
 }  // namespace
@@ -117,9 +119,9 @@ void CpuStream::wait(EventPtr event) {
   if (recording_) {
     if (!e.recorded || e.program.lock().get() != recording_)
       fail("[stream] cannot wait, while recording, for an event that was not recorded in the same program");
-    submit(std::make_unique<WaitCommand>(e.recorded, 0));
+    submit(std::make_unique<WaitCommand>(e.recorded, 0, waited_));
   } else if (e.issued) {
-    submit(std::make_unique<WaitCommand>(e.gate, e.issued));
+    submit(std::make_unique<WaitCommand>(e.gate, e.issued, waited_));
   }
 }
 

@@ -1,6 +1,7 @@
 // A CPU stream: one thread with a queue. oneDNN's primitives are created and run on it, so they use its
 // number of threads, and OpenMP keeps one team of workers for it.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -10,6 +11,9 @@
 namespace alexnode::cpu {
 
 class CpuProgram;
+
+/// Nanoseconds for which a stream waited for others. Its commands share it, since a program may outlive it.
+using Waited = std::atomic<int64_t>;
 
 class CpuStream final : public Stream {
  public:
@@ -25,6 +29,7 @@ class CpuStream final : public Stream {
   void close(Ticket* ticket) override;
   void abandon() override;
   bool recording() const override { return recording_ != nullptr; }
+  double waited() const override { return double(*waited_) / 1e6; }
   /// Copies go between all devices that are CPUs.
   bool reaches(const Memory& memory) const override;
 
@@ -37,6 +42,7 @@ class CpuStream final : public Stream {
  private:
   void submit(std::unique_ptr<Command> command);
   std::shared_ptr<Queue> queue_;
+  std::shared_ptr<Waited> waited_ = std::make_shared<Waited>(0);
   CpuProgram* recording_ = nullptr;
 };
 

@@ -142,6 +142,11 @@ void synchronize(Info info) {
   with_ticket(e, info[1], 1, [&](Ticket* t) { stream->synchronize(t); });
 }
 
+/// streamWaited(stream) → milliseconds; NaN where nothing measures it
+Napi::Value stream_waited(Info info) {
+  return id(info, Environment::of(info).streams.at(number(info[0], "stream"))->waited());
+}
+
 Napi::Value end_record(Info info) {
   auto& e = Environment::of(info);
   // Reading the list may run JavaScript, which may close the device.
@@ -182,6 +187,7 @@ void export_device(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "closeStream", close_stream);
   export_function(env, exports, "copy", copy);
   export_function(env, exports, "read", read);
+  export_function(env, exports, "streamWaited", stream_waited);
   export_function(env, exports, "synchronize", synchronize);
   export_function(env, exports, "openEvent", [](Info info) {
     auto& e = Environment::of(info);

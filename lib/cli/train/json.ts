@@ -1,15 +1,18 @@
 /** The JSON lines of `alexnode train --json`. */
+import { waitingShare } from '../../run/waiting-share.ts'
 import type { Evaluation } from '../../training/evaluate/evaluate.ts'
 import type { RangeTest } from '../../training/range-test.ts'
 import type { Diagnosis, RateChange, Step, Validation } from '../../training/train.ts'
 
 export function stepJson(done: Step): object {
   const { step, loss, top1, imagesPerSecond, gradientNorm, lossScale, skipped } = done
+  const waiting = waitingShare(done)
   return {
     step,
     loss,
     top1,
     images_per_s: imagesPerSecond,
+    ...(waiting !== undefined && { waiting }),
     ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
     ...(lossScale !== undefined && { loss_scale: lossScale, skipped })
   }

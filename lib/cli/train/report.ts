@@ -89,7 +89,7 @@ export class TrainReport extends Reporter {
     this.#steps = step.steps
     this.#overflow(step)
     this.#loss = this.#loss === undefined ? step.loss : 0.9 * this.#loss + 0.1 * step.loss
-    this.#waiting.add(step.waited, seconds)
+    this.#waiting.add(step, seconds)
     const advice = this.#waiting.advice()
     if (advice !== undefined) this.note(advice)
     if (!this.json) await this.#progressOf(step, first)

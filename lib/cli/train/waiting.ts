@@ -1,40 +1,64 @@
-/** Measures the share of time in which the device waits for images. */
+/** Measures the shares of time in which the device waits: for images, and for other processes. */
 
 /** From this share on, training is loader-bound. */
 const BOUND = 0.1
 /** Steps before it is reported: the first ones fill caches. */
 const SETTLED = 20
 
-export class Waiting {
-  #share = 0
-  #steps = 0
-  #reported = false
+/** A share of the time of steps; recent ones weigh more. */
+class Share {
+  value = 0
+  steps = 0
 
-  /** Counts a step that waited for some of its seconds. */
   add(waited: number, seconds: number): void {
     const now = seconds > 0 ? Math.min(1, waited / seconds) : 0
-    this.#steps++
-    // The first step's images could not be loaded during a step before it.
-    if (this.#steps > 1) this.#share += (now - this.#share) * Math.max(0.1, 1 / this.#steps)
+    this.steps++
+    // Nothing could be made ready for the first step during a step before it.
+    if (this.steps > 1) this.value += (now - this.value) * Math.max(0.1, 1 / this.steps)
   }
 
-  /** For the progress line; empty where training is not loader-bound. */
   get text(): string {
-    return this.#share < BOUND ? '' : `  loader-bound ${percent(this.#share)}`
+    return `${Math.round(this.value * 100)} %`
+  }
+}
+
+/** What a step waited for, in seconds. */
+export interface Waits {
+  /** For images. */
+  readonly waited: number
+  /** For other processes; undefined for one alone. */
+  readonly waitedForRanks?: number
+}
+
+export class Waiting {
+  readonly #images = new Share()
+  readonly #ranks = new Share()
+  #together = false
+  #reported = false
+
+  /** Counts a step of so many seconds. */
+  add({ waited, waitedForRanks }: Waits, seconds: number): void {
+    this.#images.add(waited, seconds)
+    if (waitedForRanks === undefined) return
+    this.#together = true
+    this.#ranks.add(waitedForRanks, seconds)
+  }
+
+  /** For the progress line, which has room for one of them; empty where there is nothing to tell. */
+  get text(): string {
+    if (this.#together) return `  waiting ${this.#ranks.text}`
+    return this.#images.value < BOUND ? '' : `  loader-bound ${this.#images.text}`
   }
 
   /** Says once that training is loader-bound, and what helps. */
   advice(): string | undefined {
-    if (this.#reported || this.#steps < SETTLED || this.#share < BOUND) return
+    const { steps, value, text } = this.#images
+    if (this.#reported || steps < SETTLED || value < BOUND) return
     this.#reported = true
     return (
-      `The device waits ${percent(this.#share)} of the time for images: loading them limits the speed. ` +
+      `The device waits ${text} of the time for images: loading them limits the speed. ` +
       'Prepare the images as raw bytes (alexnode prepare --store raw), keep them on a faster disk, or ' +
       'load them on more threads (--workers).'
     )
   }
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
 }

@@ -4,6 +4,7 @@ import type { Step } from '../options.ts'
 import { explain } from '../step/non-finite-error.ts'
 import type { QueuedStep, Trainer } from '../step/trainer.ts'
 import { factorOf } from './checked-factor.ts'
+import { GroupWaits } from './group-waits.ts'
 import type { RateChange } from './learning-rate.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { TrainState } from './train-state.ts'
@@ -65,12 +66,16 @@ export class StepQueue {
   /** When the step before was handled here, and when the device was done with it. */
   #handled = performance.now()
   #settled = this.#handled
+  readonly #waits: GroupWaits | undefined
+  /** Since when the device has had nothing to do; undefined while it has. */
+  #idleSince: number | undefined = this.#handled
 
   /** @param timed time one step, call by call */
   constructor(trainer: Trainer, plan: RunPlan, timed: boolean) {
     this.#trainer = trainer
     this.#plan = plan
     this.#timed = timed
+    this.#waits = GroupWaits.of(trainer.net)
     this.#sent = plan.start
     this.#done = plan.stateAt(plan.start)
   }
@@ -96,6 +101,17 @@ export class StepQueue {
 
   get full(): boolean {
     return this.#inFlight.length === (this.#trainer.holds ? MOST : 1)
+  }
+
+  /**
+   * With other processes: agrees with them on the next step.
+   * @param late called for whether it is time for a snapshot
+   */
+  async agree(late: () => boolean): Promise<void> {
+    const begun = performance.now()
+    await this.#plan.agree(this.#sent, late)
+    if (this.#idleSince === undefined) return
+    this.#waits?.addIdle(performance.now() - Math.max(begun, this.#idleSince))
   }
 
   /** Queues the next step. Resolves when its images are staged. */
@@ -127,11 +143,22 @@ export class StepQueue {
       })
     this.#torn = false
     this.#sent++
+    this.#watch(queued.computed)
     const state = plan.stateAt(this.#sent)
     this.#inFlight.push({ ...queued, begun, indices, at, lr, change, scale: scaled?.scale, state })
     if (this.full && this.#sent < plan.length.steps) {
       this.#trainer.prefetch(plan.order.peek()).catch(() => {})
     }
+  }
+
+  /** Notes when the device is done with the last step that was queued. */
+  #watch(computed: Promise<unknown>): void {
+    const { sent } = this
+    this.#idleSince = undefined
+    const done = () => {
+      if (this.#sent === sent) this.#idleSince = performance.now()
+    }
+    computed.then(done, done)
   }
 
   /**
@@ -159,6 +186,7 @@ export class StepQueue {
     const images = inFlight.indices.length
     const { length } = this.#plan
     const failure = failureOf(() => length.count(images, seconds, this.#sent))
+    const waitedForRanks = this.#waits?.take()
     const step: Step = {
       step: state.step,
       steps: length.steps,
@@ -171,6 +199,7 @@ export class StepQueue {
       images,
       imagesPerSecond: images / seconds,
       waited: idle / 1000,
+      ...(waitedForRanks !== undefined && { waitedForRanks }),
       ...(result.gradientNorm !== undefined && { gradientNorm: result.gradientNorm }),
       ...(scale !== undefined && { lossScale: scale, skipped: outcome !== 'good' })
     }
@@ -180,6 +209,7 @@ export class StepQueue {
   /** Restarts the timer of the next step's pace, after time that was spent on something else. */
   restartClock(): void {
     this.#handled = performance.now()
+    this.#waits?.take()
   }
 
   /** Waits for the device, and drops the steps in flight. An update that is held back is not made. */

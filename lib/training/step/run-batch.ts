@@ -9,6 +9,8 @@ import type { MicroBatchResult } from './step-result.ts'
 export interface BatchRun {
   /** Settles when the device is done with it; never if its update is held back and not committed. */
   readonly result: Promise<MicroBatchResult>
+  /** Settles, or fails, when the device is done with all but the update that is held back. */
+  readonly computed: Promise<unknown>
   /** Queues the update that was held back. A second call does nothing. */
   commit(): void
 }
@@ -37,7 +39,7 @@ export function runBatch(
   if (!hold || !ends) {
     const ran = run(recorded.program(kind))
     if (ends) net.markRefreshed()
-    return { result: read([ran]), commit: () => {} }
+    return { result: read([ran]), computed: ran, commit: () => {} }
   }
   const { gradients, update } = recorded.halves(kind)
   const computed = run(gradients)
@@ -57,7 +59,7 @@ export function runBatch(
     net.markRefreshed()
     settle(read([computed, updated]))
   }
-  return { result, commit }
+  return { result, computed, commit }
 
   /** What the device reports after what was queued so far. */
   function read(ran: readonly Promise<readonly Span[] | undefined>[]): Promise<MicroBatchResult> {

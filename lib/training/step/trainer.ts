@@ -38,6 +38,8 @@ export interface StepOptions {
 export interface QueuedStep {
   /** Settles when the device is done with it; never if its update is held back and not committed. */
   readonly result: Promise<StepResult>
+  /** Settles, or fails, when the device is done with all but the update that is held back. */
+  readonly computed: Promise<unknown>
   /** Queues the update that was held back, before any other step. A second call does nothing. */
   readonly commit: () => void
   /** When its first images were staged. */
@@ -143,7 +145,7 @@ export class Trainer {
     const scalars = [this.#update.scalarsAt({ lr, scale, at })]
     const batches = this.#microBatches(indices)
     const results: Promise<MicroBatchResult>[] = []
-    let commit = () => {}
+    let last: BatchRun | undefined
     let firstStaged = Number.NaN
     let idle = 0
     /** When each micro-batch was done, where it is known. */
@@ -154,7 +156,7 @@ export class Trainer {
       const asked = performance.now()
       const queued = await this.#queue(batch, { ...options, at }, scalars)
       const { result, staged } = queued
-      commit = queued.commit
+      last = queued
       if (i === 0) firstStaged = staged
       else idle += Math.max(0, staged - Math.max(asked, ends[i - 1] ?? staged))
       this.#inFlight.push(
@@ -170,7 +172,8 @@ export class Trainer {
     const result = Promise.all(results).then((all) => mergeResults(all, scale))
     // The caller may await it much later: until then a failure is not an unhandled rejection.
     result.catch(() => {})
-    return { result, commit, staged: firstStaged, idle }
+    const { computed = result, commit = () => {} } = last ?? {}
+    return { result, computed, commit, staged: firstStaged, idle }
   }
 
   #microBatches(indices: Uint32Array): readonly MicroBatch[] {
