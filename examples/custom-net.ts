@@ -1,4 +1,4 @@
-/** Defines a small residual net and trains it on generated images in about a minute. */
+/** Defines a small residual net and, run as a program, trains it on generated images in about a minute. */
 import {
   add,
   avgPool,
@@ -30,7 +30,8 @@ const residual = (name: string, filters: number, from: string) => [
   relu({ name })
 ]
 
-const definition = defineNet({
+/** Two residual blocks, with their numbers of filters. */
+export const residualNet = defineNet({
   name: 'residual',
   input: { channels: 1, height: 28, width: 28 },
   layers: [
@@ -47,12 +48,14 @@ const definition = defineNet({
   ]
 })
 
-const epochs = Number(process.argv[2] ?? 1)
-await using device = await open()
-await using net = await definition.build(device, { batch: 64 })
-const data = shapes({ train: 20_000, test: 2000 })
-const options = { epochs, lr: 0.05, momentum: 0.9, schedule: schedules.cosine() }
-for await (const { step, loss, top1 } of train(net, data.train, options)) {
-  if (step % 20 === 0) console.log(`step ${step}: loss ${loss.toFixed(3)}, top-1 ${top1}`)
+if (process.argv[1] === import.meta.filename) {
+  const epochs = Number(process.argv[2] ?? 1)
+  await using device = await open()
+  await using net = await residualNet.build(device, { batch: 64 })
+  const data = shapes({ train: 20_000, test: 2000 })
+  const options = { epochs, lr: 0.05, momentum: 0.9, schedule: schedules.cosine() }
+  for await (const { step, loss, top1 } of train(net, data.train, options)) {
+    if (step % 20 === 0) console.log(`step ${step}: loss ${loss.toFixed(3)}, top-1 ${top1}`)
+  }
+  console.log(await evaluate(net, data.test))
 }
-console.log(await evaluate(net, data.test))

@@ -3,10 +3,10 @@
  * what it made of a test set. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual.
  */
 import { createHash } from 'node:crypto'
+import { residualNet } from '../examples/custom-net.ts'
 import { joinGroup } from '../lib/group/group.ts'
 import { evaluate, open, shapes, train } from '../lib/index.ts'
 import { netByName } from '../lib/net/models/index.ts'
-import { residualNet } from './residual-net.ts'
 
 const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
 const { accumulate = 1, batch = 12, steps = 10, lr = 0.01, ...rest } = JSON.parse(json)

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { residualNet } from '../examples/custom-net.ts'
 import type { Stream } from '../lib/engine/stream.ts'
 import { chm145, openDevices } from '../lib/index.ts'
 import type { BoundCall } from '../lib/net/graph/tape.ts'
@@ -12,7 +13,6 @@ import { Placement, replicasOf } from '../lib/net/placement/placement.ts'
 import { type ChromeTrace, type Span, writeTrace } from '../lib/training/bench/index.ts'
 import { distance, run } from './courses.ts'
 import { built, checkTrace, course, input, off, sent, set } from './placed.ts'
-import { residualNet } from './residual-net.ts'
 
 const alone = await course(['cpu'])
 

@@ -1,19 +1,16 @@
-/** What the judge of ONNX needs: photographs, weights that are not as they began, and the net of an example. */
+/** What the judge of ONNX needs: photographs, and weights that are not as they began. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ImageSet } from '../../lib/data/dataset.ts'
-import { NetDefinition } from '../../lib/net/definition.ts'
 import type { Net } from '../../lib/net/net.ts'
 import type { InputShape } from '../../lib/net/spec.ts'
 import { photoFiles } from '../../lib/use/photo-files.ts'
 import type { Preprocessing } from '../../lib/weights/onnx/preprocessing.ts'
 import { NoJudgeError } from './environments.ts'
-
-const root = join(import.meta.dirname, '../..')
 
 /** Photographs as a run stores them, somewhat larger than a net's input. */
 export interface Pictures {
@@ -106,23 +103,4 @@ export async function shake(net: Net): Promise<void> {
     for (const i of data.keys()) data[i] = away + ((i * 37) % 129) / 258
   }
   await net.parameters.import(net.stream, tensors)
-}
-
-/** The net that examples/custom-net.ts defines: what stands there before it opens a device. */
-export async function exampleDefinition(): Promise<NetDefinition> {
-  const source = await readFile(join(root, 'examples/custom-net.ts'), 'utf8')
-  const end = source.indexOf('const epochs')
-  if (end < 0) throw new Error('[judges] examples/custom-net.ts: expected "const epochs", got none')
-  const folder = await mkdtemp(join(root, 'build/example-'))
-  try {
-    const file = join(folder, 'net.ts')
-    // Of the sources, whose classes the judge has, and not of dist.
-    const own = source.slice(0, end).replace("'alexnode'", `'${join(root, 'lib/index.ts')}'`)
-    await writeFile(file, `${own}\nexport { definition }\n`)
-    const { definition }: { definition: unknown } = await import(file)
-    if (definition instanceof NetDefinition) return definition
-    throw new Error('[judges] examples/custom-net.ts: expected a definition')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }

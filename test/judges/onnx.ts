@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { residualNet } from '../../examples/custom-net.ts'
 import type { Device } from '../../lib/engine/device.ts'
 import type { NetDefinition } from '../../lib/net/definition.ts'
 import { netByName, netNames } from '../../lib/net/models/index.ts'
@@ -18,7 +19,7 @@ import { everyWindow } from '../onnx-nets.ts'
 import { smallNet } from '../small-net.ts'
 import { type Check, farthest } from './check.ts'
 import { run } from './environments.ts'
-import { exampleDefinition, type Pictures, photographs, shake } from './onnx-parts.ts'
+import { type Pictures, photographs, shake } from './onnx-parts.ts'
 
 /** Photographs that each net sees. */
 const IMAGES = 8
@@ -35,12 +36,14 @@ interface Case {
 async function* cases(): AsyncGenerator<Case> {
   // With weights that keep the scale of what they read, so that an error anywhere reaches the logits.
   for (const name of netNames) yield { name, definition: evenStart(netByName(name)) }
-  const custom = await exampleDefinition()
   const small = smallNet()
-  yield { name: 'examples/custom-net.ts', definition: custom }
+  yield { name: 'examples/custom-net.ts', definition: residualNet }
   yield { name: 'every kind of layer', definition: small }
   yield { name: 'every window', definition: everyWindow() }
-  for (const [name, definition] of [['custom-net', custom] as const, ['small', small] as const]) {
+  for (const [name, definition] of [
+    ['custom-net', residualNet] as const,
+    ['small', small] as const
+  ]) {
     yield { name: `${name}, batch norm folded`, definition, options: { foldBatchNorm: true } }
   }
   const cifar = netByName('cifar')
