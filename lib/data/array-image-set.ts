@@ -1,5 +1,6 @@
 import { checkOptions } from '../util/check/check.ts'
 import { list, maybe, record, rule, text, typed, whole } from '../util/check/rules.ts'
+import { digestOf } from '../util/digest.ts'
 import { imageStats } from './byte-counts.ts'
 import { checkLabels, checkRead } from './check.ts'
 import { DataError, type ImageSet } from './dataset.ts'
@@ -78,6 +79,7 @@ export function arrayImageSet(options: ArrayImageSetOptions): ImageSet {
     classes,
     mean,
     std,
+    digest: () => digestOf(images, labels),
     read(indices, outImages, outLabels) {
       checkRead(this, indices, outImages, outLabels)
       for (let i = 0; i < indices.length; i++) {

@@ -78,6 +78,11 @@ export interface ImageSet extends ImageShape {
    * images out.
    */
   isDamaged?(i: number): boolean
+  /**
+   * A hash of all images and labels, by which processes that train together compare their copies. Optional; of a set
+   * without it they compare a sample.
+   */
+  digest?(): Promise<string>
 }
 
 /** Principal components of the RGB values 0…255 of all training pixels, largest first. */

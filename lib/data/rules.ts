@@ -38,6 +38,7 @@ export const anImageSet: Rule = record<ImageSet>(
     read: callback,
     load: maybe(callback),
     isDamaged: maybe(callback),
+    digest: maybe(callback),
     meanImage: maybe(typed('Float32Array')),
     fit: maybe(fitRule),
     filter: maybe(oneOf('lanczos3', 'bilinear')),

@@ -155,6 +155,7 @@ export function withStatistics(data: Dataset, statistics: Statistics): Dataset {
   const { mean, std, meanImage, height, width } = statistics
   const of = (set: ImageSet): ImageSet => {
     const load = set.load?.bind(set)
+    const digest = set.digest?.bind(set)
     const image =
       meanImage && set.height === height && set.width === width ? meanImage : set.meanImage
     return {
@@ -163,7 +164,8 @@ export function withStatistics(data: Dataset, statistics: Statistics): Dataset {
       std,
       ...(image && { meanImage: image }),
       read: (indices, images, labels) => set.read(indices, images, labels),
-      ...(load && { load })
+      ...(load && { load }),
+      ...(digest && { digest })
     }
   }
   const train = of(data.train)

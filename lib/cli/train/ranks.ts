@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import type { Dataset, ImageSet } from '../../data/dataset.ts'
 import type { Group } from '../../group/group.ts'
 import { describeIdentity, identityOf } from '../../group/identity.ts'
+import { digestOf } from '../../util/digest.ts'
 import { counted } from '../../util/words.ts'
 import { UsageError } from '../shared/program.ts'
 import { entry } from '../shared/text.ts'
 import type { TrainArguments } from './arguments.ts'
 
-/** Images whose pixels are compared. */
+/** Images whose pixels are compared, of a set that has no digest. */
 const SAMPLES = 64
 /** Rank 0 may prepare photographs for hours meanwhile. */
 const DAY = 86_400
@@ -54,7 +55,7 @@ export async function inTurn<Result>(
   return result
 }
 
-/** @throws GroupError where a rank has other images, by their number, names and a sample of pixels */
+/** @throws GroupError where a rank has other images: by their number, classes, statistics and hash */
 export async function checkSameData(group: Group, { name, classes, train, test }: Dataset) {
   if (group.size === 1) return
   const hash = async (set: ImageSet) => `${set.length} images, ${await hashOf(set)}`
@@ -62,11 +63,19 @@ export async function checkSameData(group: Group, { name, classes, train, test }
     name,
     classes: createHash('sha256').update(JSON.stringify(classes)).digest('hex'),
     'images to train on': await hash(train),
-    'images to test on': await hash(test)
+    'images to test on': await hash(test),
+    'mean and deviation': await statisticsOf(train)
   })
 }
 
+async function statisticsOf({ mean, std, meanImage }: ImageSet): Promise<string> {
+  const image = meanImage && `, mean image ${await digestOf(meanImage)}`
+  return `${mean.join(' ')}, ${std.join(' ')}${image ?? ''}`
+}
+
 async function hashOf(set: ImageSet): Promise<string> {
+  const digest = await set.digest?.()
+  if (digest !== undefined) return digest
   const { length, channels, height, width } = set
   const count = Math.min(SAMPLES, length)
   const indices = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count))

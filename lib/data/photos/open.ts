@@ -110,8 +110,8 @@ export async function openPhotos(
     source: source ?? `prepared in ${folder}`,
     ...(notice !== undefined && { notice }),
     ...(isHeldOut(manifest.testing) && { heldOut: true }),
-    train: photoSet(train, facts),
-    test: photoSet(test, facts),
+    train: photoSet(train, facts, manifest.train),
+    test: photoSet(test, facts, manifest.test ?? manifest.train),
     [Symbol.asyncDispose]: close
   }
 }
@@ -135,9 +135,16 @@ async function readMeanImage(folder: string, manifest: Manifest): Promise<Float3
   return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 
+/** The hashes of the shards, as one. */
+function shardsDigest({ shards }: Part): string {
+  return createHash('sha256')
+    .update(shards.map(({ sha256 }) => sha256).join(' '))
+    .digest('hex')
+}
+
 type Facts = Omit<ImageSet, 'length' | 'read'> & { readonly form: Form }
 
-function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
+function photoSet(records: Records, { form, ...facts }: Facts, part: Part): PhotoSet {
   const size = facts.height * facts.width * facts.channels
   const pixelsOf = async (i: number) => {
     const bytes = await records.bytes(i)
@@ -160,6 +167,7 @@ function photoSet(records: Records, { form, ...facts }: Facts): PhotoSet {
     length: records.length,
     name: (i) => records.name(i),
     record: (i) => records.bytes(i),
+    digest: async () => shardsDigest(part),
     async read(indices, images, labels) {
       checkRead(this, indices, images, labels)
       const one = async (i: number, place: number) => {
