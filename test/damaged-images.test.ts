@@ -1,12 +1,11 @@
 // Stored images that are damaged: training goes on without them, says so, and gives the same numbers when resumed.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { ImageSet } from '../lib/data/dataset.ts'
 import { subset } from '../lib/data/hold-out.ts'
 import { openPhotos, type PhotoSet } from '../lib/data/photos/open.ts'
 import { prepare } from '../lib/data/photos/prepare/prepare.ts'
-import { openFileRecords } from '../lib/data/photos/stored/file-records.ts'
 import { type DamagedImage, skipDamaged } from '../lib/data/skip-damaged.ts'
 import { open } from '../lib/engine/device.ts'
 import { cifar } from '../lib/net/models/cifar.ts'
@@ -19,6 +18,7 @@ import { openTrained } from '../lib/use/trained.ts'
 import { failure } from './failure.ts'
 import { classFiles, writeFiles } from './photo-files.ts'
 import { objects, runProgram, widest } from './programs.ts'
+import { spoiledCopy } from './spoiled-copy.ts'
 
 const program = 'lib/cli/train.ts'
 const dir = t.testdir()
@@ -34,23 +34,7 @@ const source = await writeFiles(join(dir, 'pets'), {
 async function spoiled(store: 'raw' | 'jpeg', name: string, which: Record<string, number[]>) {
   const whole = join(dir, store)
   await prepare(source, whole, { size: 28, store, duplicates: true })
-  const out = join(dir, name)
-  cpSync(whole, out, { recursive: true })
-  await using data = await openPhotos(out)
-  const { manifest } = data
-  for (const [part, numbers] of Object.entries(which)) {
-    const stored = part === 'train' ? manifest.train : manifest.test
-    if (!stored) throw new Error('expected a test part')
-    const records = await openFileRecords(out, stored, manifest)
-    for (const i of numbers) {
-      const { path, offset, bytes } = records.place(i)
-      const content = readFileSync(path)
-      content.fill(0, offset + bytes - 9, offset + bytes - 1)
-      writeFileSync(path, content)
-    }
-    records.close()
-  }
-  return out
+  return await spoiledCopy(whole, join(dir, name), which)
 }
 
 /** What a set gives for these images. */

@@ -27,6 +27,7 @@ import { preferredDType, settleDevice } from './shared/device.ts'
 import type { Saving } from './shared/ending.ts'
 import { messageOf, program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
+import { DamageNews } from './train/damage-news.ts'
 import { takeMean, takeMeanAgain } from './train/mean.ts'
 import { checkRanks, checkSameData, inTurn, ranksText, stoppedByAny } from './train/ranks.ts'
 import { TrainReport } from './train/report.ts'
@@ -127,8 +128,8 @@ async function trainIn(
     await takeWeights(net, start.start.file.path, start.taken)
     report.started(start)
   } else if (freeze && run.step === 0) report.note(FROZEN_AT_RANDOM)
-  // The ranks would replace damaged images by different ones.
-  const whole = skipping(given.strict || group.size > 1, report.damaged)
+  const news = new DamageNews(group, report.damaged)
+  const whole = skipping(given.strict, news.add)
   const split = splitData(settings, plan.data)
   const images = whole(split.images)
   const validation = split.validation && {
@@ -146,6 +147,7 @@ async function trainIn(
       for await (const step of train(net, images, { ...options, validation })) {
         await run.log(step)
         await report.step(step)
+        news.after(step.step)
       }
     })
     stopped = await stoppedByAny(group, signal)
@@ -157,6 +159,7 @@ async function trainIn(
     }
     const test = { batch: TEST_BATCH, input, views, signal, onBatch, onProgress: report.testing }
     const result = given.test ? await evaluate(net, whole(plan.data.test), test) : undefined
+    await news.all()
     await saving(() => run.finish(net, result, report.skippedImages))
     report.finished(result, run, { seen, of: all.test.length })
   } catch (error) {

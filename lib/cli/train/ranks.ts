@@ -26,13 +26,13 @@ export function ranksText({ size, hosts }: Group): string | undefined {
 /** @throws UsageError for what one process alone can do; GroupError where the ranks were given different options */
 export async function checkRanks(group: Group, given: TrainArguments): Promise<void> {
   if (group.size === 1) return
-  const { settings, checkpointEvery, test, watch } = given
+  const { settings, checkpointEvery, test, watch, strict } = given
   if (settings.lrAuto) {
     throw new UsageError(
       'alexnode train: --lr auto is for one process: find the rate with one, and give it to all.'
     )
   }
-  const facts = { ...settings, checkpointEvery, test, watch }
+  const facts = { ...settings, checkpointEvery, test, watch, strict }
   await group.same(
     'the options of alexnode train',
     Object.fromEntries(

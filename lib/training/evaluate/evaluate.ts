@@ -1,5 +1,6 @@
 import type { ImageSet } from '../../data/dataset.ts'
 import { anImageSet } from '../../data/rules.ts'
+import type { Group } from '../../group/group.ts'
 import type { Net } from '../../net/net.ts'
 import { aNet } from '../../net/rules.ts'
 import { checkArguments, checkOptions } from '../../util/check/check.ts'
@@ -167,20 +168,35 @@ export async function evaluate(
 }
 
 /**
- * Stages those of the images that are not damaged, which may show only when they are read.
+ * Stages those of the images that are not damaged, which may show only when they are read: by one of the processes,
+ * if there are several.
  * @param settle waits for what is in flight; called before another try
  * @returns undefined if none is left
  */
 async function stageWhole(feed: Feed, images: Uint32Array, settle: () => Promise<void>) {
-  const { set } = feed
-  const whole = () => images.filter((i) => set.isDamaged?.(i) !== true)
-  let numbers = whole()
+  const { set, net } = feed
+  const { group } = net.placement
+  // What one process knows from before, others may not.
+  let numbers = group ? images : images.filter((i) => !set.isDamaged?.(i))
   while (numbers.length > 0) {
     const deliver = await feed.stage({ indices: numbers, step: 0, seed: 0 })
-    const left = whole()
+    const damaged = set.isDamaged
+      ? await byAny(
+          group,
+          images.filter((i) => set.isDamaged?.(i))
+        )
+      : new Set<number>()
+    const left = images.filter((i) => !damaged.has(i))
     if (left.length === numbers.length) return { numbers, deliver }
     await settle()
     numbers = left
   }
   return undefined
+}
+
+/** The numbers that any of the processes names. */
+async function byAny(group: Group | undefined, own: Uint32Array): Promise<ReadonlySet<number>> {
+  if (!group) return new Set(own)
+  const all = await group.joining('damaged images of a batch')(new Uint8Array(own.buffer))
+  return new Set(all.flatMap((bytes) => [...new Uint32Array(bytes.slice().buffer)]))
 }
