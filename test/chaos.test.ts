@@ -7,7 +7,7 @@ import { prepareCampaign } from './campaigns/chaos/campaign.ts'
 const SECONDS = 12
 
 const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 1e6))
-const size = { seed, kills: 15, everyCall: 40, rounds: 2, stages: 2 }
+const size = { seed, kills: 15, rankKills: 2, everyCall: 40, rounds: 2, stages: 2 }
 const { folder, cases, skipped } = await prepareCampaign(size)
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 t.comment(`seed ${seed}: CHAOS_SEED=${seed} tries the same again`)

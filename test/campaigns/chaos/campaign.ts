@@ -8,7 +8,8 @@ import { commandsOn } from './commands.ts'
 import { Faults } from './faults.ts'
 import { fullDiskCases } from './full-disk.ts'
 import { killCases } from './kills.ts'
-import { told } from './launch.ts'
+import { root, told } from './launch.ts'
+import { noRanks, rankCases } from './ranks.ts'
 import { pipeCases, signalCases } from './signals.ts'
 import { Subject } from './subject.ts'
 import { terminalCases } from './terminal.ts'
@@ -19,6 +20,8 @@ export interface Size {
   readonly seed: number
   /** SIGKILLs in all. */
   readonly kills: number
+  /** SIGKILLs of one of several ranks. */
+  readonly rankKills: number
   /** The disk is full at each nth call. */
   readonly everyCall: number
   /** Rounds of several processes in one folder. */
@@ -29,6 +32,7 @@ export interface Size {
 
 export const whole: Omit<Size, 'seed'> = {
   kills: 200,
+  rankKills: 20,
   everyCall: 1,
   rounds: 24,
   stages: 6
@@ -48,7 +52,7 @@ export interface Campaign {
  * @param only the part that is wanted. Default: all
  */
 export async function prepareCampaign(size: Size, only?: string): Promise<Campaign> {
-  const { seed, kills, everyCall, rounds, stages } = size
+  const { seed, kills, rankKills, everyCall, rounds, stages } = size
   const folder = mkdtempSync(join(tmpdir(), 'alexnode-chaos-'))
   const subject = await Subject.make(folder)
   const faults = Faults.make(folder)
@@ -78,6 +82,9 @@ export async function prepareCampaign(size: Size, only?: string): Promise<Campai
   )
   const skipped =
     typeof faults === 'string' ? [`kills within a write, full disk, clock: ${faults}`] : []
+  const absent = noRanks(root)
+  if (absent !== undefined) skipped.push(absent)
+  else cases.push(...rankCases(place('ranks'), { kills: rankKills, seed }))
   return { folder, cases, skipped }
 }
 

@@ -2,14 +2,14 @@
  * Disturbs `alexnode` and looks at what is left: every end is equal, bit for bit, or an error in words.
  *
  *   npm run chaos                       all of it: half an hour
- *   npm run chaos -- --only signals     one part: kills, 'full disk', clock, 'two runs' or signals
+ *   npm run chaos -- --only signals     one part: kills, ranks, 'full disk', clock, 'two runs', signals
  *   npm run chaos -- --share 2/5        every fifth case, from the second on
  *   npm run chaos -- --again             the cases that the kept results name as failed
  *   npm run chaos -- --seed 7           other moments; the seed is printed
  *   npm run chaos -- --keep             records the results in test/campaigns/kept/chaos.json
  *
- * SIGKILL comes at random moments and within writes, the disk is full at every write, the clock is set back, several
- * processes work in one folder, and each command gets SIGINT, SIGTERM and SIGHUP at each stage.
+ * SIGKILL comes at random moments, also to one of several ranks, and within writes, the disk is full at every write, the
+ * clock is set back, several processes work in one folder, and each command gets SIGINT, SIGTERM and SIGHUP at each stage.
  */
 import { rmSync } from 'node:fs'
 import { optionsOf } from '../../../bench/options.ts'

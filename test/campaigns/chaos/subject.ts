@@ -78,7 +78,8 @@ function argsOf(data: string, out: string): string[] {
   return ['train', '--data', data, ...net, ...length, ...where, ...(begun ? ['--resume'] : [])]
 }
 
-/** The log without what differs from run to run: the pace. */
-function logOf(folder: string): string {
-  return readFileSync(join(folder, 'log.jsonl'), 'utf8').replaceAll(/"images_per_s":[^,}]*,?/g, '')
+/** The log without what differs from run to run: the pace, and for how long other ranks were waited for. */
+export function logOf(folder: string): string {
+  const log = readFileSync(join(folder, 'log.jsonl'), 'utf8')
+  return log.replaceAll(/"(images_per_s|waiting)":[^,}]*,?/g, '')
 }
