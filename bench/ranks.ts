@@ -14,6 +14,7 @@ import { freePort } from '../test/free-port.ts'
 import { python } from '../test/pytorch/run.ts'
 import { machineOf } from './machine.ts'
 import { optionsOf, pattern, whole } from './options.ts'
+import { modelStep } from './scale-model.ts'
 
 interface Told {
   readonly imagesPerSecond: number
@@ -74,7 +75,15 @@ for (const net of ['alexnet', 'torchvision']) {
   const half = await run(alexnode, 1, [net, batch / 2, 1])
   const two = await run(alexnode, 2, [net, batch, 1])
   // Both ranks compute their half at once, on cores that the sums take, too: nothing of those is hidden.
-  const predicted = batch / (batch / 2 / half.imagesPerSecond + two.sum)
+  const { seconds } = modelStep({
+    ranks: 2,
+    compute: batch / 2 / half.imagesPerSecond,
+    sums: [{ bytes: two.bytes, ready: 1 }],
+    bandwidth: two.bytes / two.sum,
+    latency: 0,
+    overlaps: false
+  })
+  const predicted = batch / seconds
   const ours = {
     'one process, two threads': rounded(one.imagesPerSecond),
     'two ranks, a thread each': rounded(two.imagesPerSecond),
