@@ -3,6 +3,7 @@
 // the calls counted from step 3 to the last as JSON, with who made them.
 import { openSync, readSync, writeSync } from 'node:fs'
 import { shapes } from '../lib/data/shapes/shapes.ts'
+import { joinGroup } from '../lib/group/group.ts'
 import { alexnet, open, train } from '../lib/index.ts'
 import { smallNet, smallSet } from './small-net.ts'
 
@@ -14,8 +15,9 @@ const definition = small ? smallNet() : alexnet({ classes: 10 })
 const options = { channels: 3, size: 227, train: 16 }
 const set = small ? smallSet(64) : shapes(options).train
 
+await using group = await joinGroup()
 await using device = await open('cpu', { threads: 2 })
-await using net = await definition.build(device, { batch: Number(batch) })
+await using net = await definition.build(device, { batch: Number(batch), group })
 // Full batches alone: another batch size is another build.
 for await (const { step, steps: all } of train(net, set, {
   steps: Number(steps),

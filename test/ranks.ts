@@ -12,7 +12,8 @@ export const gloo = existsSync(library) ? false : `no libgloo: ${library} was no
 export async function startRanks(
   count: number,
   file: string,
-  args: readonly string[] | ((rank: number) => readonly string[])
+  args: readonly string[] | ((rank: number) => readonly string[]),
+  more: (rank: number) => NodeJS.ProcessEnv = () => ({})
 ): Promise<readonly Running[]> {
   const port = await freePort()
   return Array.from({ length: count }, (_, rank) => {
@@ -24,6 +25,7 @@ export async function startRanks(
       MASTER_ADDR: '127.0.0.1',
       MASTER_PORT: `${port}`
     }
-    return new Running(file, typeof args === 'function' ? args(rank) : args, count > 1 ? env : {})
+    const own = { ...(count > 1 && env), ...more(rank) }
+    return new Running(file, typeof args === 'function' ? args(rank) : args, own)
   })
 }

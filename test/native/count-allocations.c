@@ -1,7 +1,8 @@
 // Counts what is taken from the heap and from the kernel where nothing should be: test/allocations.test.ts
 // preloads this into a process. Calls count on threads named "alexnode" (a stream's, and the OpenMP workers
 // that inherit its name), and on any thread when the addon or oneDNN made them, operator new included.
-// The counter lies in the file named by COUNT_ALLOCATIONS, shared, so that JavaScript can set and read it.
+// The counter lies in the file named by COUNT_ALLOCATIONS, shared, so that JavaScript can set and read it. What
+// a library named by COUNT_WITHOUT called for does not count.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -32,6 +33,7 @@ static struct {
   } records[kRecords];
 } *shared;
 
+static const char *without;
 static __thread int inside, is_stream;
 
 static int on_stream(void) {
@@ -68,6 +70,10 @@ static void count(const char *what, size_t bytes, void *caller) {
       }
     }
   }
+  if (counts && without) {
+    depth = backtrace(frames, 24);
+    for (int i = 0; i < depth && counts; i++) counts = strncmp(library(frames[i]), without, strlen(without)) != 0;
+  }
   if (counts) {
     const uint64_t n = __atomic_fetch_add(&shared->calls, 1, __ATOMIC_RELAXED);
     if (n < kRecords) {
@@ -91,6 +97,7 @@ __attribute__((constructor)) static void start(void) {
   void *frame[1];
   backtrace(frame, 1);  // its first call allocates
   const char *path = getenv("COUNT_ALLOCATIONS");
+  without = getenv("COUNT_WITHOUT");
   const int file = path ? open(path, O_RDWR) : -1;
   if (file < 0) return;
   void *map = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
