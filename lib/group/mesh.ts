@@ -50,7 +50,7 @@ export class Mesh {
         return bytes.slice(rank * SLOT + 1, rank * SLOT + 1 + length)
       })
       await settled<void>((ticket) => native.connectGroup(mesh.#handle, ticket, addresses))
-      // Gloo's thread does not bear a connection that ends while it is made: none may be closed before all are.
+      // None may be closed before all are made: the others would take that for a lost rank.
       await exchange('mesh is connected', new Uint8Array(0))
       return mesh
     } catch (error) {

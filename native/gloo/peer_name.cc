@@ -3,8 +3,8 @@
 // from it, and fails what waits for it.
 //
 // This takes the place of the function in libgloo, which calls it through its table of symbols: this shared
-// object comes before libgloo where the loader looks for them, as it is what was opened. Gloo of 2025 does
-// the same itself.
+// object comes before libgloo where the loader looks for them, as it is what was opened. A libgloo that is
+// bound to its own symbols (-Bsymbolic-functions) is as it was. Gloo of 2025 does the same itself.
 #pragma GCC visibility push(default)
 #include <gloo/transport/tcp/address.h>
 #pragma GCC visibility pop
