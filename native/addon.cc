@@ -17,6 +17,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   export_loader(env, exports);
   export_resample(env, exports);
   export_group(env, exports);
+  export_communicator(env, exports);
   return exports;
 }
 

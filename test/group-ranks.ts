@@ -10,10 +10,10 @@ import { netByName } from '../lib/net/models/index.ts'
 
 const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
 const { accumulate = 1, batch = 12, steps = 10, lr = 0.01, ...rest } = JSON.parse(json)
-const { size = 67, width = 1, gradientDtype, syncBatchNorm, winograd } = rest
+const { size = 67, width = 1, gradientDtype, syncBatchNorm, winograd, gpu = false } = rest
 
 await using group = await joinGroup({ timeout: 30 })
-await using device = await open('cpu', { threads: 1 })
+await using device = await open(gpu ? `cuda:${group.rank}` : 'cpu', { threads: 1 })
 const data = shapes({ train: 100, test: 50 })
 const definition =
   name === 'custom-net' ? residualNet : netByName(name, { size, channels: 1, classes: 10, width })

@@ -1,8 +1,10 @@
 /** A group of processes that train one net together. */
 
+import type { Device } from '../engine/device.ts'
 import { version } from '../native/version.ts'
 import { checkOptions } from '../util/check/check.ts'
 import { maybe, number, record } from '../util/check/rules.ts'
+import { Communicators } from './communicators.ts'
 import { GroupError, RankGoneError } from './errors.ts'
 import { type Identity, identityOf, identityRule } from './identity.ts'
 import { Mesh } from './mesh.ts'
@@ -35,8 +37,9 @@ const TAGS = 4096
  * Joins the processes that were started together, by `alexnode launch`, torchrun, srun or mpirun. Where the environment
  * names none, this process is a group of its own. Close the group after the nets that use it.
  *
- * @throws GroupError on all ranks if one does not come in time, or they do not fit together: it names what differs; and
- * where this machine lacks libgloo
+ * Nets on CPUs are summed by Gloo, those on GPUs by NCCL; what is lacking is told when a net is built.
+ *
+ * @throws GroupError on all ranks if one does not come in time, or they do not fit together: it names what differs
  *
  * @example
  * await using group = await joinGroup()
@@ -47,14 +50,20 @@ const TAGS = 4096
 export async function joinGroup(options: JoinGroupOptions = {}): Promise<Group> {
   checkOptions('group', options, rule)
   const { timeout = 60, identity = identityOf() } = options
-  if (!identity || identity.size === 1) return new Group(identity, undefined, undefined)
+  if (!identity || identity.size === 1) return new Group(identity, timeout)
   const store = await joinStore({ identity, timeout, hello: { 'version of alexnode': version } })
   try {
     const { rank, size } = identity
     const host = await ownAddress(identity.host, identity.port)
     const exchange = (name: string, bytes: Uint8Array) => store.exchange(name, bytes)
-    const mesh = await Mesh.connect({ rank, size, host, timeout, exchange })
-    return new Group(identity, store, mesh)
+    // Groups of GPUs alone do without Gloo.
+    const lacks = (await exchange('gloo', Buffer.from(Mesh.lack()))).map((bytes, of) =>
+      bytes.length > 0 ? `${Buffer.from(bytes).toString()} (rank ${of} on ${store.hosts[of]})` : ''
+    )
+    const lack = lacks.find((one) => one !== '')
+    const mesh =
+      lack === undefined ? await Mesh.connect({ rank, size, host, timeout, exchange }) : lack
+    return new Group(identity, timeout, store, mesh)
   } catch (error) {
     await store.fail(error instanceof Error ? error.message : String(error))
     throw error
@@ -68,19 +77,30 @@ export class Group {
   /** Number of processes. */
   readonly size: number
   readonly #store: Store | undefined
-  readonly #mesh: Mesh | undefined
+  /** Between CPUs, or why there is none. */
+  readonly #mesh: Mesh | string | undefined
+  /** Between GPUs. */
+  readonly #communicators: Communicators
   #calls = 0
   #tags = 0
 
   /** @internal Use `joinGroup`. */
-  constructor(identity: Identity | undefined, store: Store | undefined, mesh: Mesh | undefined) {
+  constructor(identity: Identity | undefined, timeout: number, store?: Store, mesh?: Mesh | string) {
     this.rank = identity?.rank ?? 0
     this.size = identity?.size ?? 1
     this.#store = store
     this.#mesh = mesh
+    const { rank, size, hosts } = this
+    const joining = (what: string) => this.joining(what)
+    this.#communicators = new Communicators({ rank, size, hosts, timeout, joining })
     // A rank may be gone already.
-    if (store?.gone.aborted) mesh?.abort()
-    store?.gone.addEventListener('abort', () => mesh?.abort())
+    if (store?.gone.aborted) this.#abort()
+    store?.gone.addEventListener('abort', () => this.#abort())
+  }
+
+  #abort(): void {
+    if (this.#mesh instanceof Mesh) this.#mesh.abort()
+    this.#communicators.abort()
   }
 
   /** Names of the machines, by rank. */
@@ -88,10 +108,26 @@ export class Group {
     return this.#store?.hosts ?? []
   }
 
-  /** @internal What ops call it. */
+  /** @internal What ops on CPUs call it. */
   get number(): number {
-    if (!this.#mesh) throw new GroupError('[group] expected several processes, got one')
-    return this.#mesh.number
+    if (this.#mesh instanceof Mesh) return this.#mesh.number
+    throw new GroupError(this.#mesh ?? '[group] expected several processes, got one')
+  }
+
+  /**
+   * @internal Connects devices with those that the other ranks bring in the same places.
+   * @returns what ops call the group there, by device
+   * @throws GroupError where they cannot be connected; it says what is lacking
+   */
+  async connect(devices: readonly Device[]): Promise<readonly number[]> {
+    if (!this.#store) throw new GroupError('[group] expected several processes, got one')
+    const numbers: number[] = []
+    // One after the other: all ranks bring them in the same order.
+    for (const device of devices) {
+      if (device.kind === 'cuda') numbers.push(await this.#communicators.connect(device))
+      else numbers.push(this.number)
+    }
+    return numbers
   }
 
   /** @internal The first of `TAGS` tags for the collectives of a net. Nets are built in the same order on all ranks. */
@@ -159,13 +195,19 @@ export class Group {
 
   /** @internal Tells the other ranks why this one ends, and closes the group. */
   async fail(reason: string): Promise<void> {
-    this.#mesh?.close()
+    this.#abort()
+    await this.#leave()
     await this.#store?.fail(reason)
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#mesh instanceof Mesh) this.#mesh.close()
+    await this.#communicators.close()
   }
 
   /** Leaves the group. Close the nets that use it before. */
   async close(): Promise<void> {
-    this.#mesh?.close()
+    await this.#leave()
     await this.#store?.close()
   }
 

@@ -33,6 +33,16 @@ export class Mesh {
     this.number = native.groupNumber(handle)
   }
 
+  /** Why this machine cannot make one; empty: it can. */
+  static lack(): string {
+    const library = libraryFile()
+    if (existsSync(library)) return ''
+    return (
+      `[group] expected ${library}, by which processes sum gradients on CPUs, got none: install Gloo ` +
+      '(apt-get install libgloo-dev) and compile alexnode here (npx alexnode build)'
+    )
+  }
+
   /** @throws GroupError where this machine lacks libgloo, or a rank cannot be reached; it says what to do */
   static async connect({ rank, size, host, timeout, exchange }: MeshOptions): Promise<Mesh> {
     const mesh = new Mesh(openGroup(rank, size, host, Math.ceil(timeout * 1000)))
@@ -73,16 +83,14 @@ export class Mesh {
   }
 }
 
+const libraryFile = () =>
+  join(dirname(findAddon(packageRoot()).file), 'libalexnode_gloo.so')
+
 function openGroup(rank: number, size: number, host: string, timeout: number): number {
-  const library = join(dirname(findAddon(packageRoot()).file), 'libalexnode_gloo.so')
-  if (!existsSync(library)) {
-    throw new GroupError(
-      `[group] expected ${library}, by which processes sum gradients, got none: install Gloo ` +
-        '(apt-get install libgloo-dev) and compile alexnode here (npx alexnode build)'
-    )
-  }
+  const lack = Mesh.lack()
+  if (lack) throw new GroupError(lack)
   try {
-    return native.openGroup(library, rank, size, host, timeout)
+    return native.openGroup(libraryFile(), rank, size, host, timeout)
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
     const missing = /libgloo\.so/.test(words)

@@ -102,6 +102,23 @@ interface Addon {
   connectGroup(group: number, ticket: number, addresses: readonly Uint8Array[]): void
   abortGroup(group: number): void
   closeGroup(group: number): void
+  /** Why GPUs of several processes cannot be summed here; empty: they can. */
+  lackOfNccl(device: number): string
+  /** The ticket returns an ArrayBuffer: the id of a new communicator. */
+  ncclId(device: number, ticket: number): void
+  /** @param timeout milliseconds */
+  openCommunicator(
+    device: number,
+    ticket: number,
+    rank: number,
+    size: number,
+    id: Uint8Array,
+    timeout: number
+  ): number
+  /** What ops call it. */
+  communicatorNumber(communicator: number): number
+  abortCommunicator(communicator: number): void
+  closeCommunicator(communicator: number, ticket: number): void
 }
 
 /** An error as native code makes it. */

@@ -71,6 +71,8 @@ export interface CudaReport {
 
 /** An open GPU. */
 export interface CudaInfo extends CudaDevice {
+  /** Its number in the world, as 32 hexadecimal digits. */
+  readonly uuid: string
   /** True if its tensor cores compute in bf16 (compute capability 8.0 or newer). */
   readonly bf16: boolean
   /** Number of streaming multiprocessors. */

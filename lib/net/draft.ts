@@ -91,6 +91,7 @@ export async function draftNet(
   }
   try {
     for (const { device } of placement.parts) device.requireDType(dtype)
+    await placement.join()
     return await trace()
   } catch (error) {
     await close()
@@ -127,7 +128,7 @@ export async function draftNet(
       const { group } = placement
       if (traces.length > 1) sync = new ReplicaSync(placement, parameters, calls)
       if (group) {
-        const common = { group, placement, tags, parameters, calls, gradients }
+        const common = { placement, tags, parameters, calls, gradients }
         groupSync = new GroupSync({ ...common, replicas: sync, dtype: options.gradientDtype })
       }
       await addBackward(traces, sync, groupSync)

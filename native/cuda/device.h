@@ -20,6 +20,7 @@ class CudaDevice final : public Device {
   void close(Ticket* ticket) override;
 
   const GpuContext& gpu() const { return *gpu_; }
+  const std::shared_ptr<GpuContext>& shared_gpu() const { return gpu_; }
   const Options& options() const { return options_; }
   const std::shared_ptr<Pool>& pool() const { return pool_; }
 

@@ -29,6 +29,9 @@ Gpu describe(const Driver& driver, int ordinal) {
   std::array<char, 256> name{};
   check(driver, driver.cuDeviceGetName(name.data(), int(name.size()) - 1, gpu.handle), "cuDeviceGetName");
   gpu.name = name.data();
+  std::array<unsigned char, 16> uuid{};
+  check(driver, driver.cuDeviceGetUuid_v2(uuid.data(), gpu.handle), "cuDeviceGetUuid");
+  for (const auto byte : uuid) gpu.uuid += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
   gpu.major = attribute(driver, kComputeCapabilityMajor, gpu.handle);
   gpu.minor = attribute(driver, kComputeCapabilityMinor, gpu.handle);
   gpu.multiprocessors = attribute(driver, kMultiprocessorCount, gpu.handle);

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cuda/collective_waits.h"
 #include "cuda/kernel.h"
 #include "cuda/modules.h"
 #include "cuda/pinned.h"
@@ -32,6 +33,8 @@ class GpuContext {
   Modules modules;
   Choices choices;
   Pinned pinned;
+  /// Any thread.
+  CollectiveWaits waits;
   std::vector<bool> peers;  // by ordinal; itself included
   const uint64_t serial;    // never used twice
 

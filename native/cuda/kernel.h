@@ -25,7 +25,7 @@ struct Options {
 struct Gpu {
   int ordinal = 0, handle = 0, major = 0, minor = 0, multiprocessors = 0;
   size_t memory = 0;  // bytes
-  std::string name;
+  std::string name, uuid;
   CUcontext context = nullptr;
 };
 

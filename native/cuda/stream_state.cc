@@ -179,7 +179,12 @@ Failure StreamState::wait(Completion& c) noexcept {
   const auto& d = gpu->driver();
   try {
     make_current();
-    check(d, d.cuEventSynchronize(c.event), "a kernel or copy, heard of at cuEventSynchronize,");
+    {
+      const CollectiveWaits::One waiting(gpu->waits);
+      check(d, d.cuEventSynchronize(c.event), "a kernel or copy, heard of at cuEventSynchronize,");
+    }
+    if (c.ticket)
+      if (auto why = gpu->waits.failure(); !why.empty()) return Failure(std::move(why));
     if (c.ticket && c.bytes) {
       c.ticket->bytes.resize(c.bytes);
       std::memcpy(c.ticket->bytes.data(), c.from, c.bytes);

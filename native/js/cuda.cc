@@ -104,6 +104,7 @@ Napi::Value cuda_info(Info info) {
   const auto& g = gpu->gpu();
   auto o = Napi::Object::New(env);
   o["name"] = g.gpu.name;
+  o["uuid"] = g.gpu.uuid;
   o["capability"] = text(g.gpu.major, ".", g.gpu.minor);
   o["bf16"] = g.gpu.major >= 8;
   o["multiprocessors"] = g.gpu.multiprocessors;

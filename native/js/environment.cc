@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cuda/communicator.h"
 #include "cuda/cuda.h"
 #include "group/group.h"
 #include "loader/loader.h"
@@ -35,6 +36,9 @@ Environment::Environment(Napi::Env env) {
 }
 
 void Environment::end() {
+  // The launcher or a GPU may be waiting for another process.
+  std::vector<std::shared_ptr<cuda::Communicator::Core>> cores;
+  for (auto& [id, one] : communicators) one->abort(), cores.push_back(one->core());
   // First, so that no work reaches a stream that is being closed.
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
@@ -44,7 +48,8 @@ void Environment::end() {
   mailbox->wait_for_threads();
   if (cuda) cuda->drop();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
-  loaders.clear(), files.clear(), groups.clear();
+  loaders.clear(), files.clear(), groups.clear(), communicators.clear();
+  for (auto& core : cores) cuda::Communicator::wait_for(*core);
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

@@ -16,6 +16,7 @@ class StoredFile;
 
 namespace alexnode::cuda {
 class Cuda;
+class Communicator;
 }
 
 namespace alexnode {
@@ -68,6 +69,7 @@ struct Environment {
   Table<loader::StoredFile> files{"data"};
   Table<loader::Loader> loaders{"data"};
   Table<Group> groups{"group"};
+  Table<cuda::Communicator> communicators{"group"};
   Napi::FunctionReference on_settled;
 
  private:
@@ -84,6 +86,7 @@ void export_cuda(Napi::Env env, Napi::Object exports);
 void export_loader(Napi::Env env, Napi::Object exports);
 void export_resample(Napi::Env env, Napi::Object exports);
 void export_group(Napi::Env env, Napi::Object exports);
+void export_communicator(Napi::Env env, Napi::Object exports);
 
 /// The JavaScript error of a failure: `code` marks one of memory, `record` names a record that was not
 /// loaded.

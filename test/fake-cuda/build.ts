@@ -38,6 +38,7 @@ const SOURCES = {
   nvrtc: ['nvrtc', 'fake'],
   cudnn: ['cudnn', 'cudnn_convolution', 'cudnn_pooling', 'cudnn_lrn', 'fake'],
   cublaslt: ['cublaslt', 'fake'],
+  nccl: ['nccl', 'fake'],
   toolkit: ['toolkit']
 }
 export type Source = keyof typeof SOURCES
@@ -77,7 +78,7 @@ function toolkitOf(cuda: number): Library[] {
     emptyOf(`libnvrtc-builtins.so.${major}.${minor}`),
     libraryOf(`libcublasLt.so.${major}`, 'cublaslt', { CUDA: cuda }),
     libraryOf(`libcublas.so.${major}`, 'toolkit', { CUDA: cuda }),
-    libraryOf('libnccl.so.2', 'toolkit', { CUDA: cuda })
+    libraryOf('libnccl.so.2', 'nccl', {})
   ]
 }
 

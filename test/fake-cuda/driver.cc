@@ -170,6 +170,13 @@ int cuDeviceGetName(char* name, int length, int device) {
   return 0;
 }
 
+int cuDeviceGetUuid_v2(void* uuid, int device) {
+  FAKE_ENTER(cuDeviceGetUuid_v2);
+  if (!State::get().device(device)) return wrong(kInvalidDevice, call);
+  std::snprintf(static_cast<char*>(uuid), 16, "fake GPU %d", device - kFirstDevice);
+  return 0;
+}
+
 int cuDeviceGetAttribute(int* value, int attribute, int device) {
   FAKE_ENTER(cuDeviceGetAttribute);
   if (!State::get().device(device)) return wrong(kInvalidDevice, call);

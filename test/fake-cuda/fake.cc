@@ -25,6 +25,8 @@ int fake_enqueue(void* stream, std::shared_ptr<FakeWork> work) {
 int fake_sticky() { FORWARD(fake_sticky, 0); }
 void* fake_context() { FORWARD(fake_context, nullptr); }
 void* fake_context_of(void* stream) { FORWARD(fake_context_of, nullptr, stream); }
+int fake_ordinal() { FORWARD(fake_ordinal, -1); }
+bool fake_is_captured(void* stream) { FORWARD(fake_is_captured, false, stream); }
 bool fake_is_device(const void* pointer, size_t bytes) { FORWARD(fake_is_device, false, pointer, bytes); }
 void fake_misuse(const char* words) { FORWARD(fake_misuse, , words); }
 void fake_live(const char* kind, long change) { FORWARD(fake_live, , kind, change); }

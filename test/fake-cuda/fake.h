@@ -22,6 +22,10 @@ int fake_sticky();
 /// The context that is current in this thread, and that of a stream; null where there is none.
 void* fake_context();
 void* fake_context_of(void* stream);
+/// The ordinal of the device whose context is current; -1 where there is none.
+int fake_ordinal();
+/// Whether a graph is captured from this stream.
+bool fake_is_captured(void* stream);
 /// Whether these bytes lie in one live allocation of device memory.
 bool fake_is_device(const void* pointer, size_t bytes);
 /// Counts a misuse of a library, and reports it on stderr.

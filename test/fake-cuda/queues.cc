@@ -134,4 +134,16 @@ extern "C" void* fake_context_of(void* handle) {
     if (object == stream->context) return context;
   return nullptr;
 }
+extern "C" int fake_ordinal() {
+  auto& state = fake::State::get();
+  const std::lock_guard lock(state.mutex);
+  const auto context = state.contexts.peek(fake::current_context);
+  return context ? context->device->ordinal : -1;
+}
+extern "C" bool fake_is_captured(void* handle) {
+  auto& state = fake::State::get();
+  const std::lock_guard lock(state.mutex);
+  const auto stream = state.streams.peek(static_cast<fake::CUstream>(handle));
+  return stream && stream->capture;
+}
 #pragma GCC visibility pop

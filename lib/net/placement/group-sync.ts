@@ -3,7 +3,6 @@
  * finishes them. A bucket is a range of the gradients' slab, so nothing is copied. It travels on a stream of its own
  * while the rest of the backward pass runs. All processes get the same bits, and make the same update.
  */
-import type { Group } from '../../group/group.ts'
 import { align } from '../graph/arena.ts'
 import type { Parameters } from '../graph/parameters.ts'
 import { type Call, Tape } from '../graph/tape.ts'
@@ -28,7 +27,6 @@ interface Stretch {
 }
 
 export interface GroupSyncOptions {
-  readonly group: Group
   readonly placement: Placement
   readonly tags: Tags
   readonly parameters: Parameters
@@ -47,15 +45,15 @@ export class GroupSync {
   readonly reductions: Reduction[] = []
   readonly #parameters: Parameters
   readonly #calls: readonly Call[]
-  readonly #group: Group
+  readonly #placement: Placement
   readonly #stretches: readonly Stretch[]
   readonly #replicas: ReplicaSync | undefined
   readonly #written: Written
   readonly #dtype: 'f32' | 'bf16'
   readonly #tags: Tags
 
-  constructor({ group, placement, tags, parameters, calls, gradients, ...how }: GroupSyncOptions) {
-    this.#group = group
+  constructor({ placement, tags, parameters, calls, gradients, ...how }: GroupSyncOptions) {
+    this.#placement = placement
     this.#parameters = parameters
     this.#calls = calls
     this.#replicas = how.replicas
@@ -111,7 +109,7 @@ export class GroupSync {
       at: stretch.at
     })
     const from = this.#calls.length
-    const fields = { group: this.#group.number, tag: this.#tags.next() }
+    const fields = { group: this.#placement.groupOn(tape.part), tag: this.#tags.next() }
     if (this.#dtype === 'f32') await tape.call('all_reduce', fields, { x })
     else {
       const sent = tape.value('gradients', this.#dtype, x.dims, 'a')
@@ -133,7 +131,7 @@ export class GroupSync {
       for (const { trained, frozen, master, layer } of this.#parameters.of(tape.part)) {
         if (trained || frozen) continue
         tape.at(layer, 'update')
-        const fields = { group: this.#group.number, root: 0, tag: this.#tags.next() }
+        const fields = { group: this.#placement.groupOn(tape.part), root: 0, tag: this.#tags.next() }
         await tape.call('broadcast', fields, { x: master })
       }
     }

@@ -103,6 +103,8 @@ export class Placement {
   readonly group: Group | undefined
   /** The first tag of its collectives. */
   tags = 0
+  #joined: Promise<readonly number[]> | undefined
+  #numbers: readonly number[] = []
   readonly #ownsStreams: boolean
 
   /**
@@ -132,12 +134,6 @@ export class Placement {
       )
     }
     this.group = group && group.size > 1 ? group : undefined
-    if (this.group && devices.some(({ kind }) => kind !== 'cpu')) {
-      throw new Error(
-        `[placement] group: expected CPUs, whose sums Gloo computes, got ${namesOf(devices)}: ` +
-          'train on GPUs with one process, by several devices'
-      )
-    }
     this.replicas = replicas
     this.slices = devices.length / replicas
     this.#ownsStreams = stream === undefined
@@ -151,6 +147,21 @@ export class Placement {
     const [part] = this.parts
     if (!part) throw new Error('[placement] has no part')
     this.first = part
+  }
+
+  /** Connects the devices with those of the other processes. A second call does nothing. */
+  async join(): Promise<void> {
+    const { group } = this
+    if (!group) return
+    this.#joined ??= group.connect(this.parts.map(({ device }) => device))
+    this.#numbers = await this.#joined
+  }
+
+  /** What ops on a part's device call the group, once it is joined. */
+  groupOn(part: number): number {
+    const number = this.#numbers[part]
+    if (number === undefined) throw new Error(`[placement] part ${part} has not joined a group`)
+    return number
   }
 
   /** A replica's parts, by slice. */

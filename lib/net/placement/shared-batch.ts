@@ -10,7 +10,7 @@ export class GroupBatch implements SharedBatch {
   readonly rank: number
   readonly images: number
   readonly counts: boolean
-  readonly #group: number
+  readonly #placement: Placement
   readonly #tags: Tags
   /** By part. */
   readonly #tapes: readonly Tape[]
@@ -21,7 +21,7 @@ export class GroupBatch implements SharedBatch {
     this.rank = group?.rank ?? 0
     this.images = images
     this.counts = placement.counts(0, images)
-    this.#group = group?.number ?? 0
+    this.#placement = placement
     this.#tags = tags
     this.#tapes = parts.map((part) => new Tape(placement.norms(part), part.index, calls))
   }
@@ -51,7 +51,8 @@ export class GroupBatch implements SharedBatch {
     const tape = this.#tapes[x.part]
     if (!tape) throw new Error(`[placement] there is no part ${x.part}`)
     tape.at(layer, pass)
-    await tape.call('all_reduce', { group: this.#group, tag: this.#tags.next() }, { x })
+    const fields = { group: this.#placement.groupOn(x.part), tag: this.#tags.next() }
+    await tape.call('all_reduce', fields, { x })
   }
 
   close(): void {

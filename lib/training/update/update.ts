@@ -271,8 +271,9 @@ export class Update {
 
   /** With other processes: all get the weights and the optimizer state of rank 0. */
   async spread(): Promise<void> {
-    const { group, parts, tags } = this.#net.placement
-    if (!group) return
+    const { placement } = this.#net
+    const { parts, tags } = placement
+    if (!placement.group) return
     const { parameters } = this.#net
     for (const { index, stream } of parts) {
       const kept = this.#memories[index]?.kept ?? []
@@ -282,7 +283,7 @@ export class Update {
           dtype: 'u8',
           offset: place.offset
         })
-        const fields = { group: group.number, root: 0, tag: tags + index }
+        const fields = { group: placement.groupOn(index), root: 0, tag: tags + index }
         const op = await stream.prepare('broadcast', fields, { x: flat })
         stream.run(op, { x: flat })
         await stream.synchronize()

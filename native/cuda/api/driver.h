@@ -41,6 +41,7 @@ struct CUmemAccessDesc {
   F(cuDeviceGet, (int* device, int ordinal))                                                                 \
   F(cuDeviceGetName, (char* name, int length, int device))                                                   \
   F(cuDeviceGetAttribute, (int* value, int attribute, int device))                                           \
+  F(cuDeviceGetUuid_v2, (void* uuid, int device))                                                            \
   F(cuDeviceTotalMem_v2, (size_t * bytes, int device))                                                       \
   F(cuDevicePrimaryCtxRetain, (CUcontext * context, int device))                                             \
   F(cuDevicePrimaryCtxRelease_v2, (int device))                                                              \

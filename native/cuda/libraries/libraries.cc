@@ -44,8 +44,19 @@ void match(Toolkit& toolkit, LibraryReport& cudnn, const Report& report) {
 
 void open_nccl(const Opener& opener, Nccl& nccl, Report& report) {
   LibraryReport r{"nccl", "libnccl.so.2"};
-  if (int v = 0; opener.load(r, nccl) && opener.call(r, "ncclGetVersion", nccl.ncclGetVersion, &v))
-    r.version = dotted({v / 10000, v % 10000 / 100, v % 100});
+  NcclVersion first;
+  int v = 0;
+  if (opener.load(r, first) && opener.call(r, "ncclGetVersion", first.ncclGetVersion, &v)) {
+    // Until 2.8 a version was major · 1000 + minor · 100 + patch.
+    const int wide = v < 10000 ? 1000 : 10000;
+    r.version = dotted({v / wide, v % wide / 100, v % 100});
+    if (v < kNcclOldest) {
+      r.state = State::unsuited;
+      r.error = text("expected NCCL 2.14 or newer, got ", r.version);
+    } else {
+      opener.load(r, nccl);
+    }
+  }
   report.libraries.push_back(std::move(r));
 }
 
