@@ -17,14 +17,22 @@ export interface Ended {
 /**
  * Runs node with `args` and reads a JSON object a line from it; ends it after `limit` milliseconds.
  * Lines that are no object are left out.
+ *
+ * @param more what is called at each line, and variables for its environment
  */
 export async function runLines(
   args: readonly string[],
   limit: number,
-  onLine: (line: Line) => void = () => {}
+  more: ((line: Line) => void) | { readonly env: NodeJS.ProcessEnv } = { env: {} }
 ): Promise<Ended> {
+  const { onLine, env } =
+    typeof more === 'function' ? { onLine: more, env: {} } : { onLine: () => {}, env: more.env }
   // A group of its own: what it starts ends with it.
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    detached: true
+  })
   const lines: Line[] = []
   let errors = ''
   let late = false

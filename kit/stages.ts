@@ -14,7 +14,7 @@ export interface Run {
   /** A part of each stage, to see that the kit works. */
   readonly brief: boolean
   /** The GPU that is ready, as `open` takes it, and whether it is a double of one. */
-  gpu?: { readonly device: string; readonly double: boolean }
+  gpu?: { readonly device: string; readonly double: boolean; readonly count: number }
   /** Called when the report has grown. */
   grown: () => void
 }
@@ -42,7 +42,8 @@ export const stages: Readonly<Record<string, Stage>> = {
     if (Object(ready).cuda) {
       stage.passed++
       const double = isDouble(report.gpu)
-      run.gpu = { device: 'cuda:0', double }
+      const count = [Object(facts.cuda).devices ?? []].flat().length
+      run.gpu = { device: 'cuda:0', double, count }
       if (double) report.machine.WARNING = "a double of CUDA computed: no figure here is a GPU's"
     } else stage.skipped.push(`no GPU: ${verdict}`)
   },
@@ -85,6 +86,7 @@ export const stages: Readonly<Record<string, Stage>> = {
   'gpu-cudnn': (run, stage) => onGpu('cudnn', run, stage),
   'gpu-replay': (run, stage) => onGpu('replay', run, stage),
   'gpu-memory': (run, stage) => onGpu('memory', run, stage),
+  'gpu-ranks': (run, stage) => onGpu('ranks', run, stage, `${run.gpu?.count ?? 0}`),
   'gpu-train': (run, stage) => onGpu('gpu-bench', run, stage, 'train'),
   'gpu-infer': (run, stage) => onGpu('gpu-bench', run, stage, 'infer'),
   'gpu-memcheck': (run, stage) => onGpu('sanitizer', run, stage, 'memcheck'),

@@ -143,6 +143,7 @@ t.test('the stages of the kit', needsCompiler, async (t) => {
     'gpu-cudnn',
     'gpu-replay',
     'gpu-memory',
+    'gpu-ranks',
     'gpu-train',
     'gpu-memcheck'
   ]

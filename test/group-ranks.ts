@@ -1,8 +1,10 @@
 /**
  * A process that trains a net with others, for tests. It prints a JSON line: its losses, the hash of its weights, and
- * what it made of a test set. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual.
+ * what it made of a test set. `gpu` is a GPU's name, with ? for the rank. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual.
  */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { residualNet } from '../examples/custom-net.ts'
 import { joinGroup } from '../lib/group/group.ts'
 import { evaluate, open, shapes, train } from '../lib/index.ts'
@@ -10,10 +12,26 @@ import { netByName } from '../lib/net/models/index.ts'
 
 const [name = 'alexnet', json = '{}'] = process.argv.slice(2)
 const { accumulate = 1, batch = 12, steps = 10, lr = 0.01, ...rest } = JSON.parse(json)
-const { size = 67, width = 1, gradientDtype, syncBatchNorm, winograd, gpu = false } = rest
+const {
+  exitAt,
+  go,
+  size = 67,
+  width = 1,
+  gradientDtype,
+  syncBatchNorm,
+  winograd,
+  timeout = 30,
+  gpu
+} = rest
 
-await using group = await joinGroup({ timeout: 30 })
-await using device = await open(gpu ? `cuda:${group.rank}` : 'cpu', { threads: 1 })
+await using group = await joinGroup({ timeout })
+await using device = await open(gpu ? gpu.replace('?', `${group.rank}`) : 'cpu', {
+  threads: 1
+})
+if (go) {
+  console.log(JSON.stringify({ opened: true }))
+  while (!existsSync(go)) await sleep(5)
+}
 const data = shapes({ train: 100, test: 50 })
 const definition =
   name === 'custom-net' ? residualNet : netByName(name, { size, channels: 1, classes: 10, width })
@@ -21,7 +39,10 @@ const how = { gradientDtype, syncBatchNorm, winograd }
 await using net = await definition.build(device, { batch, group, accumulate, ...how })
 const losses: number[] = []
 const options = { lr, momentum: 0.9, weightDecay: 0.0005, steps, accumulate, clipNorm: 1 }
-for await (const { loss } of train(net, data.train, options)) losses.push(loss)
+for await (const { loss } of train(net, data.train, options)) {
+  if (losses.push(loss) === 1 && steps > 1000) console.log(JSON.stringify({ training: true }))
+  if (exitAt === losses.length) process.exit(7)
+}
 const hash = createHash('sha256')
 const statistics: number[] = []
 for (const [name, { data }] of await net.parameters.export(net.stream)) {

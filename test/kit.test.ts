@@ -98,7 +98,7 @@ t.test('it runs where there is no Node', { skip: unfit }, async (t) => {
     stages.map(({ name }: { name: string }) => name),
     [
       ...['doctor', 'selftest', 'abi', 'gpu-parity', 'gpu-cudnn', 'gpu-replay', 'gpu-memory'],
-      ...['gpu-train', 'gpu-infer', 'gpu-memcheck', 'gpu-racecheck', 'parity', 'bench']
+      ...['gpu-ranks', 'gpu-train', 'gpu-infer', 'gpu-memcheck', 'gpu-racecheck', 'parity', 'bench']
     ]
   )
   const [doctor, selftest, , ...rest] = stages

@@ -11,6 +11,8 @@ export interface CudaProbe {
   readonly refused: Readonly<Record<string, string>>
   /** The doctor's verdict on CUDA, such as 'ready (1 device)'. */
   readonly verdict: string
+  /** Number of GPUs. */
+  readonly devices: number
 }
 
 let probed: Promise<CudaProbe> | undefined
@@ -49,7 +51,7 @@ async function test(): Promise<CudaProbe> {
   }
   const crashed = (cuda?.libraries ?? []).filter(({ state }) => state === 'crashed')
   const refused = Object.fromEntries(crashed.map(({ file, error = '' }) => [file, error]))
-  return { refused, verdict }
+  return { refused, verdict, devices: cuda?.devices.length ?? 0 }
 }
 
 /** A device and the reason for choosing it. */

@@ -75,8 +75,6 @@ export class Communicators {
   /** @throws GroupError for ranks that cannot be connected */
   #check(all: readonly Brought[]): void {
     const which = (rank: number) => `rank ${rank} on ${this.#options.hosts[rank] ?? 'its machine'}`
-    const lacking = all.findIndex(({ lack }) => lack !== '')
-    if (lacking >= 0) throw new GroupError(`${all[lacking]?.lack} (${which(lacking)})`)
     for (const [rank, { uuid, name }] of all.entries()) {
       const first = all.findIndex((one) => one.uuid === uuid)
       if (first === rank) continue
@@ -86,6 +84,8 @@ export class Communicators {
           'start no more ranks on a machine than it has GPUs, and give each another one, by --device cuda:N'
       )
     }
+    const lacking = all.findIndex(({ lack }) => lack !== '')
+    if (lacking >= 0) throw new GroupError(`${all[lacking]?.lack} (${which(lacking)})`)
     const versions = new Set(all.map(({ nccl }) => nccl.split('.').slice(0, 2).join('.')))
     if (versions.size > 1) {
       const list = all.map(({ nccl }, rank) => `${nccl} on rank ${rank}`).join(', ')
@@ -122,13 +122,17 @@ export class Communicators {
     for (const { handle } of this.#open) native.abortCommunicator(handle)
   }
 
+  /** Why one of them ended; empty: all are well. */
+  get failure(): string {
+    const failures = this.#open.map(({ handle }) => native.communicatorFailure(handle))
+    return failures.find((why) => why !== '') ?? ''
+  }
+
   /** Takes leave of the other ranks. What nets that are open still use is given back with them. */
   async close(): Promise<void> {
     const open = this.#open.splice(0)
     await Promise.all(
-      open.map(({ handle }) =>
-        settled<void>((ticket) => native.closeCommunicator(handle, ticket))
-      )
+      open.map(({ handle }) => settled<void>((ticket) => native.closeCommunicator(handle, ticket)))
     )
   }
 }

@@ -85,7 +85,12 @@ export class Group {
   #tags = 0
 
   /** @internal Use `joinGroup`. */
-  constructor(identity: Identity | undefined, timeout: number, store?: Store, mesh?: Mesh | string) {
+  constructor(
+    identity: Identity | undefined,
+    timeout: number,
+    store?: Store,
+    mesh?: Mesh | string
+  ) {
     this.rank = identity?.rank ?? 0
     this.size = identity?.size ?? 1
     this.#store = store
@@ -178,7 +183,11 @@ export class Group {
   async explain(error: unknown): Promise<unknown> {
     const store = this.#store
     if (!store || !(error instanceof Error) || !error.message.startsWith('[group]')) return error
-    if (error instanceof RankGoneError) return error
+    if (error instanceof RankGoneError) {
+      // Of GPUs, what waited for it is told by none but them.
+      const { failure } = this.#communicators
+      return failure ? new GroupError(`${error.message} (${failure})`, { cause: error }) : error
+    }
     if (!store.gone.aborted) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, HEARS)
@@ -207,8 +216,11 @@ export class Group {
 
   /** Leaves the group. Close the nets that use it before. */
   async close(): Promise<void> {
+    const { failure } = this.#communicators
     await this.#leave()
-    await this.#store?.close()
+    // The GPUs of others may be waiting for this one's.
+    if (failure) await this.#store?.fail(failure)
+    else await this.#store?.close()
   }
 
   /** As `close`. */

@@ -83,8 +83,7 @@ export class Mesh {
   }
 }
 
-const libraryFile = () =>
-  join(dirname(findAddon(packageRoot()).file), 'libalexnode_gloo.so')
+const libraryFile = () => join(dirname(findAddon(packageRoot()).file), 'libalexnode_gloo.so')
 
 function openGroup(rank: number, size: number, host: string, timeout: number): number {
   const lack = Mesh.lack()

@@ -118,6 +118,8 @@ interface Addon {
   /** What ops call it. */
   communicatorNumber(communicator: number): number
   abortCommunicator(communicator: number): void
+  /** Why it ended; empty: it is well. */
+  communicatorFailure(communicator: number): string
   closeCommunicator(communicator: number, ticket: number): void
 }
 

@@ -28,7 +28,8 @@ Communicator::Communicator(std::shared_ptr<GpuContext> gpu, const CommunicatorPl
                            std::shared_ptr<Mailbox> mailbox, Ticket* opened)
     : core_(std::make_shared<Core>(std::move(gpu), place, std::move(mailbox))), id_(++last_communicator) {
   try {
-    // Not one that the environment waits for before it closes programs, whose graphs this may have to wait for.
+    // Not one that the environment waits for before it closes programs, whose graphs this may have to wait
+    // for.
     std::thread([core = core_, opened] { core->run(opened); }).detach();
   } catch (const std::system_error& error) {
     fail_for_threads("group", error.what());
@@ -47,6 +48,7 @@ Communicator::~Communicator() {
 int Communicator::size() const { return core_->place.size; }
 int Communicator::ordinal() const { return core_->ordinal; }
 void Communicator::abort() const { core_->abort(); }
+std::string Communicator::failure() const { return core_->failure(); }
 
 void Communicator::all_reduce(void* data, size_t count, DType dtype, CUstream stream) const {
   core_->enqueue("all_reduce", "ncclAllReduce", [&](ncclComm_t comm) {

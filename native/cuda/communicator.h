@@ -1,6 +1,6 @@
-// One GPU's place among those of a group of processes: a communicator of NCCL. It does not block, and a thread
-// of its own makes it, watches it, and gives it back. Where a rank is gone or too late it aborts it, which ends
-// the kernels that wait on the GPU: what ran on them then fails, and nothing hangs.
+// One GPU's place among those of a group of processes: a communicator of NCCL. It does not block, and a
+// thread of its own makes it, watches it, and gives it back. Where a rank is gone or too late it aborts it,
+// which ends the kernels that wait on the GPU: what ran on them then fails, and nothing hangs.
 #pragma once
 #include <memory>
 #include <string>
@@ -38,6 +38,8 @@ class Communicator {
   void broadcast(void* data, size_t bytes, int root, CUstream stream) const;
   /// Ends all that waits, with an error. Any thread.
   void abort() const;
+  /// Why it ended, or empty.
+  std::string failure() const;
   const std::shared_ptr<Core>& core() const { return core_; }
 
   /// The communicator of this number. Throws if it is closed.

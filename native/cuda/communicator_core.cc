@@ -26,7 +26,8 @@ const char* remedy_of_nccl(int result) {
       return ". Look at the network between the machines: with NCCL_DEBUG=INFO NCCL says more, and "
              "NCCL_SOCKET_IFNAME names the interface to use";
     case kNcclInvalidUsage:
-      return ". Give each rank a GPU of its own, and the same version of NCCL; with NCCL_DEBUG=WARN it says more";
+      return ". Give each rank a GPU of its own, and the same version of NCCL; with NCCL_DEBUG=WARN it says "
+             "more";
     default:
       return ". With NCCL_DEBUG=INFO in its environment NCCL says more: please report it";
   }
@@ -113,6 +114,11 @@ void Communicator::Core::abort() {
   fail(why);
 }
 
+std::string Communicator::Core::failure() {
+  std::lock_guard lock(mutex_);
+  return failed_;
+}
+
 void Communicator::Core::close() {
   std::lock_guard lock(mutex_);
   closing_ = true;
@@ -156,8 +162,8 @@ void Communicator::Core::watch() {
     check(nccl_.ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError");
     check(state, what_);
     if (gpu_->waits.longer_than(timeout_))
-      break_off(text("[group] ", what_, " ", where(), " did not end within ",
-                     double(place.timeout_ms) / 1000, " s: another rank hangs, or is slower than that"));
+      break_off(text("[group] ", what_, " ", where(), " did not end within ", double(place.timeout_ms) / 1000,
+                     " s: another rank hangs, or is slower than that"));
   }
 }
 
@@ -174,7 +180,7 @@ bool Communicator::Core::finalize() noexcept {
 }
 
 void Communicator::Core::end() noexcept {
-  gpu_->driver().cuCtxSetCurrent(gpu_->gpu.context);
+  // The context is current since `open`.
   const bool well = finalize();
   // From here on nobody else touches it: where it is not well, `failed_` keeps them off.
   if (comm_ && (!well || nccl_.ncclCommDestroy(comm_))) nccl_.ncclCommAbort(comm_);

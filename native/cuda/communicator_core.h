@@ -21,6 +21,8 @@ class Communicator::Core {
   /// Ends all that waits, with `why`; the first reason counts.
   void fail(const std::string& why);
   void abort();
+  /// Why, or empty.
+  std::string failure();
   /// Begins to give it back.
   void close();
   /// Settled when all is given back. False if that has been.

@@ -20,10 +20,10 @@ KernelPtr make(const AllReduce& f, Specs specs, const Target& target) {
   auto group = communicator_of(specs, f.group, target);
   const auto count = size_t(specs[AllReduce::X].stored());
   const auto dtype = specs[AllReduce::X].dtype;
-  return make_vendor_launch(
-      std::move(specs), "nccl", [=, group = std::move(group)](const Args& a, const Launch& launch) {
-        group->all_reduce(a.at<void>(AllReduce::X), count, dtype, launch.stream);
-      });
+  return make_vendor_launch(std::move(specs), "nccl",
+                            [=, group = std::move(group)](const Args& a, const Launch& launch) {
+                              group->all_reduce(a.at<void>(AllReduce::X), count, dtype, launch.stream);
+                            });
 }
 
 KernelPtr make(const Broadcast& f, Specs specs, const Target& target) {

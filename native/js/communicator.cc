@@ -1,4 +1,5 @@
-// NCCL's communicators, one a GPU of a group of processes: opened and closed here, used by ops by their number.
+// NCCL's communicators, one a GPU of a group of processes: opened and closed here, used by ops by their
+// number.
 #include "cuda/communicator.h"
 
 #include <cstdint>
@@ -81,15 +82,20 @@ void abort_communicator(Info info) {
   Environment::of(info).communicators.at(number(info[0], "communicator"))->abort();
 }
 
+/// communicatorFailure(communicator) → why it ended, or an empty string
+Napi::Value communicator_failure(Info info) {
+  return Napi::String::New(
+      info.Env(), Environment::of(info).communicators.at(number(info[0], "communicator"))->failure());
+}
+
 /// closeCommunicator(communicator, ticket)
 void close_communicator(Info info) {
   auto& e = Environment::of(info);
   const double id = number(info[0], "communicator");
   auto kept = e.communicators.at(id);
   e.communicators.remove(id);
-  with_ticket(e, info[1], 1, [&](Ticket* ticket) {
-    cuda::Communicator::close(std::move(kept), *e.mailbox, ticket);
-  });
+  with_ticket(e, info[1], 1,
+              [&](Ticket* ticket) { cuda::Communicator::close(std::move(kept), *e.mailbox, ticket); });
 }
 
 }  // namespace
@@ -100,6 +106,7 @@ void export_communicator(Napi::Env env, Napi::Object exports) {
   export_function(env, exports, "openCommunicator", open_communicator);
   export_function(env, exports, "communicatorNumber", communicator_number);
   export_function(env, exports, "abortCommunicator", abort_communicator);
+  export_function(env, exports, "communicatorFailure", communicator_failure);
   export_function(env, exports, "closeCommunicator", close_communicator);
 }
 

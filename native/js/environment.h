@@ -17,7 +17,7 @@ class StoredFile;
 namespace alexnode::cuda {
 class Cuda;
 class Communicator;
-}
+}  // namespace alexnode::cuda
 
 namespace alexnode {
 class Group;

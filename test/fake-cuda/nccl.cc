@@ -1,8 +1,8 @@
 // A double of NCCL. Ranks are processes of this machine, which share a file named by the unique id; sums are
-// made as the stream's work runs, in the order of the ranks. Communicators do not block. As with the real one,
-// a captured collective keeps its communicator alive until the graph is destroyed, two ranks must not have one
-// GPU, and a rank that is gone leaves the others waiting until they abort. Settings: nccl_version, nccl_error
-// (what ncclCommGetAsyncError tells of every communicator).
+// made as the stream's work runs, in the order of the ranks. Communicators do not block. As with the real
+// one, a captured collective keeps its communicator alive until the graph is destroyed, two ranks must not
+// have one GPU, and a rank that is gone leaves the others waiting until they abort. Settings: nccl_version,
+// nccl_error (what ncclCommGetAsyncError tells of every communicator).
 #include "cuda/api/nccl.h"
 
 #include <fcntl.h>
@@ -50,10 +50,13 @@ struct Meeting {
   std::atomic<bool> aborted{false};
   std::atomic<int> graphs{0}, trouble{0};
   uint64_t pieces = 0;
+  std::string path;
 
   size_t bytes() const { return sizeof(Room) + size_t(size) * kChunk; }
   ~Meeting() {
-    if (room) munmap(room, bytes());
+    if (!room) return;
+    munmap(room, bytes());
+    unlink(path.c_str());
   }
   template <class F>
   bool all(F which) const {
@@ -152,8 +155,7 @@ int enqueue(const char* call, ncclComm_t comm, Collective what, const void* from
   if (from != to || what.root < 0 || what.root >= m.size) return kNcclInvalidArgument;
   if (!in_context(call, comm->context, stream)) return kNcclInvalidUsage;
   if (!on_device(call, to, what.count * size_of_type(what.dtype))) return kNcclInvalidArgument;
-  auto work =
-      std::make_shared<Work>(comm->meeting, what, static_cast<char*>(to), fake_is_captured(stream));
+  auto work = std::make_shared<Work>(comm->meeting, what, static_cast<char*>(to), fake_is_captured(stream));
   if (fake_enqueue(stream, std::move(work))) return kNcclUnhandledCudaError;
   // The first one connects.
   comm->busy = std::exchange(comm->first, false) ? 2 : 0;
@@ -204,8 +206,8 @@ int ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id, int ran
     return kNcclInvalidArgument;
   auto meeting = std::make_shared<Meeting>();
   meeting->rank = rank, meeting->size = ranks;
-  const auto path = file_of(id);
-  const int file = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  meeting->path = file_of(id);
+  const int file = open(meeting->path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (file < 0) return kNcclSystemError;
   if (ftruncate(file, off_t(meeting->bytes()))) return close(file), kNcclSystemError;
   void* memory = mmap(nullptr, meeting->bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -216,7 +218,7 @@ int ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id, int ran
   seat.ordinal = fake_ordinal();
   seat.taken = 1;
   // All hold it now.
-  if (meeting->all([](const Seat& s) { return s.taken > 0; })) unlink(path.c_str());
+  if (meeting->all([](const Seat& s) { return s.taken > 0; })) unlink(meeting->path.c_str());
   *comm = alive().add(new ncclComm{meeting});
   return kNcclInProgress;
 }
@@ -269,8 +271,12 @@ int ncclBroadcast(const void* from, void* to, size_t count, int dtype, int root,
 }
 
 const char* ncclGetErrorString(int result) {
-  constexpr const char* kWords[] = {"no error",         "unhandled cuda error", "unhandled system error",
-                                    "internal error",   "invalid argument",     "invalid usage",
+  constexpr const char* kWords[] = {"no error",
+                                    "unhandled cuda error",
+                                    "unhandled system error",
+                                    "internal error",
+                                    "invalid argument",
+                                    "invalid usage",
                                     "remote process exited or there was a network error",
                                     "NCCL operation in progress"};
   return result >= 0 && result < 8 ? kWords[result] : "unknown result code";

@@ -1,6 +1,7 @@
 /** Chooses devices and their modes by the options of a command line. */
-import { chooseDevice } from '../../doctor/cuda-probe.ts'
+import { chooseDevice, probeCuda } from '../../doctor/cuda-probe.ts'
 import type { Device, OpenOptions } from '../../engine/device.ts'
+import { identityOf } from '../../group/identity.ts'
 import { usualThreads } from '../../group/threads.ts'
 import { parseDeviceName } from '../../native/device-name.ts'
 import { replicasOf } from '../../net/placement/placement.ts'
@@ -87,9 +88,20 @@ async function chosen({
   if (replicas !== undefined) {
     throw new UsageError('--replicas is for several devices: name them by --devices.')
   }
-  if (device !== 'auto') return { names: [device], reason: undefined, replicas: 1 }
+  if (device !== 'auto') return { names: [await own(device)], reason: undefined, replicas: 1 }
   const { name, reason } = await chooseDevice()
-  return { names: [name], reason, replicas: 1 }
+  return { names: [await own(name === 'cuda:0' ? 'cuda' : name)], reason, replicas: 1 }
+}
+
+/**
+ * Of several processes on a machine each takes a GPU of its own, where none is named: by its number there. A launcher
+ * may also show each but one.
+ */
+async function own(name: string): Promise<string> {
+  const { localRank, localSize } = identityOf() ?? { localRank: 0, localSize: 1 }
+  if (name !== 'cuda' || localSize === 1) return name
+  const { devices } = await probeCuda()
+  return `cuda:${localRank % Math.max(1, devices)}`
 }
 
 /** @throws UsageError for devices that cannot share a net */

@@ -131,7 +131,11 @@ export class GroupSync {
       for (const { trained, frozen, master, layer } of this.#parameters.of(tape.part)) {
         if (trained || frozen) continue
         tape.at(layer, 'update')
-        const fields = { group: this.#placement.groupOn(tape.part), root: 0, tag: this.#tags.next() }
+        const fields = {
+          group: this.#placement.groupOn(tape.part),
+          root: 0,
+          tag: this.#tags.next()
+        }
         await tape.call('broadcast', fields, { x: master })
       }
     }
