@@ -129,6 +129,33 @@ MEMBER(Cublas, cublasGetProperty)
 #ifdef NCCL
 #include <nccl.h>
 MEMBER(Nccl, ncclGetVersion)
+MEMBER(Nccl, ncclGetUniqueId)
+MEMBER(Nccl, ncclCommInitRankConfig)
+MEMBER(Nccl, ncclCommGetAsyncError)
+MEMBER(Nccl, ncclCommFinalize)
+MEMBER(Nccl, ncclCommDestroy)
+MEMBER(Nccl, ncclCommAbort)
+MEMBER(Nccl, ncclAllReduce)
+MEMBER(Nccl, ncclBroadcast)
+MEMBER(Nccl, ncclGetErrorString)
+MEMBER(Nccl, ncclGetLastError)
+using Config = alexnode::cuda::NcclConfig;
+SIZE(alexnode::cuda::ncclUniqueId, ::ncclUniqueId);
+PLACE(Config, size, ::ncclConfig_t, size);
+PLACE(Config, magic, ::ncclConfig_t, magic);
+PLACE(Config, version, ::ncclConfig_t, version);
+PLACE(Config, blocking, ::ncclConfig_t, blocking);
+EQUAL(kNcclUnhandledCudaError, ncclUnhandledCudaError);
+EQUAL(kNcclSystemError, ncclSystemError);
+EQUAL(kNcclInternalError, ncclInternalError);
+EQUAL(kNcclInvalidArgument, ncclInvalidArgument);
+EQUAL(kNcclInvalidUsage, ncclInvalidUsage);
+EQUAL(kNcclRemoteError, ncclRemoteError);
+EQUAL(kNcclInProgress, ncclInProgress);
+EQUAL(kNcclUint8, ncclUint8);
+EQUAL(kNcclFloat32, ncclFloat32);
+EQUAL(kNcclBfloat16, ncclBfloat16);
+EQUAL(kNcclSum, ncclSum);
 #endif
 
 #ifdef CUBLASLT

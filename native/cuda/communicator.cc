@@ -1,6 +1,7 @@
 #include "cuda/communicator.h"
 
 #include <atomic>
+#include <cstdint>
 #include <system_error>
 #include <thread>
 #include <unordered_map>

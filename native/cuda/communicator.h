@@ -2,6 +2,7 @@
 // thread of its own makes it, watches it, and gives it back. Where a rank is gone or too late it aborts it,
 // which ends the kernels that wait on the GPU: what ran on them then fails, and nothing hangs.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -1,4 +1,6 @@
 // Collectives between the GPUs of several processes, by NCCL, on the stream beside those that compute.
+#include <cstdint>
+
 #include "cuda/communicator.h"
 #include "cuda/kernel.h"
 

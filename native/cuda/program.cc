@@ -151,6 +151,8 @@ void CudaProgram::capture() {
 void CudaProgram::launch(Ticket* ticket, Timing timing) {
   auto& first = *streams_[0];
   const auto& d = first.gpu->driver();
+  // A graph must not run a communicator that was given back.
+  if (auto why = first.gpu->waits.failure(); !why.empty()) throw Error(why);
   for (size_t i = 1; i < streams_.size(); i++) first.wait_for(*streams_[i]);
   if (timing != Timing::none) {
     ticket->times = timing == Timing::each ? profile() : spans();
