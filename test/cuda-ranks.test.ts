@@ -39,7 +39,9 @@ t.test('two ranks, and two GPUs', needsDouble, async (t) => {
   t.match(first, { code: 0, err: '' })
   t.match(second, { code: 0, err: '', out: '' })
   t.match(flat(first?.out), /Device cuda:0: Fake GPU/)
-  const losses = objects(readFileSync(join(out, 'log.jsonl'), 'utf8')).filter((one) => 'loss' in one)
+  const losses = objects(readFileSync(join(out, 'log.jsonl'), 'utf8')).filter(
+    (one) => 'loss' in one
+  )
   t.equal(losses.length, 3)
   const more = await train(2, '--resume', '--device', 'cuda', '--steps', '4', '--out', out)
   for (const { code, err } of more) t.equal(code, 0, err)

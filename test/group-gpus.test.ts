@@ -1,54 +1,14 @@
 // Several processes, each with a GPU, train one net: sums by NCCL. All on the doubles, of which NCCL's sums
 // between processes.
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { needsDouble, useDouble } from './cuda-double.ts'
-import { Control } from './fake-cuda/control.ts'
-import { type Ended, objects, type Running } from './programs.ts'
-import { startRanks } from './ranks.ts'
+import { type Given, start, text } from './gpu-ranks.ts'
+import { objects } from './programs.ts'
 
 await useDouble(t)
 const { skip } = needsDouble
-
-interface Started {
-  readonly all: readonly Running[]
-  readonly controls: readonly Control[]
-  readonly ended: Promise<readonly Ended[]>
-}
-
-interface Given {
-  readonly file?: string
-  /** The settings of a rank's double. */
-  readonly settings?: (rank: number) => string
-  readonly env?: (rank: number) => NodeJS.ProcessEnv
-}
-
-/** Starts ranks, each with a double of its own that a control reads. */
-async function start(
-  t: Test,
-  count: number,
-  args: readonly string[],
-  { file = 'test/group-ranks.ts', settings = () => 'devices=3', env = () => ({}) }: Given = {}
-): Promise<Started> {
-  const folder = mkdtempSync(join(tmpdir(), 'alexnode-gpus-'))
-  const controls = Array.from(
-    { length: count },
-    (_, rank) => new Control(join(folder, `control-${rank}`))
-  )
-  const all = await startRanks(count, file, args, (rank) => ({
-    ALEXNODE_FAKE_CUDA: settings(rank),
-    ALEXNODE_FAKE_CUDA_CONTROL: controls[rank]?.path,
-    ...env(rank)
-  }))
-  t.teardown(() => {
-    for (const { process } of all) process.kill('SIGKILL')
-    for (const control of controls) control.close()
-    rmSync(folder, { recursive: true })
-  })
-  return { all, controls, ended: Promise.all(all.map(({ ended }) => ended)) }
-}
 
 interface Told {
   readonly rank: number
@@ -71,9 +31,6 @@ async function told(t: Test, count: number, name: string, options: object): Prom
 
 const furthest = (a: readonly number[], b: readonly number[]) =>
   Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? Number.NaN))))
-const text = ({ out, err }: Ended) => `${out} ${err}`.replace(/\s+/g, ' ')
-const rooms = () => readdirSync('/dev/shm').filter((name) => name.startsWith('alexnode-fake'))
-
 for (const [name, options] of [
   ['alexnet', { batch: 6, width: 0.125 }],
   ['custom-net', { batch: 7, syncBatchNorm: true }]
@@ -198,49 +155,4 @@ t.test('what cannot be connected is told by all ranks', { skip }, async (t) => {
   for (const words of await say({ settings: other })) {
     t.match(words, /the same version of NCCL on all ranks, got 2\.28\.9 on rank 0, 2\.21\.5 on/)
   }
-})
-
-/** Giving back: what is asked has been done, or NCCL's part is aborted instead. */
-const passedOver = /^nccl(CommFinalize|CommDestroy|CommAbort)$/
-
-t.test('each call of NCCL fails once', { skip, timeout: 300_000 }, async (t) => {
-  const folder = t.testdir()
-  /** Two ranks, of which one fails once its device is open. */
-  const run = async (name: string, plan: (controls: readonly Control[]) => void) => {
-    const go = join(folder, name)
-    const small = { gpu: 'cuda:?', batch: 4, size: 28, width: 0.125, steps: 2, timeout: 10, go }
-    const { all, controls, ended } = await start(t, 2, ['tf-mnist', JSON.stringify(small)])
-    await Promise.all(all.map((rank) => rank.says(/opened/)))
-    const before = controls.map((control) => control.calls())
-    plan(controls)
-    writeFileSync(go, '')
-    return { controls, before, ended: await ended }
-  }
-  const well = await run('well', () => {})
-  for (const { code, err } of well.ended) t.equal(code, 0, err)
-  // As the first rank calls them: it alone makes the id.
-  const calls = [...(well.controls[0]?.calls() ?? [])]
-    .map(([name, count]) => [name, count - (well.before[0]?.get(name) ?? 0)] as const)
-    .filter(([name, count]) => name.startsWith('nccl') && count > 0)
-  t.ok(calls.length >= 7, `${calls.map(([name]) => name)}`)
-  for (const [symbol, count] of calls) {
-    for (const nth of new Set([1, Math.ceil(count / 2), count])) {
-      const rank = symbol === 'ncclGetUniqueId' ? 0 : nth % 2
-      const { controls, ended } = await run(`${symbol}-${nth}`, (controls) => {
-        controls[rank]?.fail(symbol, nth, 3)
-      })
-      const what = `${symbol}, call ${nth} of ${count}, on rank ${rank}`
-      const words = ended.map(text)
-      if (ended.every(({ code }) => code === 0)) {
-        // A communicator is looked at as often as there is time.
-        t.ok(passedOver.test(symbol) || symbol === 'ncclCommGetAsyncError', `${what}: passed over`)
-      } else {
-        t.match(words[rank], new RegExp(`${symbol}.* failed with 3 \\(`), what)
-        for (const { code } of ended) t.equal(code, 1, what)
-        t.match(words[1 - rank], /\[group\]/, what)
-      }
-      for (const control of controls) t.strictSame(control.left(), {}, what)
-    }
-  }
-  t.strictSame(rooms(), [])
 })
