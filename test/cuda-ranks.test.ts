@@ -14,7 +14,7 @@ const data = join(dir, 'data')
 await writeSmallSet(data)
 const options = [
   ...['train', '--net', 'tf-mnist', '--start', 'even', '--lr', '.01', '--data', data],
-  ...['--batch', '4', '--threads', '1', '--no-test']
+  ...['--batch', '4', '--threads', '1', '--no-test', '--timeout', '20']
 ]
 
 /** Two ranks on a machine of so many GPUs. */

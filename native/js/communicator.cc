@@ -67,6 +67,7 @@ Napi::Value open_communicator(Info info) {
   with_ticket(e, info[1], 1, [&](Ticket* ticket) {
     auto made = std::make_shared<cuda::Communicator>(std::move(gpu), place, e.mailbox, ticket);
     cuda::Communicator::list(made);
+    e.cores.emplace_back(made->core());
     id = e.communicators.add(std::move(made));
   });
   return Napi::Number::New(info.Env(), id);

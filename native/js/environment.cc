@@ -37,8 +37,7 @@ Environment::Environment(Napi::Env env) {
 
 void Environment::end() {
   // The launcher or a GPU may be waiting for another process.
-  std::vector<std::shared_ptr<cuda::Communicator::Core>> cores;
-  for (auto& [id, one] : communicators) one->abort(), cores.push_back(one->core());
+  for (auto& [id, one] : communicators) one->abort();
   // First, so that no work reaches a stream that is being closed.
   if (cuda) cuda->abandon();
   for (auto& [id, stream] : streams) stream->abandon();
@@ -49,7 +48,10 @@ void Environment::end() {
   if (cuda) cuda->drop();
   programs.clear(), ops.clear(), streams.clear(), events.clear(), buffers.clear(), devices.clear();
   loaders.clear(), files.clear(), groups.clear(), communicators.clear();
-  for (auto& core : cores) cuda::Communicator::wait_for(*core);
+  // Those that were closed a moment ago may still be taking leave of the other ranks.
+  for (auto& weak : cores)
+    if (auto core = std::static_pointer_cast<cuda::Communicator::Core>(weak.lock()))
+      cuda::Communicator::wait_for(*core);
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

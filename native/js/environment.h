@@ -70,6 +70,8 @@ struct Environment {
   Table<loader::Loader> loaders{"data"};
   Table<Group> groups{"group"};
   Table<cuda::Communicator> communicators{"group"};
+  /// What communicators still have to give back, closed ones too: Communicator::Core.
+  std::vector<std::weak_ptr<void>> cores;
   Napi::FunctionReference on_settled;
 
  private:
