@@ -73,13 +73,13 @@ void Communicator::Core::check(int result, const char* name) {
 void Communicator::Core::settle_call(std::unique_lock<std::mutex>& lock, int result, const char* name) {
   check(result, name);
   const auto end = Clock::now() + timeout_;
-  for (std::chrono::microseconds wait = kShortest; result == kNcclInProgress; wait *= 2) {
+  for (std::chrono::microseconds wait = kShortest; result == kNcclInProgress;
+       wait = std::min<std::chrono::microseconds>(wait * 2, kLongest)) {
     if (Clock::now() >= end)
       break_off(text("[group] ", name, " ", where(), " did not end within ", double(place.timeout_ms) / 1000,
                      " s: another rank is not there, hangs, or is slower than that"));
     // A failure ends it sooner; then NCCL's part is not touched again.
-    changed_.wait_for(lock, std::min<std::chrono::microseconds>(wait, kLongest),
-                      [&] { return !failed_.empty(); });
+    changed_.wait_for(lock, wait, [&] { return !failed_.empty(); });
     if (!failed_.empty()) throw Error(failed_);
     int state = 0;
     check(nccl_.ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError");
