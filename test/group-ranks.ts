@@ -1,6 +1,7 @@
 /**
  * A process that trains a net with others, for tests. It prints a JSON line: its losses, the hash of its weights, and
- * what it made of a test set. `gpu` is a GPU's name, with ? for the rank. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual.
+ * what it made of a test set. Its arguments are a named net, or custom-net, and, as JSON, what differs from the usual;
+ * `gpu` is a GPU's name, with ? for the rank.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
