@@ -55,13 +55,15 @@ export class Running {
   }
 
   /** Resolves when what was written to stdout matches; fails when the process ends before. */
-  async says(pattern: RegExp): Promise<void> {
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
     const over = this.ended.then(({ out, err }) => {
       if (pattern.test(out)) return
       throw new Error(`expected ${pattern}, got an end after:\n${out}\n${err}`)
     })
     over.catch(() => {})
-    while (!pattern.test(this.#out)) {
+    for (;;) {
+      const found = pattern.exec(this.#out)
+      if (found) return found
       const more = this.process.stdout ? once(this.process.stdout, 'data') : over
       more.catch(() => {})
       await Promise.race([more, over])

@@ -18,6 +18,7 @@ Commands:
   recipe     how published nets were trained and tested
   evaluate   accuracy and confusion matrix of a trained net
   predict    classify photographs with a trained net
+  serve      answer with a trained net's classes over HTTP
   features   write a layer's outputs for images to a file
   similar    find the images nearest to others by such a file
   filters    draw the filters of a trained net
@@ -39,6 +40,7 @@ const commands: Readonly<Record<CommandName, () => Promise<unknown>>> = {
   recipe: () => import('./recipe.ts'),
   evaluate: () => import('./evaluate.ts'),
   predict: () => import('./predict.ts'),
+  serve: () => import('./serve.ts'),
   features: () => import('./features.ts'),
   similar: () => import('./similar.ts'),
   filters: () => import('./filters.ts'),

@@ -70,12 +70,10 @@ export function pictureSet(
   const { height, width, channels, fit = 'crop', filter = 'lanczos3' } = options
   const size = height * width * channels
   const failures = new Map<number, string>()
+  const form = { height, width, channels, fit, filter }
   async function decode(index: number, out: Uint8Array): Promise<void> {
     try {
-      const photo = (await pictures[index]?.photo()) ?? ''
-      const { data } = await decodePhoto(photo, { size: { height, width }, fit, filter })
-      if (channels === 3) out.set(data)
-      else luma(data, out)
+      await decodeInto((await pictures[index]?.photo()) ?? '', out, form)
     } catch (error) {
       failures.set(index, reasonOf(error))
       out.fill(0)
@@ -102,7 +100,25 @@ export function pictureSet(
   }
 }
 
-function reasonOf(error: unknown): string {
+/**
+ * Decodes a photograph as a net takes it.
+ *
+ * @param photo path or content of a file
+ * @param out u8 [height, width, channels]
+ * @throws PhotoError if it cannot be decoded
+ */
+export async function decodeInto(
+  photo: Uint8Array | string,
+  out: Uint8Array,
+  { height, width, channels, fit = 'crop', filter = 'lanczos3' }: PhotoFilesOptions
+): Promise<void> {
+  const { data } = await decodePhoto(photo, { size: { height, width }, fit, filter })
+  if (channels === 3) out.set(data)
+  else luma(data, out)
+}
+
+/** Why a photograph could not be decoded: 'is truncated or damaged (…)'. */
+export function reasonOf(error: unknown): string {
   if (error instanceof PhotoError) return error.reason
   if (error instanceof DiskError) {
     return error.code === 'ENOENT' ? 'is not there' : `cannot be read (${error.code})`

@@ -40,8 +40,11 @@ export class Ending {
   #saving = 0
   #timer: NodeJS.Timeout | undefined
   #signal: EndingSignal | undefined
+  readonly #finishing: string
 
-  constructor() {
+  /** @param finishing is told when `saving` takes longer than the grace */
+  constructor(finishing = 'Finishing and saving. Another Ctrl-C ends at once, without saving.') {
+    this.#finishing = finishing
     this.#listeners = SIGNALS.map(([name, code]) => [name, () => this.#on(name, code)])
     for (const [name, listener] of this.#listeners) process.on(name, listener)
     // The reader of stdout has gone (`| head`): save and end, as on Ctrl-C.
@@ -111,7 +114,7 @@ export class Ending {
     // It does not keep a process alive that could end.
     this.#timer = setTimeout(() => {
       if (this.#saving === 0) this.#end()
-      else complain(wrapped('Finishing and saving. Another Ctrl-C ends at once, without saving.'))
+      else complain(wrapped(this.#finishing))
     }, GRACE_MS).unref()
   }
 

@@ -6,6 +6,7 @@ export const commandNames = [
   'recipe',
   'evaluate',
   'predict',
+  'serve',
   'features',
   'similar',
   'filters',

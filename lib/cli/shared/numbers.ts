@@ -26,6 +26,9 @@ export async function numberParsers() {
         `a whole number from ${least}${most < limit ? ` to ${most}` : ''}`,
         Number.isSafeInteger
       ),
+    /** A number; both bounds are included. */
+    range: (least: number, most: number) =>
+      between(least, most, `a number from ${least} to ${most}`, Number.isFinite),
     positive: between(Number.MIN_VALUE, Number.MAX_VALUE, 'a number above 0', Number.isFinite),
     fromZero: between(0, Number.MAX_VALUE, 'a number from 0', Number.isFinite),
     fraction: between(0, 1, 'a fraction from 0 to 1', Number.isFinite),

@@ -9,6 +9,14 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Options of `program`. */
+export interface ProgramOptions {
+  /** True for a command that a signal ends as it should: the exit code is then 0. Default false. */
+  readonly isService?: boolean
+}
+
+const ANSWERING = 'Answering what is queued. Another Ctrl-C ends at once, without answers.'
+
 /**
  * Runs a command. An error is written to stderr; the exit code is then 2 for UsageError and SettingsError, else 1.
  *
@@ -23,9 +31,10 @@ export class UsageError extends Error {
  * })
  */
 export async function program(
-  body: (signal: AbortSignal, saving: Saving) => Promise<void>
+  body: (signal: AbortSignal, saving: Saving) => Promise<void>,
+  { isService = false }: ProgramOptions = {}
 ): Promise<void> {
-  const ending = new Ending()
+  const ending = new Ending(isService ? ANSWERING : undefined)
   let failure = 0
   try {
     await body(ending.signal, ending.saving)
@@ -40,7 +49,7 @@ export async function program(
     }
   } finally {
     ending.close()
-    const code = ending.code || failure
+    const code = isService ? failure : ending.code || failure
     if (code !== 0) process.exitCode = code
   }
 }
