@@ -55,7 +55,9 @@ t.test('mutated bodies', async (t) => {
     await using trained = await openTrained(run, device, { batch: 8, dtype: 'f32' })
     await using classifier = await Classifier.open(trained)
     const { classes, facts } = trained
-    const service = new Service(classifier, { ...limits, classes, form: facts.data })
+    const onError = (error: unknown) => t.error(error, 'no fault of ours')
+    const options = { ...limits, classes, form: facts.data, onError }
+    const service = new Service(classifier, options)
     const there = { host: '127.0.0.1', port: 0, timeoutMs: 1000, maxConnections: 100 }
     const listening = await Listening.open(service, there)
     const url = `http://127.0.0.1:${listening.port}/predict`

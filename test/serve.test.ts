@@ -123,6 +123,16 @@ t.test('slow bodies, slow headers, long headers', async (t) => {
   t.equal(await served.metric('alexnode_queue_length'), 0)
 })
 
+t.test('clients that ask before they send', async (t) => {
+  const head = 'POST /predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n'
+  const [large, small] = await Promise.all([
+    raw(served.port, `${head}Content-Length: 1000001\r\n\r\n`),
+    raw(served.port, `${head}Content-Length: 6\r\n\r\nGIF89a`)
+  ])
+  t.match(large, /^HTTP\/1\.1 413 /, 'the body is not asked for')
+  t.match(small, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 422 /)
+})
+
 t.test('a queue that is full', async (t) => {
   const head = 'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n'
   const slow = Array.from({ length: 16 }, () => {

@@ -9,7 +9,7 @@ import { serveArguments } from './serve/arguments.ts'
 import { Listening } from './serve/server.ts'
 import { Service } from './serve/service.ts'
 import { complain, print } from './shared/output.ts'
-import { program, UsageError } from './shared/program.ts'
+import { printError, program, UsageError } from './shared/program.ts'
 import { wrapped } from './shared/text.ts'
 import { openFor } from './shared/trained.ts'
 
@@ -48,7 +48,8 @@ await program(
       workers,
       waitMs: given.wait,
       maxBytes: given.maxMb * 1e6,
-      timeoutMs
+      timeoutMs,
+      onError: printError
     })
     signal.throwIfAborted()
     const maxConnections = 2 * queue + MORE_CONNECTIONS

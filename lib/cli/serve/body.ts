@@ -46,30 +46,31 @@ export function readPicture(
   return new Promise((resolve, reject) => {
     let size = 0
     const most = isForm ? maxBytes + AROUND : maxBytes
-    const settle = (settling: () => void) => {
-      clearTimeout(timer)
+    const leave = () => {
       request.off('data', onData).off('end', onEnd).off('error', onError)
       signal.removeEventListener('abort', onAbort)
-      settling()
     }
-    const fail = (error: unknown) =>
-      settle(() => {
-        reader?.close()
-        request.resume() // what still comes is dropped
-        reject(error)
-      })
+    const fail = (error: unknown) => {
+      clearTimeout(timer)
+      leave()
+      reader?.close()
+      request.resume() // what still comes is dropped
+      reject(error)
+    }
     const onData = (piece: Buffer) => {
       size += piece.length
       if (size > most) fail(tooLarge(maxBytes))
       else reader?.write(piece)
     }
-    const onEnd = () =>
-      settle(() => {
-        Promise.resolve()
-          .then(() => reader?.end() ?? new Uint8Array())
-          .then(checked)
-          .then(resolve, reject)
-      })
+    // The time limit holds until a form has been read, too.
+    const onEnd = () => {
+      leave()
+      Promise.resolve()
+        .then(() => reader?.end() ?? new Uint8Array())
+        .then(checked)
+        .finally(() => clearTimeout(timer))
+        .then(resolve, reject)
+    }
     const onError = (error: unknown) => fail(error)
     const onAbort = () => fail(signal.reason)
     const timer = setTimeout(() => {

@@ -24,6 +24,8 @@ export interface ServiceOptions extends BodyLimits {
   readonly waitMs: number
   /** Pictures that are decoded at once. */
   readonly workers: number
+  /** Is told what a picture failed with that is not the picture's fault. */
+  readonly onError: (error: unknown) => void
 }
 
 interface Answer {
@@ -94,6 +96,7 @@ export class Service {
     }
     // 499: the client has gone; nobody reads this, but it is counted.
     if (error instanceof ClientGone) return new HttpError(499, error.message)
+    this.#options.onError(error)
     return new HttpError(500, 'the picture could not be classified')
   }
 
