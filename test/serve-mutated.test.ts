@@ -1,4 +1,5 @@
-// Bodies that are damaged in every way: the server answers each, and holds no more memory than before.
+// Bodies that are damaged in every way: the server answers each, and holds no more memory than before. More of them:
+// ALEXNODE_BODIES=10000 TAP_TIMEOUT=300 npx tap test/serve-mutated.test.ts
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
@@ -10,7 +11,7 @@ import { openTrained } from '../lib/use/trained.ts'
 import { picture } from './photo-files.ts'
 import { trainedRun } from './trained-run.ts'
 
-const BODIES = 400
+const BODIES = Number(process.env.ALEXNODE_BODIES ?? 400)
 const limits = { top: 5, queue: 64, waitMs: 1, workers: 2, maxBytes: 100_000, timeoutMs: 1000 }
 const kinds = ['jpeg', 'png', 'webp'] as const
 const whole = await Promise.all(kinds.map((kind) => picture(1, { kind })))
