@@ -61,10 +61,10 @@ const expected: Readonly<Record<string, Names>> = {
     types: `
       AdamOptions AdamUpdate Best ByKind Checkpoint CheckpointData CheckpointFolder CheckpointOptions
       ColourNoise DefaultsFor Diagnosis ExpectedErrors FileDigest FileDtype FitOptions InputRecipe Json
-      JsonObject KnownSpeed LoadWeightsOptions LossScaleOptions LossScaleState Metadata OpenTrainingOptions OptimizerChoice Plan RangePoint
-      RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe Run RunBefore RunControl RunData
+      JsonObject KnownSpeed LoadWeightsOptions LossScaleOptions LossScaleState Measurement Metadata OpenTrainingOptions OptimizerChoice Plan RangePoint
+      RangeTest RangeTestOptions RateChange RateControl RateCourse Recipe ReluStats Run RunBefore RunControl RunData
       RunOptions SafetensorsFile Sampling ScaledOutcome SgdOptions SgdUpdate SkipOptions Snapshot SplitData
-      StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun Validation
+      StepScalars TensorData Tensors TrainSettings TrainState TrainingDefaults TrainingRun UpdateRatio Validation
       ValidationOptions ValidationState WatchOptions`
   },
   'alexnode/use': {

@@ -21,12 +21,14 @@ import {
   train,
   type Validation
 } from '../training/train.ts'
+import type { Board } from '../use/tensorboard/board.ts'
 import { PlainError } from '../util/foreign.ts'
 import { skipping } from './shared/damaged.ts'
 import { preferredDType, settleDevice } from './shared/device.ts'
 import type { Saving } from './shared/ending.ts'
 import { messageOf, program } from './shared/program.ts'
 import { type TrainArguments, trainArguments } from './train/arguments.ts'
+import { openBoard } from './train/board.ts'
 import { DamageNews } from './train/damage-news.ts'
 import { takeMean, takeMeanAgain } from './train/mean.ts'
 import { checkRanks, checkSameData, inTurn, ranksText, stoppedByAny } from './train/ranks.ts'
@@ -132,20 +134,22 @@ async function trainIn(
   const whole = skipping(given.strict, news.add)
   const split = splitData(settings, plan.data)
   const images = whole(split.images)
+  await using board = await openBoard(given, run, net, { images: split.validation?.set, report })
   const validation = split.validation && {
     ...split.validation,
     set: whole(split.validation.set),
-    ...onValidation(run, report)
+    ...onValidation(run, report, board)
   }
   let stopped = false
   try {
     if (settings.lrAuto && run.step === 0)
       await findRate(net, images, run, plan, { report, signal })
     report.run(run, planOf(run.settings, data).notes)
-    const options = { ...trainOptions(given, run, plan, report), signal }
+    const options = { ...trainOptions(given, run, plan, report, board), signal }
     await saving(async () => {
       for await (const step of train(net, images, { ...options, validation })) {
         await run.log(step)
+        await board?.step(step)
         await report.step(step)
         news.after(step.step)
       }
@@ -161,6 +165,7 @@ async function trainIn(
     const result = given.test ? await evaluate(net, whole(plan.data.test), test) : undefined
     await news.all()
     await saving(() => run.finish(net, result, report.skippedImages))
+    await board?.finished(result)
     report.finished(result, run, { seen, of: all.test.length })
   } catch (error) {
     // At once: others may wait for this rank in what is closed now.
@@ -195,7 +200,8 @@ function trainOptions(
   { watch, checkpointEvery, trace, test }: TrainArguments,
   run: TrainingRun,
   { optimizer, schedule, courses, rates, input, sampling, data }: Plan,
-  report: TrainReport
+  report: TrainReport,
+  board: Board | undefined
 ): TrainOptions {
   const { lr, seed, epochs, labelSmoothing, clipNorm, ema, accumulate } = run.settings
   return {
@@ -216,7 +222,7 @@ function trainOptions(
     from: run.from,
     control: run.control,
     checkpoint: { every: checkpointEvery, save: run.save },
-    ...(watch && { watch: onDiagnosis(run, report) }),
+    ...(watch && { watch: onDiagnosis(run, report, board) }),
     ...(trace !== undefined && { onTimeline: onTimeline(trace, report) })
   }
 }
@@ -227,21 +233,25 @@ function stepsOf({ steps, epochs, batch, accumulate = 1 }: TrainSettings, test: 
   return fitSteps({ seconds: SECONDS, batch: batch * accumulate, test })
 }
 
-function onValidation(run: TrainingRun, report: TrainReport) {
+function onValidation(run: TrainingRun, report: TrainReport, board: Board | undefined) {
   return {
     batch: TEST_BATCH,
     onProgress: report.validating,
+    ...(board && { onBatch: board.worst.add }),
     async onResult(found: Validation) {
       await run.logValidation(found)
+      await board?.validation(found)
       report.validated(found)
     }
   }
 }
 
-function onDiagnosis(run: TrainingRun, report: TrainReport) {
+function onDiagnosis(run: TrainingRun, report: TrainReport, board: Board | undefined) {
   return {
+    ...(board && { onMeasured: board.measured }),
     async onDiagnosis(found: Diagnosis) {
       await run.logDiagnosis(found)
+      await board?.diagnosed(found)
       report.diagnosed(found)
     }
   }

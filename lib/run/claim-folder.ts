@@ -1,9 +1,10 @@
 import { rmdirSync, rmSync } from 'node:fs'
-import { mkdir, readdir, rmdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { removeFile } from '../util/files/atomic.ts'
-import { diskError, errnoOf, failedCall } from '../util/files/errors.ts'
+import { diskError, errnoOf } from '../util/files/errors.ts'
 import { FolderInUseError, FolderLock } from '../util/files/lock.ts'
+import { makeFolder } from '../util/files/make-folder.ts'
 import { stepOf } from './checkpoint.ts'
 
 export const OPTIONS = 'options.json'
@@ -40,7 +41,7 @@ export async function claimFolder(
   for (let attempt = 1; ; attempt++) {
     const made: string[] = []
     try {
-      await makeFolder(out, made)
+      await makeFolder('run', out, made)
       return { ...(await (resume ? claimNewest : claimNew)(out, made, onNote)), made }
     } catch (error) {
       await removeEmpty(made)
@@ -146,25 +147,6 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     const code = errnoOf(error)
     if (code === 'ENOTDIR' || code === 'ENOENT') return []
     throw diskError('run', 'read', folder, error)
-  }
-}
-
-/** Makes a folder and its parents, unless they exist, and adds them to `made`. */
-async function makeFolder(folder: string, made: string[], parentIsThere = false): Promise<void> {
-  try {
-    // Not with `recursive`: on a read-only disk that gives ENOENT.
-    await mkdir(folder)
-    made.push(folder)
-  } catch (error) {
-    const parent = dirname(folder)
-    // Some file systems, such as /proc, give ENOENT although the parent exists.
-    if (errnoOf(error) === 'ENOENT' && parent !== folder && !parentIsThere) {
-      await makeFolder(parent, made)
-      return makeFolder(folder, made, true)
-    }
-    const there = await stat(folder).catch(() => undefined)
-    if (there?.isDirectory()) return
-    throw diskError('run', 'make', folder, there ? failedCall('ENOTDIR', 'mkdir') : error)
   }
 }
 

@@ -31,7 +31,9 @@ export {
   rangeTest
 } from '../training/range-test.ts'
 export type { Diagnosis } from '../training/watch/diagnosis.ts'
-export type { WatchOptions } from '../training/watch/options.ts'
+export type { Measurement, WatchOptions } from '../training/watch/options.ts'
+export type { ReluStats } from '../training/watch/relu-stats.ts'
+export type { UpdateRatio } from '../training/watch/update-ratios.ts'
 export type { FileDigest } from '../util/files/bytes.ts'
 export type { Json, JsonObject } from '../util/files/json.ts'
 export { FolderInUseError } from '../util/files/lock.ts'

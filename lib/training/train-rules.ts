@@ -70,7 +70,13 @@ export const trainRule: Rule = record<TrainOptions>(
     lossScale: maybe(lossScaleRule),
     from: maybe(snapshot),
     validation: maybe(validation),
-    watch: maybe(record<WatchOptions>({ every: maybe(whole({ from: 2 })), onDiagnosis: callback })),
+    watch: maybe(
+      record<WatchOptions>({
+        every: maybe(whole({ from: 2 })),
+        onDiagnosis: callback,
+        onMeasured: maybe(callback)
+      })
+    ),
     checkpoint: maybe(
       record<CheckpointOptions>({
         every: maybe(whole({ from: 1 })),

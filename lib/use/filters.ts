@@ -1,6 +1,6 @@
 /** Draws the filters of a convolution (Krizhevsky et al. 2012, figure 3). */
-import type { NetDefinition } from '../net/definition.ts'
 import type { PublicTensor } from '../net/graph/public-tensors.ts'
+import type { NetSpec } from '../net/spec.ts'
 import { checkArguments, checkOptions } from '../util/check/check.ts'
 import { list, maybe, oneOf, record, typed, whole } from '../util/check/rules.ts'
 
@@ -95,12 +95,12 @@ export function filterSheet(weights: PublicTensor, options: FilterOptions = {}):
 }
 
 /** Name of a net's first convolution. */
-export function firstConvolution({ layers }: NetDefinition): string | undefined {
+export function firstConvolution({ layers }: Pick<NetSpec, 'layers'>): string | undefined {
   return layers.find(({ node }) => node.kind === 'conv2d')?.name
 }
 
 /** The number of towers of a net: the largest number of groups of a layer. */
-export function towersOf({ layers }: NetDefinition): number {
+export function towersOf({ layers }: Pick<NetSpec, 'layers'>): number {
   const groups = layers.map(({ node: { config } }) => {
     return 'groups' in config && typeof config.groups === 'number' ? config.groups : 1
   })

@@ -25,6 +25,10 @@ export const judges = {
   onnx: {
     packages: ['onnx==1.23.2', 'onnxruntime==1.32.0', 'numpy==2.4.6'],
     size: '60 MB to download, 200 MB on disk'
+  },
+  tensorboard: {
+    packages: ['tensorboard==2.21.0', 'setuptools==80.9.0'],
+    size: '40 MB to download, 200 MB on disk'
   }
 } as const satisfies Readonly<Record<string, Judge>>
 

@@ -2,15 +2,17 @@
  * `npm run judges`: trains the same nets here, in Keras, TensorFlow and PyTorch, and compares the results; and runs in
  * onnxruntime what we export, on photographs of ALEXNODE_DATA.
  *
- *     npm run judges [-- --brief] [--keep] [--only tensorflow|pytorch|torchvision|onnx]
+ *     npm run judges [-- --brief] [--keep] [--only tensorflow|pytorch|torchvision|onnx|tensorboard]
  *
  * Photographs of ALEXNODE_DATA are compared with torchvision.
+ *
+ * TensorBoard reads event files of a run, and shows them in Chromium.
  *
  * `--brief` runs only the first case of Keras, and one net of PyTorch's. `--keep` writes the results of Keras,
  * TensorFlow and PyTorch to test/judges/kept/, which `npm test` reads. The last line is `N passed, N failed, N skipped`; a
  * framework that cannot be installed is skipped.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +25,7 @@ import * as keras from './keras-fashion.ts'
 import { judgeOnnx } from './onnx.ts'
 import { judgeOnnxImport } from './onnx-import.ts'
 import * as pytorch from './pytorch.ts'
+import * as tensorboard from './tensorboard.ts'
 import * as tensorflow from './tensorflow-mnist.ts'
 import * as torchvision from './torchvision.ts'
 
@@ -76,6 +79,15 @@ try {
     const python = await pythonOf('onnx', say)
     for await (const check of judgeOnnxImport(python, device, values)) judge(check)
     if (!values.brief) for await (const check of judgeOnnx(python, device)) judge(check)
+  })
+  await attempt('tensorboard', async () => {
+    const python = await pythonOf('tensorboard', say)
+    const path = join(keptFolder, 'tensorboard.json')
+    if (values.keep) {
+      await writeFile(path, `${JSON.stringify(await tensorboard.theirs(python), null, 2)}\n`)
+    }
+    const kept = JSON.parse(readFileSync(path, 'utf8'))
+    for await (const check of tensorboard.judgeTensorboard(python, kept)) judge(check)
   })
 } finally {
   await device.close()

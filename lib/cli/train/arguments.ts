@@ -16,6 +16,8 @@ interface RunArguments {
   readonly checkpointEvery?: number | undefined
   /** The file that the timeline of one step is written to. */
   readonly trace?: string | undefined
+  /** The folder that files for TensorBoard are written to; true: the run's. */
+  readonly tensorboard?: string | true | undefined
   /** Seconds that other ranks may take. */
   readonly timeout?: number | undefined
 }
@@ -67,8 +69,8 @@ interface Given extends Partial<Omit<TrainSettings, 'lr' | 'lrAuto'>>, RunArgume
  */
 export async function trainArguments(args: readonly string[]): Promise<TrainArguments> {
   const given = await parse<Given>(await trainCommand(), args)
-  const { device, devices, replicas, threads, workers, checkpointEvery, trace, timeout, ...most } =
-    given
+  const { device, devices, replicas, threads, ...others } = given
+  const { workers, checkpointEvery, tensorboard, trace, timeout, ...most } = others
   const { out, keep = 2, resume = false, strict = false, json = false, ...rest } = most
   const { watch = true, test = true, ...own } = rest
   const settings = settingsOf(own)
@@ -83,6 +85,7 @@ export async function trainArguments(args: readonly string[]): Promise<TrainArgu
     },
     workers,
     checkpointEvery,
+    tensorboard,
     trace,
     timeout,
     out: out ?? `runs/${settings.recipe ?? settings.net ?? defaults.net}`,

@@ -142,6 +142,7 @@ async function addRun(train: Command): Promise<Command> {
     .option('--out <folder>', 'folder of the run (runs/NET)')
     .option('--checkpoint-every <n>', 'steps between checkpoints (one in ten minutes)', whole(1))
     .option('--keep <n>', 'checkpoints to keep besides the best (2)', whole(1))
+    .option('--tensorboard [folder]', "write files for TensorBoard (into the run's folder)")
     .option('--trace <file>', traceHelp)
     .option(
       '--timeout <s>',

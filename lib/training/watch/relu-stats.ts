@@ -6,6 +6,7 @@ import { sample, square } from './samples.ts'
 
 /** Statistics of one ReLU's outputs for a batch, from a sample. */
 export interface ReluStats {
+  /** Name of its layer. */
   readonly layer: string
   /** Fraction of outputs that are not 0. */
   readonly live: number

@@ -4,6 +4,7 @@ import { sample, square } from './samples.ts'
 
 /** How much one step changed a layer's weights, from a sample. */
 export interface UpdateRatio {
+  /** Name of the layer. */
   readonly layer: string
   /** The norm of the update divided by the norm of the weights. */
   readonly ratio: number

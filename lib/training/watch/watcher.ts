@@ -33,6 +33,7 @@ export interface WatchedStep {
 /** What is measured before the step that is checked. */
 interface Before {
   readonly weights: WeightSamples
+  readonly relus: readonly ReluStats[]
   readonly dead: ReluStats | undefined
 }
 
@@ -44,6 +45,7 @@ export class Watcher {
   readonly #trainer: Trainer
   readonly #every: number
   readonly #onDiagnosis: WatchOptions['onDiagnosis']
+  readonly #onMeasured: WatchOptions['onMeasured']
   /** Failures that were reported; of dead ReLUs, the layers. */
   readonly #reported = new Set<Diagnosis['kind']>()
   readonly #reportedDead = new Set<string | undefined>()
@@ -60,10 +62,12 @@ export class Watcher {
    * A resumed run is watched like a new one: a failure may be reported again.
    * @param step steps done
    */
-  constructor(trainer: Trainer, { every = 200, onDiagnosis }: WatchOptions, step: number) {
+  constructor(trainer: Trainer, options: WatchOptions, step: number) {
+    const { every = 200, onDiagnosis, onMeasured } = options
     this.#trainer = trainer
     this.#every = every
     this.#onDiagnosis = onDiagnosis
+    this.#onMeasured = onMeasured
     this.#next = this.#after(step)
   }
 
@@ -95,8 +99,8 @@ export class Watcher {
     const before = this.#before
     this.#before = undefined
     if (!before) {
-      const dead = deadRelu(await this.#relus())
-      this.#before = { weights: await sampleWeights(net), dead }
+      const relus = await this.#relus()
+      this.#before = { weights: await sampleWeights(net), relus, dead: deadRelu(relus) }
       this.#next = step + 1
       return
     }
@@ -107,6 +111,7 @@ export class Watcher {
     }
     const guessing = this.#guessing(made.seen, net)
     const weights = updateRatios(before.weights, await sampleWeights(net), made.factorOf)
+    await this.#onMeasured?.({ step, relus: before.relus, weights })
     const relus = before.dead || guessing !== undefined ? await this.#relus() : []
     const evidence = { step, rate: made.rate, relus, weights }
     await this.#judge(net, evidence, before.dead, guessing)

@@ -14,6 +14,7 @@ export interface Encoded {
 }
 
 const VARINT = 0
+const FIXED64 = 1
 const BYTES = 2
 const FIXED32 = 5
 
@@ -44,6 +45,18 @@ export class MessageWriter {
 
   float(number: number, value: number): this {
     this.#writer.tag(number, FIXED32).float(value)
+    return this
+  }
+
+  double(number: number, value: number): this {
+    this.#writer.tag(number, FIXED64).double(value)
+    return this
+  }
+
+  /** Packed. */
+  doubles(number: number, values: readonly number[]): this {
+    this.#writer.tag(number, BYTES).uint32(values.length * 8)
+    for (const value of values) this.#writer.double(value)
     return this
   }
 
