@@ -90,8 +90,11 @@ t.test('evaluate', async (t) => {
     40 - right
   )
 
-  const text = await runProgram(program, args, env)
+  const png = join(dir, 'confusion.png')
+  const text = await runProgram(program, [...args, '--confusion', png], env)
   t.equal(text.code, 0, text.err)
+  t.match(flat(text.out), /Matrix \S*confusion\.png/)
+  t.match(await sharp(png).metadata(), { format: 'png' })
   t.match(flat(text.out), /Errors top-1 [\d.]+, top-5 [\d.]+, loss [\d.]+; [\d,.]+ images\/s/)
   t.match(text.out, /│ true class +│ predicted class +│ +images │/)
   t.ok(widest(text.out, dir) <= 80, text.out)

@@ -1,9 +1,11 @@
 /** `alexnode evaluate`: accuracy and confusion matrix of a trained net. */
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import type { ResizeFilter } from '../data/dataset.ts'
 import { openData } from '../data/open.ts'
 import { assess } from '../use/assess.ts'
 import { photosOf } from '../use/photo-form.ts'
+import { confusionSvg } from '../use/plot/confusion.ts'
+import { writeDrawing } from '../use/png.ts'
 import type { Scores } from '../use/scores.ts'
 import { defaultSplit, partOf, type Split, splits } from '../use/split.ts'
 import type { Trained } from '../use/trained.ts'
@@ -62,7 +64,7 @@ async function readArguments(): Promise<Arguments> {
     .addOption(await viewsOption())
     .addOption(await filterOption("the run's"))
     .option('--average <runs>', 'other runs to average with, comma-separated')
-    .option('--confusion <file>', 'write the confusion matrix as CSV')
+    .option('--confusion <file>', 'write the confusion matrix as CSV, or as FILE.png')
     .option('--strict', strictHelp)
   const given = await parse<Given>(await addTrainedOptions(evaluate))
   const [run = ''] = evaluate.args
@@ -194,6 +196,8 @@ await program(async (signal) => {
   }
   if (confusion === undefined) return
   // Last, so that a file that cannot be written loses nothing else.
-  await replaceFile(confusion, scores.csv())
+  if (extname(confusion).toLowerCase() === '.png') {
+    await writeDrawing(confusion, confusionSvg(scores))
+  } else await replaceFile(confusion, scores.csv())
   if (!json) print(entry('Matrix', onePiece(confusion)))
 })

@@ -22,6 +22,7 @@ Commands:
   features   write a layer's outputs for images to a file
   similar    find the images nearest to others by such a file
   filters    draw the filters of a trained net
+  plot       draw the curves of runs, in the terminal or as a file
   export     write a trained net as ONNX, or its weights for others
   show-batch draw a batch of images as a net sees it
   summary    layers and memory of a net; what a file of weights holds
@@ -44,6 +45,7 @@ const commands: Readonly<Record<CommandName, () => Promise<unknown>>> = {
   features: () => import('./features.ts'),
   similar: () => import('./similar.ts'),
   filters: () => import('./filters.ts'),
+  plot: () => import('./plot.ts'),
   export: () => import('./export.ts'),
   'show-batch': () => import('./show-batch.ts'),
   summary: () => import('./summary.ts'),

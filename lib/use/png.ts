@@ -21,7 +21,24 @@ export async function pngOf({ data, height, width, channels }: Picture): Promise
  * @throws DataError if sharp is not installed
  */
 export async function writePng(path: string, picture: Picture): Promise<void> {
-  const bytes = await pngOf(picture)
+  await replacePng(path, await pngOf(picture))
+}
+
+/** Pixels an inch of drawings: twice the usual, for screens with small pixels. */
+const DENSITY = 144
+
+/**
+ * Writes a drawing, given as SVG; an existing file is replaced.
+ *
+ * @throws DiskError if the disk refuses
+ * @throws DataError if sharp is not installed
+ */
+export async function writeDrawing(path: string, svg: string): Promise<void> {
+  const sharp = await loadSharp()
+  await replacePng(path, await sharp(Buffer.from(svg), { density: DENSITY }).png().toBuffer())
+}
+
+async function replacePng(path: string, bytes: Uint8Array): Promise<void> {
   await replaceWith(path, async (temporary) => {
     await writeBytes(temporary, [bytes])
   })

@@ -143,7 +143,8 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined
 }
 
-async function describe(folder: string): Promise<string> {
+/** What is there in place of a run, in errors. */
+export async function describe(folder: string): Promise<string> {
   const there = await stat(folder).catch(() => undefined)
   if (!there) return 'nothing there'
   return there.isDirectory() ? `a folder without ${OPTIONS}` : 'a file'

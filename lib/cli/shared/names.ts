@@ -10,6 +10,7 @@ export const commandNames = [
   'features',
   'similar',
   'filters',
+  'plot',
   'export',
   'show-batch',
   'summary',

@@ -150,7 +150,7 @@ async function measure(
 }
 
 /** The whole lines of a file, without their ends. */
-async function* linesOf(handle: FileHandle): AsyncGenerator<Buffer> {
+export async function* linesOf(handle: FileHandle): AsyncGenerator<Buffer> {
   const piece = new Uint8Array(PIECE)
   let rest = Buffer.alloc(0)
   for (let at = 0; ; ) {
