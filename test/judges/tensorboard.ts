@@ -150,11 +150,11 @@ async function* judgeShown(python: string, folder: string): AsyncGenerator<Check
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     try {
       const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } })
-      const shows = async (where: string, text: string, filter = '') => {
+      const shows = async (where: string, selector: string, filter = '') => {
         // The part behind # alone would not load the page again.
         await page.goto('about:blank')
         await page.goto(`http://127.0.0.1:${port}/?tagFilter=${filter}#${where}`)
-        const found = page.getByText(text).filter({ visible: true }).first()
+        const found = page.locator(selector).filter({ visible: true }).first()
         const shown = await found.waitFor({ timeout: 30_000 }).then(
           () => true,
           () => false
@@ -163,12 +163,12 @@ async function* judgeShown(python: string, folder: string): AsyncGenerator<Check
         if (file) await page.screenshot({ path: join(file, `${where}.png`) })
         return same(`Chromium shows ${where}`, shown)
       }
-      yield await shows('timeseries', 'loss/train', 'loss')
-      yield await shows('histograms', 'conv1.weight')
-      yield await shows('images', 'filters')
-      yield await shows('graphs', 'conv1')
-      yield await shows('hparams', 'batch')
-      yield await shows('text', 'worst predictions')
+      yield await shows('timeseries', 'text=loss/train', 'loss')
+      yield await shows('histograms', 'text=conv1.weight')
+      yield await shows('images', 'text=filters')
+      yield await shows('graphs', '[data-name="conv1"]')
+      yield await shows('hparams', 'text=batch')
+      yield await shows('text', 'text=worst predictions')
     } finally {
       await browser.close()
     }
