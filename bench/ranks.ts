@@ -12,6 +12,7 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/free-port.ts'
 import { python } from '../test/pytorch/run.ts'
+import { rankEnvironment } from '../test/rank-environment.ts'
 import { machineOf } from './machine.ts'
 import { optionsOf, pattern, whole } from './options.ts'
 import { modelStep } from './scale-model.ts'
@@ -42,14 +43,7 @@ async function run(
 ): Promise<Told> {
   const port = await freePort()
   const children = Array.from({ length: ranks }, (_, rank) => {
-    const group = {
-      RANK: `${rank}`,
-      WORLD_SIZE: `${ranks}`,
-      LOCAL_RANK: `${rank}`,
-      LOCAL_WORLD_SIZE: `${ranks}`,
-      MASTER_ADDR: '127.0.0.1',
-      MASTER_PORT: `${port}`
-    }
+    const group = rankEnvironment(rank, ranks, port)
     const [command = '', ...args] = [...program, net, `${images}`, `${threads}`, `${steps}`]
     const env = { ...process.env, ...(ranks > 1 && group) }
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/free-port.ts'
+import { rankEnvironment } from '../test/rank-environment.ts'
 import { partArguments, say } from './arguments.ts'
 import { type Ended, runLines } from './child.ts'
 import type { RankTask } from './rank.ts'
@@ -24,14 +25,7 @@ async function run(count: number, given: Partial<RankTask>): Promise<readonly En
   return await Promise.all(
     Array.from({ length: count }, (_, rank) => {
       const task: RankTask = { device: `cuda:${rank}`, seconds, steps: 10, double, ...given }
-      const group = {
-        RANK: `${rank}`,
-        WORLD_SIZE: `${count}`,
-        LOCAL_RANK: `${rank}`,
-        LOCAL_WORLD_SIZE: `${count}`,
-        MASTER_ADDR: '127.0.0.1',
-        MASTER_PORT: `${port}`
-      }
+      const group = rankEnvironment(rank, count, port)
       const env = count > 1 ? group : {}
       return runLines([...start, JSON.stringify(task)], limit, { env })
     })

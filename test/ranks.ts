@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { freePort } from './free-port.ts'
 import { Running } from './programs.ts'
+import { rankEnvironment } from './rank-environment.ts'
 
 const library = 'build/Release/libalexnode_gloo.so'
 
@@ -17,14 +18,7 @@ export async function startRanks(
 ): Promise<readonly Running[]> {
   const port = await freePort()
   return Array.from({ length: count }, (_, rank) => {
-    const env = {
-      RANK: `${rank}`,
-      WORLD_SIZE: `${count}`,
-      LOCAL_RANK: `${rank}`,
-      LOCAL_WORLD_SIZE: `${count}`,
-      MASTER_ADDR: '127.0.0.1',
-      MASTER_PORT: `${port}`
-    }
+    const env = rankEnvironment(rank, count, port)
     const own = { ...(count > 1 && env), ...more(rank) }
     return new Running(file, typeof args === 'function' ? args(rank) : args, own)
   })
